@@ -1,0 +1,1 @@
+"""Decides: stories, plans, the store, the queue. Imports no torch."""

@@ -1,0 +1,130 @@
+"""The seam between the engine and everything that makes something.
+
+A family is the code for one kind of open model; a model is a family with weights and options, one entry of
+`models.yaml`. This module imports nothing heavier than pydantic, so that planning never waits for torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Kind(StrEnum):
+    """What a step does. `pipelines.kinds` says for each what goes in and what comes out."""
+
+    WRITE = "write"
+    PORTRAIT = "portrait"
+    ELEMENT = "element"
+    KEYFRAME = "keyframe"
+    ENHANCE = "enhance"
+    NARRATE = "narrate"
+    SCHEDULE = "schedule"
+    ANIMATE = "animate"
+    CONFORM = "conform"
+    BRIDGE = "bridge"
+    SCORE = "score"
+    SUBTITLE = "subtitle"
+    MIX = "mix"
+    COMPOSE = "compose"
+
+
+class Params(BaseModel):
+    """The parameters of one step: strict, frozen, complete. They are part of the key of the step."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ModelSpec(BaseModel):
+    """One entry of `models.yaml`: a family with weights, options and what is known of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    family: str = Field(description="`package.module:Class` of the family; the module lies in `pipelines`.")
+    kinds: tuple[Kind, ...] = Field(min_length=1)
+    weights: str | None = Field(None, description="Hub repository or `file:` folder; none for families that draw or compute.")
+    revision: str = Field("", description="Commit of the weights, or the version of the package that carries them.")
+    requires: tuple[str, ...] = Field((), description="Importable modules without which the family cannot run.")
+    extra: str | None = Field(None, description="The extra of this project that installs what `requires` names.")
+    licence: str = Field("", description="SPDX name or plain words, shown to the user with the result.")
+    credits: tuple[str, ...] = Field((), description="Attributions that must travel with what this model makes.")
+    device: str = Field("cpu", description="`cpu`, or `gpu` for models that own a device slot.")
+    memory_mb: int = Field(300, ge=0, description="Working memory of one step, before this machine has measured it.")
+    seconds: float = Field(1.0, ge=0, description="Seconds of one step, before this machine has measured it.")
+    multiturn: bool = Field(False, description="Takes several reference pictures, so earlier scenes can be shown to it.")
+    max_references: int | None = Field(None, ge=0, description="How many reference pictures at most; none: no limit.")
+    languages: tuple[str, ...] = Field((), description="Languages that it speaks or writes well; empty: all, or none needed.")
+    options: Mapping[str, Any] = Field(default_factory=dict, description="The family's own settings; part of the key.")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where a family runs: `kind` is `cpu`, `cuda` or `mps`; `index` counts devices of that kind; `threads` is
+    how many CPU threads the family may use."""
+
+    kind: str = "cpu"
+    index: int = 0
+    threads: int = 1
+
+
+class Report(Protocol):
+    """How a running step speaks: to the user, and to the record that is kept beside its artifacts."""
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """`fraction` from 0 to 1."""
+
+    def warn(self, message: str) -> None:
+        """Something that the user should know about the result (a fall-back served, a word was not understood)."""
+
+    def record(self, **facts: Any) -> None:
+        """JSON facts for the record: which voice spoke, which rung of the ladder was taken, credits of the art."""
+
+
+class BadInput(ValueError):
+    """The input cannot be used. `field` names it as the user would; `hint` says what to do. Never retried."""
+
+    def __init__(self, field: str, message: str, hint: str = "") -> None:
+        super().__init__(f"{field}: {message}" + (f" {hint}" if hint else ""))
+        self.field, self.message, self.hint = field, message, hint
+
+
+class Missing(RuntimeError):
+    """A package, program or font that the family needs is not installed; the message names the command that mends it."""
+
+
+@runtime_checkable
+class Family(Protocol):
+    """The code for one kind of open model.
+
+    `version` is bumped when the output changes on purpose: it is part of the key of every step.
+    `params` maps each kind that the family can do to the parameters it takes (`pipelines.kinds`, or a stricter subclass).
+    """
+
+    version: ClassVar[str]
+    params: ClassVar[Mapping[Kind, type[Params]]]
+
+    @classmethod
+    def load(cls, spec: ModelSpec, device: Device) -> Self:
+        """Make the model ready on `device`. Heavy imports happen here or later, never at module level."""
+
+    def run(
+        self,
+        kind: Kind,
+        params: Params,
+        inputs: Mapping[str, Sequence[Path]],
+        out: Path,
+        report: Report,
+        *,
+        seed: int,
+    ) -> Iterable[Path]:
+        """Do one step: read `inputs` (role → files, named as in `pipelines.kinds`), write into the empty folder `out`,
+        return the files made. Their names are the names of the step's outputs. Same arguments, same bytes."""
+
+    def close(self) -> None:
+        """Give back all memory."""

@@ -1,0 +1,1 @@
+"""Families that need no model: timing, subtitles, sound mix, composition."""

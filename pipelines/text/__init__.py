@@ -1,0 +1,1 @@
+"""Families that write words: storyboards from ideas, pages and pictures."""

@@ -1,0 +1,1 @@
+"""Families that make moving pictures: clips and bridges."""
