@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 class Kind(StrEnum):
     """What a step does. `pipelines.kinds` says for each what goes in and what comes out."""
 
+    INTAKE = "intake"
+    READ = "read"
     WRITE = "write"
     PORTRAIT = "portrait"
     ELEMENT = "element"
@@ -48,7 +50,9 @@ class ModelSpec(BaseModel):
     name: str
     family: str = Field(description="`package.module:Class` of the family; the module lies in `pipelines`.")
     kinds: tuple[Kind, ...] = Field(min_length=1)
-    weights: str | None = Field(None, description="Hub repository or `file:` folder; none for families that draw or compute.")
+    weights: str | None = Field(
+        None, description="Hub repository or `file:` folder; none for families that draw or compute."
+    )
     revision: str = Field("", description="Commit of the weights, or the version of the package that carries them.")
     requires: tuple[str, ...] = Field((), description="Importable modules without which the family cannot run.")
     extra: str | None = Field(None, description="The extra of this project that installs what `requires` names.")
@@ -57,9 +61,13 @@ class ModelSpec(BaseModel):
     device: str = Field("cpu", description="`cpu`, or `gpu` for models that own a device slot.")
     memory_mb: int = Field(300, ge=0, description="Working memory of one step, before this machine has measured it.")
     seconds: float = Field(1.0, ge=0, description="Seconds of one step, before this machine has measured it.")
-    multiturn: bool = Field(False, description="Takes several reference pictures, so earlier scenes can be shown to it.")
+    multiturn: bool = Field(
+        False, description="Takes several reference pictures, so earlier scenes can be shown to it."
+    )
     max_references: int | None = Field(None, ge=0, description="How many reference pictures at most; none: no limit.")
-    languages: tuple[str, ...] = Field((), description="Languages that it speaks or writes well; empty: all, or none needed.")
+    languages: tuple[str, ...] = Field(
+        (), description="Languages that it speaks or writes well; empty: all, or none needed."
+    )
     options: Mapping[str, Any] = Field(default_factory=dict, description="The family's own settings; part of the key.")
 
 

@@ -33,6 +33,22 @@ class Named(Params):
     description: str = ""
 
 
+class IntakeParams(Params):
+    """A file that came from outside → pixels that are safe to use. Inputs: `picture` (1 PNG, JPEG or WebP of any size).
+    Outputs: `picture.png`: upright, RGB, nothing kept but the pixels; cropped to the middle and scaled to exactly `width` × `height`
+    when those are given."""
+
+    width: int | None = Field(None, ge=16, le=8192)
+    height: int | None = Field(None, ge=16, le=8192)
+
+
+class ReadParams(Params):
+    """A saved web page → what it says. Inputs: `page` (1 HTML or plain text file). Outputs: `page.json`:
+    `{"url", "title", "description", "headings": [...], "text"}`."""
+
+    url: str = Field("", description="Where the page came from; kept for the record.")
+
+
 class WriteParams(Params):
     """Idea → storyboard. Inputs: `page` (0..1 page.json: `{url, title, description, headings, text}`), `pictures`
     (0..n given pictures, one scene each). Outputs: `storyboard.json`, a `pipelines.text.storyboard.Storyboard`."""
@@ -208,6 +224,8 @@ class ComposeParams(VideoParams):
 
 
 PARAMS: dict[Kind, type[Params]] = {
+    Kind.INTAKE: IntakeParams,
+    Kind.READ: ReadParams,
     Kind.WRITE: WriteParams,
     Kind.PORTRAIT: PortraitParams,
     Kind.ELEMENT: ElementParams,

@@ -1,0 +1,199 @@
+"""models.yaml → models. The one place that knows which models there are, and the only dynamic import."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipelines.base import Family, Kind, ModelSpec
+
+
+class CatalogError(ValueError):
+    """models.yaml (or an overlay) says something that cannot be; the message names the file and the entry."""
+
+
+class Profile(BaseModel):
+    """A named choice of models: for each alias the models to try, in order, before the alias's own list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    about: str
+    picks: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which model serves, and which would have come before it but cannot, with the reason."""
+
+    spec: ModelSpec
+    passed_over: tuple[tuple[str, str], ...] = ()
+
+
+class Catalog(BaseModel):
+    """Models, and the names by which they are asked for: aliases, the hosted APIs' tool names, profiles."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: Mapping[str, ModelSpec] = Field(default_factory=dict)
+    kinds: Mapping[Kind, str] = Field(
+        default_factory=dict, description="The alias that serves a kind of step by default."
+    )
+    aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    image_tools: Mapping[str, str] = Field(default_factory=dict)
+    video_tools: Mapping[str, str] = Field(default_factory=dict)
+    profiles: Mapping[str, Profile] = Field(
+        default_factory=dict, description="Best first: `auto` takes the first that is installed."
+    )
+
+    def spec(self, name: str) -> ModelSpec:
+        """The model of that name. Raises CatalogError with a suggestion."""
+        try:
+            return self.models[name]
+        except KeyError:
+            raise CatalogError(f'no model "{name}" in models.yaml{suggest(name, self.models)}') from None
+
+    def candidates(self, name: str, profile: str | None = None) -> tuple[ModelSpec, ...]:
+        """The models behind a name (an alias or a model), in the order in which they are tried."""
+        if name in self.models:
+            return (self.models[name],)
+        if name not in self.aliases:
+            raise CatalogError(
+                f'no model or alias "{name}" in models.yaml{suggest(name, [*self.models, *self.aliases])}'
+            )
+        picks = self.profiles[profile].picks.get(name, ()) if profile else ()
+        return tuple(self.models[model] for model in dict.fromkeys((*picks, *self.aliases[name])))
+
+    def choose(self, name: str, kind: Kind, *, profile: str | None = None, language: str | None = None) -> Choice:
+        """The first model behind `name` that can do `kind`, speaks `language` (where that matters) and is installed."""
+        passed: list[tuple[str, str]] = []
+        for spec in self.candidates(name, profile):
+            reason = self.unfit(spec, kind, language)
+            if reason is None:
+                return Choice(spec, tuple(passed))
+            passed.append((spec.name, reason))
+        reasons = "; ".join(f"{model}: {reason}" for model, reason in passed)
+        raise CatalogError(f'no model serves "{name}" for the step "{kind}" ({reasons})')
+
+    def unfit(self, spec: ModelSpec, kind: Kind, language: str | None = None) -> str | None:
+        """Why the model cannot serve, in words for the user; None when it can."""
+        if kind not in spec.kinds:
+            return f"cannot {kind}"
+        if language and spec.languages and language not in spec.languages:
+            return f"does not speak {language} well"
+        absent = missing_modules(spec)
+        if absent:
+            return f"not installed (missing {', '.join(absent)}{'; ' + install_hint(spec) if spec.extra else ''})"
+        return None
+
+    def profile(self, name: str) -> str:
+        """The profile of that name; `auto` is the first whose every pick has an installed model."""
+        if name != "auto":
+            if name not in self.profiles:
+                raise CatalogError(f'no profile "{name}"{suggest(name, [*self.profiles, "auto"])}')
+            return name
+        for candidate, profile in self.profiles.items():
+            if all(any(not missing_modules(self.models[model]) for model in picks) for picks in profile.picks.values()):
+                return candidate
+        raise CatalogError('no profile is installed; `pip install "story-engine[draft]"` brings the embedded default')
+
+
+def missing_modules(spec: ModelSpec) -> tuple[str, ...]:
+    """The modules that the model needs and this environment lacks."""
+    return tuple(module for module in spec.requires if not _importable(module))
+
+
+def install_hint(spec: ModelSpec) -> str:
+    """The command that installs what the model needs."""
+    return f'pip install "story-engine[{spec.extra}]"'
+
+
+@cache
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def family_class(spec: ModelSpec) -> type[Family]:
+    """Import the code of a model's family."""
+    module, _, name = spec.family.partition(":")
+    return cast("type[Family]", getattr(importlib.import_module(module), name))
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean "…"?` when something known is close, else what is known (when that is short)."""
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6) or [
+        name for name in names if name.casefold() == word.casefold()
+    ]
+    if close:
+        return f'; did you mean "{close[0]}"?'
+    return f"; known: {', '.join(names)}" if 0 < len(names) <= 24 else ""
+
+
+def default_path() -> Path:
+    """models.yaml: beside the packages in a checkout, inside `pipelines` in a wheel."""
+    here = Path(__file__).resolve().parent
+    packaged = here / "models.yaml"
+    return packaged if packaged.is_file() else here.parent / "models.yaml"
+
+
+def load(*overlays: Path) -> Catalog:
+    """The catalog, later files over earlier ones: an entry of an overlay replaces the fields that it names."""
+    merged: dict[str, Any] = {}
+    for path in (default_path(), *overlays):
+        try:
+            content = yaml.safe_load(path.read_text("utf-8")) or {}
+        except OSError as error:
+            raise CatalogError(f"{path}: cannot be read ({error.strerror})") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise CatalogError(f"{path}: not valid YAML ({error})") from error
+        if not isinstance(content, dict):
+            raise CatalogError(f"{path}: must be a mapping with the keys {', '.join(Catalog.model_fields)}")
+        merged = _merge(merged, content)
+    for name, entry in (merged.get("models") or {}).items():
+        if isinstance(entry, dict):
+            entry.setdefault("name", name)
+    try:
+        catalog = Catalog.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise CatalogError(f"{overlays[-1] if overlays else default_path()}: {place}: {first['msg']}") from error
+    _check(catalog)
+    return catalog
+
+
+def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _check(catalog: Catalog) -> None:
+    """Every name that stands anywhere is known."""
+    for alias, models in catalog.aliases.items():
+        for model in models:
+            if model not in catalog.models:
+                raise CatalogError(f'models.yaml: aliases.{alias}: no model "{model}"{suggest(model, catalog.models)}')
+    for table in ("image_tools", "video_tools"):
+        for tool, alias in getattr(catalog, table).items():
+            if alias not in catalog.aliases:
+                raise CatalogError(f'models.yaml: {table}.{tool}: no alias "{alias}"{suggest(alias, catalog.aliases)}')
+    for name, profile in catalog.profiles.items():
+        for alias, models in profile.picks.items():
+            for model in models:
+                if alias not in catalog.aliases or model not in catalog.models:
+                    raise CatalogError(f"models.yaml: profiles.{name}.picks.{alias}: unknown alias or model {model!r}")
