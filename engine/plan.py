@@ -1,7 +1,7 @@
 """Units of work and the graph of them. A plan says what to make from what; it knows nothing of how or where.
 
-A step is identified by what it is made from, never by where it stands: `key_of` gives the same key for the same kind, model,
-parameters, seed, take and input bytes, on every machine and in every run.
+A step is identified by what it is made from, never by where it stands: `key_of` gives the same key for the same kind,
+model, parameters, seed, take and input bytes, on every machine and in every run.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Plan:
         return step_id in self.by_id
 
     def closure(self, ids: Iterable[str]) -> Plan:
-        """The plan of `ids` and of all that they need, directly or through others. Raises `PlanError` for an unknown id."""
+        """The plan of `ids` and of all that they need, directly or through others. Raises `PlanError` if one is unknown."""
         wanted: set[str] = set()
         rest = list(ids)
         while rest:
@@ -134,9 +134,9 @@ class Plan:
 def key_of(step: Step, family_version: str, inputs: Mapping[str, Sequence[tuple[str, str]]]) -> str:
     """The identity of what `step` makes: 64 hex digits.
 
-    `inputs` maps each role to the `(name, digest)` of its files, in order; all that a family can see of an input is part
-    of the key. Roles without files count as absent. Where the files lie, when they were made, and what a model is called,
-    costs or is licensed under are not part of it.
+    `inputs` maps each role to the `(name, digest)` of its files, in order; all that a family can see of an input is
+    part of the key. Roles without files count as absent. Where the files lie, when they were made, and what a model is
+    called, costs or is licensed under are not part of it.
     """
     spec = step.spec
     identity = {
@@ -153,8 +153,8 @@ def key_of(step: Step, family_version: str, inputs: Mapping[str, Sequence[tuple[
 
 
 def canonical(value: Any) -> bytes:
-    """One and only one text for each value, with types told apart: `1`, `1.0`, `True` and `"1"` all differ, the order of
-    a mapping's keys does not matter, lists and tuples are the same. Raises `TypeError` for what JSON and YAML cannot hold."""
+    """One and only one text for each value, with types told apart: `1`, `1.0`, `True` and `"1"` all differ; the order
+    of a mapping's keys does not matter; lists and tuples are the same. Raises `TypeError` for what JSON cannot hold."""
     return _dump(_tagged(value)).encode("ascii")
 
 
@@ -173,7 +173,7 @@ def _tagged(value: Any) -> list[Any]:
         case float():
             return ["f", value.hex()]
         case str():
-            return ["s", str(value)]
+            return ["s", value]
         case BaseModel():
             return _tagged({name: getattr(value, name) for name in type(value).model_fields})
         case Mapping():
