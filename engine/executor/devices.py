@@ -1,0 +1,85 @@
+"""What this machine has to compute with, found without importing anything that computes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import psutil
+
+from pipelines.base import Device
+
+CPU_SLOT_MB = 2048
+"""Memory that a CPU slot should have to itself; there are fewer slots than cores where memory is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker runs: a device, the memory that its models may take together, and the environment in which its
+    process sees this device and no other."""
+
+    name: str
+    device: Device
+    budget_mb: int
+    environment: Mapping[str, str]
+
+
+def cpu_places(count: int | None = None) -> tuple[Place, ...]:
+    """Slots for work without a GPU: one per core, fewer where memory is short; `count` overrides."""
+    cores = _cores()
+    memory_mb = psutil.virtual_memory().total >> 20
+    count = count or max(1, min(cores, memory_mb // CPU_SLOT_MB))
+    threads = max(1, cores // count)
+    return tuple(
+        Place(f"cpu-{number}", Device("cpu", number, threads), memory_mb * 7 // 10 // count, _threads(threads, ""))
+        for number in range(count)
+    )
+
+
+def device_places() -> tuple[Place, ...]:
+    """One slot per GPU. `CUDA_VISIBLE_DEVICES` limits which."""
+    threads = min(4, _cores())
+    places = [
+        Place(f"cuda-{number}", Device("cuda", 0, threads), memory_mb * 9 // 10, _threads(threads, identity))
+        for number, (identity, memory_mb) in enumerate(_nvidia())
+    ]
+    if not places and sys.platform == "darwin" and platform.machine() == "arm64":
+        memory_mb = psutil.virtual_memory().total >> 20
+        places = [Place("mps-0", Device("mps", 0, threads), memory_mb * 6 // 10, _threads(threads, ""))]
+    return tuple(places)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _threads(threads: int, cuda: str) -> dict[str, str]:
+    """`cuda` names the one device of a worker; empty: none."""
+    libraries = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    return {**dict.fromkeys(libraries, str(threads)), "CUDA_VISIBLE_DEVICES": cuda}
+
+
+def _nvidia() -> list[tuple[str, int]]:
+    """Identity and memory of each NVIDIA GPU that may be used."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    query = [tool, "--query-gpu=index,uuid,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    rows = [[cell.strip() for cell in line.split(",")] for line in answer.splitlines() if line.count(",") == 2]
+    found = {index: (uuid, int(memory)) for index, uuid, memory in rows if memory.isdigit()}
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is None:
+        return list(found.values())
+    by_uuid = {uuid: (uuid, memory) for uuid, memory in found.values()}
+    names = [name.strip() for name in allowed.split(",")]
+    return [(found | by_uuid)[name] for name in names if name in found or name in by_uuid]

@@ -1,0 +1,39 @@
+"""Does each task at once, in this process: for debugging, with a debugger attached if need be."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from engine.executor.base import Event, Slot, Slots, Task
+from engine.executor.worker import run_task
+from pipelines.base import Device
+from pipelines.pool import Pool
+
+
+class InlineExecutor:
+    """One slot. `submit` returns when the task has ended, so there is never anything to cancel; a task that ends its
+    process ends this one."""
+
+    def __init__(self, device: Device | None = None, budget_mb: int = 4096) -> None:
+        self._pool = Pool(device or Device(), budget_mb)
+        self._happened: deque[Event] = deque()
+
+    def start(self) -> None:
+        """Nothing to do."""
+
+    def slots(self) -> Slots:
+        return Slots((Slot("inline", self._pool.device, models=self._pool.resident()),))
+
+    def submit(self, task: Task) -> None:
+        self._happened.append(run_task(task, self._pool, self._happened.append))
+
+    def events(self, wait: float = 0.0) -> Iterator[Event]:
+        while self._happened:
+            yield self._happened.popleft()
+
+    def cancel(self, task_id: str) -> None:
+        """Nothing to do."""
+
+    def stop(self) -> None:
+        self._pool.evict_all()

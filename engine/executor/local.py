@@ -1,0 +1,191 @@
+"""A process per slot, on this machine: what a model does to its process, it does to nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from engine.executor.base import CANCELLED, LOST, Done, Event, Failure, Slot, Slots, Task, event_from_json
+from engine.executor.devices import Place, cpu_places, device_places
+
+TAIL = 2000
+"""How many of the last bytes that a dead worker printed go into the detail of its task's failure."""
+
+
+class LocalExecutor:
+    """CPU slots beside one slot per GPU. A worker starts with the first task of its slot, keeps its models between
+    tasks, and is replaced when it has died. What workers print goes to one file per slot in `logs` (default: a folder
+    that goes with this executor). Not safe to be used from several threads at once."""
+
+    def __init__(self, places: Sequence[Place] | None = None, *, logs: Path | None = None) -> None:
+        self._places = {
+            place.name: place for place in ((*cpu_places(), *device_places()) if places is None else places)
+        }
+        self._workers: dict[str, _Worker] = {}
+        self._heard: queue.SimpleQueue[tuple[_Worker, Event | None]] = queue.SimpleQueue()
+        self._happened: deque[Event] = deque()
+        self._logs, self._own_logs = logs, logs is None
+
+    def start(self) -> None:
+        """Workers start with their first tasks."""
+
+    def slots(self) -> Slots:
+        return Slots(tuple(self._slot(place) for place in self._places.values()))
+
+    def submit(self, task: Task) -> None:
+        fitting = self.slots().fitting(task.spec)
+        if not fitting:
+            raise RuntimeError(f"no slot is free for {task.spec.name}")
+        name = fitting[0].name
+        worker = self._workers.get(name)
+        if worker is None or not worker.alive():
+            worker = self._workers[name] = _Worker(self._places[name], self._log_folder(), self._heard)
+        worker.give(task)
+
+    def events(self, wait: float = 0.0) -> Iterator[Event]:
+        deadline = time.monotonic() + wait
+        while True:
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    self._take(*self._heard.get_nowait())
+            if self._happened:
+                break
+            rest = deadline - time.monotonic()
+            if rest <= 0:
+                return
+            with contextlib.suppress(queue.Empty):
+                self._take(*self._heard.get(timeout=rest))
+        while self._happened:
+            yield self._happened.popleft()
+
+    def cancel(self, task_id: str) -> None:
+        for name, worker in list(self._workers.items()):
+            if worker.task is not None and worker.task.id == task_id:
+                del self._workers[name]
+                worker.end()
+                error = Failure(CANCELLED, "cancelled")
+                self._happened.append(Done(task_id, error=error))
+
+    def stop(self) -> None:
+        for worker in self._workers.values():
+            worker.end()
+        self._workers.clear()
+        if self._own_logs and self._logs is not None:
+            shutil.rmtree(self._logs, ignore_errors=True)
+            self._logs = None
+
+    def _slot(self, place: Place) -> Slot:
+        worker = self._workers.get(place.name)
+        if worker is None or (worker.task is None and not worker.alive()):
+            return Slot(place.name, place.device)
+        return Slot(place.name, place.device, worker.task is None, worker.resident)
+
+    def _log_folder(self) -> Path:
+        if self._logs is None:
+            self._logs = Path(tempfile.mkdtemp(prefix="engine-workers-"))
+        self._logs.mkdir(parents=True, exist_ok=True)
+        return self._logs
+
+    def _take(self, worker: _Worker, event: Event | None) -> None:
+        """Bring what a worker said (None: it will say no more) into the state of this executor."""
+        if self._workers.get(worker.place.name) is not worker:
+            return  # it was cancelled: what it still had to say counts no more
+        if event is None:
+            del self._workers[worker.place.name]
+            worker.end()
+            if worker.task is not None:
+                self._happened.append(worker.lost())
+            return
+        if isinstance(event, Done):
+            worker.task, worker.resident = None, event.resident
+        self._happened.append(event)
+
+
+class _Worker:
+    """One process and the thread that listens to it."""
+
+    def __init__(self, place: Place, logs: Path, heard: queue.SimpleQueue[tuple[_Worker, Event | None]]) -> None:
+        self.place = place
+        self.task: Task | None = None
+        self.resident: tuple[str, ...] = ()
+        self._log = logs / f"{place.name}.log"
+        setup = json.dumps({"device": asdict(place.device), "budget_mb": place.budget_mb})
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "engine.executor.worker", setup],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=_environment(place),
+                start_new_session=True,  # a group of its own: ^C is for the engine, and `end` reaches what the task started
+            )
+        self._listener = threading.Thread(target=self._listen, args=(heard,), daemon=True)
+        self._listener.start()
+
+    def alive(self) -> bool:
+        """By its end of the pipe, not by asking the system: a process that was asked after is reaped, and then its number,
+        by which `end` finds its group, may be another's."""
+        return self._listener.is_alive()
+
+    def give(self, task: Task) -> None:
+        self.task = task
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # it has just died: the listener tells
+            self._process.stdin.write(json.dumps(task.to_json()).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def end(self) -> None:
+        """Kill it and all that it started; returns when they are gone."""
+        with contextlib.suppress(OSError):
+            if os.name == "posix":
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+        self._process.wait()
+        self._listener.join()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            with contextlib.suppress(OSError):
+                stream.close()
+
+    def lost(self) -> Done:
+        """How the task ended whose worker died."""
+        assert self.task is not None
+        code = self._process.returncode
+        how = f"signal {-code}" if code < 0 else f"exit status {code}"
+        tail = self._log.read_bytes()[-TAIL:].decode("utf-8", "replace") if self._log.exists() else ""
+        message = f"the worker died while it ran {self.task.spec.name} ({how})"
+        return Done(self.task.id, error=Failure(LOST, message, retryable=True, detail=tail))
+
+    def _listen(self, heard: queue.SimpleQueue[tuple[_Worker, Event | None]]) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with contextlib.suppress(ValueError):  # cut off by the worker's death
+                heard.put((self, event_from_json(json.loads(line))))
+        heard.put((self, None))
+
+
+def _environment(place: Place) -> dict[str, str]:
+    """This process's own, with the modules that it finds, UTF-8 whatever the locale, and no device but the place's."""
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "PYTHONUTF8": "1",
+        "PYTHONIOENCODING": "utf-8:backslashreplace",
+        **place.environment,
+    }
