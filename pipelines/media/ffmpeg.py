@@ -1,0 +1,63 @@
+"""The ffmpeg program: which one, and how it is run: by argument list, never by a shell, never asking, files only."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from pipelines.base import Missing
+
+logger = logging.getLogger(__name__)
+
+FILES_ONLY = ("-protocol_whitelist", "file")
+"""Put before every `-i`: whatever a file's contents ask for, nothing but local files is opened."""
+
+
+class FfmpegFailed(RuntimeError):
+    """ffmpeg ended with an error. The message is short and safe to show; `log` is what ffmpeg said."""
+
+    def __init__(self, purpose: str, returncode: int, log: str) -> None:
+        super().__init__(f"{purpose} failed (ffmpeg ended with {returncode})")
+        self.returncode, self.log = returncode, log
+
+
+@cache
+def program() -> str:
+    """The ffmpeg to use: `ENGINE_FFMPEG`, else the one that imageio-ffmpeg carries, else `ffmpeg` on the PATH."""
+    chosen = os.environ.get("ENGINE_FFMPEG")
+    if chosen:
+        if shutil.which(chosen) is None:
+            raise Missing(f"ENGINE_FFMPEG names no program: {chosen}")
+        return chosen
+    try:
+        import imageio_ffmpeg
+
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        found = shutil.which("ffmpeg")
+        if found is None:
+            raise Missing('no ffmpeg found; `pip install "story-engine[draft]"` brings one') from None
+        return found
+
+
+def run(arguments: Sequence[str], purpose: str, cwd: Path | None = None) -> str:
+    """Run ffmpeg; what it wrote on standard output is returned.
+
+    `purpose` says in the user's words what is being done ("Joining the film"). Raises OSError(ENOSPC) when the disk is full,
+    FfmpegFailed for every other failure, and for an ffmpeg that was killed.
+    """
+    command = [program(), "-nostdin", "-hide_banner", *arguments]
+    done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode == 0:
+        return done.stdout.decode("utf-8", "replace")
+    log = done.stderr.decode("utf-8", "replace").strip()
+    logger.error("%s: ffmpeg ended with %d\n%s", purpose, done.returncode, log)
+    if os.strerror(errno.ENOSPC) in log:
+        raise OSError(errno.ENOSPC, f"{purpose} failed: the disk is full")
+    raise FfmpegFailed(purpose, done.returncode, log)
