@@ -1,0 +1,474 @@
+"""Story → Plan. Pure: the same story and catalog give the same plan. How far it goes is an argument, nothing else differs
+between a portrait, a scene picture and a film."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine import context
+from engine.mood import mood_of
+from engine.plan import Given, Plan, Ref, Source, Step
+from engine.story import Brief, Picture, Place, Scene, Story, Told
+from pipelines.base import Kind, ModelSpec, Params
+from pipelines.catalog import Catalog, CatalogError
+from pipelines.kinds import (
+    AnimateParams,
+    BridgeParams,
+    ComposeParams,
+    ConformParams,
+    ElementParams,
+    EnhanceParams,
+    IntakeParams,
+    KeyframeParams,
+    MixParams,
+    Named,
+    NarrateParams,
+    PortraitParams,
+    ReadParams,
+    Reference,
+    SceneTime,
+    ScheduleParams,
+    ScoreParams,
+    SubtitleParams,
+    WriteParams,
+)
+
+Upto = Literal["portraits", "keyframes", "clips", "film"]
+PORTRAIT_SIZE = (768, 1024)
+OBJECT_SIZE = (768, 768)
+
+
+class PlanningError(ValueError):
+    """The story asks for something that no installed model can do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and what the client should know of how it came about."""
+
+    plan: Plan
+    profile: str
+    warnings: tuple[str, ...] = ()
+
+
+# --- names of steps ---------------------------------------------------------------------------------------------------
+
+
+def portrait_id(name: str, state: str | None = None) -> str:
+    """The step of a character's portrait; `state` None: the base look."""
+    return f"portrait:{_quoted(name)}" + (f"@{_quoted(state)}" if state is not None else "")
+
+
+def element_id(role: str, name: str) -> str:
+    """The step of the reference picture of a `location` or an `object`."""
+    return f"{role}:{_quoted(name)}"
+
+
+def intake_id(place: str) -> str:
+    """The step that makes a given picture safe; `place` is the field that named it."""
+    return f"intake:{place}"
+
+
+def scene_id(kind: Kind, number: int) -> str:
+    """The step of one kind for scene `number`, counted from 0; people see it counted from 1."""
+    return f"{kind}:{number + 1}"
+
+
+def _quoted(name: str) -> str:
+    """A name that may hold anything, without the signs that structure step ids."""
+    return name.replace("%", "%25").replace("@", "%40").replace(":", "%3A").replace("/", "%2F")
+
+
+def keyframe_source(story: Story, number: int) -> Ref:
+    """Where the picture of scene `number` (from 0) comes from: the client's own, else drawn, else drawn and enhanced."""
+    if story.scenes[number].picture:
+        return Ref(intake_id(f"scenes[{number}].picture"), "picture.png")
+    if story.enhance:
+        return Ref(scene_id(Kind.ENHANCE, number), "picture.png")
+    return Ref(scene_id(Kind.KEYFRAME, number), "keyframe.png")
+
+
+def is_narrated(story: Story, scene: Scene) -> bool:
+    """Whether somebody speaks in the scene."""
+    return story.audio.narration and bool(scene.narration.strip())
+
+
+# --- planning ---------------------------------------------------------------------------------------------------------
+
+
+def plan_brief(brief: Brief, catalog: Catalog) -> Planned:
+    """Everything up to the storyboard."""
+    draft = _Draft(brief, catalog)
+    draft.intake(brief.given())
+    inputs: dict[str, tuple[Source, ...]] = {}
+    if brief.page:
+        draft.add("read", Kind.READ, ReadParams(url=brief.page.source), {"page": (_given(brief.page),)})
+        inputs["page"] = (Ref("read", "page.json"),)
+    if brief.pictures:
+        inputs["pictures"] = tuple(
+            Ref(intake_id(f"image_urls[{n}]"), "picture.png") for n in range(len(brief.pictures))
+        )
+    params = WriteParams(
+        idea=brief.idea,
+        language=brief.language,
+        scene_count=len(brief.pictures) or brief.scene_count,
+        title=brief.title,
+        narrated=brief.audio.narration,
+        characters=tuple(Named(name=one.name, description=one.appearance) for one in brief.characters),
+        locations=_named(brief.locations),
+        objects=_named(brief.objects),
+    )
+    draft.add("write", Kind.WRITE, params, inputs, language=brief.language)
+    return draft.done()
+
+
+def plan_story(story: Story, catalog: Catalog, upto: Upto = "film") -> Planned:
+    """Everything from the portraits up to `upto`."""
+    draft = _Draft(story, catalog, story.takes)
+    _plan_portraits(draft, story)
+    if upto == "portraits":
+        return draft.done()
+    for number in range(len(story.scenes)):
+        _plan_keyframe(draft, story, number)
+    if upto == "keyframes":
+        return draft.done()
+    _plan_clips(draft, story)
+    if upto == "clips":
+        return draft.done()
+    _plan_film(draft, story)
+    return draft.done()
+
+
+def _plan_portraits(draft: _Draft, story: Story) -> None:
+    draft.intake((place, picture) for place, picture in story.given() if not place.startswith("scenes["))
+    for number, scene in enumerate(story.scenes):
+        if scene.picture:
+            width, height = _size(story, scene)
+            draft.intake([(f"scenes[{number}].picture", scene.picture)], width=width, height=height)
+    used = {(presence.name, presence.state) for scene in story.scenes for presence in scene.characters}
+    for number, character in enumerate(story.characters):
+        states = [state for state in character.states if (character.name, state.name) in used]
+        for state in (None, *states):
+            name = state.name if state else None
+            picture = state.reference if state else character.reference
+            place = (
+                f"characters[{number}].states.{name}.reference_url" if state else f"characters[{number}].reference_url"
+            )
+            inputs = _reference(place, picture)
+            if state:
+                base = portrait_id(character.name)
+                inputs |= {"base": (Ref(base, "portrait.png"),), "base_figure": (Ref(base, "figure*"),)}
+            draft.add(
+                portrait_id(character.name, name),
+                Kind.PORTRAIT,
+                PortraitParams(
+                    prompt=context.portrait_words(story, character, name),
+                    width=PORTRAIT_SIZE[0],
+                    height=PORTRAIT_SIZE[1],
+                    style=story.style,
+                    setting=story.setting,
+                    name=character.name,
+                    appearance=character.appearance,
+                    state=name,
+                    state_appearance=state.appearance if state else "",
+                ),
+                inputs,
+                name=story.choices.image_tool,
+            )
+    for number, place_ in enumerate(story.locations):
+        _plan_element(draft, story, place_, "location", f"locations[{number}]", (story.video.width, story.video.height))
+    for number, place_ in enumerate(story.objects):
+        _plan_element(draft, story, place_, "object", f"objects[{number}]", OBJECT_SIZE)
+
+
+def _plan_element(
+    draft: _Draft, story: Story, place: Place, role: Literal["location", "object"], at: str, size: tuple[int, int]
+) -> None:
+    draft.add(
+        element_id(role, place.name),
+        Kind.ELEMENT,
+        ElementParams(
+            prompt=context.element_words(story, place),
+            width=size[0],
+            height=size[1],
+            style=story.style,
+            setting=story.setting,
+            role=role,
+            name=place.name,
+            description=place.description,
+        ),
+        _reference(f"{at}.reference_url", place.reference),
+        name=story.choices.image_tool,
+    )
+
+
+def _plan_keyframe(draft: _Draft, story: Story, number: int) -> None:
+    scene = story.scenes[number]
+    if scene.picture:
+        return
+    model = draft.model(Kind.KEYFRAME, story.choices.image_tool)
+    pictures = context.shown(story, number, model.max_references, multiturn=model.multiturn)
+    inputs: dict[str, tuple[Source, ...]] = {
+        "references": tuple(_shown_source(story, picture) for picture in pictures),
+        "figures": _figures(scene),
+    }
+    drawn = [turn for turn in context.earlier(story, number) if not story.scenes[turn].picture]
+    if model.multiturn and drawn:
+        inputs["before"] = (Ref(scene_id(Kind.KEYFRAME, drawn[0]), "context.json"),)
+    width, height = _size(story, scene)
+    location = story.location(scene.location) if scene.location is not None else None
+    draft.add(
+        scene_id(Kind.KEYFRAME, number),
+        Kind.KEYFRAME,
+        KeyframeParams(
+            prompt=context.scene_words(story, number, pictures),
+            width=width,
+            height=height,
+            style=story.style,
+            setting=story.setting,
+            scene=scene.prompt,
+            number=number + 1,
+            references=tuple(
+                Reference(role=one.role, name=one.name, state=one.state, description=one.description)
+                for one in pictures
+            ),
+            on_stage=context.on_stage(story, scene),
+            location=location.name if location else "",
+            location_description=location.description if location else "",
+            objects=_named(story.thing(name) for name in scene.objects),
+        ),
+        inputs,
+        name=story.choices.image_tool,
+    )
+    if story.enhance:
+        picture = Ref(scene_id(Kind.KEYFRAME, number), "keyframe.png")
+        draft.add(scene_id(Kind.ENHANCE, number), Kind.ENHANCE, EnhanceParams(), {"picture": (picture,)})
+
+
+def _plan_clips(draft: _Draft, story: Story) -> None:
+    for number, scene in enumerate(story.scenes):
+        if is_narrated(story, scene):
+            params = NarrateParams(text=scene.narration, language=story.language, narrator=story.audio.narrator)
+            draft.add(scene_id(Kind.NARRATE, number), Kind.NARRATE, params, language=story.language)
+    video = story.video
+    last = len(story.scenes) - 1
+    times = tuple(
+        SceneTime(
+            seconds=(scene.seconds or video.seconds) * video.loop,
+            narrated=is_narrated(story, scene),
+            transition=video.transition_seconds if video.transition and number < last else 0.0,
+        )
+        for number, scene in enumerate(story.scenes)
+    )
+    draft.add(
+        "schedule",
+        Kind.SCHEDULE,
+        ScheduleParams(fps=video.fps, scenes=times),
+        {"words": _narrated(story, "words.json")},
+    )
+    for number, scene in enumerate(story.scenes):
+        inputs: dict[str, tuple[Source, ...]] = {
+            "keyframe": (keyframe_source(story, number),),
+            "timing": (timing(number),),
+        }
+        if not scene.picture and not story.enhance:
+            # Layers are the drawn picture taken apart; an enhanced picture exists only whole.
+            inputs["layers"] = (Ref(scene_id(Kind.KEYFRAME, number), "layer*"),)
+        draft.add(
+            scene_id(Kind.ANIMATE, number),
+            Kind.ANIMATE,
+            AnimateParams(
+                width=video.width,
+                height=video.height,
+                fps=video.fps,
+                prompt=scene.prompt,
+                camera=scene.camera,
+                loop=video.loop,
+                native_audio=story.audio.native,
+            ),
+            inputs,
+            name=story.choices.video_tool,
+        )
+
+
+def _plan_film(draft: _Draft, story: Story) -> None:
+    video = story.video
+    frame = {"width": video.width, "height": video.height, "fps": video.fps}
+    timeline = (Ref("schedule", "timeline.json"),)
+    words = _narrated(story, "words.json")
+    burned = bool(words) and video.subtitles == "burned"
+    if words:
+        params = SubtitleParams(language=story.language, width=video.width, height=video.height)
+        draft.add("subtitle", Kind.SUBTITLE, params, {"words": words, "timeline": timeline})
+    parts: list[Source] = []
+    for number in range(len(story.scenes)):
+        clip = Ref(scene_id(Kind.ANIMATE, number), "clip.mp4")
+        inputs: dict[str, tuple[Source, ...]] = {"clip": (clip,), "timing": (timing(number),)}
+        if burned:
+            inputs["subtitles"] = (_burned(number),)
+        draft.add(scene_id(Kind.CONFORM, number), Kind.CONFORM, ConformParams(**frame), inputs)
+        parts.append(Ref(scene_id(Kind.CONFORM, number), "body.mp4"))
+        if video.transition and number + 1 < len(story.scenes):
+            inputs = {
+                "clips": (clip, Ref(scene_id(Kind.ANIMATE, number + 1), "clip.mp4")),
+                "timings": (timing(number), timing(number + 1)),
+            }
+            if burned:
+                inputs["subtitles"] = (_burned(number), _burned(number + 1))
+            bridge = BridgeParams(**frame, transition=video.transition)
+            draft.add(scene_id(Kind.BRIDGE, number), Kind.BRIDGE, bridge, inputs)
+            parts.append(Ref(scene_id(Kind.BRIDGE, number), "bridge.mp4"))
+    inputs = {"parts": tuple(parts), "timeline": timeline}
+    if sound := _plan_sound(draft, story):
+        inputs["sound"] = (sound,)
+    if words and video.subtitles == "soft":
+        inputs["subtitles"] = (Ref("subtitle", "subtitles.srt"),)
+    draft.add(
+        "compose",
+        Kind.COMPOSE,
+        ComposeParams(
+            **frame, title=story.title, language=story.language, comment=f"story-engine, profile {draft.profile}"
+        ),
+        inputs,
+    )
+
+
+def _plan_sound(draft: _Draft, story: Story) -> Ref | None:
+    timeline = (Ref("schedule", "timeline.json"),)
+    inputs: dict[str, tuple[Source, ...]] = {"timeline": timeline, "narrations": _narrated(story, "narration.wav")}
+    native: tuple[int, ...] = ()
+    if story.audio.music:
+        about = " ".join(part for part in (story.title, story.description, story.prompt, story.setting) if part)
+        mood = story.audio.mood or mood_of(" ".join((about, *(f"{s.prompt} {s.narration}" for s in story.scenes))))
+        draft.add("score", Kind.SCORE, ScoreParams(mood=mood, prompt=about), {"timeline": timeline})
+        inputs["music"] = (Ref("score", "music.wav"),)
+    if story.audio.native:
+        native = tuple(range(1, len(story.scenes) + 1))
+        inputs["clips"] = tuple(Ref(scene_id(Kind.ANIMATE, number), "clip.mp4") for number in range(len(story.scenes)))
+    if not (inputs["narrations"] or story.audio.music or native):
+        return None
+    draft.add("mix", Kind.MIX, MixParams(native=native), inputs)
+    return Ref("mix", "sound.wav")
+
+
+# --- small pieces -----------------------------------------------------------------------------------------------------
+
+
+def timing(number: int) -> Ref:
+    """The frames of scene `number` (from 0)."""
+    return Ref("schedule", f"scene-{number + 1:03d}.json")
+
+
+def _burned(number: int) -> Ref:
+    return Ref("subtitle", f"scene-{number + 1:03d}.ass")
+
+
+def _narrated(story: Story, name: str) -> tuple[Source, ...]:
+    return tuple(
+        Ref(scene_id(Kind.NARRATE, number), name)
+        for number, scene in enumerate(story.scenes)
+        if is_narrated(story, scene)
+    )
+
+
+def _size(story: Story, scene: Scene) -> tuple[int, int]:
+    return scene.width or story.video.width, scene.height or story.video.height
+
+
+def _named(places: Iterable[Place]) -> tuple[Named, ...]:
+    return tuple(Named(name=place.name, description=place.description) for place in places)
+
+
+def _given(picture: Picture) -> Given:
+    # The client's file name says nothing about the bytes: it stays out of the key.
+    return Given(picture.digest, "given")
+
+
+def _reference(place: str, picture: Picture | None) -> dict[str, tuple[Source, ...]]:
+    return {"reference": (Ref(intake_id(place), "picture.png"),)} if picture else {}
+
+
+def _shown_source(story: Story, picture: context.Shown) -> Source:
+    match picture.role:
+        case "character":
+            return Ref(portrait_id(picture.name, picture.state), "portrait.png")
+        case "shared":
+            number = int(picture.name.removeprefix("reference ")) - 1
+            return Ref(intake_id(f"reference_images[{number}].url"), "picture.png")
+        case "turn":
+            assert picture.turn is not None
+            return keyframe_source(story, picture.turn)
+        case _:
+            return Ref(element_id(picture.role, picture.name), "element.png")
+
+
+def _figures(scene: Scene) -> tuple[Source, ...]:
+    people = [Ref(portrait_id(presence.name, presence.state), "figure*") for presence in scene.characters]
+    places = [Ref(element_id("location", scene.location), "figure*")] if scene.location is not None else []
+    things = [Ref(element_id("object", name), "figure*") for name in scene.objects]
+    return (*people, *places, *things)
+
+
+@dataclass
+class _Draft:
+    """A plan in the making: resolves models, derives seeds, collects warnings."""
+
+    told: Told
+    catalog: Catalog
+    takes: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            self.profile = self.catalog.profile(self.told.choices.profile)
+        except CatalogError as error:
+            raise PlanningError(f"profile: {error}") from error
+        self.steps: list[Step] = []
+        self.warnings: dict[str, None] = {}
+
+    def model(self, kind: Kind, name: str | None = None, language: str | None = None) -> ModelSpec:
+        """The model for a kind of step: named in `models`, else by tool or alias `name`, else the kind's default."""
+        tools = self.catalog.video_tools if kind is Kind.ANIMATE else self.catalog.image_tools
+        alias = self.told.choices.models.get(kind) or (tools.get(name, name) if name else self.catalog.kinds[kind])
+        try:
+            choice = self.catalog.choose(alias, kind, profile=self.profile, language=language)
+        except CatalogError as error:
+            raise PlanningError(f"models.{kind}: {error}") from error
+        for passed, reason in choice.passed_over:
+            self.warnings[f"{kind}: {choice.spec.name} serves instead of {passed}, which {reason}"] = None
+        return choice.spec
+
+    def add(
+        self,
+        step_id: str,
+        kind: Kind,
+        params: Params,
+        inputs: Mapping[str, tuple[Source, ...]] | None = None,
+        *,
+        name: str | None = None,
+        language: str | None = None,
+    ) -> None:
+        digest = hashlib.sha256(f"{self.told.seed}/{step_id}".encode()).digest()
+        self.steps.append(
+            Step(
+                id=step_id,
+                kind=kind,
+                spec=self.model(kind, name, language),
+                params=params,
+                inputs={role: sources for role, sources in (inputs or {}).items() if sources},
+                seed=int.from_bytes(digest[:4], "big"),
+                take=self.takes.get(step_id, 0),
+            )
+        )
+
+    def intake(
+        self, pictures: Iterable[tuple[str, Picture]], *, width: int | None = None, height: int | None = None
+    ) -> None:
+        params = IntakeParams(width=width, height=height)
+        for place, picture in pictures:
+            self.add(intake_id(place), Kind.INTAKE, params, {"picture": (_given(picture),)})
+
+    def done(self) -> Planned:
+        return Planned(Plan(tuple(self.steps)), self.profile, tuple(self.warnings))

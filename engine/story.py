@@ -1,0 +1,265 @@
+"""The one internal form of every request: complete, validated, immutable.
+
+A `Brief` is what comes before: an idea, a page or pictures, which the `write` step turns into a `Story`.
+Pictures are named by their `source` (a path or an address, as the client gave it) until the intake put them into the store;
+from then on by their digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pipelines.base import Kind
+from pipelines.catalog import suggest
+from pipelines.kinds import Language, Transition
+
+Narrator = Literal[
+    "Rachel", "Aria", "Roger", "Sarah", "Laura", "Charlie", "George", "Callum", "River", "Liam", "Charlotte",
+    "Alice", "Matilda", "Will", "Jessica", "Eric", "Chris", "Brian", "Daniel", "Lily", "Bill",
+]  # fmt: skip
+Subtitles = Literal["soft", "burned", "off"]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(max_length=20_000)]
+MAX_SCENES = 1000
+
+
+class StoryError(ValueError):
+    """The story contradicts itself. `field` is the place as the client wrote it, e.g. `scenes[2].characters[0].name`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}" if field else message)
+        self.field, self.message = field, message
+
+
+class Frozen(BaseModel):
+    """Strict and immutable, like everything in a story."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Picture(Frozen):
+    """A picture that the client gave. `digest` is that of the bytes as given; empty until they are in the store."""
+
+    source: str = Field(min_length=1)
+    digest: str = ""
+
+
+class State(Frozen):
+    """A character at another moment of the story: soaked, older, in a red coat."""
+
+    name: Name
+    appearance: Text = ""
+    reference: Picture | None = None
+
+
+class Character(Frozen):
+    """Someone who must look the same in every scene."""
+
+    name: Name
+    appearance: Text = ""
+    reference: Picture | None = None
+    states: tuple[State, ...] = ()
+
+    def state(self, name: str) -> State:
+        return next(state for state in self.states if state.name == name)
+
+
+class Place(Frozen):
+    """A location or an object with a name, which scenes refer to."""
+
+    name: Name
+    description: Text = ""
+    reference: Picture | None = None
+
+
+class Shared(Frozen):
+    """A picture that every scene sees."""
+
+    description: str
+    picture: Picture
+
+
+class Presence(Frozen):
+    """A character on stage, in one state (None: the base look)."""
+
+    name: str
+    state: str | None = None
+
+
+class Scene(Frozen):
+    """One scene. `picture` stands in for its keyframe; `seconds` is used when nobody speaks."""
+
+    prompt: Text = ""
+    name: Text = ""
+    characters: tuple[Presence, ...] = ()
+    location: str | None = None
+    objects: tuple[str, ...] = ()
+    narration: Text = ""
+    camera: Text = ""
+    seconds: float | None = Field(None, gt=0, le=600)
+    width: int | None = Field(None, ge=64, le=8192)
+    height: int | None = Field(None, ge=64, le=8192)
+    picture: Picture | None = None
+    continues: bool = Field(False, description="Continues the scene before, even where they share nothing by name.")
+
+
+class Audio(Frozen):
+    """What is heard. `narration` is the effective value: never together with `native`."""
+
+    narration: bool = True
+    music: bool = True
+    native: bool = False
+    narrator: Narrator = "Rachel"
+    mood: Text = ""
+
+    @model_validator(mode="after")
+    def _native_sound_excludes_narration(self) -> Audio:
+        if self.native and self.narration:
+            raise ValueError("narration and native audio exclude one another")
+        return self
+
+
+class Video(Frozen):
+    """What is seen: the frame, the rate, how scenes follow one another."""
+
+    width: int = Field(1280, ge=64, le=4096, multiple_of=2)
+    height: int = Field(720, ge=64, le=4096, multiple_of=2)
+    fps: int = Field(24, ge=8, le=60)
+    transition: Transition | None = None
+    transition_seconds: float = Field(0.75, gt=0, le=5)
+    seconds: float = Field(5.0, gt=0, le=600, description="Length of a scene in which nobody speaks.")
+    loop: int = Field(1, ge=1, le=6)
+    subtitles: Subtitles = "soft"
+
+
+class Choices(Frozen):
+    """Which models the client wants; everything else is the profile's choice."""
+
+    profile: str = "auto"
+    image_tool: str | None = None
+    video_tool: str | None = None
+    models: Mapping[Kind, str] = Field(default_factory=dict)
+
+
+class Told(Frozen):
+    """What a Brief and a Story have in common."""
+
+    title: Text = ""
+    description: Text = ""
+    language: Language = "English"
+    seed: int = Field(0, ge=0, lt=2**63)
+    audio: Audio = Audio()
+    video: Video = Video()
+    choices: Choices = Choices()
+    style: Text = ""
+    setting: Text = ""
+    strictness: Literal["normal", "liberal"] = "normal"
+    characters: tuple[Character, ...] = ()
+    locations: tuple[Place, ...] = ()
+    objects: tuple[Place, ...] = ()
+
+
+class Brief(Told):
+    """An idea, a page or pictures: what the `write` step starts from."""
+
+    idea: str = Field(min_length=1, max_length=100_000)
+    scene_count: int | None = Field(None, ge=1, le=MAX_SCENES)
+    pictures: tuple[Picture, ...] = ()
+    page: Picture | None = Field(None, description="A saved page; `source` is its path or address.")
+
+    def given(self) -> Iterator[tuple[str, Picture]]:
+        """Every file that the client gave, with the field that names it (the page is not a picture and not here)."""
+        yield from _element_pictures(self)
+        for number, picture in enumerate(self.pictures):
+            yield f"image_urls[{number}]", picture
+
+
+class Story(Told):
+    """Everything that a film is made from. Names are checked: what scenes refer to exists."""
+
+    prompt: Text = Field("", description="Context for all scenes.")
+    raw_prompts: bool = False
+    shared: tuple[Shared, ...] = ()
+    scenes: tuple[Scene, ...] = Field(min_length=1, max_length=MAX_SCENES)
+    enhance: bool = False
+    takes: Mapping[str, int] = Field(
+        default_factory=dict, description="Step id → how often it was made anew on purpose."
+    )
+
+    @model_validator(mode="after")
+    def _names_exist_once(self) -> Story:
+        for field, things in (
+            ("characters", self.characters),
+            ("locations", self.locations),
+            ("objects", self.objects),
+        ):
+            _unique(field, [thing.name for thing in things])
+        for number, character in enumerate(self.characters):
+            _unique(f"characters[{number}].states", [state.name for state in character.states])
+        for number, scene in enumerate(self.scenes):
+            self._check_scene(f"scenes[{number}]", scene)
+        return self
+
+    def _check_scene(self, place: str, scene: Scene) -> None:
+        cast = {character.name: character for character in self.characters}
+        seen: set[str] = set()
+        for number, presence in enumerate(scene.characters):
+            field = f"{place}.characters[{number}]"
+            if presence.name not in cast:
+                raise StoryError(f"{field}.name", f'no character "{presence.name}"{suggest(presence.name, cast)}')
+            if presence.name in seen:
+                raise StoryError(
+                    f"{field}.name", f'"{presence.name}" is in this scene twice; one character has one state in a scene'
+                )
+            seen.add(presence.name)
+            states = [state.name for state in cast[presence.name].states]
+            if presence.state is not None and presence.state not in states:
+                known = suggest(presence.state, states) if states else f'; "{presence.name}" has no states'
+                raise StoryError(f"{field}.state", f'no state "{presence.state}" of "{presence.name}"{known}')
+        locations = [location.name for location in self.locations]
+        if scene.location is not None and scene.location not in locations:
+            raise StoryError(f"{place}.location", f'no location "{scene.location}"{suggest(scene.location, locations)}')
+        objects = [thing.name for thing in self.objects]
+        for number, name in enumerate(scene.objects):
+            if name not in objects:
+                raise StoryError(f"{place}.objects[{number}]", f'no object "{name}"{suggest(name, objects)}')
+
+    def character(self, name: str) -> Character:
+        return next(character for character in self.characters if character.name == name)
+
+    def location(self, name: str) -> Place:
+        return next(location for location in self.locations if location.name == name)
+
+    def thing(self, name: str) -> Place:
+        return next(thing for thing in self.objects if thing.name == name)
+
+    def given(self) -> Iterator[tuple[str, Picture]]:
+        """Every picture that the client gave, with the field that names it."""
+        yield from _element_pictures(self)
+        for number, shared in enumerate(self.shared):
+            yield f"reference_images[{number}].url", shared.picture
+        for number, scene in enumerate(self.scenes):
+            if scene.picture:
+                yield f"scenes[{number}].picture", scene.picture
+
+
+def _element_pictures(told: Told) -> Iterator[tuple[str, Picture]]:
+    for number, character in enumerate(told.characters):
+        if character.reference:
+            yield f"characters[{number}].reference_url", character.reference
+        for state in character.states:
+            if state.reference:
+                yield f"characters[{number}].states.{state.name}.reference_url", state.reference
+    for field, places in (("locations", told.locations), ("objects", told.objects)):
+        for number, place in enumerate(places):
+            if place.reference:
+                yield f"{field}[{number}].reference_url", place.reference
+
+
+def _unique(field: str, names: list[str]) -> None:
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise StoryError(f"{field}[{number}].name", f'"{name}" is there twice; names must be unique')
