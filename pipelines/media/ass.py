@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pipelines.media.cues import Cue
 from pipelines.media.fonts import FontChoice, Typefaces
 from pipelines.media.linebreak import UNSPACED, Measure
+from pipelines.media.sfnt import ASCENT, DESCENT
 
 _WIDE = UNSPACED | {"Korean"}
 _FORMAT = (
@@ -34,7 +35,7 @@ class Frame:
     @property
     def em(self) -> float:
         """Size of the letters: a twentieth of the height, less in upright frames, where lines would get too short."""
-        return max(10.0, min(self.height * 0.05, self.width * 0.052))
+        return max(10.0, min(self.height * 0.05, self.width * 0.057))
 
     @property
     def side(self) -> int:
@@ -70,7 +71,7 @@ def ass(cues: Sequence[Cue], typefaces: Typefaces, frame: Frame) -> str:
     """The cues as Advanced SubStation Alpha, with their fonts inside."""
     main = typefaces.faces[0]
     style = (
-        f"Style: Default,{main.family},{_size(main, frame)},{_WHITE},{_WHITE},{_DARK},{_SHADE},0,0,0,0,100,100,0,0,1,"
+        f"Style: Default,{main.family},{frame.em * (ASCENT + DESCENT):.2f},{_WHITE},{_WHITE},{_DARK},{_SHADE},0,0,0,0,100,100,0,0,1,"
         f"{frame.em * 0.07:.2f},{frame.em * 0.04:.2f},2,{frame.side},{frame.side},{frame.bottom},{_ANY_DIRECTION}"
     )
     parts = [
@@ -95,25 +96,21 @@ def ass(cues: Sequence[Cue], typefaces: Typefaces, frame: Frame) -> str:
 
 
 def _event(cue: Cue, typefaces: Typefaces, frame: Frame) -> str:
-    text = "\\N".join(_line(line, typefaces, frame) for line in cue.lines)
+    text = "\\N".join(_line(line, typefaces) for line in cue.lines)
     soft = f"{{\\blur{frame.em * 0.02:.2f}}}"
     return f"Dialogue: 0,{_clock(cue.start, 2)},{_clock(cue.end, 2)},Default,,0,0,0,,{soft}{text}"
 
 
-def _line(line: str, typefaces: Typefaces, frame: Frame) -> str:
+def _line(line: str, typefaces: Typefaces) -> str:
     """The line with a change of font wherever the main one lacks a character."""
     main, text = typefaces.faces[0], ""
     current = main
     for face, piece in typefaces.runs(line):
         if face is not current:
-            text += f"{{\\fn{face.family}\\fs{_size(face, frame)}}}"
+            text += f"{{\\fn{face.family}}}"
             current = face
         text += piece
-    return text if current is main else text + f"{{\\fn{main.family}\\fs{_size(main, frame)}}}"
-
-
-def _size(face: FontChoice, frame: Frame) -> str:
-    return f"{frame.em * face.line:.2f}"
+    return text if current is main else text + f"{{\\fn{main.family}}}"
 
 
 def _fonts(cues: Iterable[Cue], typefaces: Typefaces) -> list[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.base import Missing
-from pipelines.media.sfnt import renamed
+from pipelines.media.sfnt import restyled
 
 if TYPE_CHECKING:
     import uharfbuzz
@@ -60,12 +60,6 @@ class FontChoice:
         """The code points that the font has glyphs for."""
         return frozenset(self._face.unicodes)
 
-    @cached_property
-    def line(self) -> float:
-        """Height of a line in em: what ASS calls the font size is this times the size of the letters."""
-        ascent, descent = struct.unpack(">HH", self._face.reference_table("OS/2").data[74:78])
-        return float(ascent + descent) / float(self._face.upem)
-
     def covers(self, text: str) -> bool:
         return all(invisible(character) or ord(character) in self.characters for character in text)
 
@@ -90,7 +84,7 @@ class FontChoice:
         for axis in self._face.axis_infos:
             value = min(max(WEIGHT, axis.min_value), axis.max_value) if axis.tag == "wght" else axis.default_value
             wanted.pin_axis_location(self._face, axis.tag, value)
-        return renamed(bytes(uharfbuzz.subset(self._face, wanted).blob.data), self.family)
+        return restyled(bytes(uharfbuzz.subset(self._face, wanted).blob.data), self.family)
 
     @cached_property
     def _face(self) -> uharfbuzz.Face:
