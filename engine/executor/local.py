@@ -18,7 +18,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from engine.executor.base import CANCELLED, LOST, Done, Event, Failure, Slot, Slots, Task, event_from_json
+from engine.executor.base import (
+    CANCELLED,
+    LOST,
+    OUT_OF_MEMORY,
+    Done,
+    Event,
+    Failure,
+    Slot,
+    Slots,
+    Task,
+    event_from_json,
+)
 from engine.executor.devices import Place, cpu_places, device_places
 
 TAIL = 2000
@@ -111,6 +122,9 @@ class LocalExecutor:
             return
         if isinstance(event, Done):
             worker.task, worker.resident = None, event.resident
+            if event.error is not None and event.error.type == OUT_OF_MEMORY:
+                del self._workers[worker.place.name]  # only the end of a process gives all of its memory back
+                worker.end()
         self._happened.append(event)
 
 

@@ -185,10 +185,7 @@ def main() -> None:
     threading.Thread(target=_read, args=(tasks_in, tasks), daemon=True).start()
     pool = Pool(Device(**setup["device"]), setup["budget_mb"])
     while True:
-        done = run_task(Task.from_json(json.loads(tasks.get())), pool, emit)
-        emit(done)
-        if done.error is not None and done.error.type == OUT_OF_MEMORY:
-            end_group()  # only the end of the process gives all memory back
+        emit(run_task(Task.from_json(json.loads(tasks.get())), pool, emit))
 
 
 def _take_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -204,10 +201,10 @@ def _take_streams() -> tuple[BinaryIO, BinaryIO]:
 def _read(tasks_in: BinaryIO, tasks: queue.SimpleQueue[bytes]) -> None:
     for line in tasks_in:
         tasks.put(line)
-    end_group()
+    _end_group()
 
 
-def end_group() -> None:
+def _end_group() -> None:
     """End this process and, where it leads a group, all programs that it started."""
     if os.name == "posix" and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
