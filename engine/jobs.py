@@ -1,0 +1,294 @@
+"""History in SQLite: which runs there were, what they refer to in the store, and how long things took on this machine.
+
+Nothing here is needed to find finished work again: that is in the store. One file on a local disk; any number of
+processes may read, one writes at a time and the others wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import psutil
+
+VERSION = 1
+"""Of the tables, kept in the file's `user_version`."""
+
+BUSY_SECONDS = 30.0
+"""How long to wait for another process that writes."""
+
+RECENT = 50
+"""How many of the last timings of a model an estimate is made from; older ones are dropped."""
+
+SCHEMA = """
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, created REAL NOT NULL, updated REAL NOT NULL, title TEXT NOT NULL, source TEXT NOT NULL,
+    out TEXT NOT NULL, status TEXT NOT NULL, process TEXT NOT NULL, story TEXT NOT NULL, film TEXT,
+    warnings TEXT NOT NULL, error TEXT NOT NULL
+) STRICT;
+CREATE INDEX runs_by_time ON runs (created DESC);
+CREATE TABLE refers (
+    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, what TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (run, what, value)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE timings (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, model TEXT NOT NULL, work REAL NOT NULL, seconds REAL NOT NULL,
+    peak_memory_mb INTEGER NOT NULL, bytes INTEGER NOT NULL
+) STRICT;
+CREATE INDEX timings_by_model ON timings (kind, model, id DESC);
+"""
+
+Status = Literal["running", "done", "failed", "cancelled", "interrupted"]
+
+
+class JobsError(RuntimeError):
+    """The history cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a story. `status` is `interrupted` when the process that ran it is no more; `film` is a digest;
+    `source` and `out` are paths as the user gave them; times are seconds since 1970."""
+
+    id: str
+    created: float
+    updated: float
+    title: str
+    source: str
+    out: str
+    status: Status
+    story: Mapping[str, Any]
+    film: str | None = None
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a step will take, by what such steps took before: `samples` of them."""
+
+    seconds: float
+    peak_memory_mb: int
+    bytes: int
+    samples: int
+
+
+class Jobs:
+    """The history in the file `path`, made when it is not there. May be used from several threads."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self.path, self._clock = path, clock
+        self._using = threading.RLock()
+        with self._clearly():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._connection.row_factory = sqlite3.Row
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA foreign_keys = ON")
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the use of the file."""
+        with self._using:
+            self._connection.close()
+
+    # Runs
+
+    def start_run(self, run_id: str, *, title: str, source: str = "", out: str = "", story: Mapping[str, Any]) -> Run:
+        """A run begins, or one of that id begins again."""
+        now = self._clock()
+        row = (run_id, now, now, title, source, out, "running", _this_process(), json.dumps(story), None, "[]", "")
+        with self._writing() as connection:
+            connection.execute(
+                f"INSERT INTO runs VALUES ({', '.join('?' * len(row))}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608
+                "updated = excluded.updated, title = excluded.title, source = excluded.source, out = excluded.out, "
+                "status = excluded.status, process = excluded.process, story = excluded.story, film = NULL, "
+                "warnings = '[]', error = ''",
+                row,
+            )
+        return self.get_run(run_id)
+
+    def finish_run(
+        self,
+        run_id: str,
+        status: Literal["done", "failed", "cancelled"],
+        *,
+        film: str | None = None,
+        warnings: Sequence[str] = (),
+        error: str = "",
+    ) -> Run:
+        """A run has ended."""
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE runs SET updated = ?, status = ?, film = ?, warnings = ?, error = ? WHERE id = ?",
+                (self._clock(), status, film, json.dumps(list(warnings)), error, run_id),
+            )
+        return self.get_run(run_id)
+
+    def get_run(self, run_id: str) -> Run:
+        """The run of that id. Raises `KeyError`."""
+        for row in self._read("SELECT * FROM runs WHERE id = ?", run_id):
+            return _run(row)
+        raise KeyError(run_id)
+
+    def list_runs(self, limit: int = 50) -> list[Run]:
+        """The latest runs, newest first."""
+        return [_run(row) for row in self._read("SELECT * FROM runs ORDER BY created DESC, id LIMIT ?", limit)]
+
+    def forget_run(self, run_id: str) -> None:
+        """Remove a run; what only it referred to may be collected. Harmless when there is none."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+
+    # What runs refer to
+
+    def refer(self, run_id: str, *, keys: Iterable[str] = (), digests: Iterable[str] = ()) -> None:
+        """The run needs these actions and blobs of the store. Raises `KeyError` when the run was forgotten meanwhile."""
+        rows = [(run_id, "key", key) for key in keys] + [(run_id, "digest", digest) for digest in digests]
+        try:
+            with self._writing() as connection:
+                connection.executemany("INSERT OR IGNORE INTO refers VALUES (?, ?, ?)", rows)
+        except sqlite3.IntegrityError as error:
+            raise KeyError(run_id) from error
+
+    def live_keys(self) -> frozenset[str]:
+        """The actions that any run needs."""
+        return frozenset(row["value"] for row in self._read("SELECT value FROM refers WHERE what = 'key'"))
+
+    def live_digests(self) -> frozenset[str]:
+        """The blobs that any run needs besides those of its actions."""
+        given = "SELECT value FROM refers WHERE what = 'digest' UNION SELECT film FROM runs WHERE film IS NOT NULL"
+        return frozenset(row["value"] for row in self._read(given))
+
+    # How long things take
+
+    def add_timing(
+        self, kind: str, model: str, *, work: float, seconds: float, peak_memory_mb: int = 0, size: int = 0
+    ) -> None:
+        """A step took this. `work` measures how much there was to do, in whatever unit fits the kind (pixels, characters,
+        frames), as long as it is the same in `estimate`; `size` is the bytes that it made."""
+        if not work > 0:
+            raise ValueError(f"work must be positive, not {work}")
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO timings (kind, model, work, seconds, peak_memory_mb, bytes) VALUES (?, ?, ?, ?, ?, ?)",
+                (kind, model, work, seconds, peak_memory_mb, size),
+            )
+            connection.execute(
+                "DELETE FROM timings WHERE kind = ?1 AND model = ?2 AND id NOT IN "
+                "(SELECT id FROM timings WHERE kind = ?1 AND model = ?2 ORDER BY id DESC LIMIT ?3)",
+                (kind, model, RECENT),
+            )
+
+    def estimate(self, kind: str, model: str, *, work: float = 1.0) -> Estimate | None:
+        """What so much work will take: the median of seconds and bytes per unit, the most memory. None without samples."""
+        rows = self._read("SELECT * FROM timings WHERE kind = ? AND model = ?", kind, model)
+        if not rows:
+            return None
+        return Estimate(
+            seconds=statistics.median(row["seconds"] / row["work"] for row in rows) * work,
+            peak_memory_mb=max(row["peak_memory_mb"] for row in rows),
+            bytes=round(statistics.median(row["bytes"] / row["work"] for row in rows) * work),
+            samples=len(rows),
+        )
+
+    # Underneath
+
+    def _prepare(self) -> None:
+        with self._writing() as connection:  # of two processes that find no tables, the second one waits and finds them
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > VERSION:
+                raise JobsError(f"{self.path} was written by a newer version of this program; update it")
+            if version == 0:
+                for statement in filter(str.strip, SCHEMA.split(";")):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _read(self, query: str, *values: object) -> list[sqlite3.Row]:
+        with self._using, self._clearly():
+            return self._connection.execute(query, values).fetchall()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, begun as a writer so that it waits for others at its beginning and never fails later."""
+        with self._using, self._clearly():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _clearly(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.OperationalError as error:
+            raise JobsError(f"{self.path} cannot be used ({error}); is the folder writable, the disk full?") from error
+        except sqlite3.DatabaseError as error:
+            raise JobsError(
+                f"{self.path} is damaged ({error}); move it away to begin a new history, no finished work is lost"
+            ) from error
+        except OSError as error:
+            raise JobsError(f"{self.path} cannot be used ({error.strerror})") from error
+
+
+def _run(row: sqlite3.Row) -> Run:
+    run = Run(
+        **{
+            name: row[name]
+            for name in ("id", "created", "updated", "title", "source", "out", "status", "film", "error")
+        },
+        story=json.loads(row["story"]),
+        warnings=tuple(json.loads(row["warnings"])),
+    )
+    return replace(run, status="interrupted") if run.status == "running" and not _lives(row["process"]) else run
+
+
+def _this_process() -> str:
+    return f"{os.getpid()} {_beginning(os.getpid())}"
+
+
+def _lives(process: str) -> bool:
+    """Numbers of processes are given again; their beginnings tell them apart."""
+    number, _, begun = process.partition(" ")
+    return bool(begun) and _beginning(int(number)) == begun
+
+
+def _beginning(number: int) -> str:
+    """When a process began; empty when there is none. On Linux in ticks since the machine's start, as the wall clock may
+    be set meanwhile."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        if sys.platform == "linux":
+            return ""
+    try:
+        return f"{psutil.Process(number).create_time():.0f}"
+    except psutil.Error:
+        return ""
