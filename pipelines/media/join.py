@@ -1,0 +1,115 @@
+"""Parts of a film, one after the other, without coding anything again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+from av.error import FFmpegError
+
+from pipelines.base import BadInput
+from pipelines.kinds import VideoParams
+from pipelines.media.encoder import container_options
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+_FILES_ONLY = {"protocol_whitelist": "file"}
+
+
+def join(parts: Sequence[Path], target: Path, frame: VideoParams, frames: int) -> None:
+    """Write the pictures of all parts into one mp4, time stamps exact to the tick of the track.
+
+    Raises BadInput, before anything is written, when a part cannot be read, differs from the first in size, rate or coding,
+    or when the parts do not have `frames` frames in all.
+    """
+    facts = [_facts(part, number, frame) for number, part in enumerate(parts, 1)]
+    total = sum(fact.frames for fact in facts)
+    if total != frames:
+        raise BadInput("parts", f"they have {total} frames, the film has {frames}")
+    for number, fact in enumerate(facts, 1):
+        if fact.coding != facts[0].coding:
+            raise BadInput("parts", f"part {number} is coded differently from the first")
+    # A part of one or two frames starts later in decoding order than longer ones: the film has the longest lead of all.
+    lead, tick = max(fact.lead for fact in facts), round(1 / (frame.fps * facts[0].tick))
+    with av.open(str(target), "w", format="mp4", options=container_options(frame.fps)) as film:
+        with _opened(parts[0], 1) as source:
+            track = film.add_stream_from_template(source.streams.video[0])
+            track.time_base = facts[0].tick
+        before = done = 0
+        for number, part in enumerate(parts, 1):
+            for packet in _packets(part, number):
+                packet.pts += before * tick
+                packet.dts = (done - lead) * tick
+                packet.stream = track
+                film.mux(packet)
+                done += 1
+            before = done
+
+
+def track_lengths(film: Path) -> list[float]:
+    """Seconds of each track of picture or sound, as the container says."""
+    with av.open(str(film), format="mov", options=_FILES_ONLY) as container:
+        return [
+            float(stream.duration * stream.time_base)
+            for stream in container.streams
+            if stream.type in ("video", "audio") and stream.duration and stream.time_base
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What joining must know of a part. `lead`: frames by which decoding begins before showing; `tick` in seconds."""
+
+    frames: int
+    lead: int
+    tick: Fraction
+    coding: tuple[Any, ...]
+
+
+def _facts(part: Path, number: int, frame: VideoParams) -> _Facts:
+    with _opened(part, number) as source:
+        if not source.streams.video:
+            raise BadInput("parts", f"part {number} has no picture")
+        stream = source.streams.video[0]
+        found = (stream.codec_context.name, stream.width, stream.height, stream.average_rate)
+        if found != ("h264", frame.width, frame.height, Fraction(frame.fps)) or stream.time_base is None:
+            raise BadInput(
+                "parts",
+                f"part {number} is {found[0]} {found[1]}×{found[2]} at {found[3]} frames a second, "
+                f"not h264 {frame.width}×{frame.height} at {frame.fps}",
+            )
+        first = next((packet.dts for packet in source.demux(stream) if packet.dts is not None), 0)
+        coding = stream.time_base, stream.codec_context.extradata
+        return _Facts(stream.frames, round(-first * stream.time_base * frame.fps), stream.time_base, coding)
+
+
+def _packets(part: Path, number: int) -> Iterator[Any]:
+    """The packets of a part in decoding order. Raises BadInput unless there are as many as the part itself says."""
+    with _opened(part, number) as source:
+        stream = source.streams.video[0]
+        packets = source.demux(stream)
+        for _ in range(stream.frames):
+            try:
+                packet = next(packets)
+            except (FFmpegError, StopIteration):
+                raise _damaged(number) from None
+            if packet.pts is None or packet.is_corrupt:
+                raise _damaged(number)
+            yield packet
+
+
+def _opened(part: Path, number: int) -> InputContainer:
+    try:
+        container: InputContainer = av.open(str(part), format="mov", options=_FILES_ONLY)
+    except (FFmpegError, ValueError):
+        raise _damaged(number) from None
+    return container
+
+
+def _damaged(number: int) -> BadInput:
+    return BadInput("parts", f"part {number} is not a whole video")
