@@ -11,7 +11,7 @@ from typing import Literal
 from engine import context
 from engine.mood import mood_of
 from engine.plan import Given, Plan, Ref, Source, Step
-from engine.story import Brief, Picture, Place, Scene, Story, Told
+from engine.story import Brief, Picture, Place, Scene, Story, Told, given
 from pipelines.base import Kind, ModelSpec, Params
 from pipelines.catalog import Catalog, CatalogError
 from pipelines.kinds import (
@@ -102,7 +102,7 @@ def is_narrated(story: Story, scene: Scene) -> bool:
 def plan_brief(brief: Brief, catalog: Catalog) -> Planned:
     """Everything up to the storyboard."""
     draft = _Draft(brief, catalog)
-    draft.intake(brief.given())
+    draft.intake((place, picture) for place, picture in given(brief).items() if place != "page")
     inputs: dict[str, tuple[Source, ...]] = {}
     if brief.page:
         draft.add("read", Kind.READ, ReadParams(url=brief.page.source), {"page": (_given(brief.page),)})
@@ -143,7 +143,7 @@ def plan_story(story: Story, catalog: Catalog, upto: Upto = "film") -> Planned:
 
 
 def _plan_portraits(draft: _Draft, story: Story) -> None:
-    draft.intake((place, picture) for place, picture in story.given() if not place.startswith("scenes["))
+    draft.intake((place, picture) for place, picture in given(story).items() if not place.startswith("scenes["))
     for number, scene in enumerate(story.scenes):
         if scene.picture:
             width, height = _size(story, scene)

@@ -7,8 +7,8 @@ from then on by their digest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -170,12 +170,6 @@ class Brief(Told):
     pictures: tuple[Picture, ...] = ()
     page: Picture | None = Field(None, description="A saved page; `source` is its path or address.")
 
-    def given(self) -> Iterator[tuple[str, Picture]]:
-        """Every file that the client gave, with the field that names it (the page is not a picture and not here)."""
-        yield from _element_pictures(self)
-        for number, picture in enumerate(self.pictures):
-            yield f"image_urls[{number}]", picture
-
 
 class Story(Told):
     """Everything that a film is made from. Names are checked: what scenes refer to exists."""
@@ -236,27 +230,66 @@ class Story(Told):
     def thing(self, name: str) -> Place:
         return next(thing for thing in self.objects if thing.name == name)
 
-    def given(self) -> Iterator[tuple[str, Picture]]:
-        """Every picture that the client gave, with the field that names it."""
-        yield from _element_pictures(self)
-        for number, shared in enumerate(self.shared):
-            yield f"reference_images[{number}].url", shared.picture
-        for number, scene in enumerate(self.scenes):
-            if scene.picture:
-                yield f"scenes[{number}].picture", scene.picture
+
+Tale = TypeVar("Tale", Brief, Story)
 
 
-def _element_pictures(told: Told) -> Iterator[tuple[str, Picture]]:
-    for number, character in enumerate(told.characters):
-        if character.reference:
-            yield f"characters[{number}].reference_url", character.reference
-        for state in character.states:
-            if state.reference:
-                yield f"characters[{number}].states.{state.name}.reference_url", state.reference
-    for field, places in (("locations", told.locations), ("objects", told.objects)):
-        for number, place in enumerate(places):
-            if place.reference:
-                yield f"{field}[{number}].reference_url", place.reference
+def with_pictures(told: Tale, take: Callable[[str, Picture], Picture]) -> Tale:
+    """The same, with every given file replaced by `take(field, picture)`; `field` is the client's word for its place."""
+
+    def taken(field: str, picture: Picture | None) -> Picture | None:
+        return take(field, picture) if picture else None
+
+    def places(field: str, those: tuple[Place, ...]) -> tuple[Place, ...]:
+        return tuple(
+            place.model_copy(update={"reference": taken(f"{field}[{n}].reference_url", place.reference)})
+            for n, place in enumerate(those)
+        )
+
+    def states(field: str, those: tuple[State, ...]) -> tuple[State, ...]:
+        return tuple(
+            state.model_copy(update={"reference": taken(f"{field}.states.{state.name}.reference_url", state.reference)})
+            for state in those
+        )
+
+    updates: dict[str, Any] = {
+        "characters": tuple(
+            character.model_copy(
+                update={
+                    "reference": taken(f"characters[{n}].reference_url", character.reference),
+                    "states": states(f"characters[{n}]", character.states),
+                }
+            )
+            for n, character in enumerate(told.characters)
+        ),
+        "locations": places("locations", told.locations),
+        "objects": places("objects", told.objects),
+    }
+    if isinstance(told, Brief):
+        updates["pictures"] = tuple(take(f"image_urls[{n}]", picture) for n, picture in enumerate(told.pictures))
+        updates["page"] = taken("page", told.page)
+    else:
+        updates["shared"] = tuple(
+            shared.model_copy(update={"picture": take(f"reference_images[{n}].url", shared.picture)})
+            for n, shared in enumerate(told.shared)
+        )
+        updates["scenes"] = tuple(
+            scene.model_copy(update={"picture": taken(f"scenes[{n}].picture", scene.picture)})
+            for n, scene in enumerate(told.scenes)
+        )
+    return told.model_copy(update=updates)
+
+
+def given(told: Tale) -> dict[str, Picture]:
+    """Every file that the client gave, by the field that names it."""
+    found: dict[str, Picture] = {}
+
+    def note(field: str, picture: Picture) -> Picture:
+        found[field] = picture
+        return picture
+
+    with_pictures(told, note)
+    return found
 
 
 def _unique(field: str, names: list[str]) -> None:

@@ -53,7 +53,9 @@ class VideoExtension(Wire):
     width: int | None = Field(None, ge=64, le=4096, multiple_of=2, description="Pixels; default by aspect ratio.")
     height: int | None = Field(None, ge=64, le=4096, multiple_of=2, description="Pixels; default by aspect ratio.")
     fps: int = Field(24, ge=8, le=60, description="Frames per second of the film.")
-    transition: Transition | Literal["none"] | None = Field(None, description="How one scene becomes the next.")
+    transition: Literal["none", "dissolve", "dip", "wipe", "match"] | None = Field(
+        None, description="How one scene becomes the next."
+    )
     transition_seconds: float = Field(0.75, gt=0, le=5)
     subtitles: Subtitles = Field("soft", description="A track to switch on, burned into the picture, or none.")
 
@@ -63,12 +65,18 @@ class Extensions(Wire):
 
     seed: int = Field(0, ge=0, lt=2**63, description="Same story, same seed, same machine: same film.")
     profile: str = Field("auto", description="A named choice of models (`models list`); `auto`: the best installed.")
-    models: dict[Kind, str] = Field({}, description='Model by kind of step, e.g. `{"narrate": "espeak"}`.')
+    models: dict[str, str] = Field({}, description='Model by kind of step, e.g. `{"narrate": "espeak"}`.')
     video: VideoExtension = Field(VideoExtension(), description="Frame, rate, transitions, subtitles.")
     music_mood: str = Field("", description="tense, sad, joyful, adventurous or calm; default: read from the story.")
 
     def choices(self, image_tool: str | None = None, video_tool: str | None = None) -> Choices:
-        return Choices(profile=self.profile, image_tool=image_tool, video_tool=video_tool, models=self.models)
+        """Which models the request wants. Raises StoryError for an unknown kind of step."""
+        kinds = [str(kind) for kind in Kind]
+        for kind in self.models:
+            if kind not in kinds:
+                raise StoryError(f"models.{kind}", f"no such kind of step{suggest(kind, kinds)}")
+        models = {Kind(kind): model for kind, model in self.models.items()}
+        return Choices(profile=self.profile, image_tool=image_tool, video_tool=video_tool, models=models)
 
     def frame(self, ratio: tuple[int, int], transition: Transition | None, seconds: float = 5.0) -> Video:
         """The film's video options; `transition` is the request's own wish, which the extension overrules."""
@@ -150,6 +158,12 @@ def explained(error: ValidationError, body: type[BaseModel]) -> StoryError:
     message = str(first["msg"])
     if first["type"] == "extra_forbidden":
         message = f"unknown key{suggest(str(loc[-1]), known_keys(body, loc[:-1]))}"
+    elif first["type"] in ("too_short", "too_long"):
+        bounds = first["ctx"]
+        limit = (
+            f"at least {bounds['min_length']}" if first["type"] == "too_short" else f"at most {bounds['max_length']}"
+        )
+        message = f"must hold {limit}, holds {bounds['actual_length']}"
     elif first["type"] == "missing":
         message = "is missing"
     elif first["type"] == "literal_error":
