@@ -1,0 +1,381 @@
+"""The only door to the network: every picture, page, clip and webhook that a story names goes through here.
+
+What stands in a story was written by strangers, so an address is never trusted: it is parsed once, its name is resolved once,
+the answer is checked, and the connection goes to exactly that answer; a redirect is a new address and starts over. The whole
+exchange (name, connection, redirects, body) has one time limit and one size limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.base import Missing
+
+if TYPE_CHECKING:
+    import httpx
+    from ssrfguard import AddressTable, Policy, Target
+
+Resolver = Callable[..., list[tuple[Any, ...]]]
+"""Has the signature and the answers of `socket.getaddrinfo`."""
+
+WEB: tuple[str, ...] = ("http", "https")
+AGENT = "story-engine"
+REDIRECTS = 5
+LONGEST_URL = 8192
+CONNECT_SECONDS = 5.0
+MEGABYTE = 1024 * 1024
+
+# Ports on which other protocols listen that an HTTP request could be smuggled into: https://fetch.spec.whatwg.org/#port-blocking.
+OTHER_PROTOCOLS = frozenset((
+    0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110, 111,
+    113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548,
+    554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665,
+    6666, 6667, 6668, 6669, 6679, 6697, 10080,
+))  # fmt: skip
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+# Where hosts that the operator has named may lie. Link-local (cloud metadata) is not among them.
+PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", *LOOPBACK)
+# What parsers are known to disagree about: some drop it, some take a backslash for a slash.
+_AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\\]")
+# A last label that system resolvers read as part of an address: 0x7f000001, 017700000001, 127.1.
+_NUMBER_AT_END = re.compile(r"(?:^|\.)(?:0x[0-9a-f]*|[0-9]+)\.?$")
+_REDIRECTING = frozenset({301, 302, 303, 307, 308})
+
+
+class FetchError(RuntimeError):
+    """Nothing was fetched. `reason` is one of the keys of `MESSAGES`, for machines; `message` is for the user and holds neither
+    the address nor what any library said."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        self.reason = reason
+        self.message = MESSAGES[reason].format(detail)
+        super().__init__(self.message)
+
+
+# A name that does not exist, one that leads inside a private network and a host that is down give one and the same answer:
+# otherwise the answers would draw a map of the network that the engine runs in.
+MESSAGES: Mapping[str, str] = {
+    "bad_url": "is not a web address that can be used",
+    "scheme": "must begin with {}",
+    "credentials": "must not contain a user name or password",
+    "not_allowed": "leads to an address inside a private or reserved network, which is not fetched",
+    "port": "names a port that is not used for the web",
+    "unreachable": "could not be reached, or leads inside a private network, which is not fetched",
+    "timeout": "did not answer completely in time",
+    "redirects": "was redirected too often",
+    "status": "was answered with status {}",
+    "wrong_type": "is not a {}",
+    "encoded": "was sent compressed although that was not asked for",
+    "too_large": "is larger than {} MB",
+    "broken": "was answered in a way that cannot be understood",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What a fetch is for: the word for it, how many bytes and seconds it may take in all, and which media types it may have."""
+
+    what: str
+    limit_bytes: int
+    seconds: float
+    accept: tuple[str, ...]
+
+
+# Servers of signed downloads call everything octet-stream; what it is, is decided by whoever decodes it.
+_BYTES = ("application/octet-stream", "binary/octet-stream")
+PICTURE = Want("picture", 25 * MEGABYTE, 30.0, ("image/*", *_BYTES))
+PAGE = Want("page", 10 * MEGABYTE, 20.0, ("text/html", "application/xhtml+xml", "text/plain"))
+CLIP = Want("clip", 500 * MEGABYTE, 120.0, ("video/*", "application/mp4", *_BYTES))
+SOUND = Want("sound", 100 * MEGABYTE, 60.0, ("audio/*", "video/mp4", "application/ogg", *_BYTES))
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file that was fetched: where it lies, the media type that its server gave (no parameters), the address after all
+    redirects, its size in bytes."""
+
+    path: Path
+    content_type: str
+    final_url: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Hop:
+    """One address that may be asked, and the rule for what its name may resolve to."""
+
+    url: httpx.URL
+    policy: Policy
+
+
+class Door:
+    """The way out.
+
+    `allow_private` admits loopback, and plain http to loopback even where only https is asked for. `allowed_hosts` names what the
+    operator trusts inside private networks: names (`hooks.corp.example`, `*.corp.example`), which may then resolve to private
+    addresses, and addresses or networks (`10.1.2.0/24`), which may then be reached. Raises ValueError for an entry that is
+    neither, Missing when the packages are not installed. `resolver` stands in for `socket.getaddrinfo`, `tls` for the system's
+    trusted certificates.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_private: bool = False,
+        allowed_hosts: Sequence[str] = (),
+        resolver: Resolver | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        try:
+            from ssrfguard import Policy
+        except ImportError as error:
+            raise Missing('fetching addresses needs the extra "net"; pip install "story-engine[net]"') from error
+        self._allow_private, self._resolver, self._given_tls = allow_private, resolver, tls
+        networks = [entry for entry in allowed_hosts if _is_network(entry)]
+        names = [entry for entry in allowed_hosts if not _is_network(entry)]
+        table = _deny_table()
+        self._public = Policy(
+            denied_networks=table,
+            allowed_networks=tuple(ip_network(net) for net in (*networks, *(LOOPBACK if allow_private else ()))),
+            allowed_ports=frozenset(range(1, 65536)),
+            max_url_length=LONGEST_URL,
+        )
+        self._trusted = replace(self._public, denied_networks=_admit_private(table), allowed_hosts=frozenset(names))
+        self._trusts_names = bool(names)
+
+    def check(self, url: str, schemes: Sequence[str] = WEB) -> None:
+        """Everything that can be said of an address without the network. Raises FetchError."""
+        self._hop(url, schemes)
+
+    def fetch(self, url: str, to: Path, want: Want, schemes: Sequence[str] = WEB) -> Fetched:
+        """`afetch`, for callers without an event loop."""
+        return asyncio.run(self.afetch(url, to, want, schemes))
+
+    def post_json(
+        self, url: str, body: bytes, headers: Mapping[str, str], seconds: float = 10.0, schemes: Sequence[str] = WEB
+    ) -> int:
+        """`apost_json`, for callers without an event loop."""
+        return asyncio.run(self.apost_json(url, body, headers, seconds, schemes))
+
+    async def afetch(self, url: str, to: Path, want: Want, schemes: Sequence[str] = WEB) -> Fetched:
+        """Fetch `url` into the new file `to`; at most five redirects, each hop checked like the first. Raises FetchError, and
+        FileExistsError when `to` exists; no file stays behind when anything is raised."""
+        try:
+            async with asyncio.timeout(want.seconds):
+                return await self._follow(self._hop(url, schemes), to, want, schemes)
+        except TimeoutError as error:
+            raise FetchError("timeout") from error
+
+    async def apost_json(
+        self, url: str, body: bytes, headers: Mapping[str, str], seconds: float = 10.0, schemes: Sequence[str] = WEB
+    ) -> int:
+        """Send `body` (JSON, exactly these bytes: they may be signed) and give the status of the answer. A redirect is an answer
+        like any other and is not followed; the body of the answer is not read. `seconds` bounds it all. Raises FetchError."""
+        try:
+            async with asyncio.timeout(seconds):
+                hop = self._hop(url, schemes)
+                async with self._ask(hop, "POST", {"Content-Type": "application/json", **headers}, body) as response:
+                    return int(response.status_code)
+        except TimeoutError as error:
+            raise FetchError("timeout") from error
+
+    async def _follow(self, hop: _Hop, to: Path, want: Want, schemes: Sequence[str]) -> Fetched:
+        headers = {"Accept": ", ".join(want.accept)}
+        for _ in range(REDIRECTS + 1):
+            async with self._ask(hop, "GET", headers) as response:
+                location = response.headers.get("location")
+                if response.status_code not in _REDIRECTING or location is None:
+                    content_type = _accept(response, want)
+                    size = await _save(response, to, want)
+                    return Fetched(to, content_type, str(hop.url), size)
+            hop = self._hop(_joined(hop.url, location), schemes)
+        raise FetchError("redirects")
+
+    @asynccontextmanager
+    async def _ask(
+        self, hop: _Hop, method: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        """One request on a connection of its own: no cookies, no pool, no proxy, nothing that a hop could leave to the next."""
+        import httpx
+        from ssrfguard import SSRFGuardError
+        from ssrfguard.httpx import AsyncClient
+
+        client = AsyncClient(
+            policy=hop.policy,
+            resolver=self._resolver,
+            trust_env=False,
+            verify=self._tls,
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
+            headers={"User-Agent": AGENT, "Accept-Encoding": "identity"},
+        )
+        try:
+            async with (
+                client,
+                client.stream(method, hop.url, headers=headers, content=body, follow_redirects=False) as response,
+            ):
+                yield response
+        except (SSRFGuardError, httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise FetchError("unreachable") from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise FetchError("broken") from error
+
+    def _hop(self, text: str, schemes: Sequence[str]) -> _Hop:
+        """The one reading of an address: what is checked is what is asked for later."""
+        import httpx
+        from ssrfguard import BlockedAddressError, BlockedURLError
+
+        if len(text) > LONGEST_URL or _AMBIGUOUS.search(text):
+            raise FetchError("bad_url")
+        try:
+            url = httpx.URL(text).copy_with(fragment=None)
+            host = url.raw_host.decode("ascii")
+        except (httpx.InvalidURL, ValueError) as error:
+            raise FetchError("bad_url") from error
+        if url.scheme not in WEB:
+            raise FetchError("scheme", _in_words(schemes))
+        if url.userinfo:
+            raise FetchError("credentials")
+        policy = self._policy(host)
+        try:
+            target = policy.check_url(str(url))
+        except BlockedURLError as error:
+            raise FetchError(
+                "not_allowed" if isinstance(error.__cause__, BlockedAddressError) else "bad_url"
+            ) from error
+        if target.host != host or (target.address is None and _NUMBER_AT_END.search(host)):
+            raise FetchError("bad_url")
+        if target.port in OTHER_PROTOCOLS:
+            raise FetchError("port")
+        local = _is_local(target)
+        if local and policy is self._public and not self._allow_private and target.address is None:
+            raise FetchError("not_allowed")
+        if url.scheme not in schemes and not (local and self._allow_private):
+            raise FetchError("scheme", _in_words(schemes))
+        return _Hop(url, policy)
+
+    def _policy(self, host: str) -> Policy:
+        from ssrfguard import BlockedURLError
+
+        if not self._trusts_names:
+            return self._public
+        try:
+            self._trusted.check_host(host)
+        except BlockedURLError:
+            return self._public
+        return self._trusted
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """The system's certificates (an operator's own authority is among them) and those that come with Python's packages."""
+        if self._given_tls is not None:
+            return self._given_tls
+        import certifi
+
+        context = ssl.create_default_context()
+        context.load_verify_locations(certifi.where())
+        return context
+
+
+def _deny_table() -> AddressTable:
+    """Nothing but ordinary public addresses: beyond what the library denies, special-purpose services that are no web servers,
+    tunnels whose inner address another machine decides, unallocated IPv6, and the one public address that is a cloud's inside."""
+    from ssrfguard import DEFAULT_DENIED, AddressTable, Block, Reach
+
+    # An IPv4 address in IPv6 clothes is answered for what it carries: resolvers give it, and NAT64 networks need it.
+    carriers = {ip_network("::ffff:0:0/96"), ip_network("64:ff9b::/96")}
+    return AddressTable(
+        (
+            *(
+                block if block.network in carriers else replace(block, reach=Reach.DENIED)
+                for block in DEFAULT_DENIED.blocks
+            ),
+            Block(ip_network("168.63.129.16/32"), "Azure platform", "-", Reach.DENIED),
+            Block(ip_network("::/0"), "Unallocated", "RFC4291", Reach.DENIED),
+            Block(ip_network("2000::/3"), "Global Unicast", "RFC4291", Reach.PERMITTED),
+        ),
+        snapshot=DEFAULT_DENIED.snapshot,
+    )
+
+
+def _admit_private(table: AddressTable) -> AddressTable:
+    from ssrfguard import AddressTable, Reach
+
+    private = {ip_network(network) for network in PRIVATE}
+    blocks = (replace(block, reach=Reach.PERMITTED) if block.network in private else block for block in table.blocks)
+    return AddressTable(tuple(blocks), snapshot=table.snapshot)
+
+
+def _is_network(entry: str) -> bool:
+    try:
+        ip_network(entry)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_local(target: Target) -> bool:
+    if target.address is not None:
+        return target.address.is_loopback
+    name = target.host.rstrip(".")
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def _joined(base: httpx.URL, location: str) -> str:
+    """Where a redirect leads, unread: `_hop` reads it."""
+    import httpx
+
+    if len(location) > LONGEST_URL or _AMBIGUOUS.search(location):
+        raise FetchError("bad_url")
+    try:
+        return str(base.join(location))
+    except (httpx.InvalidURL, ValueError) as error:
+        raise FetchError("bad_url") from error
+
+
+def _accept(response: httpx.Response, want: Want) -> str:
+    """The media type of an answer that may be read, else FetchError."""
+    if response.status_code != 200:
+        raise FetchError("status", str(response.status_code))
+    if response.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
+        raise FetchError("encoded")
+    media_type: str = response.headers.get("content-type", _BYTES[0]).partition(";")[0].strip().lower()
+    if not any(
+        media_type == wanted or (wanted.endswith("/*") and media_type.startswith(wanted[:-1])) for wanted in want.accept
+    ):
+        raise FetchError("wrong_type", want.what)
+    declared = response.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared) > want.limit_bytes:
+        raise _too_large(want)
+    return media_type
+
+
+async def _save(response: httpx.Response, to: Path, want: Want) -> int:
+    size = 0
+    with to.open("xb") as file:
+        try:
+            async for chunk in response.aiter_raw(64 * 1024):
+                size += len(chunk)
+                if size > want.limit_bytes:
+                    raise _too_large(want)
+                file.write(chunk)
+        except BaseException:
+            to.unlink(missing_ok=True)
+            raise
+    return size
+
+
+def _too_large(want: Want) -> FetchError:
+    return FetchError("too_large", f"{want.limit_bytes / MEGABYTE:g}")
+
+
+def _in_words(schemes: Sequence[str]) -> str:
+    return " or ".join(f"{scheme}://" for scheme in schemes)
