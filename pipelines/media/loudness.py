@@ -66,8 +66,10 @@ class Meter:
     def _weigh(self, chunk: Sound, hops: int) -> None:
         """Append the K-weighted energy of the first `hops` tenths of a second of a chunk."""
         window = np.concatenate([self._history, chunk])
-        weighted = np.fft.irfft(np.fft.rfft(window, axis=0) * _weighting()[:, None], _SIZE, axis=0)[_PAD:]
-        energy = np.square(weighted).sum(axis=1).reshape(24, _HOP).sum(axis=1)
+        energy = np.zeros(24)
+        for channel in np.ascontiguousarray(window.T):
+            weighted = np.fft.irfft(np.fft.rfft(channel) * _weighting(), _SIZE)[_PAD:].reshape(24, _HOP)
+            energy += np.einsum("ij,ij->i", weighted, weighted, dtype=np.float64)
         self._energies.append(energy[:hops])
         self._history = window[-_PAD:]
 
@@ -90,8 +92,11 @@ def inter_peaks(sound: Sound) -> NDArray[np.float32]:
     The first and last `MARGIN` samples are not exact.
     """
     size = len(sound)
-    fine = np.fft.irfft(np.fft.rfft(sound, axis=0), 4 * size, axis=0) * 4
-    peaks: NDArray[np.float32] = np.abs(fine).max(axis=1).reshape(size, 4).max(axis=1).astype(np.float32)
+    peaks = np.zeros(size, np.float32)
+    for channel in np.ascontiguousarray(sound.T):
+        fine = np.abs(np.fft.irfft(np.fft.rfft(channel), 4 * size))
+        for phase in range(4):
+            np.maximum(peaks, fine[phase::4] * 4, out=peaks)
     return peaks
 
 
@@ -136,9 +141,9 @@ def _power(lufs: float) -> float:
 
 
 @cache
-def _weighting() -> NDArray[np.complex128]:
+def _weighting() -> NDArray[np.complex64]:
     delay = np.exp(-2j * np.pi * np.arange(_SIZE // 2 + 1) / _SIZE)
     response = np.ones(_SIZE // 2 + 1, np.complex128)
     for above, below in (_SHELF, _HIGHPASS):
         response *= np.polyval(above[::-1], delay) / np.polyval(below[::-1], delay)
-    return response
+    return response.astype(np.complex64)

@@ -153,7 +153,8 @@ class Duck:
         """The gain of the samples from `start` to `stop`."""
         level = np.interp(np.arange(start, stop) / RATE, self._times, self._levels)
         soft = 0.5 - 0.5 * np.cos(np.pi * level)
-        return np.power(10.0, -self._depth / 20 * soft).astype(np.float32)
+        curve: NDArray[np.float32] = np.power(10.0, -self._depth / 20 * soft).astype(np.float32)
+        return curve
 
 
 class Raw:
@@ -268,7 +269,7 @@ def _peaks(mixed: Raw, samples: int) -> NDArray[np.float32]:
     for start, stop in _stretches(samples):
         peaks = inter_peaks(mixed.read(start - MARGIN, stop + MARGIN))[MARGIN:-MARGIN]
         steps = np.pad(peaks, (0, -len(peaks) % Limiter.STEP)).reshape(-1, Limiter.STEP)
-        found.append(steps.max(axis=1))
+        found.append(np.maximum.reduce(np.ascontiguousarray(steps.T)))
     return np.concatenate(found)
 
 
