@@ -164,11 +164,14 @@ class Jobs:
 
     # What runs refer to
 
-    def refer(self, run_id: str, *, keys: Iterable[str] = (), digests: Iterable[str] = ()) -> None:
-        """The run needs these actions and blobs of the store. Raises `KeyError` when the run was forgotten meanwhile."""
+    def refer(self, run_id: str, *, keys: Iterable[str] = (), digests: Iterable[str] = (), only: bool = False) -> None:
+        """The run needs these actions and blobs of the store; with `only`, nothing else any more. Raises `KeyError` when the
+        run was forgotten meanwhile."""
         rows = [(run_id, "key", key) for key in keys] + [(run_id, "digest", digest) for digest in digests]
         try:
             with self._writing() as connection:
+                if only:
+                    connection.execute("DELETE FROM refers WHERE run = ?", (run_id,))
                 connection.executemany("INSERT OR IGNORE INTO refers VALUES (?, ?, ?)", rows)
         except sqlite3.IntegrityError as error:
             raise KeyError(run_id) from error

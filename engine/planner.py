@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from engine import context
@@ -127,7 +127,7 @@ def plan_brief(brief: Brief, catalog: Catalog) -> Planned:
 
 def plan_story(story: Story, catalog: Catalog, upto: Upto = "film") -> Planned:
     """Everything from the portraits up to `upto`."""
-    draft = _Draft(story, catalog, story.takes)
+    draft = _Draft(story, catalog)
     _plan_portraits(draft, story)
     if upto == "portraits":
         return draft.done()
@@ -418,7 +418,6 @@ class _Draft:
 
     told: Told
     catalog: Catalog
-    takes: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -459,7 +458,7 @@ class _Draft:
                 params=params,
                 inputs={role: sources for role, sources in (inputs or {}).items() if sources},
                 seed=int.from_bytes(digest[:4], "big"),
-                take=self.takes.get(step_id, 0),
+                take=self.told.takes.get(step_id, 0),
             )
         )
 

@@ -93,6 +93,12 @@ class Runner:
         with self._one_at_a_time:
             return _Run(self, plan if want is None else plan.closure(want), on_event, stop or threading.Event()).run()
 
+    def recall(self, plan: Plan) -> Mapping[str, Action]:
+        """What the store has of the plan already, as far as the keys of its steps can be known. Nothing is done."""
+        run = _Run(self, plan, lambda event: None, threading.Event())
+        run._advance([step.id for step in plan if not step.needs()])
+        return run.made
+
 
 @dataclass(frozen=True, slots=True)
 class _Ready:

@@ -160,6 +160,9 @@ class Told(Frozen):
     characters: tuple[Character, ...] = ()
     locations: tuple[Place, ...] = ()
     objects: tuple[Place, ...] = ()
+    takes: Mapping[str, int] = Field(
+        default_factory=dict, description="Step id → how often it was made anew on purpose."
+    )
 
 
 class Brief(Told):
@@ -179,9 +182,6 @@ class Story(Told):
     shared: tuple[Shared, ...] = ()
     scenes: tuple[Scene, ...] = Field(min_length=1, max_length=MAX_SCENES)
     enhance: bool = False
-    takes: Mapping[str, int] = Field(
-        default_factory=dict, description="Step id → how often it was made anew on purpose."
-    )
 
     @model_validator(mode="after")
     def _names_exist_once(self) -> Story:
@@ -231,7 +231,7 @@ class Story(Told):
         return next(thing for thing in self.objects if thing.name == name)
 
 
-Tale = TypeVar("Tale", Brief, Story)
+Tale = TypeVar("Tale", bound=Told)
 
 
 def with_pictures(told: Tale, take: Callable[[str, Picture], Picture]) -> Tale:
@@ -268,7 +268,7 @@ def with_pictures(told: Tale, take: Callable[[str, Picture], Picture]) -> Tale:
     if isinstance(told, Brief):
         updates["pictures"] = tuple(take(f"image_urls[{n}]", picture) for n, picture in enumerate(told.pictures))
         updates["page"] = taken("page", told.page)
-    else:
+    if isinstance(told, Story):
         updates["shared"] = tuple(
             shared.model_copy(update={"picture": take(f"reference_images[{n}].url", shared.picture)})
             for n, shared in enumerate(told.shared)
@@ -280,7 +280,7 @@ def with_pictures(told: Tale, take: Callable[[str, Picture], Picture]) -> Tale:
     return told.model_copy(update=updates)
 
 
-def given(told: Tale) -> dict[str, Picture]:
+def given(told: Told) -> dict[str, Picture]:
     """Every file that the client gave, by the field that names it."""
     found: dict[str, Picture] = {}
 

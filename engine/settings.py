@@ -1,0 +1,49 @@
+"""The environment, read once, typed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+APP = "story-engine"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are kept, and what is allowed.
+
+    `data` holds the store and the history, `weights` the weights of models: both under `ENGINE_HOME` when that is set, else
+    in the platform's data and cache folders. `allow_private_urls` (`ENGINE_ALLOW_PRIVATE_URLS=1`) lets stories name
+    addresses on this machine.
+    """
+
+    data: Path
+    weights: Path
+    allow_private_urls: bool = False
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        home = environment.get("ENGINE_HOME")
+        return cls(
+            data=Path(home).expanduser() if home else platformdirs.user_data_path(APP, appauthor=False),
+            weights=Path(home).expanduser() / "weights"
+            if home
+            else platformdirs.user_cache_path(APP, appauthor=False) / "weights",
+            allow_private_urls=environment.get("ENGINE_ALLOW_PRIVATE_URLS") == "1",
+        )
+
+    @property
+    def store(self) -> Path:
+        return self.data / "store"
+
+    @property
+    def database(self) -> Path:
+        return self.data / "engine.sqlite"
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "logs"
