@@ -18,9 +18,9 @@ from pydantic import Field
 from pipelines.base import Params
 from pipelines.media.linebreak import (
     CLAUSE,
+    JOINT,
     PHRASE,
     SENTENCE,
-    UNSPACED,
     WORD,
     Measure,
     Piece,
@@ -39,7 +39,7 @@ READING = {"Chinese": 9.0, "Japanese": 9.0, "Korean": 12.0}
 """Characters a second that are comfortable to read."""
 READING_ELSEWHERE = 17.0
 
-_BREAK_COST = {SENTENCE: 0.0, CLAUSE: 1.0, PHRASE: 4.0, WORD: 7.0}
+_BREAK_COST = {SENTENCE: 0.0, CLAUSE: 1.0, JOINT: 2.5, PHRASE: 4.0, WORD: 7.0}
 
 
 class Word(Params):
@@ -148,7 +148,7 @@ def _pace(language: str) -> float:
 
 def _timed(words: Words, language: str, measure: Measure) -> list[_Timed]:
     """The text cut where lines may end, each piece with the time at which it is spoken."""
-    text, clock = _clock(words, language)
+    text, clock = _clock(words)
     if not text.strip():
         return []
     found, at = [], 0
@@ -162,11 +162,9 @@ def _timed(words: Words, language: str, measure: Measure) -> list[_Timed]:
     return found
 
 
-def _clock(words: Words, language: str) -> tuple[str, list[tuple[float, float]]]:
+def _clock(words: Words) -> tuple[str, list[tuple[float, float]]]:
     """The whole text, and for each character when it is spoken (start, end): a word's time, shared by its letters."""
     texts = [plain(word.text) for word in words.words]
-    if language not in UNSPACED and len(texts) > 1 and not any(text[-1:].isspace() for text in texts[:-1]):
-        texts = [f"{text} " for text in texts]
     times = [(word.start, word.end) for word in words.words]
     orderly = all(start < end for start, end in times) and all(
         one[0] < two[0] for one, two in itertools.pairwise(times)

@@ -7,6 +7,7 @@ loses its letter and a conjunct stays whole.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 UNSPACED = frozenset({"Chinese", "Japanese"})
 
-SENTENCE, CLAUSE, PHRASE, WORD = 0, 1, 2, 3
-"""How good a break after a piece is, the best first."""
+SENTENCE, CLAUSE, JOINT, PHRASE, WORD = 0, 1, 2, 3, 4
+"""How good a break after a piece is, the best first: a joint stands before a conjunction, `WORD` parts what belongs together."""
 
 _SENTENCE_END = re.compile(r"[.!?…。！？｡।॥؟۔]+[\"'”’»›)\]」』）】]*\s*$")
 _CLAUSE_END = re.compile(r"[,;:،؛、，；：—–)\]」』）】»”]+[\"'”’]*\s*$")
@@ -30,9 +31,10 @@ _ABBREVIATION = re.compile(
     r"^[\"'“‘«(]*(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|Sr|Jr|vs|z|d|M|Mme|Nr|Hr|Fr|Sra|Srta|Ud|bzw|usw|ca)\.\s*$"
 )
 _CLOSING = frozenset(
-    "、。，．！？：；）」』】〕》〉］｝”’…‥ー々ゝゞヽヾぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ・,.!?:;)]}%％"
+    "、。»›;，．！？：；）」』】〕》〉］｝”’…‥ー々ゝゞヽヾぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ・,.!?:;)]}%％"
 )
-_OPENING = frozenset("（「『【〔《〈［｛“‘([{")
+_OPENING = frozenset("（「『【〔《〈［｛“‘([{«¿¡„")
+_MARKS = "".join(_CLOSING | _OPENING) + " "
 
 _WEAK_END = {
     "English": "a an the of to in on at by for with from and or but as that which who his her its their my your our is was",
@@ -44,6 +46,18 @@ _WEAK_END = {
     "Arabic": "في من إلى على عن و أو أن إن هذا هذه ذلك كان لا ما",
     "Korean": "그 이 저 한 두 더 및",
 }
+_JOINTS = {
+    "English": "and but or because when while that which who where if so then until before after with without into",
+    "German": "und aber oder denn weil wenn als dass der die das um bis bevor nachdem während mit ohne wo damit",
+    "French": "et mais ou car parce quand que qui où si puis pour dans avec sans avant après pendant afin",
+    "Spanish": "y pero o porque cuando que quien donde si entonces para con sin antes después mientras en",
+    "Turkish": "ve ama fakat çünkü ya ki",
+    "Hindi": "और लेकिन या क्योंकि कि जब जो तो मगर",
+    "Arabic": "ولكن لكن لأن عندما الذي التي حتى ثم إذا بينما حيث أو",
+    "Korean": "그리고 그러나 하지만 그런데 그래서",
+}
+_PARTICLES = {"Chinese": frozenset("的了着过们里上下中吗呢吧啊呀地得")}
+"""Characters that lean on the word before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +82,8 @@ def units(text: str) -> int:
 
 def pieces(text: str, language: str) -> list[Piece]:
     """The text cut at every place where a line may end; joined, the pieces give the text back."""
-    cut = _phrases(text, language) if language in UNSPACED else re.findall(r"\S+\s*|^\s+", text)
-    return [Piece(piece, _quality(piece, language)) for piece in cut]
+    cut = _phrases(text, language) if language in UNSPACED else _spaced(text)
+    return [Piece(piece, _quality(piece, after, language)) for piece, after in zip(cut, [*cut[1:], ""], strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +107,13 @@ def split_wide(piece: Piece, measure: Measure) -> list[Piece]:
     """The piece itself if it fits into a line, else as many as needed, broken between clusters."""
     if measure.fits(piece.text):
         return [piece]
-    parts, part = [], ""
-    for cluster in _unbreakable(piece.text):
-        if part and not measure.fits(part + cluster):
-            parts.append(part)
-            part = ""
-        part += cluster
-    return [*(Piece(part, WORD) for part in parts), Piece(part, piece.quality)]
+    clusters, count = _unbreakable(piece.text), 2
+    while True:
+        size = math.ceil(len(clusters) / count)
+        parts = ["".join(clusters[at : at + size]) for at in range(0, len(clusters), size)]
+        if size == 1 or all(measure.fits(part) for part in parts):
+            return [*(Piece(part, WORD) for part in parts[:-1]), Piece(parts[-1], piece.quality)]
+        count += 1
 
 
 def lines(cue: Sequence[Piece], measure: Measure) -> tuple[str, ...] | None:
@@ -111,8 +125,8 @@ def lines(cue: Sequence[Piece], measure: Measure) -> tuple[str, ...] | None:
         above, below = measure.share(cue[:split]), measure.share(cue[split:])
         if max(above, below) > 1.0:
             continue
-        lone = 0.5 if split in (1, len(cue) - 1) and min(above, below) < 0.25 else 0.0
-        cost = abs(above - below) + 0.05 * (above > below) + 0.15 * cue[split - 1].quality + lone
+        lone = 0.5 if split in {1, len(cue) - 1} and min(above, below) < 0.25 else 0.0
+        cost = abs(above - below) + 0.05 * (above > below) + 0.2 * cue[split - 1].quality + lone
         if best is None or cost < best[0]:
             best = cost, split
     return (_text(cue[: best[1]]), _text(cue[best[1] :])) if best else None
@@ -122,18 +136,35 @@ def _text(line: Sequence[Piece]) -> str:
     return "".join(piece.text for piece in line).strip()
 
 
-def _quality(piece: str, language: str) -> int:
+def _quality(piece: str, after: str, language: str) -> int:
+    following = after.lstrip("\"'“‘«¿¡(„「『")
     if _SENTENCE_END.search(piece):
-        return WORD if _ABBREVIATION.match(piece) else SENTENCE
+        if _ABBREVIATION.match(piece):
+            return WORD
+        return CLAUSE if following[:1].islower() else SENTENCE
     if _CLAUSE_END.search(piece):
         return CLAUSE
-    return WORD if piece.strip().casefold() in _weak_ends(language) else PHRASE
+    if piece.strip().casefold() in _words(language, weak=True):
+        return WORD
+    return JOINT if following.strip().casefold() in _words(language, weak=False) else PHRASE
 
 
 @cache
-def _weak_ends(language: str) -> frozenset[str]:
-    """Words that belong to what follows: a line that ends with one of them reads badly."""
-    return frozenset(_WEAK_END.get(language, "").split())
+def _words(language: str, *, weak: bool) -> frozenset[str]:
+    """Words with which a line should not end (they belong to what follows), or with which one may well begin."""
+    return frozenset((_WEAK_END if weak else _JOINTS).get(language, "").split())
+
+
+def _spaced(text: str) -> list[str]:
+    """Words of a text with spaces, a mark that stands apart (« …  ») staying with the word that it belongs to."""
+    found: list[str] = []
+    for word in re.findall(r"\S*?\w—+(?=\w)|\S+\s*|^\s+", text):
+        leans = all(character in _CLOSING for character in word.strip())
+        if found and (leans or found[-1].strip(_MARKS).strip() == ""):
+            found[-1] += word
+        else:
+            found.append(word)
+    return found
 
 
 def _phrases(text: str, language: str) -> list[str]:
@@ -141,7 +172,8 @@ def _phrases(text: str, language: str) -> list[str]:
     found: list[str] = []
     for stretch in re.findall(r"\s*\S+\s*|^\s+$", text):
         for phrase in _parser(language).parse(stretch) if stretch.strip() else [stretch]:
-            if found and _joined(found[-1], phrase):
+            leans = phrase.strip(_MARKS)[:1] in _PARTICLES.get(language, ()) and len(phrase.strip(_MARKS)) == 1
+            if found and (leans or _joined(found[-1], phrase)):
                 found[-1] += phrase
             else:
                 found.append(phrase)
