@@ -52,8 +52,8 @@ _REDIRECTING = frozenset({301, 302, 303, 307, 308})
 
 
 class FetchError(RuntimeError):
-    """Nothing was fetched. `reason` is one of the keys of `MESSAGES`, for machines; `message` is for the user and holds neither
-    the address nor what any library said."""
+    """Nothing was fetched. `reason` is one of the keys of `MESSAGES`, for machines; `message` is for the user, says what the
+    address does ("leads inside …"), and holds neither the address nor what any library said."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         self.reason = reason
@@ -204,28 +204,30 @@ class Door:
     async def _ask(
         self, hop: _Hop, method: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> AsyncIterator[httpx.Response]:
-        """One request on a connection of its own: no cookies, no pool, no proxy, nothing that a hop could leave to the next."""
+        """One request on a connection of its own. The guarded transport is used without a client around it: no cookies, no proxy,
+        no pool, nothing that a hop could leave to the next, and nothing but this module reads where a redirect leads."""
         import httpx
         from ssrfguard import SSRFGuardError
-        from ssrfguard.httpx import AsyncClient
+        from ssrfguard.httpx import AsyncSafeTransport
 
-        client = AsyncClient(
-            policy=hop.policy,
-            resolver=self._resolver,
-            trust_env=False,
-            verify=self._tls,
-            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
-            headers={"User-Agent": AGENT, "Accept-Encoding": "identity"},
+        request = httpx.Request(
+            method,
+            hop.url,
+            headers={"User-Agent": AGENT, "Accept-Encoding": "identity", "Connection": "close", **headers},
+            content=body,
+            extensions={"timeout": {"connect": CONNECT_SECONDS}},
         )
+        transport = AsyncSafeTransport(policy=hop.policy, resolver=self._resolver, verify=self._tls, trust_env=False)
         try:
-            async with (
-                client,
-                client.stream(method, hop.url, headers=headers, content=body, follow_redirects=False) as response,
-            ):
-                yield response
+            async with transport:
+                response = await transport.handle_async_request(request)
+                try:
+                    yield response
+                finally:
+                    await response.aclose()
         except (SSRFGuardError, httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise FetchError("unreachable") from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        except (httpx.HTTPError, httpx.StreamError) as error:
             raise FetchError("broken") from error
 
     def _hop(self, text: str, schemes: Sequence[str]) -> _Hop:
@@ -237,13 +239,15 @@ class Door:
             raise FetchError("bad_url")
         try:
             url = httpx.URL(text).copy_with(fragment=None)
-            host = url.raw_host.decode("ascii")
+            host, readable = url.raw_host.decode("ascii"), url.host
         except (httpx.InvalidURL, ValueError) as error:
             raise FetchError("bad_url") from error
         if url.scheme not in WEB:
             raise FetchError("scheme", _in_words(schemes))
         if url.userinfo:
             raise FetchError("credentials")
+        if not readable:
+            raise FetchError("bad_url")
         policy = self._policy(host)
         try:
             target = policy.check_url(str(url))
