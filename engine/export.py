@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
@@ -78,7 +78,7 @@ def pieces(story: Story, stem: str) -> Iterator[Piece]:
     yield Piece(f"{stem}.mp4", Ref("compose", "film.mp4"))
 
 
-def export(made: Made, store: Store, out: Path, stem: str) -> Path:
+def export(made: Made, store: Store, out: Path, stem: str, warnings: Iterable[str] = ()) -> Path:
     """Write everything that was made into `out`; gives the film, or the folder when there is no film yet. Raises ExportError."""
     files: dict[Piece, str] = {}
     try:
@@ -89,7 +89,7 @@ def export(made: Made, store: Store, out: Path, stem: str) -> Path:
             if digest:
                 _place(store.path(digest), out / piece.file)
                 files[piece] = digest
-        record = record_of(made, store, files)
+        record = record_of(made, store, files, warnings)
         _write(out / RECORD, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
         _write(out / SHEET, sheet(record))
         for stale in before - {piece.file for piece in files}:
@@ -102,7 +102,7 @@ def export(made: Made, store: Store, out: Path, stem: str) -> Path:
     return film if film.name in {piece.file for piece in files} else out
 
 
-def record_of(made: Made, store: Store, files: Mapping[Piece, str]) -> dict[str, Any]:
+def record_of(made: Made, store: Store, files: Mapping[Piece, str], warnings: Iterable[str]) -> dict[str, Any]:
     """All that made the film: story, models, seeds, licences, timings, warnings."""
     steps = [_step(made, step.id) for step in made.planned.plan if step.id in made.actions]
     credits_ = dict.fromkeys(
@@ -119,7 +119,7 @@ def record_of(made: Made, store: Store, files: Mapping[Piece, str]) -> dict[str,
         "timeline": json.loads(store.path(schedule).read_bytes()) if schedule else None,
         "models": models,
         "credits": list(credits_),
-        "warnings": list(made.warnings),
+        "warnings": [*warnings, *made.warnings],
         "files": {piece.file: digest for piece, digest in files.items()},
         "references": [
             {"file": piece.file, "role": piece.role, "name": piece.name, "state": piece.state}

@@ -13,19 +13,17 @@ from threading import Event as StopSign
 from engine.artifacts import Action, Store
 from engine.estimate import Forecast, Learned, forecast
 from engine.events import Event, OnEvent, StepDone, StepWarned
-from engine.executor.base import BAD_INPUT, Executor, Failure
+from engine.executor.base import BAD_INPUT, DISK_FULL, MISSING, Executor, Failure
+from engine.fetch import PAGE, PICTURE, Door, FetchError, Want
 from engine.jobs import Jobs, Run
 from engine.planner import Planned, Upto, intake_id, plan_brief, plan_story
 from engine.runner import Result, Runner
 from engine.settings import Settings
-from engine.spec import with_base
 from engine.story import Brief, Picture, Story, StoryError, Tale, given, with_pictures
 from engine.storyboard import story_of
-from pipelines.base import Kind
+from pipelines.base import Kind, Missing
 from pipelines.catalog import Catalog
 from pipelines.text.storyboard import Storyboard
-
-MAX_PICTURE_BYTES = 25 * 1024 * 1024
 
 
 class RunFailed(RuntimeError):
@@ -34,7 +32,14 @@ class RunFailed(RuntimeError):
     def __init__(self, failures: Mapping[str, Failure]) -> None:
         self.failures = dict(failures)
         step, failure = next(iter(self.failures.items()))
-        super().__init__(explained(step, failure))
+        more = f" (and {len(self.failures) - 1} more)" if len(self.failures) > 1 else ""
+        super().__init__(explained(step, failure) + more)
+
+    @property
+    def exit_code(self) -> int:
+        """2 for bad input, 4 for what this machine lacks, 3 for all else."""
+        types = {failure.type for failure in self.failures.values()}
+        return 2 if BAD_INPUT in types else 4 if types & {MISSING, DISK_FULL} else 3
 
 
 class RunCancelled(RuntimeError):
@@ -95,17 +100,32 @@ class Service:
 
     # Taking in
 
-    def take_in(self, told: Tale, base: Path, fetch: Callable[[str, str], Path] | None = None) -> Tale:
-        """Put every given file into the store. Relative paths start at `base`; `fetch(field, address)` gives the file behind
-        an http(s) address. Raises StoryError naming the field."""
+    def take_in(self, told: Tale, base: Path) -> tuple[Tale, tuple[str, ...]]:
+        """Put every given file into the store; relative paths start at `base`, web addresses go through the door. A page that
+        cannot be read is left out with a warning, as the idea stands without it. Raises StoryError naming the field."""
+        warnings: list[str] = []
+        if isinstance(told, Brief) and told.page:
+            try:
+                page = self._taken("page", told.page, base, PAGE)
+            except StoryError as error:
+                page = None
+                warnings.append(f"the page was not read, the story goes on from the idea: {error}")
+            told = told.model_copy(update={"page": page})
+        return with_pictures(told, lambda place, picture: self._taken(place, picture, base, PICTURE)), tuple(warnings)
 
-        def take(place: str, picture: Picture) -> Picture:
-            if picture.digest:
-                return picture
-            path = _local_file(place, picture.source, base, fetch)
-            return picture.model_copy(update={"digest": self.store.put(path, name="given").digest})
-
-        return with_pictures(told, take)
+    def _taken(self, place: str, picture: Picture, base: Path, want: Want) -> Picture:
+        if picture.digest:
+            return picture
+        if picture.source.startswith(("http://", "https://")):
+            to = self.store.workspace() / "fetched"
+            try:
+                door = Door(allow_private=self.settings.allow_private_urls)
+                output = self.store.put(door.fetch(picture.source, to, want).path, name="given", consume=True)
+            except (FetchError, Missing) as error:
+                raise StoryError(place, str(error)) from error
+        else:
+            output = self.store.put(_local_file(place, picture.source, base, want), name="given")
+        return picture.model_copy(update={"digest": output.digest})
 
     # Planning and making
 
@@ -224,20 +244,17 @@ def _field_of(step: str, failure: Failure) -> str:
     return step
 
 
-def _local_file(place: str, source: str, base: Path, fetch: Callable[[str, str], Path] | None) -> Path:
-    if source.startswith(("http://", "https://")):
-        if fetch is None:
-            raise StoryError(place, "is a web address, and fetching is switched off here; give a local path")
-        return fetch(place, source)
-    path = with_base(base, source)
+def _local_file(place: str, source: str, base: Path, want: Want) -> Path:
+    path = base / Path(source).expanduser()
     try:
         size = path.stat().st_size
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
         raise StoryError(place, f'no file "{source}" (looked for {path})') from None
     if not path.is_file():
         raise StoryError(place, f'"{source}" is not a file')
-    if not 0 < size <= MAX_PICTURE_BYTES:
-        raise StoryError(place, f'"{source}" has {size:,} bytes; 1 to {MAX_PICTURE_BYTES >> 20} MB are taken')
+    if not 0 < size <= want.limit_bytes:
+        limit = want.limit_bytes >> 20
+        raise StoryError(place, f'"{source}" has {size:,} bytes; a {want.what} may have 1 byte to {limit} MB')
     return path
 
 

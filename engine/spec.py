@@ -49,11 +49,6 @@ def recognised(content: Mapping[str, Any]) -> str:
     )
 
 
-def with_base(base: Path, source: str) -> Path:
-    """Where a local file lies that a spec file names: beside the spec file unless its path is absolute."""
-    return base / Path(source).expanduser()
-
-
 def _content(path: Path) -> Mapping[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:

@@ -1,0 +1,120 @@
+"""Plans, runs and models as text for people and JSON for programs. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from engine.console import duration
+from engine.estimate import Forecast
+from engine.jobs import Run
+from engine.planner import Planned
+from pipelines.catalog import Catalog, install_hint, missing_modules
+
+UNWRITTEN = "The storyboard is not written yet; the rest can be planned once it is."
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def megabytes(size: float) -> str:
+    """Bytes in MB or GB."""
+    return f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
+
+
+def forecast_text(planned: Planned, forecast: Forecast, warnings: Iterable[str] = (), *, partial: bool = False) -> str:
+    """The graph with what each step takes, then what all of it takes."""
+    rows = [["step", "model", "needs", "takes", "memory", "disk"]]
+    for row in forecast.rows:
+        cost = ["there", "", ""] if row.cached else [duration(row.seconds), f"{row.memory_mb} MB", megabytes(row.size)]
+        needs = ", ".join(sorted(row.step.needs()))
+        rows.append([row.step.id, row.step.spec.name, needs if len(needs) <= 48 else needs[:47] + "…", *cost])
+    cached = sum(row.cached for row in forecast.rows)
+    source = (
+        "learned from this machine's earlier steps"
+        if forecast.learned
+        else "in part guessed: not all kinds of steps ran here yet"
+    )
+    lines = [
+        table(rows),
+        "",
+        f"profile {planned.profile}: {len(forecast.rows)} steps, {cached} there, {len(forecast.rows) - cached} to make",
+        f"about {duration(forecast.seconds)}, at most {forecast.memory_mb} MB in one step, {megabytes(forecast.size)} on disk ({source})",
+        *(f"note: {warning}" for warning in (*warnings, *planned.warnings)),
+        *([UNWRITTEN] if partial else []),
+    ]
+    return "\n".join(lines)
+
+
+def forecast_json(planned: Planned, forecast: Forecast, warnings: Iterable[str] = (), *, partial: bool = False) -> str:
+    """The same as one JSON object; `complete` is false while the storyboard is not written."""
+    steps = [
+        {
+            "id": row.step.id,
+            "kind": str(row.step.kind),
+            "model": row.step.spec.name,
+            "needs": sorted(row.step.needs()),
+            "cached": row.cached,
+            "seconds": round(row.seconds, 3),
+            "memory_mb": row.memory_mb,
+            "bytes": row.size,
+        }
+        for row in forecast.rows
+    ]
+    content = {
+        "profile": planned.profile,
+        "complete": not partial,
+        "seconds": round(forecast.seconds, 3),
+        "memory_mb": forecast.memory_mb,
+        "bytes": forecast.size,
+        "learned": forecast.learned,
+        "warnings": [*warnings, *planned.warnings],
+        "steps": steps,
+    }
+    return json.dumps(content, ensure_ascii=False, indent=2)
+
+
+def runs_text(runs: Sequence[Run]) -> str:
+    """One line per run."""
+    if not runs:
+        return "nothing was made yet"
+    rows = [["id", "when", "state", "title", "folder"]]
+    rows += [[run.id, _time(run.updated), run.status, run.title[:40] or "–", run.out] for run in runs]
+    return table(rows)
+
+
+def run_text(run: Run) -> str:
+    """All that is known of a run."""
+    takes = run.story.get("takes") or {}
+    lines = [
+        f"{run.title or 'Untitled'} ({run.id})",
+        f"state    {run.status}" + (f": {run.error}" if run.error else ""),
+        f"begun    {_time(run.created)}, last changed {_time(run.updated)}",
+        f"story    {run.source}",
+        f"folder   {run.out}" + ("" if Path(run.out).is_dir() else " (not there any more)"),
+        *(f"take     {step}: {take + 1}" for step, take in takes.items()),
+        *(f"note     {warning}" for warning in run.warnings),
+    ]
+    return "\n".join(lines)
+
+
+def models_text(catalog: Catalog) -> str:
+    """What each model does, whether it is installed, what it may be used for; then the profiles."""
+    rows = [["model", "does", "state", "licence", "languages"]]
+    for spec in catalog.models.values():
+        absent = missing_modules(spec)
+        state = "installed" if not absent else (install_hint(spec) if spec.extra else f"missing {', '.join(absent)}")
+        rows.append([spec.name, ", ".join(spec.kinds), state, spec.licence or "–", ", ".join(spec.languages) or "–"])
+    profiles = [f"profile {name}: {profile.about}" for name, profile in catalog.profiles.items()]
+    return "\n".join([table(rows), "", *profiles])
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
