@@ -1,0 +1,48 @@
+"""The bow of a film: which beat each scene plays, for any number of scenes. Pure."""
+
+from __future__ import annotations
+
+_TALES: dict[int, tuple[str, ...]] = {
+    1: ("opening",),
+    2: ("opening", "closing"),
+    3: ("opening", "call", "closing"),
+    4: ("opening", "call", "turn", "closing"),
+    5: ("opening", "call", "trial", "turn", "closing"),
+    6: ("opening", "call", "meet", "trial", "turn", "closing"),
+    7: ("opening", "call", "meet", "trial", "turn", "home", "closing"),
+    8: ("opening", "want", "call", "meet", "trial", "turn", "home", "closing"),
+    9: ("opening", "want", "call", "meet", "trial", "low", "turn", "home", "closing"),
+}
+_FRONT = ("opening", "want", "call", "leave", "meet")
+_BACK = ("trial", "low", "turn", "home", "closing")
+_EPISODE = ("arrive", "trial", "help", "rest")
+
+
+def tale(count: int) -> tuple[str, ...]:
+    """Setup, call, journey in episodes, crisis, turn, way home: `count` beats."""
+    if count in _TALES:
+        return _TALES[count]
+    middle = count - len(_FRONT) - len(_BACK)
+    return (*_FRONT, *(_EPISODE[i % len(_EPISODE)] for i in range(middle)), *_BACK)
+
+
+def product(count: int) -> tuple[str, ...]:
+    """Need, answer, moments of life, promise, invitation."""
+    if count <= 4:
+        return (
+            ("call",),
+            ("opening", "closing"),
+            ("opening", "call", "closing"),
+            ("opening", "call", "turn", "closing"),
+        )[count - 1]
+    return ("opening", "call", *["moment"] * (count - 4), "turn", "closing")
+
+
+def lesson(count: int) -> tuple[str, ...]:
+    """A question, steps of looking and thinking, and the question handed on."""
+    return ("opening",) if count == 1 else ("opening", *["step"] * (count - 2), "closing")
+
+
+def beats(genre: str, count: int) -> tuple[str, ...]:
+    """The beats of a film of that genre; genres without an arc of their own are tales."""
+    return {"product": product, "lesson": lesson}.get(genre, tale)(count)

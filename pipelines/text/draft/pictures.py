@@ -1,0 +1,68 @@
+"""A cheap look at a given picture: light, colours, format. What is shown is not guessed."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+from pathlib import Path
+
+_FORMATS = ("PNG", "JPEG", "WEBP")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`tone`: warm, cool, bright, dark, colourful, soft or green. `words`: the picture in English."""
+
+    tone: str
+    words: str
+
+
+def look_at(path: Path) -> Look:
+    """The look of the picture `path` (PNG, JPEG or WebP). Raises `OSError` if it cannot be read."""
+    from PIL import Image
+
+    with Image.open(path, formats=_FORMATS) as opened:
+        wide = opened.width / max(1, opened.height)
+        small = opened.convert("RGB").resize((32, 32), Image.Resampling.BOX)
+    raw = small.tobytes()
+    pixels = [(raw[i] / 255, raw[i + 1] / 255, raw[i + 2] / 255) for i in range(0, len(raw), 3)]
+    red, green, blue = (sum(p[c] for p in pixels) / len(pixels) for c in range(3))
+    light = 0.3 * red + 0.59 * green + 0.11 * blue
+    spread = sum(max(p) - min(p) for p in pixels) / len(pixels)
+    hues = {int(colorsys.rgb_to_hsv(*p)[0] * 12) for p in pixels if max(p) - min(p) > 0.35}
+    tone = _tone(red, green, blue, light, spread, len(hues))
+    above = sum(0.3 * r + 0.59 * g + 0.11 * b for r, g, b in pixels[:512]) / 512
+    shape = "portrait format" if wide < 0.9 else "landscape format" if wide > 1.1 else "square format"
+    words = ["given picture", _TONES[tone], shape]
+    if above > light * 1.2:
+        words.append("light from above")
+    if light < 0.22 and tone != "dark":
+        words.append("low light")
+    return Look(tone, ", ".join(words))
+
+
+_TONES = {
+    "warm": "warm golden tones",
+    "cool": "cool blue tones",
+    "bright": "bright and full of light",
+    "dark": "dark, little light",
+    "colourful": "strong bright colours",
+    "soft": "soft muted colours",
+    "green": "fresh green tones",
+}
+
+
+def _tone(red: float, green: float, blue: float, light: float, spread: float, hues: int) -> str:
+    if light < 0.2:
+        return "dark"
+    if hues >= 5:
+        return "colourful"
+    if light > 0.8:
+        return "bright"
+    if green > red * 1.08 and green > blue * 1.08:
+        return "green"
+    if red > blue * 1.15:
+        return "warm"
+    if blue > red * 1.1:
+        return "cool"
+    return "colourful" if spread > 0.4 else "soft"

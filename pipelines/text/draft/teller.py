@@ -1,0 +1,495 @@
+"""Telling: an understood idea becomes scenes, with the client's sentences where there are any and the banks' where not."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pipelines.kinds import Named, WriteParams
+from pipelines.text.draft import arc
+from pipelines.text.draft.bank import Bank
+from pipelines.text.draft.cast import (
+    Person,
+    Place,
+    Thing,
+    companion,
+    given_people,
+    given_place,
+    given_thing,
+    imagined_people,
+    known_place,
+    known_thing,
+    told_people,
+)
+from pipelines.text.draft.clean import joined, sentences, shorten, size, speakable
+from pipelines.text.draft.idea import Idea, Line
+from pipelines.text.draft.salience import beats as salient
+from pipelines.text.draft.subject import Subject, subject_of
+from pipelines.text.draft.tongue import tongue, world
+from pipelines.text.storyboard import Storyboard, WrittenElement, WrittenScene
+
+_Labelled = TypeVar("_Labelled", Thing, Place)
+_MOVES = ("meet", "arrive", "low")
+_TOGETHER = ("meet", "together", "arrive", "help", "rest", "turn", "home", "closing")
+_ALONE = {"together": "want", "help": "trial"}
+"""What stands in for beats of two while the second has not come in yet."""
+_ON_STAGE = 4
+"""More figures than this crowd a picture."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """Who, where and what the story has, before its scenes are told."""
+
+    people: list[Person]
+    guests: list[Person] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    things: list[Thing] = field(default_factory=list)
+    found: list[Thing] = field(default_factory=list)
+
+
+class Teller:
+    """One story in the making. `lines` are the client's own scenes, at most as many as `count`; `told` says that they
+    are the whole story (a script, a long text), so that nobody is invented."""
+
+    def __init__(
+        self, params: WriteParams, idea: Idea, count: int, seed: int, lines: Sequence[Line], told: bool
+    ) -> None:
+        self.params, self.idea, self.count = params, idea, count
+        self.words = tongue(params.language)
+        self.rng = random.Random(f"{seed}\n{params.language}\n{idea.text[:500]}")  # noqa: S311
+        self.bank = Bank(self.words, self.rng)
+        self.genre = idea.genre if idea.genre in ("product", "lesson") else "tale"
+        self.told = told
+        self.subject: Subject | None = None
+        if idea.native and idea.language == "English" and not told and self.genre == "tale":
+            self.subject = subject_of(idea.text)
+        self.stage = self._cast(lines)
+        self.lines = self._placed(lines)
+        self.entry = {p.name: self._entry(i, p) for i, p in enumerate(self.stage.people)}
+        self.beats = self._beats()
+        self.places = self._route()
+        self._used_things: list[Thing] = []
+        self._camera = ""
+        self._on_stage: tuple[str, ...] = ()
+        self._thing_seen = False
+        self._light = "in soft daylight"
+
+    # --- before the first scene ------------------------------------------------------------------------------------------
+
+    def _cast(self, lines: Sequence[Line]) -> Stage:
+        people = given_people(self.params.characters, self.words)
+        if self.told and not people:
+            people = told_people(self.idea, " ".join(f"{line.say} {line.see}" for line in lines), self.words)
+        elif not people and self.genre == "tale":
+            people = imagined_people(self.idea, self.subject, self.words, self.rng)
+        stage = Stage(people)
+        if self.genre == "tale" and not self.told and len(people) == 1 and "meet" in arc.tale(self.count):
+            stage.guests = [companion(people, self.idea, self.words, self.rng)]
+        stage.things = [given_thing(thing, self.words) for thing in self.params.objects]
+        found = [known_thing(key, self.words) for key in self.idea.things[:2]]
+        if not stage.things and not found and self.genre == "tale" and not self.told:
+            keys = [key for key, row in world()["things"].items() if row.get("found")]
+            found = [known_thing(self.rng.choice(keys), self.words)]
+        stage.found = found
+        return stage
+
+    def _placed(self, lines: Sequence[Line]) -> dict[int, Line]:
+        """Which scene tells which of the client's lines: in order, evenly spread."""
+        lines = list(lines)[: self.count]
+        if self.genre == "product" and not self.told and self.count > 2:
+            return {1 + i * (self.count - 1) // len(lines): line for i, line in enumerate(lines) if i}
+        return {i * self.count // len(lines): line for i, line in enumerate(lines)}
+
+    def _entry(self, number: int, person: Person) -> int:
+        """The scene in which somebody whom the idea names only later comes in."""
+        if self.params.characters or self.told or not number:
+            return 0
+        words = (person.name.casefold(), *person.calls)
+        first = next((i for i, line in self.lines.items() if any(w in line.say.casefold() for w in words)), 0)
+        return first if self.idea.native else 0
+
+    def _beats(self) -> list[str]:
+        beats = list(arc.beats(self.genre, self.count))
+        if self.genre != "tale":
+            return beats
+        if len(self.stage.people) > 1:
+            entry = self.entry[self.stage.people[1].name]
+            beats = ["together" if beat == "meet" else beat for beat in beats]
+            beats = [_ALONE.get(beat, beat) if i < entry else beat for i, beat in enumerate(beats)]
+        known = bool(self.idea.things) and self.idea.native and not self.stage.things
+        if known and "call" in beats:
+            # The idea has told already what is found: a second finding would be one too many.
+            beats[beats.index("call")] = "leave" if "leave" not in beats else "rest" if self.stage.guests else "want"
+        return beats
+
+    def _route(self) -> list[Place | None]:
+        given = [given_place(place, self.words) for place in self.params.locations]
+        if given:
+            route = [given[min(len(given) - 1, i * len(given) // self.count)] for i in range(self.count)]
+            if self.count > len(given) + 1:
+                route[-1] = given[0]
+            return [self._named_in(i, given) or place for i, place in enumerate(route)]
+        spots = [known_place(key, self.words) for key in self.idea.places[:5]]
+        if self.genre != "tale" or self.told:
+            route_or_none: list[Place | None] = []
+            here: Place | None = spots[0] if spots else None
+            for i in range(self.count):
+                here = self._spotted_in(i, spots) or here
+                route_or_none.append(here)
+            return route_or_none
+        return list(self._journey(spots))
+
+    def _journey(self, spots: list[Place]) -> list[Place]:
+        hero = self.idea.heroes[0] if self.idea.heroes else ""
+        home = spots[0] if spots else known_place(world()["heroes"].get(hero, {}).get("home", "village"), self.words)
+        ahead, here, been = spots[1:], home, [home.key]
+        moves = [*_MOVES, "together", *(() if "meet" in self.beats else ("trial",))]
+        if not set(moves) & set(self.beats):
+            moves.append("turn")
+        route = []
+        for i, beat in enumerate(self.beats):
+            if beat == "closing":
+                here = home
+            elif beat in moves and i:
+                if ahead:
+                    here = ahead.pop(0)
+                else:
+                    near = [key for key in world()["places"][here.key]["near"] if key not in been[-4:]]
+                    far = [key for key in world()["places"] if key not in been[-8:] and key not in ("space", "ship")]
+                    here = known_place(self.rng.choice(near or far), self.words)
+                been.append(here.key)
+            here = self._spotted_in(i, spots) or here
+            route.append(here)
+        return route
+
+    def _named_in(self, scene: int, places: Sequence[Place]) -> Place | None:
+        line = self.lines.get(scene)
+        text = f"{line.say} {line.see} {line.heading}" if line else ""
+        return next((place for place in places if place.label in text), None)
+
+    def _spotted_in(self, scene: int, spots: Sequence[Place]) -> Place | None:
+        line = self.lines.get(scene)
+        if not line or scene == 0:
+            return None
+        text = f"{line.say} {line.see}".casefold()
+        for spot in spots:
+            noun = self.words.places[spot.key].bare.casefold()
+            if noun in text or (self.words.language == "English" and spot.key in text):
+                return spot
+        return None
+
+    # --- scene by scene --------------------------------------------------------------------------------------------------
+
+    def tell(self) -> Storyboard:
+        """The whole storyboard."""
+        scenes = [self._scene(number) for number in range(self.count)]
+        used = {name for scene in scenes for name in scene.characters}
+        places = _unique([place for place in self.places if place])
+        given = self.params.locations
+        people = [p for p in (*self.stage.people, *self.stage.guests) if p.name in used or p in self.stage.people]
+        look = world()["genres"].get(self.idea.genre, world()["genres"]["tale"])
+        return Storyboard(
+            title=self._title(),
+            description=shorten(self.idea.text, 50) if self.idea.text else scenes[0].narration,
+            style=look["style"],
+            mood=self._mood(look["mood"]),
+            characters=tuple(WrittenElement(name=p.name, description=p.look) for p in people),
+            locations=tuple(
+                [WrittenElement(name=place.name, description=place.description) for place in given]
+                or [WrittenElement(name=place.label, description=place.look) for place in places]
+            ),
+            objects=tuple(
+                WrittenElement(name=t.label, description=t.look) for t in _unique(self.stage.things + self._used_things)
+            ),
+            scenes=tuple(scenes),
+        )
+
+    def _scene(self, number: int) -> WrittenScene:
+        beat, place, line = self.beats[number], self.places[number], self.lines.get(number)
+        text, shown = self._text(number, beat, place, line)
+        names = self._names(number, beat, text, line)
+        things = self._things(number, text, shown)
+        narration = joined([self.words.ended(text), self._cast_sentence(number, names)], self.words.language)
+        return WrittenScene(
+            name=(line.heading if line and line.heading else self.words.phrase("scene", {"number": str(number + 1)})),
+            image_description=self._picture(number, shown, names, place, line),
+            narration=narration if self.params.narrated else "",
+            camera_movement=self._move(shown["shot"]),
+            characters=names,
+            location=place.label if place else None,
+            objects=tuple(thing.label for thing in things),
+        )
+
+    def _text(self, number: int, beat: str, place: Place | None, line: Line | None) -> tuple[str, Mapping[str, str]]:
+        slots = self._slots(place)
+        if line and line.say and self.idea.native:
+            shown = world()["beats"][self.genre][beat][0]
+            if number == 0 and not self.told and self.genre == "tale":
+                template, shown = self.bank.draw("tale", "premise")
+                return self._fill(template, {**slots, "idea": self._premise(line.say)}), shown
+            if not (self.genre in ("product", "lesson") and number == 0 and not self.told):
+                return line.say, shown
+        if self.told and not self.stage.people and self.genre == "tale":
+            middle: Sequence[str] = self.words.data["pictures"]["middle"]
+            return middle[number % len(middle)], world()["beats"]["tale"]["want"][2]
+        bank = "blank" if self.genre == "lesson" and beat == "opening" and "topic" not in slots else beat
+        closed = {"friend", "whofriend", "at", "At", "thing", "a_thing", "name", "who", "topic", "wish"} - set(slots)
+        if not self._thing_seen:
+            closed.add("thing")
+        template, shown = self.bank.draw(self.genre, bank, closed)
+        return self._fill(template, slots), shown
+
+    def _fill(self, template: str, slots: Mapping[str, str]) -> str:
+        people = [*self.stage.people, *self.stage.guests]
+        genders = [person.gender for person in people[:2]] + ["m", "m"]
+        return self.words.fill(template, slots, genders[0], genders[1])
+
+    def _slots(self, place: Place | None) -> dict[str, str]:
+        people = [*self.stage.people, *self.stage.guests]
+        slots = {"product": self._product(), "topic": self._topic()}
+        if people:
+            slots |= {"name": people[0].name, "who": people[0].who}
+        if len(people) > 1:
+            slots |= {"friend": people[1].name, "whofriend": people[1].who}
+        if self.subject and self.subject.wish and not self.params.characters:
+            slots["wish"] = self.subject.wish
+        if place:
+            slots |= {"at": place.at, "At": self.words.capital(place.at)}
+        for thing in (self.stage.things + self.stage.found)[:1]:
+            slots |= {"thing": thing.the, "a_thing": thing.a}
+        return {key: value for key, value in slots.items() if value}
+
+    def _premise(self, said: str) -> str:
+        """The client's first sentence, with the hero's name in it or after it."""
+        if not self.stage.people:
+            return said
+        hero, both = self.stage.people[0], self.words.listed(tuple(p.name for p in self.stage.people[:2]))
+        if hero.name in said:
+            return said
+        if self.subject and not self.params.characters and size(said) <= 40:
+            sentence = self.subject.told(hero.name, both)
+            if sentence:
+                return self.words.ended(sentence)
+        pattern = "named" if self.idea.heroes or self.params.characters else "amid"
+        extra = self.words.phrase(pattern, {"name": hero.name}, hero.gender)
+        return joined([self.words.ended(said), extra], self.words.language)
+
+    def _names(self, number: int, beat: str, text: str, line: Line | None) -> tuple[str, ...]:
+        """Who is seen: whom the words name, the hero in a tale, everybody at the end, each client's character early."""
+        people, guests = self.stage.people, self.stage.guests
+        last = number == self.count - 1
+        words = f"{text} {line.see if line else ''}".casefold()
+        named = [
+            p
+            for p in (*people, *guests)
+            if p.name.casefold() in words or any(c in words for c in p.calls if self.told or line)
+        ]
+        if self.told and not self.params.characters:
+            found = tuple(p.name for p in named) or (self._on_stage if self.lines.get(number) else ())
+            self._on_stage = found
+            return found[:_ON_STAGE]
+        seen = [*people[:1], *named] if self.genre == "tale" or number in (0, self.count - 1) else list(named)
+        if people[1:2] and (beat in _TOGETHER or number == 0) and self.genre == "tale":
+            seen.append(people[1])
+        if guests and "meet" in self.beats[: number + 1] and beat in _TOGETHER:
+            seen += guests
+        extras = people[2:]
+        if extras:
+            each = -(-len(extras) // max(1, self.count - 1))
+            seen += extras[(number - 1) * each : number * each] if number else []
+            seen += [extras[number % len(extras)]] if number and beat not in ("low", "want") else []
+        if last:
+            seen += people
+        limit = len(people) + len(guests) if self.count < 3 else _ON_STAGE
+        return tuple(_once(p.name for p in seen if self.entry.get(p.name, 0) <= number))[:limit]
+
+    def _cast_sentence(self, number: int, names: Sequence[str]) -> str:
+        """Introduces the client's further characters, once, where the first of them comes in."""
+        extras = tuple(person.name for person in self.stage.people[2:])
+        if not extras or self.genre != "tale" or self.told or number != min(1, self.count - 1):
+            return ""
+        return self.words.phrase("cast", {"names": self.words.listed(extras)})
+
+    def _things(self, number: int, text: str, shown: Mapping[str, str]) -> list[Thing]:
+        seen = [self.stage.things[number % len(self.stage.things)]] if self.stage.things else []
+        for thing in (*self.stage.things, *self.stage.found):
+            spoken = thing.label.casefold() in text.casefold() or thing.the in text or thing.a in text
+            if spoken and thing not in seen:
+                seen.append(thing)
+        self._used_things += [thing for thing in seen if thing not in self.stage.things]
+        self._thing_seen = self._thing_seen or bool(seen)
+        if self.genre == "product":
+            seen.append(self._product_thing())
+            self._used_things.append(seen[-1])
+        return list(_unique(seen))
+
+    def _picture(
+        self, number: int, shown: Mapping[str, str], names: Sequence[str], place: Place | None, line: Line | None
+    ) -> str:
+        english = self.idea.language == "English"
+        see = _fill_english(shown["see"], self._english_slots())
+        own = (line.see or line.say) if line and (self.idea.native or english) else ""
+        if own and self.told:
+            see = shorten(own, 60)
+        elif own and (number or self.genre == "tale"):
+            own = shorten(own, 40)
+            see = own if english and number else f"{see}; {own}"
+        see = see.rstrip(".。।…")
+        missing = [name for name in names if name.casefold() not in see.casefold()]
+        if missing:
+            see += f", with {_and(missing)}"
+        parts = [see, place.brief if place else "", self._lit(number, shown, line), world()["shots"][shown["shot"]]]
+        return ", ".join(part for part in parts if part)
+
+    def _lit(self, number: int, shown: Mapping[str, str], line: Line | None) -> str:
+        """The light: what the line says, then the idea's where the client speaks, else the beat's; a script keeps its last."""
+        said = self._line_light(line) if line else ""
+        if self.told:
+            self._light = said or self._light
+            return self._light
+        return said or (self.idea.light if number == 0 or line else "") or shown["light"]
+
+    def _line_light(self, line: Line) -> str:
+        found = set(re.findall(r"[a-z]+", f"{line.say} {line.see}".casefold()))
+        return next((row["light"] for row in world()["lights"] if found & set(row["words"])), "")
+
+    def _english_slots(self) -> dict[str, str]:
+        people = [*self.stage.people, *self.stage.guests]
+        english = self.idea.text if self.idea.language == "English" else ""
+        slots = {
+            "name": people[0].name if people else "the hero",
+            "friend": people[1].name if len(people) > 1 else "a friend",
+            "product": self._product() if self.idea.native or english else "the product",
+            "topic": (shorten(english, 14).rstrip("….?!") if english else self._topic()) or "the topic",
+        }
+        for thing in (self.stage.things + self.stage.found)[:1]:
+            slots |= {"thing": thing.shown, "a_thing": thing.shown}
+        return slots
+
+    def _move(self, shot: str) -> str:
+        moves = [move for move in world()["camera"][shot] if move != self._camera]
+        self._camera = self.rng.choice(moves)
+        return self._camera
+
+    # --- the whole -------------------------------------------------------------------------------------------------------
+
+    def _topic(self) -> str:
+        if not self.idea.native or self.genre != "lesson":
+            return ""
+        return shorten(self.idea.sentences[0] if self.idea.sentences else self.idea.text, 16).rstrip("….?!。？！।؟ ")
+
+    def _product(self) -> str:
+        if self.genre != "product":
+            return ""
+        if self.params.objects:
+            return self.stage.things[0].the
+        quoted = re.search(r"[\"“„«「『]([^\"”“»」』]{2,40})[\"”“»」』]", self.idea.text)
+        if quoted:
+            return quoted[1]
+        if not self.idea.native:
+            return self.idea.names[0] if self.idea.names else self.words.data["phrases"]["product"]
+        first = self.idea.sentences[0] if self.idea.sentences else self.idea.text
+        if self.idea.language == "English":
+            first = re.split(r"\s+(?:that|which|who|is|are|makes?|helps?|lets?|for|so)\s", first)[0]
+            first = re.sub(r"^(?:Our|My|The|An?|This|Your)\b", lambda m: m[0].lower(), first)
+        return re.split(r"[,;:.!?،؛。！？，；：।؟]", shorten(first, 9).rstrip("…"))[0].strip()
+
+    def _product_thing(self) -> Thing:
+        name = self.words.capital(self._product())
+        return Thing(name, name, name, shorten(self.idea.text, 40).rstrip(".…"), name)
+
+    def _title(self) -> str:
+        if self.params.title.strip():
+            return self.params.title.strip()
+        bare = (self.idea.sentences[0] if self.idea.sentences else self.idea.text).rstrip(".。!！।… ")
+        brief = size(bare) <= (7 if not self.words.spaceless else 10) and len(bare) <= 60
+        if self.genre == "product":
+            return self.words.capital(self._product())
+        if self.told and self.idea.script and self.idea.native:
+            bare = self.idea.script[0].heading or self.idea.script[0].say
+        if self.idea.native and bare and (brief or self.told or self.genre == "lesson"):
+            return self.words.capital(
+                shorten(bare, 7 if not self.words.spaceless else 10).rstrip("…。.!！ ") or bare[:40]
+            )
+        if not self.stage.people:
+            return self.words.capital(self.words.data["phrases"]["title_pictures"])
+        slots = {"name": self.stage.people[0].name}
+        things = self.stage.things + self._used_things
+        if things and not self.stage.things:
+            return self.words.phrase("title", {**slots, "thing": things[0].the})
+        return self.words.phrase("title_plain", slots)
+
+    def _mood(self, usual: str) -> str:
+        found = (
+            set(re.findall(r"[a-z]+", self.idea.text.casefold()[:2000])) if self.idea.language == "English" else set()
+        )
+        coloured = [mood for mood, words in world()["moods"].items() if found & set(words)]
+        return ", ".join(_once([*coloured[:1], usual]))
+
+
+def lines_of(idea: Idea, count: int, language: str) -> tuple[list[Line], bool]:
+    """The client's own scenes, at most `count`, and whether they are the whole story."""
+    if len(idea.script) >= 2:
+        lines = list(idea.script)
+        while (
+            len(lines) < count
+            and (longest := max(range(len(lines)), key=lambda i: len(sentences(lines[i].say)))) is not None
+        ):
+            parts = sentences(lines[longest].say)
+            if len(parts) < 2:
+                break
+            half = len(parts) // 2
+            old = lines[longest]
+            lines[longest : longest + 1] = [
+                Line(joined(parts[:half], language), old.see, old.heading),
+                Line(joined(parts[half:], language), old.see),
+            ]
+        return [_told(line, language) for line in _merged(lines, count, language)], True
+    if idea.long:
+        return [Line(passage) for passage in salient(idea.sentences, count, language)], True
+    own = [Line(shorten(sentence, 45)) for sentence in idea.sentences] or [Line(shorten(idea.text))]
+    return _merged([line for line in own if line.say], count, language), False
+
+
+def _merged(lines: list[Line], count: int, language: str) -> list[Line]:
+    if len(lines) <= count:
+        return lines
+    groups = [lines[len(lines) * i // count : len(lines) * (i + 1) // count] for i in range(count)]
+    return [
+        Line(
+            joined(salient([s for line in group for s in sentences(line.say)], 1, language, most=45), language),
+            joined([line.see or line.say for line in group], language),
+            group[0].heading,
+        )
+        for group in groups
+    ]
+
+
+def _told(line: Line, language: str) -> Line:
+    parts = sentences(line.say)
+    if size(line.say) <= 60 or not parts:
+        return Line(line.say if len(line.say) < 600 else shorten(line.say, 60), line.see, line.heading)
+    return Line(joined(salient(parts, 1, language, most=50), language), line.see or line.say, line.heading)
+
+
+def _once(names: object) -> list[str]:
+    return list(dict.fromkeys(names))  # type: ignore[call-overload]
+
+
+def _unique(items: Sequence[_Labelled]) -> list[_Labelled]:
+    found: dict[str, _Labelled] = {}
+    for item in items:
+        found.setdefault(item.label, item)
+    return list(found.values())
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _fill_english(template: str, slots: Mapping[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda m: slots.get(m[1], ""), template)
