@@ -1,0 +1,96 @@
+"""Chinese text → pinyin → phonemes of Kokoro."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pipelines.base import Missing
+
+_DIGITS, _UNITS, _GROUPS = "零一二三四五六七八九", ("", "十", "百", "千"), ("", "万", "亿", "万亿")
+_INITIALS = {
+    "zh": "ꭧ", "ch": "ꭧʰ", "sh": "ʂ", "b": "p", "p": "pʰ", "m": "m", "f": "f", "d": "t", "t": "tʰ", "n": "n", "l": "l", "g": "k",
+    "k": "kʰ", "h": "x", "j": "ʨ", "q": "ʨʰ", "x": "ɕ", "r": "ɻ", "z": "ʦ", "c": "ʦʰ", "s": "s",
+}  # fmt: skip
+# The place of the tone is marked by 0: after the vowel, before what closes the syllable.
+_FINALS = {
+    "a": "a0", "ai": "ai0", "an": "a0n", "ang": "a0ŋ", "ao": "au0", "e": "ɤ0", "ei": "ei0", "en": "ə0n", "eng": "ə0ŋ", "er": "ɚ0",
+    "i": "i0", "ia": "ja0", "ian": "jɛ0n", "iang": "ja0ŋ", "iao": "jau0", "ie": "je0", "in": "i0n", "iou": "jou0", "ing": "i0ŋ",
+    "iong": "jʊ0ŋ", "io": "jɔ0", "ong": "ʊ0ŋ", "ou": "ou0", "u": "u0", "uei": "wei0", "ua": "wa0", "uai": "wai0", "uan": "wa0n",
+    "uen": "wə0n", "uang": "wa0ŋ", "ueng": "wə0ŋ", "uo": "wo0", "o": "wo0", "v": "y0", "ve": "ɥe0", "van": "ɥɛ0n", "vn": "y0n",
+    "ê": "ɛ0", "m": "m0", "n": "n0", "ng": "ŋ0", "hm": "hm0", "hng": "hŋ0",
+}  # fmt: skip
+_TONES = {"1": "→", "2": "↗", "3": "↓", "4": "↘", "5": ""}
+_HAN = re.compile(r"[\u3007\u3400-\u9fff\uf900-\ufaff]")
+
+
+def number(digits: str) -> str:
+    """A whole number in Chinese characters; what is too long to count is read digit by digit."""
+    if len(digits) > 16 or (len(digits) > 1 and digits[0] == "0"):
+        return "".join(_DIGITS[int(digit)] for digit in digits)
+    value = int(digits)
+    if value == 0:
+        return "零"
+    said = ""
+    for power in reversed(range(len(_GROUPS))):
+        group = value // 10_000**power % 10_000
+        if group:
+            said += ("零" if said and group < 1000 else "") + _group(group) + _GROUPS[power]
+    return said[1:] if said.startswith("一十") else said
+
+
+def _group(value: int) -> str:
+    said, gap = "", False
+    for place in reversed(range(4)):
+        digit = value // 10**place % 10
+        if digit:
+            said += ("零" if gap and said else "") + _DIGITS[digit] + _UNITS[place]
+            gap = False
+        else:
+            gap = True
+    return said
+
+
+def in_characters(text: str) -> str:
+    """Digits written out."""
+    text = re.sub(
+        r"(\d+)\.(\d+)", lambda found: number(found[1]) + "点" + "".join(_DIGITS[int(d)] for d in found[2]), text
+    )
+    return re.sub(r"\d+", lambda found: number(found[0]), re.sub(r"(?<=\d),(?=\d{3})", "", text))
+
+
+def phonemes(texts: Sequence[str]) -> list[str]:
+    """The phonemes of neighbouring pieces of text, one for each; a space before each word of the language."""
+    try:
+        from pypinyin import Style, lazy_pinyin
+        from pypinyin.seg.mmseg import seg
+    except ImportError as error:
+        raise Missing('Chinese needs pypinyin; pip install "story-engine[draft]"') from error
+    texts = [in_characters(text) for text in texts]
+    whole = "".join("".join(_HAN.findall(text)) for text in texts)
+    words = list(seg.cut(whole))
+    begins = {sum(len(word) for word in words[:index]) for index in range(len(words))}
+    syllables = lazy_pinyin(words, style=Style.TONE3, neutral_tone_with_five=True, tone_sandhi=True, v_to_u=False)
+    said, place = [], 0
+    for text in texts:
+        part = ""
+        for _ in _HAN.findall(text):
+            part += (" " if place in begins else "") + syllable(syllables[place])
+            place += 1
+        said.append(part)
+    return said
+
+
+def syllable(pinyin: str) -> str:
+    """The phonemes of one syllable in pinyin with the tone's number: `hao3` → `xau↓`."""
+    from pypinyin.contrib.tone_convert import to_finals, to_initials
+
+    tone = _TONES.get(pinyin[-1:], "")
+    plain = pinyin.rstrip("12345")
+    initial = to_initials(plain, strict=True)
+    final = to_finals(plain, strict=True, v_to_u=False) or plain
+    if final == "i" and initial in ("zh", "ch", "sh", "r", "z", "c", "s"):
+        return _INITIALS[initial] + "ɨ" + tone
+    if final == "o" and not initial:
+        return "ɔ" + tone
+    return _INITIALS.get(initial, "") + _FINALS.get(final, "").replace("0", tone)

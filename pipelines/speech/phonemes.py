@@ -1,0 +1,53 @@
+"""Words → phonemes of a neural voice, word by word, with the punctuation that the voice understands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from pipelines.kinds import Language
+from pipelines.speech.alignment import divide
+from pipelines.speech.languages import VOICES, runs
+from pipelines.speech.spoken import spoken
+from pipelines.speech.utterances import clauses
+from pipelines.speech.words import Word
+
+_SWITCH = re.compile(r"\([\^a-z-]+\)")  # eSpeak NG tells where it changes the language: (en)…(hi)
+
+Respell = Callable[[str, Language], str]
+"""IPA of eSpeak NG (sounds of several letters tied by `^`) → the letters of a model."""
+
+
+def phonemes(words: Sequence[Word], language: Language, respell: Respell, *, tonal: bool = True) -> list[str]:
+    """One text per word, without punctuation. Those of Chinese and Japanese begin with a space where a word of the language
+    begins; in the other languages each does. `tonal`: the model knows Kokoro's signs for Chinese and Japanese."""
+    said: list[str] = []
+    for clause in clauses(words):
+        for reader, run in runs(clause, language):
+            texts = [spoken(word.core, reader) for word in run]
+            if tonal and reader == "Japanese":
+                from pipelines.speech import japanese
+
+                said += japanese.phonemes(texts)
+            elif tonal and reader == "Chinese":
+                from pipelines.speech import chinese
+
+                said += chinese.phonemes(texts)
+            else:
+                said += [f" {respell(part, reader)}" for part in _by_espeak(texts, reader)]
+    return said
+
+
+def _by_espeak(texts: Sequence[str], language: Language) -> list[str]:
+    from pipelines.speech.espeak_library import espeak
+
+    with espeak() as library:
+        whole = _clean(library.phonemes(" ".join(texts), VOICES[language]))
+        if len(whole.split(" ")) == len(texts):
+            return whole.split(" ")
+        alone = [_clean(library.phonemes(text, VOICES[language])) for text in texts]
+    return divide(whole, alone)
+
+
+def _clean(ipa: str) -> str:
+    return " ".join(_SWITCH.sub("", ipa).replace("-", "").split())
