@@ -232,7 +232,10 @@ class _Run:
     def _dispatch(self) -> None:
         if self.full:
             self.ready.clear()
-        for ready in sorted(self.ready.values(), key=self._urgency):
+        rest = list(self.ready.values())
+        while rest:
+            ready = min(rest, key=self._urgency)  # anew each time: beginning a step changes what is free and loaded
+            rest.remove(ready)
             self._try_to_begin(ready)
         if not self.running and not self.elsewhere:
             for ready in [ready for ready in self.ready.values() if not self.executor.slots().fitting(ready.step.spec)]:

@@ -12,8 +12,8 @@ from pipelines.pool import Pool
 
 
 class InlineExecutor:
-    """One slot. `submit` returns when the task has ended, so there is never anything to cancel; a task that ends its
-    process ends this one."""
+    """One slot, free again when its events have been heard. `submit` returns when the task has ended, so there is never
+    anything to cancel; a task that ends its process ends this one."""
 
     def __init__(self, device: Device | None = None, budget_mb: int = 4096) -> None:
         self._pool = Pool(device or Device(), budget_mb)
@@ -23,9 +23,11 @@ class InlineExecutor:
         """Nothing to do."""
 
     def slots(self) -> Slots:
-        return Slots((Slot("inline", self._pool.device, models=self._pool.resident()),))
+        return Slots((Slot("inline", self._pool.device, not self._happened, self._pool.resident()),))
 
     def submit(self, task: Task) -> None:
+        if self._happened:
+            raise RuntimeError(f"no slot is free for {task.spec.name}")
         self._happened.append(run_task(task, self._pool, self._happened.append))
 
     def events(self, wait: float = 0.0) -> Iterator[Event]:
