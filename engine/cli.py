@@ -106,27 +106,16 @@ def reroll(
     as_json: AsJson = False,
 ) -> None:
     """Make one part of a story anew, with another seed, and whatever depends on it."""
-    from engine.planner import plan_brief, plan_story
     from engine.service import run_id_of
-    from engine.story import Brief
     from engine.targets import steps_of
 
     told = _read(spec, form, profile)
     place = _out(spec, out)
     with _service(models) as service:
-        told, _ = service.take_in(told, spec.parent)
-        takes = dict(service.takes(run_id_of(spec, place)))
-        told = told.model_copy(update={"takes": takes})
-        steps = plan_brief(told, service.catalog).plan.steps if isinstance(told, Brief) else ()
-        if isinstance(told, Brief) and " ".join(target) not in ("write", "storyboard"):
-            story, _ = service.write(told)
-            steps += plan_story(story, service.catalog).plan.steps
-        elif not isinstance(told, Brief):
-            steps = plan_story(told, service.catalog).plan.steps
-        from engine.plan import Plan
-
-        again = steps_of(" ".join(target), Plan(tuple({step.id: step for step in steps}.values())))
-        _make(service, told, spec, place, upto, [], as_json, {step: takes.get(step, 0) + 1 for step in again})
+        takes = service.takes(run_id_of(spec, place))
+        taken, _ = service.take_in(told.model_copy(update={"takes": takes}), spec.parent)
+        again = {step: takes.get(step, 0) + 1 for step in steps_of(" ".join(target), service.whole_plan(taken))}
+        _make(service, told, spec, place, upto, [], as_json, again)
 
 
 @app.command()

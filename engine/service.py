@@ -16,6 +16,7 @@ from engine.events import Event, OnEvent, StepDone, StepWarned
 from engine.executor.base import BAD_INPUT, DISK_FULL, MISSING, Executor, Failure
 from engine.fetch import PAGE, PICTURE, Door, FetchError, Want
 from engine.jobs import Jobs, Run
+from engine.plan import Plan, Step
 from engine.planner import Planned, Upto, intake_id, plan_brief, plan_story
 from engine.runner import Result, Runner
 from engine.settings import Settings
@@ -163,6 +164,15 @@ class Service:
             self._run(planned, intakes, lambda event: None, run_id, stop)
         result, warnings = self._run(planned, only, on_event, run_id, stop)
         return Made(story, planned, result.made, result.recalled, (*planned.warnings, *warnings))
+
+    def whole_plan(self, told: Brief | Story) -> Plan:
+        """Every step from the first word to the film. A brief is written for that, or its writing recalled."""
+        steps: dict[str, Step] = {}
+        if isinstance(told, Brief):
+            steps |= plan_brief(told, self.catalog).plan.by_id
+            told, _ = self.write(told)
+        steps |= plan_story(told, self.catalog).plan.by_id
+        return Plan(tuple(steps.values()))
 
     def forecast(self, planned: Planned) -> Forecast:
         """What is in the store already, and what the rest will take."""

@@ -8,7 +8,7 @@ from then on by their digest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -164,6 +164,18 @@ class Told(Frozen):
         default_factory=dict, description="Step id → how often it was made anew on purpose."
     )
 
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for field, things in (
+            ("characters", self.characters),
+            ("locations", self.locations),
+            ("objects", self.objects),
+        ):
+            _unique(field, [thing.name for thing in things])
+        for number, character in enumerate(self.characters):
+            _unique(f"characters[{number}].states", [state.name for state in character.states])
+        return self
+
 
 class Brief(Told):
     """An idea, a page or pictures: what the `write` step starts from."""
@@ -184,15 +196,7 @@ class Story(Told):
     enhance: bool = False
 
     @model_validator(mode="after")
-    def _names_exist_once(self) -> Story:
-        for field, things in (
-            ("characters", self.characters),
-            ("locations", self.locations),
-            ("objects", self.objects),
-        ):
-            _unique(field, [thing.name for thing in things])
-        for number, character in enumerate(self.characters):
-            _unique(f"characters[{number}].states", [state.name for state in character.states])
+    def _scenes_name_what_exists(self) -> Self:
         for number, scene in enumerate(self.scenes):
             self._check_scene(f"scenes[{number}]", scene)
         return self

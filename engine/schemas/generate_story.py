@@ -168,7 +168,8 @@ def _picture_size(size: str | None, ratio: tuple[int, int]) -> tuple[int, int]:
     if size is None:
         return frame_of(ratio)
     if size.upper() in ("1K", "2K"):
-        return frame_of(ratio, 1024 * int(size[0]))
+        long_side = 1024 * int(size[0])
+        return frame_of(ratio, long_side * min(ratio) / max(ratio))
     match = re.fullmatch(r"(\d{2,4})[xX×](\d{2,4})", size)
     width, height = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (64 <= width <= 4096 and 64 <= height <= 4096):

@@ -16,9 +16,8 @@ from pipelines.catalog import suggest
 from pipelines.kinds import Language, Transition
 
 AspectRatio = Literal["16:9", "4:3", "1:1", "3:4", "9:16"]
-LONG_SIDE = 1280
-"""Pixels of the longer side of a film whose size nobody named; a square film has 720 × 720, like the short side of the others."""
-
+SHORT_SIDE = 720
+"""Pixels of the shorter side of a film whose size nobody named."""
 
 Body = TypeVar("Body", bound="Wire")
 
@@ -94,15 +93,10 @@ class Extensions(Wire):
         )
 
 
-def frame_of(ratio: tuple[int, int], long_side: int = LONG_SIDE) -> tuple[int, int]:
-    """Even pixels of a frame of that ratio: 16:9 → 1280 × 720, 1:1 → 720 × 720."""
-    across, down = ratio
-    if across == down:
-        side = _even(long_side * 9 / 16)
-        return side, side
-    if across > down:
-        return _even(long_side), _even(long_side * down / across)
-    return _even(long_side * across / down), _even(long_side)
+def frame_of(ratio: tuple[int, int], short_side: float = SHORT_SIDE) -> tuple[int, int]:
+    """Even pixels of a frame of that ratio: 16:9 → 1280 × 720, 9:16 → 720 × 1280."""
+    unit = short_side / min(ratio)
+    return _even(ratio[0] * unit), _even(ratio[1] * unit)
 
 
 def ratio_of(field: str, text: str) -> tuple[int, int]:
@@ -163,7 +157,7 @@ def explained(error: ValidationError, body: type[BaseModel]) -> StoryError:
         limit = (
             f"at least {bounds['min_length']}" if first["type"] == "too_short" else f"at most {bounds['max_length']}"
         )
-        message = f"must hold {limit}, holds {bounds['actual_length']}"
+        message = f"must hold {limit}, holds {len(first['input'])}"
     elif first["type"] == "missing":
         message = "is missing"
     elif first["type"] == "literal_error":

@@ -1,0 +1,209 @@
+"""Story → Plan: what is made from what. Nothing depends on more than it must."""
+
+import json
+
+import pytest
+
+from engine.context import earlier, scene_words, shown
+from engine.plan import Ref
+from engine.planner import PlanningError, keyframe_source, plan_brief, plan_story, portrait_id
+from engine.schemas import generate_story, story_api
+from engine.story import Picture, with_pictures
+from pipelines import catalog
+from pipelines.base import Kind
+
+
+@pytest.fixture(scope="module")
+def models():
+    return catalog.load()
+
+
+@pytest.fixture
+def story(body):
+    return generate_story.story(body)
+
+
+def digested(told):
+    return with_pictures(told, lambda field, picture: Picture(source=picture.source, digest="d" * 64))
+
+
+def needs(plan, step):
+    return {
+        f"{source.step}/{source.name}"
+        for sources in plan[step].inputs.values()
+        for source in sources
+        if isinstance(source, Ref)
+    }
+
+
+def test_a_film_has_one_step_for_everything_that_is_made(story, models):
+    plan = plan_story(story, models).plan
+    assert [step.id for step in plan] == [
+        "portrait:Mara", "portrait:Mara@soaked", "portrait:Tomas", "location:Lighthouse", "location:Cove",
+        "keyframe:1", "keyframe:2", "keyframe:3", "narrate:1", "narrate:2", "narrate:3", "schedule",
+        "animate:1", "animate:2", "animate:3", "subtitle", "conform:1", "bridge:1", "conform:2", "bridge:2", "conform:3",
+        "score", "mix", "compose",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("upto", "last"),
+    [("portraits", "location:Cove"), ("keyframes", "keyframe:3"), ("clips", "animate:3"), ("film", "compose")],
+)
+def test_a_shorter_plan_is_the_beginning_of_the_longer_one(story, models, upto, last):
+    whole, part = plan_story(story, models).plan, plan_story(story, models, upto).plan
+    assert part.steps == whole.steps[: len(part)]
+    assert part.steps[-1].id == last
+
+
+def test_a_state_starts_from_the_base_look(story, models):
+    plan = plan_story(story, models).plan
+    assert needs(plan, "portrait:Mara@soaked") == {"portrait:Mara/portrait.png", "portrait:Mara/figure*"}
+
+
+def test_a_keyframe_sees_who_is_on_stage_where_and_the_scene_before_with_them(story, models):
+    plan = plan_story(story, models).plan
+    assert needs(plan, "keyframe:2") == {
+        "portrait:Mara@soaked/portrait.png", "portrait:Mara@soaked/figure*", "portrait:Tomas/portrait.png",
+        "portrait:Tomas/figure*", "location:Cove/element.png", "location:Cove/figure*",
+        "keyframe:1/keyframe.png", "keyframe:1/context.json",
+    }  # fmt: skip
+
+
+def test_scenes_that_share_nothing_do_not_wait_for_each_other(story, models):
+    assert needs(plan_story(story, models).plan, "keyframe:3") == set()
+
+
+def test_continuity_can_be_wished_for(story):
+    scenes = (*story.scenes[:2], story.scenes[2].model_copy(update={"continues": True}))
+    assert earlier(story.model_copy(update={"scenes": scenes}), 2) == (1,)
+
+
+def test_faces_come_first_when_a_model_sees_few_pictures(story):
+    assert [(one.role, one.name) for one in shown(story, 1, 3)] == [
+        ("character", "Mara"), ("character", "Tomas"), ("location", "Cove"),
+    ]  # fmt: skip
+    assert [one.role for one in shown(story, 1, None)] == ["character", "character", "location", "turn"]
+    assert [one.role for one in shown(story, 1, None, multiturn=False)] == ["character", "character", "location"]
+
+
+def test_the_prompt_says_what_each_picture_is(story):
+    words = scene_words(story, 1, shown(story, 1, None))
+    assert "Mara: auburn braid, green oilskin coat, dripping wet" in words
+    assert "Picture 1 shows Mara (soaked): keep face, hair and clothes exactly." in words
+    assert "Picture 3 shows Cove: keep it the same." in words
+    assert "Picture 4 is scene 1 of the same story" in words
+
+
+def test_raw_prompts_go_to_the_model_as_they_are(story):
+    raw = story.model_copy(update={"raw_prompts": True})
+    assert scene_words(raw, 1, shown(raw, 1, None)) == "Mara finds Tomas"
+
+
+def test_an_edited_prompt_changes_the_steps_of_its_scene_alone(body, models):
+    before = plan_story(generate_story.story(body), models).plan
+    body["scenes"][2]["prompt"] = "The sea in fog"
+    after = plan_story(generate_story.story(body), models).plan
+    assert [step.id for step in before if after[step.id] != step] == ["keyframe:3", "animate:3"]
+
+
+def test_seeds_come_from_the_storys_seed_and_the_steps_id(body, models):
+    first, again = (plan_story(generate_story.story(body), models).plan for _ in range(2))
+    body["seed"] = 7
+    other = plan_story(generate_story.story(body), models).plan
+    assert [step.seed for step in first] == [step.seed for step in again]
+    assert len({step.seed for step in first}) == len(first)
+    assert all(step.seed != other[step.id].seed for step in first)
+
+
+def test_a_take_makes_one_step_another(story, models):
+    again = story.model_copy(update={"takes": {"keyframe:2": 1}})
+    before, after = plan_story(story, models).plan, plan_story(again, models).plan
+    assert [step.id for step in before if after[step.id] != step] == ["keyframe:2"]
+
+
+def test_silence_needs_no_sound_steps(body, models):
+    body["audio"] = {"has_narration": False, "has_bg_music": False}
+    kinds = {step.kind for step in plan_story(generate_story.story(body), models).plan}
+    assert not kinds & {Kind.NARRATE, Kind.SCORE, Kind.MIX, Kind.SUBTITLE}
+
+
+def test_transitions_and_subtitles_are_choices(body, models):
+    body["video"] = {"transition": "none", "subtitles": "burned"}
+    plan = plan_story(generate_story.story(body), models).plan
+    assert not [step for step in plan if step.kind is Kind.BRIDGE]
+    assert "subtitle/scene-002.ass" in needs(plan, "conform:2")
+    assert "subtitle/subtitles.srt" not in needs(plan, "compose")
+
+
+def test_given_pictures_stand_in_for_keyframes(models):
+    brief = digested(story_api.brief("images-2-video", {"image_urls": ["a.png", "b.png"]}))
+    plan = plan_brief(brief, models).plan
+    assert [step.id for step in plan] == ["intake:image_urls[0]", "intake:image_urls[1]", "write"]
+    assert plan["write"].params.scene_count == 2
+
+
+def test_a_given_picture_of_a_scene_is_cropped_and_not_drawn(story, models):
+    given_scene = story.scenes[1].model_copy(update={"picture": Picture(source="b.png", digest="d" * 64)})
+    changed = story.model_copy(update={"scenes": (story.scenes[0], given_scene, story.scenes[2])})
+    plan = plan_story(changed, models).plan
+    assert "keyframe:2" not in plan
+    assert keyframe_source(changed, 1) == Ref("intake:scenes[1].picture", "picture.png")
+    assert (plan["intake:scenes[1].picture"].params.width, plan["intake:scenes[1].picture"].params.height) == (
+        1280,
+        720,
+    )
+
+
+def test_an_enhanced_picture_is_animated_whole(story, models):
+    plan = plan_story(story.model_copy(update={"enhance": True}), models).plan
+    assert needs(plan, "animate:1") == {"enhance:1/picture.png", "schedule/scene-001.json"}
+
+
+def test_a_language_goes_to_the_first_model_that_speaks_it_well_and_that_is_said(body, models):
+    body["language"] = "Korean"
+    planned = plan_story(generate_story.story(body), models)
+    assert planned.plan["narrate:1"].spec.name == "espeak"
+    assert any(
+        warning.startswith("narrate: espeak serves instead of kokoro, which does not speak Korean")
+        for warning in planned.warnings
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"profile": "studoi"}, 'profile: no profile "studoi"'),
+        (
+            {"models": {"narrate": "koko"}},
+            'models.narrate: no model or alias "koko" in models.yaml; did you mean "kokoro"?',
+        ),
+        (
+            {"models": {"narrate": "camera"}},
+            'models.narrate: no model serves "camera" for the step "narrate" (camera: cannot narrate)',
+        ),
+        ({"model": "local-storie"}, 'did you mean "local-story"?'),
+    ],
+)
+def test_what_no_model_can_do_is_named(body, models, change, message):
+    with pytest.raises(PlanningError) as caught:
+        plan_story(generate_story.story(body | change), models)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("tool", ["Seedream", "FluxTurbo", "NanoBanana", "QwenImage"])
+@pytest.mark.parametrize("motion", ["Auto", "KlingAI", "Seedance", "Pixverse", "VeoFast"])
+def test_every_tool_of_the_hosted_api_is_served(models, tool, motion):
+    brief = story_api.brief("idea-2-video", {"idea": "a fox", "image_tool": tool, "video_tool": motion})
+    assert plan_brief(brief, models).plan["write"].spec.name == "draft-writer"
+
+
+def test_names_may_hold_anything(body, models):
+    odd = ["مريم", "👩‍🚀 Zoë", "a/b:c@d%e", "x" * 200]
+    body["characters"] = [{"name": name, "appearance": "tall"} for name in odd]
+    for scene in body["scenes"]:
+        scene["characters"] = [{"name": name} for name in odd]
+    plan = plan_story(generate_story.story(body), models).plan
+    assert len({portrait_id(name) for name in odd}) == len(odd)
+    assert [one.name for one in plan["keyframe:1"].params.on_stage] == odd
+    json.dumps([step.id for step in plan])
