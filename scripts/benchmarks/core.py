@@ -1,0 +1,155 @@
+"""What the engine itself costs: a step that does nothing, a recall, a run of which everything is recalled, a worker's start.
+
+The steps write one small file each, so what is measured is keys, locks, folders, messages, and files made durable.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from engine.artifacts import Store
+from engine.events import Event, StepDone, StepStarted
+from engine.executor.base import Executor
+from engine.executor.devices import cpu_places
+from engine.executor.inline import InlineExecutor
+from engine.executor.local import LocalExecutor
+from engine.plan import Plan, Ref, Step
+from engine.runner import Runner
+from pipelines.base import Device, Kind, ModelSpec, Params, Report
+
+SCENES = 10
+PICTURE = 2_000_000
+"""Bytes of what a step makes in the run that is recalled: a picture, a second of film."""
+
+
+class NothingParams(Params):
+    number: int
+    size: int = 0
+
+
+class Nothing:
+    """Writes `size` bytes."""
+
+    version: ClassVar[str] = "1"
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENHANCE: NothingParams}
+
+    @classmethod
+    def load(cls, spec: ModelSpec, device: Device) -> Self:
+        return cls()
+
+    def run(
+        self, kind: Kind, params: Any, inputs: Mapping[str, Sequence[Path]], out: Path, report: Report, *, seed: int
+    ) -> Iterable[Path]:
+        path = out / "nothing"
+        path.write_bytes(params.number.to_bytes(8, "big") * (1 + params.size // 8))
+        return [path]
+
+    def close(self) -> None:
+        pass
+
+
+SPEC = ModelSpec(name="nothing", family="scripts.benchmarks.core:Nothing", kinds=(Kind.ENHANCE,))
+
+
+def step(number: int, needs: Sequence[int] = (), size: int = 0) -> Step:
+    inputs = {"before": tuple(Ref(str(need), "nothing") for need in needs)}
+    return Step(str(number), Kind.ENHANCE, SPEC, NothingParams(number=number, size=size), inputs)
+
+
+def chain(count: int) -> Plan:
+    """Each step waits for the one before, so their times add up."""
+    return Plan(tuple(step(number, [number - 1] if number else []) for number in range(count)))
+
+
+def film() -> Plan:
+    """Sixty steps in the shape of a film: portraits, a chain of keyframes, and four steps on each, then all together."""
+    steps = [step(number, size=PICTURE) for number in range(5)]
+    for scene in range(SCENES):
+        first = 5 + scene * 5
+        before = [first - 5] if scene else []
+        steps.append(step(first, [0, 1, 2, *before], PICTURE))
+        steps += [step(first + part, [first + part - 1], PICTURE) for part in range(1, 5)]
+    parts = [9 + scene * 5 for scene in range(SCENES)]
+    count = len(steps)
+    steps += [step(count, parts, PICTURE), step(count + 1, parts), step(count + 2, [count, count + 1])]
+    steps += [step(count + 3, [count + 2], PICTURE * 5), step(count + 4, [count + 3])]
+    return Plan(tuple(steps))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def step_times(store: Store, executor: Executor, count: int) -> list[float]:
+    """Milliseconds from one finished step to the next one, after the first, which starts the worker."""
+    ends: list[float] = []
+    Runner(store, executor).run(chain(count), on_event=lambda event: _note(event, ends))
+    return [1000 * (after - before) for before, after in itertools.pairwise(ends)]
+
+
+def _note(event: Event, ends: list[float]) -> None:
+    if isinstance(event, StepDone):
+        ends.append(time.perf_counter())
+
+
+def worker_start(store: Store) -> float:
+    """Seconds from handing out the first task to its end."""
+    begun: list[float] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, StepStarted | StepDone):
+            begun.append(time.perf_counter())
+
+    executor = LocalExecutor(cpu_places(1))
+    Runner(store, executor).run(chain(1), on_event=note)
+    executor.stop()
+    return begun[1] - begun[0]
+
+
+def main(argv: Sequence[str] = ()) -> None:
+    """Print the table. The first argument is how many steps are done (default 100)."""
+    count = int(argv[0]) if argv else 100
+    with tempfile.TemporaryDirectory(prefix="engine-bench-") as folder:
+        root = Path(folder)
+
+        def store(name: str) -> Store:
+            return Store(root / name)
+
+        inline = step_times(store("inline"), InlineExecutor(), count)
+        executor = LocalExecutor(cpu_places(1))
+        local = step_times(store("local"), executor, count)
+        executor.stop()
+
+        Runner(store("film"), InlineExecutor()).run(film())
+        again = store("film")
+        cold = seconds(lambda: Runner(again, InlineExecutor()).run(film()))
+        time.sleep(0.2)
+        Runner(again, InlineExecutor()).run(film())
+        warm = seconds(lambda: Runner(again, InlineExecutor()).run(film()))
+
+        held = sum(path.stat().st_size for path in (root / "film" / "blobs").rglob("*") if path.is_file())
+        starts = [worker_start(store(f"start-{number}")) for number in range(3)]
+    rows = [
+        ("no-op step, inline, median", statistics.median(inline), "ms"),
+        ("no-op step, local, median", statistics.median(local), "ms"),
+        ("no-op step, local, 95 of 100 below", statistics.quantiles(local, n=20)[-1], "ms"),
+        ("first task of a worker, its start included", 1000 * statistics.median(starts), "ms"),
+        (f"{len(film())} steps recalled, {held >> 20} MB hashed anew", 1000 * cold, "ms"),
+        (f"{len(film())} steps recalled, hashed before", 1000 * warm, "ms"),
+        ("one recall, hashed before", 1000 * warm / len(film()), "ms"),
+    ]
+    for what, value, unit in rows:
+        print(f"{what:<48} {value:9.2f} {unit}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
