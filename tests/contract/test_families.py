@@ -1,0 +1,190 @@
+"""What every family does, whatever it makes: one suite over every model of models.yaml, each on a real task of its kind."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from engine.artifacts import Store
+from engine.executor.inline import InlineExecutor
+from engine.plan import Given
+from engine.planner import plan_brief, plan_story
+from engine.runner import Runner
+from engine.schemas import generate_story, story_api
+from engine.story import with_pictures
+from pipelines import catalog
+from pipelines.base import Device, Family, Kind
+from pipelines.kinds import PARAMS
+
+CATALOG = catalog.load()
+CASES = [(name, kind) for name, spec in CATALOG.models.items() for kind in spec.kinds]
+SAYS = {
+    "English": "The keeper lights the lamp.",
+    "Korean": "등대지기가 불을 켭니다.",
+    "Arabic": "تضيء الحارسة المصباح.",
+}
+PAGE = (
+    "<html><head><title>The Light</title></head><body><h1>The Light</h1><p>"
+    + "The keeper lights the lamp at dusk. " * 20
+)
+OUTPUTS = {
+    Kind.INTAKE: {"picture.png"},
+    Kind.READ: {"page.json"},
+    Kind.WRITE: {"storyboard.json"},
+    Kind.PORTRAIT: {"portrait.png"},
+    Kind.ELEMENT: {"element.png"},
+    Kind.KEYFRAME: {"keyframe.png", "context.json"},
+    Kind.ENHANCE: {"picture.png"},
+    Kind.NARRATE: {"narration.wav", "words.json"},
+    Kind.SCHEDULE: {"timeline.json", "scene-001.json", "scene-002.json"},
+    Kind.ANIMATE: {"clip.mp4"},
+    Kind.CONFORM: {"body.mp4"},
+    Kind.BRIDGE: {"bridge.mp4"},
+    Kind.SCORE: {"music.wav"},
+    Kind.SUBTITLE: {"subtitles.srt", "subtitles.ass", "scene-001.ass"},
+    Kind.MIX: {"sound.wav"},
+    Kind.COMPOSE: {"film.mp4"},
+}
+
+
+class Quiet:
+    """A report that checks what it is told."""
+
+    def progress(self, fraction, message=""):
+        assert 0 <= fraction <= 1
+
+    def warn(self, message):
+        assert isinstance(message, str)
+        assert message
+
+    def record(self, **facts):
+        json.dumps(facts)
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    """A store and a runner that all cases share: what one case made, the next recalls."""
+    executor = InlineExecutor()
+    store = Store(tmp_path_factory.mktemp("families"))
+    yield Runner(store, executor)
+    executor.stop()
+    store.close()
+
+
+def plan_with(name, kind, room, tmp_path):
+    """A small story in which `name` does `kind`, and the first step of it."""
+    spec = CATALOG.models[name]
+    language = spec.languages[0] if spec.languages and "English" not in spec.languages else "English"
+    picture = tmp_path / "given.png"
+    Image.effect_mandelbrot((240, 180), (-2, -1.5, 1, 1.5), 40).convert("RGB").save(picture)
+    page = tmp_path / "page.html"
+    page.write_text(PAGE, "utf-8")
+
+    def stored(field, one):
+        path = page if field == "page" else picture
+        return one.model_copy(update={"digest": room.store.put(path, name="given").digest})
+
+    if kind in (Kind.READ, Kind.WRITE):
+        brief = story_api.brief("url-2-video", {"idea": "The light", "page": "page.html", "models": {str(kind): name}})
+        planned = plan_brief(with_pictures(brief, stored), CATALOG)
+    else:
+        body = {
+            "model": "local-story",
+            "characters": [{"name": "Mara", "appearance": "auburn braid", "reference_url": "given.png"}],
+            "locations": [{"name": "Tower", "description": "a lighthouse at night"}],
+            "scenes": [
+                {"prompt": "Mara lights the lamp", "characters": [{"name": "Mara"}], "location": "Tower"},
+                {"prompt": "Mara looks at the sea", "characters": [{"name": "Mara"}], "location": "Tower"},
+            ],
+            "language": language,
+            "video": {"width": 320, "height": 180, "fps": 12, "transition_seconds": 0.5},
+            "models": {str(kind): name},
+        }
+        for scene in body["scenes"]:
+            scene["narration"] = SAYS.get(language, SAYS["English"])
+        story = with_pictures(generate_story.story(body), stored)
+        story = story.model_copy(update={"enhance": kind is Kind.ENHANCE})
+        planned = plan_story(story, CATALOG)
+    return planned.plan, next(step for step in planned.plan if step.kind is kind and step.spec.name == name)
+
+
+def inputs_of(step, result, store, folder):
+    """The files of a step's inputs, laid out as the runner does."""
+    inputs = {}
+    for role, sources in step.inputs.items():
+        inputs[role] = []
+        for number, source in enumerate(sources):
+            if isinstance(source, Given):
+                files = [(source.name, source.digest)]
+            else:
+                outputs = sorted(result.made[source.step].outputs, key=lambda output: output.name)
+                files = [(one.name, one.digest) for one in outputs if fnmatchcase(one.name, source.name)]
+            for name, digest in files:
+                path = folder / role / str(number) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(store.path(digest).read_bytes())
+                inputs[role].append(path)
+    return inputs
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES, ids=[f"{name}-{kind}" for name, kind in CASES])
+def test_a_family_makes_what_its_kind_promises_and_the_same_bytes_again(name, kind, room, tmp_path):
+    spec = CATALOG.models[name]
+    if absent := catalog.missing_modules(spec):
+        pytest.skip(f"{name} needs {', '.join(absent)}, which this environment lacks")
+    family_class = catalog.family_class(spec)
+    assert issubclass(family_class.params[kind], PARAMS[kind])
+    assert family_class.version
+
+    plan, step = plan_with(name, kind, room, tmp_path)
+    result = room.run(plan, sorted(step.needs())) if step.needs() else None
+    assert result is None or result.ok, result.failed
+    inputs = inputs_of(step, result, room.store, tmp_path / "in")
+    before = {
+        path: hashlib.sha256(path.read_bytes()).hexdigest() for path in (tmp_path / "in").rglob("*") if path.is_file()
+    }
+
+    made = []
+    for attempt in ("first", "second"):
+        out = tmp_path / attempt
+        out.mkdir()
+        family = family_class.load(spec, Device("cpu", 0, 1))
+        assert isinstance(family, Family)
+        paths = list(family.run(kind, step.params, inputs, out, Quiet(), seed=step.seed))
+        family.close()
+        assert {path.parent for path in paths} == {out}
+        assert set(out.iterdir()) == set(paths), "nothing but the named outputs is left behind"
+        made.append({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths})
+    assert OUTPUTS[kind] <= made[0].keys()
+    assert made[0] == made[1]
+    assert before == {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in before}, "inputs are left alone"
+
+
+def test_every_kind_of_step_is_covered():
+    assert {kind for _, kind in CASES} == set(Kind) == set(PARAMS) == set(OUTPUTS) == set(CATALOG.kinds)
+
+
+def test_the_seam_and_the_families_import_nothing_heavy():
+    """Importing a family costs nothing until it is loaded."""
+    families = sorted({spec.family.partition(":")[0] for spec in CATALOG.models.values()})
+    heavy = (
+        "torch",
+        "numpy",
+        "cv2",
+        "av",
+        "PIL",
+        "onnxruntime",
+        "kokoro_onnx",
+        "diffusers",
+        "transformers",
+        "soundfile",
+    )
+    code = f"import sys, importlib\nfor name in {families!r}: importlib.import_module(name)\nprint([m for m in {heavy!r} if m in sys.modules])"
+    root = Path(__file__).resolve().parents[2]
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert answer.stdout.strip() == "[]"
