@@ -273,7 +273,7 @@ class _Run:
         folder: Path | None = None
         try:
             folder = self.store.workspace()
-            inputs = self._lay_out(ready, folder / "in")
+            inputs = self._lay_out(ready, folder)
             (folder / "out").mkdir()
         except (StoreError, OSError) as error:
             lock.release()
@@ -302,7 +302,7 @@ class _Run:
             laid[role] = []
             for number, files in enumerate(sources):
                 for file in files:
-                    path = folder / role / str(number) / file.name
+                    path = folder / f"in.{role}.{number}" / file.name
                     self.store.link(file.digest, path)
                     laid[role].append(path)
         return laid

@@ -148,8 +148,10 @@ def _failure(spec: ModelSpec, kind: str, error: Exception) -> Failure:
 
 
 def _empty(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        shutil.rmtree(folder)
+        folder.mkdir()
 
 
 def _libraries(spec: ModelSpec) -> dict[str, str]:
