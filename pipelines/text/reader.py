@@ -179,7 +179,7 @@ class _Seen:
         self.text: list[str] = []
         self._silent = self._aside = 0
         self._heading: list[str] | None = None
-        self._in_title = False
+        self._in_title = self._titled = False
 
     def named(self, names: Iterable[str]) -> list[str]:
         return [self.meta[name] for name in names if name in self.meta]
@@ -197,7 +197,7 @@ class _Seen:
         elif tag in ("h1", "h2", "h3") and not self._aside:
             self._heading = []
         elif tag == "title":
-            self._in_title = not self.title
+            self._in_title = True
         elif tag == "base":
             self.base = self.base or attributes.get("href", "")
         elif tag == "meta":
@@ -217,7 +217,7 @@ class _Seen:
         if tag in _ASIDE:
             self._aside = max(0, self._aside - 1)
         elif tag == "title":
-            self._in_title = False
+            self._in_title, self._titled = False, bool(self.title)
         elif self._heading is not None and tag in ("h1", "h2", "h3"):
             self.headings.append("".join(self._heading))
             self._heading = None
@@ -226,7 +226,7 @@ class _Seen:
         if self._silent:
             return
         if self._in_title:
-            self.title += text[:LINE]
+            self.title += "" if self._titled else text[:LINE]
             return
         self.text.append(text)
         if self._heading is not None and len(self._heading) < LINE:
@@ -277,6 +277,7 @@ def _main_text(markup: str) -> str:
     parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
     try:
         tree = html.document_fromstring(markup.encode("utf-8"), parser=parser)
+        etree.strip_elements(tree, *_SILENT, with_tail=False)
         text = trafilatura.extract(tree, include_comments=False, include_tables=True, favor_recall=True)
     except (etree.LxmlError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return ""  # Broken markup that the extraction stumbles over still has visible text.
