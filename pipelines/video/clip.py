@@ -1,0 +1,45 @@
+"""A move over a picture, written as the clip of a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+
+from pipelines.base import BadInput, Report
+from pipelines.kinds import AnimateParams
+from pipelines.media.encoder import Coding, Encoder
+from pipelines.media.timeline import SceneTiming
+from pipelines.video.moves import Move
+from pipelines.video.path import matrices, poses
+from pipelines.video.plates import load
+
+
+def write_clip(
+    move: Move,
+    params: AnimateParams,
+    inputs: Mapping[str, Sequence[Path]],
+    out: Path,
+    coding: Coding,
+    report: Report,
+    seed: int,
+) -> Path:
+    """Write `clip.mp4` into `out`: exactly the frames of the timing, cuttable where its transitions end and begin."""
+    cv2.setNumThreads(1)  # steps run side by side, one on each core
+    timing = SceneTiming.model_validate_json(inputs["timing"][0].read_bytes())
+    if timing.fps != params.fps:
+        raise BadInput("fps", f"the timing counts {timing.fps} frames a second, the clip {params.fps}.")
+    if not inputs.get("layers"):
+        move = replace(move, track=move.track + move.orbit, orbit=0.0)  # around a flat picture is along it
+    path = poses(move, timing.frames, timing.fps, params.loop, seed)
+    scene = load(inputs, params.width, params.height, closest=max(pose.zoom for pose in path))
+    target = out / "clip.mp4"
+    idr = {timing.head, timing.frames - timing.tail}
+    with Encoder(target, params.width, params.height, params.fps, coding, idr) as encoder:
+        for number, picture in enumerate(scene.film(matrices(path, scene.stage)), 1):
+            encoder.write(picture)
+            if number % params.fps == 0:
+                report.progress(number / timing.frames)
+    return target

@@ -1,0 +1,43 @@
+"""A picture held: no move, whatever the scene's words say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Self, cast
+
+from pipelines.base import Device, Kind, ModelSpec, Params, Report
+from pipelines.kinds import AnimateParams
+from pipelines.media.encoder import Coding
+from pipelines.video.clip import write_clip
+from pipelines.video.moves import Move
+
+
+class Still:
+    """Family for `animate`."""
+
+    version: ClassVar[str] = "1"
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ANIMATE: AnimateParams}
+
+    def __init__(self, coding: Coding) -> None:
+        self._coding = coding
+
+    @classmethod
+    def load(cls, spec: ModelSpec, device: Device) -> Self:
+        return cls(Coding.from_options(spec.options))
+
+    def run(
+        self,
+        kind: Kind,
+        params: Params,
+        inputs: Mapping[str, Sequence[Path]],
+        out: Path,
+        report: Report,
+        *,
+        seed: int,
+    ) -> Iterable[Path]:
+        whole = {"keyframe": inputs["keyframe"], "timing": inputs["timing"]}  # nothing moves: depth has no use
+        return [write_clip(Move(), cast(AnimateParams, params), whole, out, self._coding, report, seed)]
+
+    def close(self) -> None:
+        """Nothing is held."""
