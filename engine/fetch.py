@@ -142,6 +142,11 @@ class Door:
         self._allow_private, self._resolver, self._given_tls = allow_private, resolver, tls
         networks = [entry for entry in allowed_hosts if _is_network(entry)]
         names = [entry for entry in allowed_hosts if not _is_network(entry)]
+        for name in names:
+            if set(name) & set(":/@"):
+                raise ValueError(
+                    f"allowed_hosts contains {name!r}, which is neither a name nor an address nor a network"
+                )
         table = _deny_table()
         self._public = Policy(
             denied_networks=table,

@@ -47,6 +47,8 @@ _BLOCK = frozenset((
 _TITLES = ("og:title", "twitter:title")
 _DESCRIPTIONS = ("og:description", "description", "twitter:description")
 _MAIN_PICTURES = ("og:image:secure_url", "og:image", "og:image:url", "twitter:image", "twitter:image:src")
+# The extraction marks what were lists and tables: "- entry", "| cell | cell |", "|---|---|".
+_MARKS = re.compile(r"^[ \t]*(?:[-*] +|\|(.*)\|[ \t]*$)", re.M)
 _DECORATION = re.compile(r"\.(?:svg|gif|ico)(?:$|\?)|icon|logo|sprite|avatar|badge|pixel|spacer", re.I)
 
 
@@ -155,15 +157,23 @@ def _read_html(markup: str, url: str) -> dict[str, Any]:
         pass  # What was seen until then counts.
     main = _main_text(markup) if seen.tags <= TAGS else ""
     everything = _clean("".join(seen.text))
-    headings = list(dict.fromkeys(filter(None, (_line(heading) for heading in seen.headings))))[:HEADINGS]
+    text = _cut(main if len(main) >= min(ARTICLE, len(everything)) else everything, TEXT)
+    headings = _headings(seen.headings, text)
     title = next(filter(None, (_line(title) for title in (*seen.named(_TITLES), seen.title, *headings))), "")
     return {
         "title": title,
         "description": next(filter(None, (_line(text, SHORT) for text in seen.named(_DESCRIPTIONS))), ""),
         "headings": headings,
-        "text": _cut(main if len(main) >= min(ARTICLE, len(everything)) else everything, TEXT),
+        "text": text,
         "pictures": _absolute((*seen.named(_MAIN_PICTURES), *seen.pictures), url, seen.base),
     }
+
+
+def _headings(found: Iterable[str], text: str) -> list[str]:
+    """Those that stand in the text, for others belong to what lies around it; all if none does."""
+    every = list(dict.fromkeys(filter(None, (_line(heading) for heading in found))))
+    lines = set(text.split("\n"))
+    return ([heading for heading in every if heading in lines] or every)[:HEADINGS]
 
 
 class _Seen:
@@ -281,7 +291,13 @@ def _main_text(markup: str) -> str:
         text = trafilatura.extract(tree, include_comments=False, include_tables=True, favor_recall=True)
     except (etree.LxmlError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return ""  # Broken markup that the extraction stumbles over still has visible text.
-    return _clean(text or "")
+    return _clean(_MARKS.sub(_spoken, text or ""))
+
+
+def _spoken(marked: re.Match[str]) -> str:
+    """A list entry without its dash, a row of a table as words with commas between them, nothing for the rule beneath its head."""
+    row = marked[1]
+    return ", ".join(cell.strip() for cell in row.split("|") if cell.strip(" -")) if row else ""
 
 
 def _clean(text: str) -> str:

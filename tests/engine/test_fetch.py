@@ -54,7 +54,10 @@ class Server:
 
     def __init__(self, answer: Callable[[bytes], Iterator[bytes]], host: str = PUBLIC) -> None:
         self.answer, self.requests = answer, list[bytes]()
-        self.listener = socket.create_server((host, 0))
+        if host in ("", "::1") and socket.has_dualstack_ipv6():
+            self.listener = socket.create_server((host, 0), family=socket.AF_INET6, dualstack_ipv6=host == "")
+        else:
+            self.listener = socket.create_server((host, 0))
         self.port: int = self.listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -796,8 +799,8 @@ def test_a_name_that_is_trusted_opens_nothing_else(url: str, trap: Server, conne
     assert connections == []
 
 
-@pytest.mark.parametrize("entry", ["", "*", "a.*.test", "64:ff9b::/96"])
-def test_an_entry_that_would_admit_everything_is_refused(entry: str) -> None:
+@pytest.mark.parametrize("entry", ["", "*", "a.*.test", "64:ff9b::/96", "http://a.test", "a.test:80", "10.0.0.1/8"])
+def test_an_entry_that_would_admit_everything_or_nothing_is_refused(entry: str) -> None:
     with pytest.raises(ValueError, match="allowed_"):
         Door(allowed_hosts=[entry])
 

@@ -70,6 +70,17 @@ def test_an_article(tmp_path: Path) -> None:
     }
 
 
+def test_lists_and_tables_read_like_sentences(tmp_path: Path) -> None:
+    page = read(
+        tmp_path,
+        f"<html><body><div role=dialog><h2>Shortcuts</h2></div><article><h1>Title</h1><p>{STORY[0]}</p><p>{STORY[1]}</p>"
+        f"<ul><li>{STORY[2]}</li><li>a - b</li></ul><table><tr><th>Name</th><th>Age</th></tr><tr><td>Corvin</td><td>3</td></tr>"
+        "</table></article></body></html>",
+    )
+    assert page["text"].splitlines() == ["Title", STORY[0], STORY[1], STORY[2], "a - b", "Name, Age", "Corvin, 3"]
+    assert page["headings"] == ["Title"]
+
+
 def test_plain_text(tmp_path: Path) -> None:
     page = read(tmp_path, "\ufeffThe Clockmaker\r\n\r\n" + "\r\n\r\n".join(STORY) + "\r\n5 < 6 & 7 > 3")
     assert page["title"] == "The Clockmaker"
