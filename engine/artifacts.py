@@ -77,7 +77,8 @@ class KeyLock:
     def release(self) -> None:
         """Give the right back; harmless when done twice."""
         if self._lock.is_locked:
-            Path(self._lock.lock_file).unlink(missing_ok=True)  # while held, so that no two hold different files
+            with contextlib.suppress(OSError):  # Windows keeps files that are open
+                Path(self._lock.lock_file).unlink()  # while held, so that no two hold different files
             self._lock.release()
 
 

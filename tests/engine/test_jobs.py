@@ -81,6 +81,14 @@ def test_what_runs_refer_to_is_live_until_the_last_of_them_is_forgotten(jobs):
     assert jobs.live_keys() == jobs.live_digests() == frozenset()
 
 
+def test_what_a_run_no_longer_refers_to_is_not_live(jobs):
+    jobs.start_run("r1", title="t", story={})
+    jobs.refer("r1", keys=["old", "both"], digests=["picture"])
+    jobs.refer("r1", keys=["both", "new"], only=True)
+    assert jobs.live_keys() == {"both", "new"}
+    assert jobs.live_digests() == frozenset()
+
+
 def test_an_estimate_is_the_median_per_unit_of_work_and_the_most_memory(jobs):
     assert jobs.estimate("animate", "wan") is None
     for work, seconds, memory in ((10, 20, 500), (20, 40, 900), (10, 2000, 700)):

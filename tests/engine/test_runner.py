@@ -163,6 +163,14 @@ def test_a_given_artifact_stands_in_for_a_step(runner):
     assert text(runner, result, "a") == "a 0\ngiven mine.txt: given"
 
 
+def test_what_is_there_can_be_asked_without_doing_anything(runner, log):
+    runner.run(chain(log), ["b"])
+    log.unlink()
+    assert runner.recall(chain(log)).keys() == {"a", "b"}
+    assert runner.recall(chain(log, text="other")).keys() == {"a"}
+    assert noted(log) == []
+
+
 def test_the_same_work_under_two_names_is_done_once(store, local, log):
     plan = Plan(tuple(step(name, text="same", log=str(log), seconds=0.1) for name in "abcd"))
     result = Runner(store, local).run(plan)
@@ -513,6 +521,19 @@ def assert_clean(root: Path) -> None:
             output.digest for path in (root / "actions").rglob("*.json") for output in store.recall(path.stem).outputs
         }
         assert {path.name for path in (root / "blobs").rglob("*") if path.is_file()} == referred
+
+
+def test_when_the_engine_is_killed_its_workers_and_what_they_started_end(tmp_path, log):
+    process = context.Process(target=rerun.wait_forever, args=(tmp_path / "store", log))
+    process.start()
+    deadline = time.monotonic() + 30
+    while len(noted(log)) == 0 or len(noted(log)[0].split()) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    assert all(gone(int(pid)) for pid in noted(log)[0].split())
+    process.join()
+    assert_clean(tmp_path / "store")
 
 
 # Full disk
