@@ -169,6 +169,7 @@ def _subject_person(idea: Idea, subject: Subject, words: Tongue, rng: random.Ran
 
 
 def _new_name(gender: str, taken: Sequence[str], words: Tongue, rng: random.Random) -> str:
-    names = words.data["names"]["f" if gender == "f" else "m"]
+    known = words.data["names"]
+    names = known[gender] if gender in known else [*known["f"], *known["m"]]
     free = [name for name in names if name not in taken and name[0] not in {t[:1] for t in taken}]
     return str(rng.choice(free or [name for name in names if name not in taken]))

@@ -116,7 +116,7 @@ def guess_language(text: str, wanted: Language) -> str:
     votes["German"] += len(re.findall(r"[ßäö]", sample)) if not re.search(r"[ışğ]", sample) else 0
     votes["Turkish"] += 2 * len(re.findall(r"[ışğİ]", sample))
     votes["Spanish"] += 2 * len(re.findall(r"[ñ¿¡]", sample))
-    votes["French"] += len(re.findall(r"[èêàçœ]|\b[ldjsnc]['’]", sample))
+    votes["French"] += len(re.findall(r"[èêàœ]|\b[ldjsnc]['’]", sample))
     top = max(votes.values())
     if wanted in votes and votes[wanted] == top:
         return wanted

@@ -127,13 +127,20 @@ _ENDINGS = {
 def _pattern(word: str, language: str) -> str:
     """How `word` is found in running text: whole, or with the endings of its language."""
     word = word.casefold()
-    if re.search(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]", word):
-        return re.escape(word)
+    if re.search(r"[\uac00-\ud7af]", word):
+        after = r"(?=[에은는이가을를의과와로도,.\s]|으로|속|$)" if len(word) == 1 else ""
+        return rf"(?<![\uac00-\ud7af]){re.escape(word)}{after}"
+    if re.search(r"[\u3040-\u30ff\u3400-\u9fff]", word):
+        alone = language == "Japanese" and re.fullmatch(r"[\u3400-\u9fff]", word)
+        return rf"(?<![\u3400-\u9fff]){word}(?![\u3400-\u9fff])" if alone else re.escape(word)
     if re.search(r"[\u0600-\u06ff]", word):
-        return rf"(?<!\w)(?:[وفبكل]?ال|لل|[وبل])?{re.escape(word.rstrip('ة'))}(?:ة|ت\w{{0,3}}|ات|ي|ان|ين)?(?!\w)"
+        ending = r"(?:ة|ت\w{0,3}|ات|ي|ان|ين|اً|ًا|ا|ً)?"
+        return rf"(?<!\w)(?:[وفبكل]?ال|لل|[وبل])?{re.escape(word.rstrip('ة'))}{ending}(?!\w)"
     if re.search(r"[\u0900-\u097f]", word):
-        stem = re.sub("[\u093e-\u094c]$", "", word)
-        return rf"(?<![\w\u0900-\u097f]){re.escape(stem)}[\u0900-\u094f]{{0,3}}(?![\w\u0900-\u097f])"
+        stem, ending = (word[:-1], "[ाेो]ं?") if word.endswith("ा") else (word, "(?:[ेो]ं?|याँ|यों)?")
+        return rf"(?<![\w\u0900-\u097f]){re.escape(stem)}{ending}(?![\w\u0900-\u097f])"
+    if len(word) < 4 and language == "German":
+        return rf"(?<!\w){re.escape(word)}(?!\w)"
     stem = word[:-1] if language == "Turkish" and len(word) > 4 and word[-1] in "kçtp" else word
     return rf"(?<!\w){re.escape(stem)}{_ENDINGS.get(language, '')}(?!\w)"
 

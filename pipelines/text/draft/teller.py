@@ -34,6 +34,16 @@ from pipelines.text.storyboard import Storyboard, WrittenElement, WrittenScene
 _Labelled = TypeVar("_Labelled", Thing, Place)
 _MOVES = ("meet", "arrive", "low")
 _TOGETHER = ("meet", "together", "arrive", "help", "rest", "turn", "home", "closing")
+_ARTICLE = re.compile(r"^(?:A|An|Un|Une|Una|Unos|Unas|El|La|Le|Les|Los|Las|Bir)\b(?= )")
+_OWN = re.compile(
+    r"^(?:Our|My|The|An?|This|Your|Unsere?[rns]?|Eine?n?|Der|Die|Das|Notre|Nos|Une?|Le|La|Les|Nuestr[oa]s?|Una?|El|Los|Las)\b"
+)
+_RELATIVE = {
+    "English": r"\s+(?:that|which|who|is|are|makes?|helps?|lets?|for|so)\s",
+    "French": r"\s+(?:qui|que|pour|est)\s",
+    "Spanish": r"\s+(?:que|para|es)\s",
+    "German": r"\s+(?:die|der|das|für|ist)\s",
+}
 _ALONE = {"together": "want", "help": "trial"}
 """What stands in for beats of two while the second has not come in yet."""
 _ON_STAGE = 4
@@ -241,6 +251,9 @@ class Teller:
         if not self._thing_seen:
             closed.add("thing")
         template, shown = self.bank.draw(self.genre, bank, closed)
+        if self.idea.text.rstrip()[-1:] in ("?", "？", "؟"):
+            mark = {"Arabic": "؟", "Chinese": "？", "Japanese": "？"}.get(self.words.language, "?")
+            template = re.sub(r"(\{topic\} ?)[.。]", rf"\1{mark}", template)
         return self._fill(template, slots), shown
 
     def _fill(self, template: str, slots: Mapping[str, str]) -> str:
@@ -265,6 +278,7 @@ class Teller:
 
     def _premise(self, said: str) -> str:
         """The client's first sentence, with the hero's name in it or after it."""
+        said = _ARTICLE.sub(lambda m: m[0].lower(), said)
         if not self.stage.people:
             return said
         hero, both = self.stage.people[0], self.words.listed(tuple(p.name for p in self.stage.people[:2]))
@@ -393,9 +407,10 @@ class Teller:
         if not self.idea.native:
             return self.idea.names[0] if self.idea.names else self.words.data["phrases"]["product"]
         first = self.idea.sentences[0] if self.idea.sentences else self.idea.text
-        if self.idea.language == "English":
-            first = re.split(r"\s+(?:that|which|who|is|are|makes?|helps?|lets?|for|so)\s", first)[0]
-            first = re.sub(r"^(?:Our|My|The|An?|This|Your)\b", lambda m: m[0].lower(), first)
+        if self.idea.language in _RELATIVE:
+            head, _, tail = first.partition(" ")
+            first = f"{head} {re.split(_RELATIVE[self.idea.language], tail)[0]}".strip()
+        first = _OWN.sub(lambda m: m[0].lower(), first)
         return re.split(r"[,;:.!?،؛。！？，；：।؟]", shorten(first, 9).rstrip("…"))[0].strip()
 
     def _product_thing(self) -> Thing:
@@ -420,7 +435,8 @@ class Teller:
         slots = {"name": self.stage.people[0].name}
         things = self.stage.things + self._used_things
         if things and not self.stage.things:
-            return self.words.phrase("title", {**slots, "thing": things[0].the})
+            the = self.words.data["articles"] or self.words.language == "Arabic"
+            return self.words.phrase("title", {**slots, "thing": things[0].the if the else things[0].label})
         return self.words.phrase("title_plain", slots)
 
     def _mood(self, usual: str) -> str:

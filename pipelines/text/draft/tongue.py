@@ -16,7 +16,7 @@ from pipelines.kinds import Language
 _HERE = Path(__file__).parent
 _CHOICE = {"hero": re.compile(r"\[([^\[\]|]*(?:\|[^\[\]|]*)+)\]"), "friend": re.compile(r"<([^<>|]*(?:\|[^<>|]*)+)>")}
 _GENDERS = "mfn"
-_PARTICLE = re.compile(r"(\w)([\"”’」』)]*)(은\(는\)|이\(가\)|을\(를\)|과\(와\)|으로\(로\)|이\(\))")
+_PARTICLE = re.compile(r"(\w)([\"”’」』)]*)(은\(는\)|이\(가\)|을\(를\)|과\(와\)|으로\(로\)|이라는\(라는\))")
 _AFTER_CONSONANT_SOUND = "bcdfgjklmnpqrstvxz"
 
 
@@ -49,7 +49,7 @@ class Tongue:
         self.stop: str = data["stop"]
         self.heroes = {key: self._hero(key, row) for key, row in data["heroes"].items()}
         self.places = {key: self._pair(key, row) for key, row in data["places"].items()}
-        self.things = {key: self._pair(key, row) for key, row in data["things"].items()}
+        self.things = {key: self._pair(key, row, thing=True) for key, row in data["things"].items()}
 
     @property
     def spaceless(self) -> bool:
@@ -62,9 +62,13 @@ class Tongue:
             article, bare = form.split(" ", 1)
         return Noun(key, gender, form.replace(" ", "") if self.language == "Chinese" else form, article, bare)
 
-    def _pair(self, key: str, row: str) -> Noun:
+    def _pair(self, key: str, row: str, thing: bool = False) -> Noun:
         first, second = (part.strip() for part in row.split("|"))
-        bare = first.split(" ", 1)[1] if self.data.get("articles") and " " in first else first
+        if self.data.get("articles"):
+            bare = first.split(" ", 1)[-1]
+        else:
+            # Where nouns have no article the plain word is the place's label, or a thing without its measure or “that”.
+            bare = first if self.language == "Arabic" or not thing else re.sub(r"^(?:那.|o )", "", second)
         return Noun(key, "", first, second, bare)
 
     def bank(self, genre: str, beat: str) -> tuple[str, ...]:
@@ -73,16 +77,19 @@ class Tongue:
 
     def phrase(self, name: str, slots: Mapping[str, str], gender: str = "m") -> str:
         """One of the language's small patterns, filled."""
-        return self.fill(self.data["phrases"][name], slots, gender)
+        return self._filled(self.data["phrases"][name], slots, gender)
 
     def fill(self, template: str, slots: Mapping[str, str], hero: str = "m", friend: str = "m") -> str:
-        """`template` with its choices made and its slots filled; slot values are never read as templates."""
+        """`template` as a sentence, its choices made and its slots filled; slot values are never read as templates."""
+        return self.capital(self._filled(template, slots, hero, friend))
+
+    def _filled(self, template: str, slots: Mapping[str, str], hero: str = "m", friend: str = "m") -> str:
         for kind, gender in (("hero", hero), ("friend", friend)):
             template = _CHOICE[kind].sub(lambda m, g=gender: _choose(m[1], g), template)
         text = re.sub(r"\{(\w+)\}", lambda m: self._slot(m[1], slots), template)
         if self.language == "Korean":
             text = _PARTICLE.sub(_particle, text)
-        return self.capital(text)
+        return text
 
     def _slot(self, name: str, slots: Mapping[str, str]) -> str:
         if name in slots:
@@ -100,7 +107,7 @@ class Tongue:
     def ended(self, text: str) -> str:
         """`text` with the full stop of this language, unless it ends as a sentence already."""
         text = text.rstrip(" ,;:，、；：،؛-–—")
-        if re.search(r"[.!?…。！？؟।][\"”’»」』）)]*$", text):
+        if re.search(r"[.!?…。！？؟।][\"“”’»」』）)\\s]*$", text):
             return text[:-1] + self.stop if self.stop != "." and re.search(r"[^.]\.$", text) else text
         return text + self.stop
 
