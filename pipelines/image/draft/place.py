@@ -1,0 +1,101 @@
+"""Where and when a scene is: kind of place, time of day, weather and season, read from words."""
+
+from __future__ import annotations
+
+from pipelines.base import Params
+from pipelines.image.draft.lexicon import Hit, lexicon, names
+
+INDOORS = frozenset({
+    "stairs", "room", "bedroom", "kitchen", "library", "classroom", "lab", "shop", "stage", "temple", "station", "castle",
+})  # fmt: skip
+TIMELESS = frozenset({"space", "underwater", "cave"})
+# The more a word narrows the picture, the earlier it stands: "harbour village" is a harbour, "stair in the lighthouse" a stair.
+_NARROW = [
+    "stairs",
+    "underwater",
+    "space",
+    "gallery",
+    "ship",
+    "kitchen",
+    "library",
+    "classroom",
+    "bedroom",
+    "lab",
+    "stage",
+    "temple",
+    "cave",
+    "shop",
+    "station",
+    "castle",
+    "harbour",
+    "cove",
+    "lighthouse",
+    "beach",
+    "desert",
+    "sky",
+    "garden",
+    "lake",
+    "river",
+    "mountains",
+    "forest",
+    "meadow",
+    "city",
+    "village",
+    "road",
+    "sea",
+    "room",
+]
+_ANY = ("meadow", "forest", "village", "garden", "river", "road")
+
+
+class Place(Params):
+    """One place at one time. `seed` fixes its details: the same place looks the same in every scene."""
+
+    name: str = ""
+    kind: str = "meadow"
+    features: tuple[str, ...] = ()
+    time: str = "day"
+    weather: str = "clear"
+    season: str = "summer"
+    seed: int = 0
+
+    @property
+    def indoors(self) -> bool:
+        return self.kind in INDOORS
+
+
+def read_place(name: str, words: str, setting: str, seed: int) -> tuple[Place, bool]:
+    """The place that its name, its description and the setting of the story describe; whether any word was understood."""
+    sources = [lexicon().read(text) for text in (name, words, setting)]
+    found: list[str] = []
+    for hits in sources:
+        kinds = sorted(names(hits, "place"), key=_NARROW.index)
+        found += [kind for kind in kinds if kind not in found]
+    kind = found[0] if found else _ANY[seed % len(_ANY)]
+    if kind == "castle" and not _inside(sources):
+        kind = "fortress"
+    place = Place(name=name, kind=kind, features=tuple(found[1:4]), seed=seed)
+    everything = tuple(hit for hits in sources for hit in hits)
+    return at_time(place, everything), bool(found or names(everything, "time") or names(everything, "weather"))
+
+
+def at_time(place: Place, hits: tuple[Hit, ...]) -> Place:
+    """The same place when the words say something of hour, weather or season; the first word of each decides."""
+    told: dict[str, str] = {}
+    if times := names(hits, "time"):
+        told["time"] = next((time for time in times if time != "day"), "day") if place.kind not in TIMELESS else "night"
+    if weathers := names(hits, "weather"):
+        told["weather"] = max(weathers, key=("wind", "cloud", "fog", "rain", "snow", "storm").index)
+    if seasons := names(hits, "season"):
+        told["season"] = seasons[0]
+    if told.get("weather") == "snow" and "season" not in told:
+        told["season"] = "winter"
+    return place.model_copy(update=told)
+
+
+def _inside(sources: list[tuple[Hit, ...]]) -> bool:
+    return any(
+        hit.concept in ("place.room", "place.stairs") or hit.name in ("table", "candle")
+        for hits in sources
+        for hit in hits
+    )
