@@ -76,7 +76,7 @@ MESSAGES: Mapping[str, str] = {
     "wrong_type": "is not a {}",
     "encoded": "was sent compressed although that was not asked for",
     "too_large": "is larger than {} MB",
-    "broken": "was answered in a way that cannot be understood",
+    "broken": "was cut off, or answered in a way that cannot be understood",
 }
 
 
