@@ -78,6 +78,8 @@ def ass(cues: Sequence[Cue], typefaces: Typefaces, frame: Frame) -> str:
         "[Script Info]",
         "ScriptType: v4.00+",
         "WrapStyle: 2",
+        "Kerning: yes",
+        f"Language: {typefaces.code}",
         "ScaledBorderAndShadow: yes",
         "YCbCr Matrix: None",
         f"PlayResX: {frame.width}",
@@ -152,5 +154,5 @@ def _clock(seconds: float, digits: int) -> str:
 
 
 def _untagged(line: str) -> str:
-    """Players take `<…>` for a tag and `-->` for a time."""
-    return re.sub(r"</?[A-Za-z][^<>]*>", "", line).replace("-->", "->")
+    """Players take `<b…` for a tag and `-->` for a time."""
+    return re.sub(r"<(?=[/A-Za-z])", "< ", line).replace("-->", "->")

@@ -17,6 +17,7 @@ from pipelines.base import Device, Kind, ModelSpec, Params, Report
 from pipelines.kinds import ComposeParams
 from pipelines.media.ffmpeg import FILES_ONLY, run
 from pipelines.media.join import join, track_lengths
+from pipelines.media.mp4 import disable_subtitles
 from pipelines.media.timeline import Timeline
 
 SOUND_BITRATE = "192k"
@@ -53,13 +54,17 @@ class Composer:
         sound = next(iter(inputs.get("sound", ())), None)
         subtitles = next(iter(inputs.get("subtitles", ())), None)
         film = out / "film.mp4"
-        with tempfile.TemporaryDirectory(dir=out, prefix=".compose-") as scratch:
-            picture = Path(scratch, "picture.mp4")
-            join(inputs["parts"], picture, params, timeline.frames)
-            report.progress(0.2, "joined")
-            _mux(picture, sound, subtitles, film, params)
-        report.progress(0.6, "checking")
-        verify(film, timeline.frames, timeline.fps, sound=sound is not None)
+        try:
+            with tempfile.TemporaryDirectory(dir=out, prefix=".compose-") as scratch:
+                picture = Path(scratch, "picture.mp4")
+                join(inputs["parts"], picture, params, timeline.frames)
+                report.progress(0.2, "joined")
+                _mux(picture, sound, subtitles, film, params)
+            report.progress(0.6, "checking")
+            verify(film, timeline.frames, timeline.fps, sound=sound is not None)
+        except BaseException:
+            film.unlink(missing_ok=True)
+            raise
         report.record(
             frames=timeline.frames,
             seconds=round(timeline.seconds, 3),
@@ -103,12 +108,13 @@ def _mux(picture: Path, sound: Path | None, subtitles: Path | None, film: Path, 
         tracks += ["-metadata:s:a:0", f"language={language}"]
     if subtitles is not None and subtitles.read_text("utf-8").strip():
         sources += [*FILES_ONLY, "-f", "srt", "-i", str(subtitles)]
-        tracks += ["-map", f"{1 if sound is None else 2}:s:0", "-c:s", "mov_text", "-disposition:s:0", "0"]
+        tracks += ["-map", f"{1 if sound is None else 2}:s:0", "-c:s", "mov_text"]
         tracks += ["-metadata:s:s:0", f"language={language}"]
     labels = {"title": params.title, "comment": params.comment}
     metadata = [word for key, text in labels.items() if text for word in ("-metadata", f"{key}={_one_line(text)}")]
     container = ["-map_metadata", "-1", *metadata, "-fflags", "+bitexact", "-movflags", "+faststart", "-f", "mp4"]
     run(["-v", "error", *sources, *tracks, *container, str(film)], "Putting the film together")
+    disable_subtitles(film)  # they may be burned in already, and no player should show them twice
 
 
 def _one_line(text: str) -> str:

@@ -148,9 +148,9 @@ def _pace(language: str) -> float:
 
 def _timed(words: Words, language: str, measure: Measure) -> list[_Timed]:
     """The text cut where lines may end, each piece with the time at which it is spoken."""
-    text, clock = _clock(words)
-    if not text.strip():
+    if not words.words:
         return []
+    text, clock = _clock(words)
     found, at = [], 0
     for piece in pieces(text, language):
         for part in split_wide(piece, measure):

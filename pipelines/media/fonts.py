@@ -28,6 +28,12 @@ WEIGHT = 500
 """Medium: regular strokes look thin inside an outline, bold ones fill in at the size of a subtitle."""
 HINT = 'pip install "story-engine[draft]" brings fonts for every supported language'
 
+CODES = {
+    "Arabic": "ar", "Chinese": "zh-Hans", "English": "en", "French": "fr", "German": "de",
+    "Hindi": "hi", "Japanese": "ja", "Korean": "ko", "Spanish": "es", "Turkish": "tr",
+}  # fmt: skip
+"""BCP 47 codes of the languages."""
+
 _LATIN = ("manimgx_fonts", "NotoSans[wght].ttf", 0)
 _ARABIC = ("manimgx_fonts", "NotoSansArabic[wght].ttf", 0)
 _DEVANAGARI = ("manimgx_fonts", "NotoSansDevanagari[wght].ttf", 0)
@@ -63,13 +69,14 @@ class FontChoice:
     def covers(self, text: str) -> bool:
         return all(invisible(character) or ord(character) in self.characters for character in text)
 
-    def width(self, text: str) -> float:
-        """The width of a text in this font, shaped, in em."""
+    def width(self, text: str, code: str) -> float:
+        """The width of a text in this font, shaped as its language (a BCP 47 code) wants it, in em."""
         import uharfbuzz
 
         buffer = uharfbuzz.Buffer()
         buffer.add_str(text)
         buffer.guess_segment_properties()
+        buffer.language = code
         uharfbuzz.shape(self._font, buffer)
         return float(sum(position.x_advance for position in buffer.glyph_positions)) / float(self._face.upem)
 
@@ -103,9 +110,13 @@ class FontChoice:
 
 @dataclass(frozen=True)
 class Typefaces:
-    """The fonts that show a text: the first has most of its characters, the others step in for what it lacks."""
+    """The fonts that show a text: the first has most of its characters, the others step in for what it lacks.
+
+    `code` is the language by which the text is shaped: fonts have forms and spaces of their own for some.
+    """
 
     faces: tuple[FontChoice, ...]
+    code: str
     missing: frozenset[str] = frozenset()
 
     def runs(self, text: str) -> Iterator[tuple[FontChoice, str]]:
@@ -124,7 +135,7 @@ class Typefaces:
 
     def width(self, text: str) -> float:
         """The width of a text in em."""
-        return sum(face.width(piece) for face, piece in self.runs(text))
+        return sum(face.width(piece, self.code) for face, piece in self.runs(text))
 
 
 def fonts_for(language: str) -> FontChoice:
@@ -146,7 +157,7 @@ def typefaces(language: str, text: str) -> Typefaces:
     if not chosen:
         raise Missing(f"no font for {language} was found; {HINT}")
     chosen.sort(key=lambda choice: -sum(ord(character) in choice.characters for character in visible))
-    return Typefaces(tuple(chosen), frozenset(left))
+    return Typefaces(tuple(chosen), CODES.get(language, "en"), frozenset(left))
 
 
 def clusters(text: str) -> Iterator[str]:
@@ -191,7 +202,10 @@ def _choice(file: Path, index: int = 0) -> FontChoice:
 
 @cache
 def _package(name: str) -> Path | None:
-    found = importlib.util.find_spec(name)
+    try:
+        found = importlib.util.find_spec(name)
+    except ValueError:  # a module of that name without a spec: not the package meant
+        return None
     return Path(found.origin).parent if found and found.origin else None
 
 

@@ -25,8 +25,8 @@ UNSPACED = frozenset({"Chinese", "Japanese"})
 SENTENCE, CLAUSE, JOINT, PHRASE, WORD = 0, 1, 2, 3, 4
 """How good a break after a piece is, the best first: a joint stands before a conjunction, `WORD` parts what belongs together."""
 
-_SENTENCE_END = re.compile(r"[.!?…。！？｡।॥؟۔]+[\"'”’»›)\]」』）】]*\s*$")
-_CLAUSE_END = re.compile(r"[,;:،؛、，；：—–)\]」』）】»”]+[\"'”’]*\s*$")
+_SENTENCE_END = re.compile(r"[.!?…。！？｡।॥؟۔]+[\s\"'”’»›)\]」』）】]*$")
+_CLAUSE_END = re.compile(r"[,;:،؛、，；：—–)\]」』）】»”]+[\s\"'”’]*$")
 _ABBREVIATION = re.compile(
     r"^[\"'“‘«(]*(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|Sr|Jr|vs|z|d|M|Mme|Nr|Hr|Fr|Sra|Srta|Ud|bzw|usw|ca)\.\s*$"
 )
@@ -83,7 +83,7 @@ def units(text: str) -> int:
 def pieces(text: str, language: str) -> list[Piece]:
     """The text cut at every place where a line may end; joined, the pieces give the text back."""
     cut = _phrases(text, language) if language in UNSPACED else _spaced(text)
-    return [Piece(piece, _quality(piece, after, language)) for piece, after in zip(cut, [*cut[1:], ""], strict=True)]
+    return [Piece(piece, _quality(piece, after, language)) for piece, after in zip(cut, [*cut[1:], ""], strict=False)]
 
 
 @dataclass(frozen=True, slots=True)

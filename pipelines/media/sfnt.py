@@ -25,7 +25,7 @@ def restyled(font: bytes, family: str) -> bytes:
     ascent, descent = round(ASCENT * em), round(DESCENT * em)
     hhea, os2 = tables[b"hhea"], tables[b"OS/2"]
     tables[b"hhea"] = hhea[:4] + struct.pack(">hhh", ascent, -descent, 0) + hhea[10:]
-    tables[b"OS/2"] = os2[:74] + struct.pack(">HH", ascent, descent) + os2[78:]
+    tables[b"OS/2"] = os2[:68] + struct.pack(">hhhHH", ascent, -descent, 0, ascent, descent) + os2[78:]
     tables.pop(b"STAT", None)  # names styles of the variable font that this one was cut from
     return _sfnt(font[:4], tables)
 
