@@ -38,8 +38,8 @@ class View(Protocol):
 class JsonView:
     """One JSON object per line: every event as it happens, then what is said at the end as `message`."""
 
-    def __init__(self, out: TextIO = sys.stdout) -> None:
-        self._out = out
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
 
     def __enter__(self) -> JsonView:
         return self
@@ -95,8 +95,8 @@ class Remaining:
 class PlainView:
     """One line per finished step, for logs and pipes."""
 
-    def __init__(self, out: TextIO = sys.stdout) -> None:
-        self._out = out
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
         self._remaining = Remaining()
         self._total = self._number = self._recalled = 0
 
