@@ -31,7 +31,7 @@ POSES = {
     "point": Pose((-14, -4), (80, 88)),
     "hold": Pose((-16, 32), (30, 112)),
     "carry": Pose((24, 92), (30, 104)),
-    "arms_up": Pose((-140, -168), (140, 168)),
+    "arms_up": Pose((-118, -152), (118, 152)),
     "worry": Pose((-26, 150), (24, 152)),
 }
 
@@ -123,7 +123,7 @@ def draw_figure(
                 head.draw_back_hair(sheet, looks)
         hand_far = _arm(sheet, looks, frame, -1, shape.far_arm)
         _legs(sheet, looks, frame, shape)
-        _torso(sheet, looks, frame)
+        _torso(sheet, looks, frame, seated=shape.seated)
         _neck(sheet, looks, frame, medallion is not None)
         if medallion is not None:
             _medallion(sheet, frame, medallion)
@@ -283,7 +283,7 @@ def _shoe(
         )
 
 
-def _torso(sheet: Sheet, looks: Looks, frame: Frame) -> None:
+def _torso(sheet: Sheet, looks: Looks, frame: Frame, *, seated: bool) -> None:
     cloth = _cloth(looks)
     s, w, n, h = frame.shoulder, frame.waist, frame.neck, frame.hip
     if not looks.human and not looks.dressed:
@@ -312,7 +312,9 @@ def _torso(sheet: Sheet, looks: Looks, frame: Frame) -> None:
         f"L{s:.1f} {n + 30:.1f}C{s:.1f} {n + 9:.1f} {s * 0.9:.1f} {n + 1:.1f} {s * 0.45:.1f} {n:.1f}Z",
         cloth,
     )
-    if skirt:
+    if skirt and seated and skirt[0] < 0.8:
+        _lap(sheet, frame, cloth)
+    elif skirt:
         low, flare = skirt
         y = h * low
         f = w * flare
@@ -335,6 +337,18 @@ def _torso(sheet: Sheet, looks: Looks, frame: Frame) -> None:
     if "snowy" in looks.conditions:
         for side in (-1, 1):
             sheet.ellipse(side * s * 0.75, n + 6, s * 0.3, 7, "#fbfdff")
+
+
+def _lap(sheet: Sheet, frame: Frame, cloth: str) -> None:
+    """A long garment over the knees of somebody who sits."""
+    w, h, limb = frame.waist, frame.hip, frame.limb
+    knee = w * 0.48 + 4 - h * 0.26
+    sheet.path(
+        f"M{-w:.1f} {h * 1.3:.1f}L{-w * 1.15:.1f} {h * 0.94:.1f}C{-w:.1f} {h * 0.82:.1f} {knee * 0.2:.1f} {h * 0.8:.1f} {knee * 0.4:.1f} {h * 0.78:.1f}"
+        f"L{knee * 0.42:.1f} {h * 0.64:.1f}C{knee * 0.6:.1f} {h * 0.6:.1f} {knee:.1f} {h * 0.6:.1f} {knee + limb * 0.8:.1f} {h * 0.63:.1f}"
+        f"L{knee + limb * 0.75:.1f} {h * 0.96:.1f}C{knee + limb * 0.5:.1f} {h * 1.06:.1f} {w:.1f} {h * 1.04:.1f} {w:.1f} {h * 1.1:.1f}L{w:.1f} {h * 1.3:.1f}Z",
+        cloth,
+    )
 
 
 def _hem(looks: Looks) -> tuple[float, float] | None:

@@ -25,6 +25,7 @@ def face_of(picture: Image) -> Image:
     small.thumbnail((640, 640))
     factor = flat.width / small.width
     box: tuple[float, float, float] | None = None
+    half: float
     # OpenCV 5 moved its cascades out of the main package; without them the upper middle serves.
     cascades = getattr(getattr(cv2, "data", None), "haarcascades", None)
     if cascades and hasattr(cv2, "CascadeClassifier"):
@@ -47,8 +48,8 @@ def face_of(picture: Image) -> Image:
                 min(flat.height * 0.42, flat.height - half) if flat.height > flat.width else flat.height / 2,
                 half,
             )
-    x0, y0, half = box
-    half = max(8.0, min(float(half), flat.width / 2, flat.height / 2))
+    x0, y0, reach = box
+    half = max(8.0, min(reach, flat.width / 2, flat.height / 2))
     x0, y0 = min(max(x0, half), flat.width - half), min(max(y0, half), flat.height - half)
     square = flat.crop((round(x0 - half), round(y0 - half), round(x0 + half), round(y0 + half)))
     return square.resize((_FACE, _FACE), Pillow.Resampling.LANCZOS)
@@ -63,7 +64,7 @@ def cut_out(picture: Image) -> Image | None:
 
     small = picture.copy()
     small.thumbnail((_TALL, _TALL))
-    if small.mode == "RGBA" and small.getchannel("A").getextrema()[0] < 40:
+    if small.mode == "RGBA" and int(np.asarray(small.getchannel("A")).min()) < 40:
         alpha = np.asarray(small.getchannel("A")).copy()
     else:
         pixels = np.asarray(small.convert("RGB")).copy()

@@ -221,9 +221,9 @@ def _front_hair(sheet: Sheet, looks: Looks, hair: str) -> None:
             )
         case "short":
             sheet.path(
-                _CROWN + "C43 -10 41 -20 36 -27C22 -30 6 -24 -8 -36C-14 -26 -28 -22 -36 -20C-41 -14 -44 -6 -46 2Z", hair
+                _CROWN + "C43 -6 42 -13 36 -17C24 -18 8 -16 -6 -27C-13 -17 -27 -13 -36 -12C-41 -8 -44 -4 -46 2Z", hair
             )
-            sheet.curve([(-4, -40), (14, -45), (30, -38)], high, 3.4, 0.8)
+            sheet.curve([(-4, -38), (14, -44), (30, -36)], high, 3.4, 0.8)
         case "bob":
             sheet.path(
                 _CROWN

@@ -91,7 +91,7 @@ def light_of(place: Place) -> Light:
         thickness = {"fog": 0.95, "snow": 0.6, "rain": 0.6, "storm": 0.5}.get(place.weather, 0.45)
     haze = mix(sky[1], sky[2], 0.5)
     if place.kind == "underwater":
-        sky, haze, tint, figures = ("#1d6f9a", "#2b8fb0", "#58b8c4"), "#3b9fb8", (0.72, 0.94, 1.0), (0.84, 0.97, 1.0)
+        sky, haze, tint, figures = ("#1d6f9a", "#2b8fb0", "#58b8c4"), "#3b9fb8", (0.72, 0.94, 1.0), (0.92, 0.99, 1.0)
         thickness = 0.7
     if place.kind == "space":
         haze, figures = "#141333", (0.95, 0.95, 1.0)

@@ -35,6 +35,7 @@ SHOTS = {
 _ROUND = {1: ("full", "medium", "wide", "medium", "full", "close"), 2: ("full", "medium", "full", "wide", "medium")}
 _CROWD = ("full", "wide", "full")
 _MENTIONS = 200
+_REACHING = frozenset({"hold", "point", "wave", "walk", "carry"})
 _IDLE = ("stand", "ease", "stand", "ease")
 
 
@@ -111,7 +112,7 @@ def _segments(cast: list[CharacterFigure], scene: str) -> list[str]:
     after = ""
     for (_, start, index), end in reversed(list(zip(found, [*(f[0] for f in found[1:]), len(text)], strict=False))):
         # "Fox and Owl sit": those who are named together do the same.
-        said = text[start:end] if len(text[start:end]) > 6 else after
+        said = text[start:end] if len(text[start:end].strip(" ,.&;、，،")) > 3 else after
         parts[index] = f"{said}. {parts[index]}"
         after = said
     return parts
@@ -190,7 +191,10 @@ def _places(actors: list[Actor], shot: Shot, number: int, width: float, height: 
     tall = max(320.0, *(body.frame_of(actor.figure.looks).height for actor in actors))
     rows = 2 if count >= 4 or (count == 3 and width < height) else 1
     columns = (count + rows - 1) / rows if rows == 1 else count * 0.62
-    scale = min(shot.share * height / tall, width * 0.94 / (columns * shot.room))
+    # An arm that is stretched out needs room beside the body.
+    wide = any(actor.prop or actor.pose in _REACHING for actor in actors)
+    room = shot.room + (90 if wide and count == 1 else 20 if wide else 0)
+    scale = min(shot.share * height / tall, width * 0.94 / (columns * room))
     if shot.ground is None:
         reach = max(body.frame_of(a.figure.looks).height + 26 for a in actors)
         ground = max(height * 0.13 + reach * scale, height * 0.93)
@@ -217,7 +221,7 @@ def _spots(count: int, width: float, height: float, shot: Shot, scale: float) ->
     if count == 1:
         return [0.5 if width < height else 0.4]
     reach = min(
-        0.5 - 62 * scale / width, (count - 1) * shot.room * scale / width * 0.5 + (0.02 if count == 2 else 0.06)
+        0.5 - 88 * scale / width, (count - 1) * shot.room * scale / width * 0.5 + (0.02 if count == 2 else 0.06)
     )
     reach = max(0.16, reach)
     return [0.5 - reach + 2 * reach * index / (count - 1) for index in range(count)]
