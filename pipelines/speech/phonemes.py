@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pipelines.kinds import Language
 from pipelines.speech.alignment import divide
@@ -16,23 +16,21 @@ _SWITCH = re.compile(r"\([\^a-z-]+\)")  # eSpeak NG tells where it changes the l
 
 Respell = Callable[[str, Language], str]
 """IPA of eSpeak NG (sounds of several letters tied by `^`) → the letters of a model."""
+Reader = Callable[[Sequence[str]], list[str]]
+"""Neighbouring texts of one language → their phonemes in the letters of a model, with a space where a word begins."""
 
 
-def phonemes(words: Sequence[Word], language: Language, respell: Respell, *, tonal: bool = True) -> list[str]:
-    """One text per word, without punctuation. Those of Chinese and Japanese begin with a space where a word of the language
-    begins; in the other languages each does. `tonal`: the model knows Kokoro's signs for Chinese and Japanese."""
+def phonemes(
+    words: Sequence[Word], language: Language, respell: Respell, readers: Mapping[Language, Reader]
+) -> list[str]:
+    """One text per word, without punctuation, with a space where a word of the language begins. `readers` read their languages,
+    eSpeak NG all others."""
     said: list[str] = []
     for clause in clauses(words):
         for reader, run in runs(clause, language):
             texts = [spoken(word.core, reader) for word in run]
-            if tonal and reader == "Japanese":
-                from pipelines.speech import japanese
-
-                said += japanese.phonemes(texts)
-            elif tonal and reader == "Chinese":
-                from pipelines.speech import chinese
-
-                said += chinese.phonemes(texts)
+            if reader in readers:
+                said += readers[reader](texts)
             else:
                 said += [f" {respell(part, reader)}" for part in _by_espeak(texts, reader)]
     return said

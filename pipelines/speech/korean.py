@@ -1,0 +1,134 @@
+"""Korean text → phonemes of Kokoro, by the standard rules of pronunciation (what is written and what is said differ at the
+borders of syllables)."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+_INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+_VOWELS = (
+    "a",
+    "ɛ",
+    "ja",
+    "jɛ",
+    "ʌ",
+    "e",
+    "jʌ",
+    "je",
+    "o",
+    "wa",
+    "wɛ",
+    "we",
+    "jo",
+    "u",
+    "wʌ",
+    "we",
+    "wi",
+    "ju",
+    "ɯ",
+    "ɯi",
+    "i",
+)
+_FINALS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
+_PARTS = {
+    "ㄳ": "ㄱㅅ", "ㄵ": "ㄴㅈ", "ㄶ": "ㄴㅎ", "ㄺ": "ㄹㄱ", "ㄻ": "ㄹㅁ", "ㄼ": "ㄹㅂ", "ㄽ": "ㄹㅅ", "ㄾ": "ㄹㅌ", "ㄿ": "ㄹㅍ", "ㅀ": "ㄹㅎ",
+    "ㅄ": "ㅂㅅ",
+}  # fmt: skip
+_SILENT = "ㅇ"
+_BREATHED = {"ㄱ": "ㅋ", "ㄷ": "ㅌ", "ㅂ": "ㅍ", "ㅈ": "ㅊ"}
+_CLOSED = {
+    **dict.fromkeys(("ㄱ", "ㄲ", "ㅋ", "ㄳ", "ㄺ"), "k"), **dict.fromkeys(("ㄷ", "ㅅ", "ㅆ", "ㅈ", "ㅊ", "ㅌ", "ㅎ"), "t"),
+    **dict.fromkeys(("ㅂ", "ㅍ", "ㅄ", "ㄿ"), "p"), **dict.fromkeys(("ㄴ", "ㄵ", "ㄶ"), "n"), **dict.fromkeys(("ㅁ", "ㄻ"), "m"),
+    **dict.fromkeys(("ㄹ", "ㄼ", "ㄽ", "ㄾ", "ㅀ"), "l"), "ㅇ": "ŋ", "": "",
+}  # fmt: skip
+_NASAL = {"k": "ŋ", "t": "n", "p": "m"}
+_OPEN = {
+    "ㄱ": "k", "ㄲ": "k", "ㄴ": "n", "ㄷ": "t", "ㄸ": "t", "ㄹ": "ɾ", "ㅁ": "m", "ㅂ": "p", "ㅃ": "p", "ㅅ": "s", "ㅆ": "s", "ㅇ": "",
+    "ㅈ": "ʨ", "ㅉ": "ʨ", "ㅊ": "ʨʰ", "ㅋ": "kʰ", "ㅌ": "tʰ", "ㅍ": "pʰ", "ㅎ": "h",
+}  # fmt: skip
+_VOICED = {"ㄱ": "ɡ", "ㄷ": "d", "ㅂ": "b", "ㅈ": "ʥ"}
+_DIGITS, _UNITS, _GROUPS = "영일이삼사오육칠팔구", ("", "십", "백", "천"), ("", "만", "억", "조")
+_HANGUL = re.compile(r"[\uac00-\ud7a3]+")
+
+
+def number(digits: str) -> str:
+    """A whole number in Hangul (Sino-Korean); what is too long to count is read digit by digit."""
+    value = int(digits)
+    if value == 0 or len(digits) > 16:
+        return "".join(_DIGITS[int(digit)] for digit in digits)
+    said = ""
+    for power in reversed(range(len(_GROUPS))):
+        group = value // 10_000**power % 10_000
+        for place in reversed(range(4)):
+            digit = group // 10**place % 10
+            if digit:
+                said += ("" if digit == 1 and place else _DIGITS[digit]) + _UNITS[place]
+        said += _GROUPS[power] if group else ""
+    return said[1:] if said.startswith("일만") else said
+
+
+def phonemes(word: str) -> str:
+    """The phonemes of one word; what is not Hangul or digits is left out."""
+    word = re.sub(r"\d+", lambda found: number(found[0]), re.sub(r"(?<=\d),(?=\d{3})", "", word))
+    return "".join(_run(run) for run in _HANGUL.findall(word))
+
+
+def _run(text: str) -> str:
+    syllables = [_letters(character) for character in text]
+    for before, after in pairwise(syllables):
+        _liaise(before, after)
+    said = ""
+    for index, (initial, vowel, final) in enumerate(syllables):
+        following = syllables[index + 1][0] if index + 1 < len(syllables) else ""
+        said += _onset(initial, vowel, said[-1:]) + vowel + _coda(final, following)
+    return said
+
+
+def _letters(syllable: str) -> list[str]:
+    code = ord(syllable) - 0xAC00
+    return [_INITIALS[code // 588], _VOWELS[code % 588 // 28], _FINALS[code % 28]]
+
+
+def _liaise(before: list[str], after: list[str]) -> None:
+    """What moves over the border between two syllables."""
+    first, last = _PARTS.get(before[2], " " + before[2])[0].strip(), before[2] and _PARTS.get(before[2], before[2])[-1]
+    if not last:
+        return
+    if last == "ㅎ" and after[0] in _BREATHED:
+        before[2], after[0] = first, _BREATHED[after[0]]
+    elif last == "ㅎ" and after[0] in "ㅅㄴ":
+        before[2] = first or ("ㄴ" if after[0] == "ㄴ" else "")
+    elif after[0] == "ㅎ" and last in _BREATHED:
+        before[2], after[0] = first, _BREATHED[last]
+    elif after[0] == _SILENT and last != "ㅇ":
+        moved = "" if last == "ㅎ" else last
+        if moved in ("ㄷ", "ㅌ") and after[1] == "i":
+            moved = "ㅈ" if moved == "ㄷ" else "ㅊ"
+        if moved:
+            before[2], after[0] = first, moved
+        elif first:
+            before[2], after[0] = "", first
+        else:
+            before[2] = ""
+    elif after[0] == "ㄹ" and _CLOSED[before[2]] in ("k", "t", "p", "m", "ŋ"):
+        after[0] = "ㄴ"
+
+
+def _onset(initial: str, vowel: str, before: str) -> str:
+    if initial == "ㄹ" and before in ("l", "n"):
+        return "l"
+    if initial == "ㄴ" and before == "l":
+        return "l"
+    if initial in _VOICED and before and before in "aɛʌeouɯinmŋl":
+        return _VOICED[initial]
+    if initial in "ㅅㅆ" and vowel[0] in "ij":
+        return "ɕ"
+    return _OPEN[initial]
+
+
+def _coda(final: str, after: str) -> str:
+    closed = _CLOSED[final]
+    if after and after in "ㄴㅁ":
+        return _NASAL.get(closed, closed)
+    return "l" if closed == "n" and after == "ㄹ" else closed
