@@ -44,7 +44,7 @@ def sheet(record: Mapping[str, Any]) -> str:
     body = [
         f'<h1 dir="auto">{escape(title)}</h1>',
         f'<p class="lead" dir="auto">{escape(_lead(record))}</p>',
-        f'<div class="film"><video controls preload="metadata" src="{film}"></video></div>' if film else "",
+        f'<div class="film"><video controls preload="metadata" src="{film}"{_poster(files)}></video></div>' if film else "",
         _section("Cast", "cast", _references(record, "character")),
         _section("Places and things", "cast", _references(record, "location", "object")),
         _section("Scenes", "scenes", _scenes(record)),
@@ -59,6 +59,11 @@ def sheet(record: Mapping[str, Any]) -> str:
         + "\n".join(part for part in body if part)
         + "\n</main></body></html>\n"
     )
+
+
+def _poster(files: Mapping[str, str]) -> str:
+    first = next((file for file in files if file.startswith("keyframes/")), None)
+    return f' poster="{first}"' if first else ""
 
 
 def _lead(record: Mapping[str, Any]) -> str:

@@ -178,7 +178,7 @@ def test_a_run_ends_with_the_film_goes_on_where_it_was_and_shows_in_the_list(com
     assert "24 there, 0 to make" in out
 
     def edited(content):
-        content["scenes"][2]["prompt"] = "The sea at night, in a snow storm"
+        content["scenes"][2]["prompt"] = "The sea at night, in the snow"
 
     code, out, _ = command("run", spec(edited))
     done = {line.split()[1] for line in out.splitlines() if line.startswith("[")}
