@@ -274,12 +274,16 @@ def _peaks(mixed: Raw, samples: int) -> NDArray[np.float32]:
 
 
 def _write(target: Path, sound: Iterable[Sound]) -> None:
-    with wave.open(str(target), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        for block in sound:
-            file.writeframesraw(np.clip(np.rint(block * 32767), -32768, 32767).astype("<i2").tobytes())
+    try:
+        with wave.open(str(target), "wb") as file:
+            file.setnchannels(2)
+            file.setsampwidth(2)
+            file.setframerate(RATE)
+            for block in sound:
+                file.writeframesraw(np.clip(np.rint(block * 32767), -32768, 32767).astype("<i2").tobytes())
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
 
 
 def _stretches(samples: int) -> Iterator[tuple[int, int]]:
