@@ -20,7 +20,7 @@ _FORMAT = (
     "Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, StrikeOut, "
     "ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding"
 )
-_WHITE, _DARK, _SHADE = "&H00FFFFFF", "&H28101010", "&H80000000"
+_WHITE, _DARK, _SHADE = "&H00FFFFFF", "&H18080808", "&H70000000"
 _ANY_DIRECTION = -1
 """The style's Encoding by which libass finds out itself whether a line runs from right to left."""
 
@@ -72,7 +72,7 @@ def ass(cues: Sequence[Cue], typefaces: Typefaces, frame: Frame) -> str:
     main = typefaces.faces[0]
     style = (
         f"Style: Default,{main.family},{frame.em * (ASCENT + DESCENT):.2f},{_WHITE},{_WHITE},{_DARK},{_SHADE},0,0,0,0,100,100,0,0,1,"
-        f"{frame.em * 0.07:.2f},{frame.em * 0.04:.2f},2,{frame.side},{frame.side},{frame.bottom},{_ANY_DIRECTION}"
+        f"{frame.em * 0.08:.2f},{frame.em * 0.04:.2f},2,{frame.side},{frame.side},{frame.bottom},{_ANY_DIRECTION}"
     )
     parts = [
         "[Script Info]",
@@ -99,7 +99,7 @@ def ass(cues: Sequence[Cue], typefaces: Typefaces, frame: Frame) -> str:
 
 def _event(cue: Cue, typefaces: Typefaces, frame: Frame) -> str:
     text = "\\N".join(_line(line, typefaces) for line in cue.lines)
-    soft = f"{{\\blur{frame.em * 0.02:.2f}}}"
+    soft = f"{{\\blur{frame.em * 0.025:.2f}}}"
     return f"Dialogue: 0,{_clock(cue.start, 2)},{_clock(cue.end, 2)},Default,,0,0,0,,{soft}{text}"
 
 

@@ -110,7 +110,7 @@ class FontChoice:
 
 @dataclass(frozen=True)
 class Typefaces:
-    """The fonts that show a text: the first has most of its characters, the others step in for what it lacks.
+    """The fonts that show a text: the first is the language's own, the others step in for what it lacks.
 
     `code` is the language by which the text is shaped: fonts have forms and spaces of their own for some.
     """
@@ -156,8 +156,14 @@ def typefaces(language: str, text: str) -> Typefaces:
             left = {character for character in left if ord(character) not in choice.characters}
     if not chosen:
         raise Missing(f"no font for {language} was found; {HINT}")
-    chosen.sort(key=lambda choice: -sum(ord(character) in choice.characters for character in visible))
+    if not _mostly(chosen[0], visible):
+        chosen.sort(key=lambda choice: -sum(ord(character) in choice.characters for character in visible))
     return Typefaces(tuple(chosen), CODES.get(language, "en"), frozenset(left))
+
+
+def _mostly(choice: FontChoice, visible: set[str]) -> bool:
+    """Whether the language's own font shows at least half of the characters."""
+    return 2 * sum(ord(character) in choice.characters for character in visible) >= len(visible)
 
 
 def clusters(text: str) -> Iterator[str]:

@@ -73,6 +73,16 @@ def test_mixed_scripts_and_emoji_get_a_font_each():
     assert "".join(piece for _, piece in faces.runs("قطة Tom 猫 🐈")) == "قطة Tom 猫 🐈"
 
 
+def test_a_foreign_word_does_not_change_the_font_of_the_rest():
+    text = "The cat 猫 said “hello”."
+    faces = typefaces("English", text)
+    assert [(face.family, piece) for face, piece in faces.runs(text)] == [
+        ("Film Noto Sans", "The cat "),
+        ("Film Noto Sans CJK SC", "猫"),
+        ("Film Noto Sans", " said “hello”."),
+    ]
+
+
 def test_what_no_font_has_is_named_and_left_out():
     faces = typefaces("English", "A\U0001340c\U000e9999B")
     assert faces.missing >= {"\U0001340c"}

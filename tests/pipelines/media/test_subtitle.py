@@ -111,7 +111,7 @@ def test_commands_in_the_text_do_nothing(subtitle):
     told = spoken("{\\pos(0,0)}Hello {\\b1}bold{\\b0} \\N <font size=99>world</font> --> end.", "English")
     files = subtitle(timeline(20.0, speech=told["seconds"]), [told])
     events = files["scene-001.ass"].split("[Events]")[1]
-    assert set(re.findall(r"\{[^}]*\}", events)) == {f"{{\\blur{0.02 * 18:.2f}}}"}
+    assert set(re.findall(r"\{[^}]*\}", events)) == {f"{{\\blur{0.025 * 18:.2f}}}"}
     assert "<font" not in files["subtitles.srt"]
 
 
