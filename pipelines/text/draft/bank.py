@@ -34,7 +34,7 @@ class Bank:
                 )
                 shown = world()["beats"][genre][beat]
                 shown = shown[first % len(shown)]
-                if not any(f"{{{slot}}}" in text + shown["see"] for slot in closed):
+                if not any(f"{{{slot}}}" in text for slot in closed):
                     left.remove(pair)
                     return text, shown
         raise LookupError(f"{self._words.language}: no text for {genre}.{beat} without {sorted(closed)}")

@@ -13,9 +13,10 @@ from pipelines.base import BadInput, Report
 from pipelines.kinds import WriteParams
 from pipelines.text.draft.clean import guess_language, joined, sentences, shorten, size, speakable, tidy
 from pipelines.text.draft.idea import Idea, Line, read_idea
+from pipelines.text.draft.lines import lines_of
 from pipelines.text.draft.pictures import Look, look_at
 from pipelines.text.draft.salience import beats as salient
-from pipelines.text.draft.teller import Teller, lines_of
+from pipelines.text.draft.teller import Teller
 from pipelines.text.draft.tongue import tongue
 from pipelines.text.storyboard import Storyboard
 

@@ -54,11 +54,16 @@ def given_people(named: Sequence[Named], words: Tongue) -> list[Person]:
 def imagined_people(idea: Idea, subject: Subject | None, words: Tongue, rng: random.Random) -> list[Person]:
     """The heroes that a short idea names, and if it names none, somebody who might live it."""
     keys = list(idea.heroes[:3])
+    if subject:
+        # “a detective cat” is one hero, and the last word says what it is.
+        inside = [key for key in keys if key in subject.phrase.casefold()]
+        keys = [key for key in keys if key not in inside[:-1]]
+        keys.sort(key=lambda key: key not in inside)
     beasts = any(key in _BEASTS for key in keys)
     if not keys or (idea.names and beasts and not _leads(idea, keys[0])):
         gender = idea.gender or (gender_of(idea.names[0], "", words) if idea.names else rng.choice("fm"))
         grown = bool(idea.names) and not beasts
-        if subject and not keys and idea.native:
+        if subject and not keys and subject.telling:
             return [_subject_person(idea, subject, words, rng)]
         keys.insert(0, {"f": "woman", "m": "man"}[gender] if grown else {"f": "girl", "m": "boy"}[gender])
     if idea.pair and (len(keys) == 1 or _PLURAL.search(idea.text[:200])):
@@ -74,7 +79,9 @@ def imagined_people(idea: Idea, subject: Subject | None, words: Tongue, rng: ran
             gender = gender_of(names[number], "", words)
         name = names[number] if number < len(names) else _new_name(gender, [p.name for p in people] + names, words, rng)
         people.append(
-            _imagined(name, gender, noun, words, subject if number == 0 else None, second=key in keys[:number])
+            _imagined(
+                name, gender, noun, words, subject if number == 0 and idea.heroes else None, second=key in keys[:number]
+            )
         )
     return people
 
@@ -83,7 +90,7 @@ def told_people(idea: Idea, text: str, words: Tongue) -> list[Person]:
     """Who a finished text tells of, called as the text calls them."""
     people = []
     for name in idea.names:
-        if len(re.findall(re.escape(name), text)) >= 2 or len(idea.names) == 1:
+        if idea.script or len(re.findall(re.escape(name), text)) >= 2:
             gender = gender_of(name, text[:400], words)
             people.append(Person(name, gender, world()["heroes"]["woman" if gender == "f" else "man"]["look"], name))
     for key in idea.heroes:
@@ -152,7 +159,7 @@ def _imagined(
     row = world()["heroes"][noun.key]
     look = row.get("other", row["look"] + ", a little smaller") if second else row["look"]
     hero = noun.first
-    if subject and subject.english:
+    if subject:
         hero = subject.phrase if subject.single else hero
         extra = re.sub(r"^(?:an?|the|one|two|three)\s+", "", subject.phrase)
         if extra.casefold() != noun.bare.casefold() and not second and subject.single:

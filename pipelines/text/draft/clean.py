@@ -83,6 +83,7 @@ def size(text: str) -> int:
 
 def shorten(sentence: str, most: int = 36) -> str:
     """`sentence` in at most about `most` words: brackets go first, then what follows the last clause that fits."""
+    sentence = sentence[: most * 40]  # what is longer is cut in any case
     if size(sentence) > most:
         sentence = re.sub(r"\s*[(（][^()（）]*[)）]", "", sentence)
     if size(sentence) <= most and len(sentence) <= most * 9:

@@ -73,7 +73,7 @@ def read_idea(raw: str, wanted: Language) -> Idea:
     stripped = without_request(speakable(body) if len(body) <= _HEAD else body, source)
     hints = f"{spoken} {emoji_words(raw)}"
     heroes = _spotted(hints, source, source.heroes, "heroes")
-    genre = _genre(without_request(spoken, source, keep=True), stripped, source, heroes)
+    genre = _genre(spoken, stripped, source, heroes)
     return Idea(
         text=stripped,
         language=language,
@@ -91,8 +91,8 @@ def read_idea(raw: str, wanted: Language) -> Idea:
     )
 
 
-def without_request(text: str, source: Tongue, keep: bool = False) -> str:
-    """`text` without “make a video about”. With `keep`, only a lead that leaves nothing is kept."""
+def without_request(text: str, source: Tongue) -> str:
+    """`text` without “make a video about”; a request that says nothing else stays."""
     short = re.sub(source.data["meta"], "", text, count=1, flags=re.IGNORECASE).strip(" :：,，、")
     return short if any(c.isalnum() for c in short) else text
 
@@ -205,7 +205,7 @@ def _names(text: str, source: Tongue, heroes: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     for match in re.finditer(source.data["called"].replace(r"\p", _NAME), text):
         name = next((group for group in match.groups() if group), "")
-        if name and not unicodedata.category(name[0]) == "Ll" and name not in found:
+        if name and unicodedata.category(name[0]) != "Ll" and name not in found:
             found.append(name)
     if source.language in ("English", "French", "Spanish", "Turkish"):
         found += [n for n in _capitals(text, source) if n not in found]
@@ -218,14 +218,14 @@ def _capitals(text: str, source: Tongue) -> Iterator[str]:
             noun.bare.casefold() for group in (source.heroes, source.places, source.things) for noun in group.values()
         ).split()
     )
-    before = ""
     for match in re.finditer(
         r"([.!?:…\"“«]\s*|^|[^\w]+)([A-ZÀ-ÞİŞÇĞ][a-zà-ÿışğçöü]{1,14})(?=['’]s\b|\b)(\s+\w+)?", text
     ):
         lead, word, after = match[1], match[2], (match[3] or "").strip()
         start = not lead or lead.strip(" ") in tuple('.!?:…"“«')
         lower = word.casefold()
-        usual = lower in common or lower in _CAPITAL_BUT_NO_NAME or before.casefold() in _BEFORE_PLACES
+        before = text[: match.start(2)].split()[-1:] or [""]
+        usual = lower in common or lower in _CAPITAL_BUT_NO_NAME or before[0].casefold() in _BEFORE_PLACES
         if not usual and (
             not start
             or (
@@ -235,17 +235,139 @@ def _capitals(text: str, source: Tongue) -> Iterator[str]:
             )
         ):
             yield word
-        before = re.sub(r".*\s", "", text[: match.end(2)].removesuffix(word).strip())
 
 
 _BEFORE_PLACES = {"in", "at", "from", "to", "near", "of", "en", "à", "de"}
-_CAPITAL_BUT_NO_NAME = set(
-    "i a an the this that these those my our your his her their its it he she we they you one two three four five once when while "
-    "after before if as in on at to of for with and but or so then there here some many every each all no not what who how why where "
-    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october "
-    "november december christmas easter english french german spanish god mr mrs dr earth mars moon sun africa europe asia america "
-    "un una unos el la los las le les des du une l d ce cette il elle ils en y de dans por con cuando quand bir bu o her iki üç".split()
-)
+_CAPITAL_BUT_NO_NAME = {
+    "i",
+    "a",
+    "an",
+    "the",
+    "this",
+    "that",
+    "these",
+    "those",
+    "my",
+    "our",
+    "your",
+    "his",
+    "her",
+    "their",
+    "its",
+    "it",
+    "he",
+    "she",
+    "we",
+    "they",
+    "you",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "once",
+    "when",
+    "while",
+    "after",
+    "before",
+    "if",
+    "as",
+    "in",
+    "on",
+    "at",
+    "to",
+    "of",
+    "for",
+    "with",
+    "and",
+    "but",
+    "or",
+    "so",
+    "then",
+    "there",
+    "here",
+    "some",
+    "many",
+    "every",
+    "each",
+    "all",
+    "no",
+    "not",
+    "what",
+    "who",
+    "how",
+    "why",
+    "where",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "christmas",
+    "easter",
+    "english",
+    "french",
+    "german",
+    "spanish",
+    "god",
+    "mr",
+    "mrs",
+    "dr",
+    "earth",
+    "mars",
+    "moon",
+    "sun",
+    "africa",
+    "europe",
+    "asia",
+    "america",
+    "un",
+    "una",
+    "unos",
+    "el",
+    "la",
+    "los",
+    "las",
+    "le",
+    "les",
+    "des",
+    "du",
+    "une",
+    "l",
+    "d",
+    "ce",
+    "cette",
+    "il",
+    "elle",
+    "ils",
+    "en",
+    "y",
+    "de",
+    "dans",
+    "por",
+    "con",
+    "cuando",
+    "quand",
+    "bir",
+    "bu",
+    "o",
+    "iki",
+    "üç",
+}
 
 
 def _script(raw: str) -> Iterator[Line]:
@@ -266,7 +388,7 @@ def _script(raw: str) -> Iterator[Line]:
 
 def _counted(raw: str) -> list[re.Match[str]]:
     """The marks `1.` `2.` `3.` within running text, if they count up from one."""
-    marks = [m for m in _NUMBERED.finditer(raw)]
+    marks = list(_NUMBERED.finditer(raw))
     return marks if [int(m[1]) for m in marks] == list(range(1, len(marks) + 1)) else []
 
 
@@ -280,7 +402,8 @@ def _line(text: str) -> Line:
     marks = list(_LABEL.finditer(text))
     if not any(m["say"] for m in marks):
         return Line(speakable(text), heading=heading)
-    said, seen = [], [text[: marks[0].start()]]
+    said: list[str] = []
+    seen = [text[: marks[0].start()]]
     for here, after in zip(marks, [*marks[1:], None], strict=True):
         (said if here["say"] else seen).append(text[here.end() : after.start() if after else len(text)])
     return Line(speakable(" ".join(said)).strip('"“”'), speakable(" ".join(seen)), heading)

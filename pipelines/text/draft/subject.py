@@ -7,16 +7,101 @@ from dataclasses import dataclass
 
 _DETERMINER = re.compile(r"(?:an?|the|one|two|three|four|five)\b", re.IGNORECASE)
 _RELATIVE = ("who", "that", "which", "whose", "where")
-_PREPOSITION = set(
-    "in on at from of to for by with without under over between among about into through during across near after before".split()
-)
-_VERB = set(
-    "is has does goes was had went finds wants learns dreams lives must can cannot can't will would could may gets loves".split()
-)
-_PLURAL_VERB = set(
-    "are have do go were find want learn dream live discover search meet save build travel help fight explore try decide become get "
-    "lose love hate make run open follow win sail fly climb rescue adopt enter swap move start chase cross hunt solve grow".split()
-)
+_PREPOSITION = {
+    "in",
+    "on",
+    "at",
+    "from",
+    "of",
+    "to",
+    "for",
+    "by",
+    "with",
+    "without",
+    "under",
+    "over",
+    "between",
+    "among",
+    "about",
+    "into",
+    "through",
+    "during",
+    "across",
+    "near",
+    "after",
+    "before",
+}
+_VERB = {
+    "is",
+    "has",
+    "does",
+    "goes",
+    "was",
+    "had",
+    "went",
+    "finds",
+    "wants",
+    "learns",
+    "dreams",
+    "lives",
+    "must",
+    "can",
+    "cannot",
+    "can't",
+    "will",
+    "would",
+    "could",
+    "may",
+    "gets",
+    "loves",
+}
+_PLURAL_VERB = {
+    "are",
+    "have",
+    "do",
+    "go",
+    "were",
+    "find",
+    "want",
+    "learn",
+    "dream",
+    "live",
+    "discover",
+    "search",
+    "meet",
+    "save",
+    "build",
+    "travel",
+    "help",
+    "fight",
+    "explore",
+    "try",
+    "decide",
+    "become",
+    "get",
+    "lose",
+    "love",
+    "hate",
+    "make",
+    "run",
+    "open",
+    "follow",
+    "win",
+    "sail",
+    "fly",
+    "climb",
+    "rescue",
+    "adopt",
+    "enter",
+    "swap",
+    "move",
+    "start",
+    "chase",
+    "cross",
+    "hunt",
+    "solve",
+    "grow",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +112,14 @@ class Subject:
     rest: str
     predicate: bool
     single: bool
-    english: bool = True
     relative: str = ""
+
+    @property
+    def telling(self) -> bool:
+        """Whether this is somebody who does something, and not “the day when …”."""
+        return (
+            self.single and not self.phrase.startswith("the ") and (self.predicate or self.relative in ("who", "that"))
+        )
 
     @property
     def wish(self) -> str:

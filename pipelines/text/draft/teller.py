@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pipelines.kinds import Named, WriteParams
+from pipelines.kinds import WriteParams
 from pipelines.text.draft import arc
 from pipelines.text.draft.bank import Bank
 from pipelines.text.draft.cast import (
@@ -24,9 +24,8 @@ from pipelines.text.draft.cast import (
     known_thing,
     told_people,
 )
-from pipelines.text.draft.clean import joined, sentences, shorten, size, speakable
+from pipelines.text.draft.clean import joined, shorten, size
 from pipelines.text.draft.idea import Idea, Line
-from pipelines.text.draft.salience import beats as salient
 from pipelines.text.draft.subject import Subject, subject_of
 from pipelines.text.draft.tongue import tongue, world
 from pipelines.text.storyboard import Storyboard, WrittenElement, WrittenScene
@@ -86,6 +85,7 @@ class Teller:
         self._camera = ""
         self._on_stage: tuple[str, ...] = ()
         self._thing_seen = False
+        self._said = ""
         self._light = "in soft daylight"
 
     # --- before the first scene ------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ class Teller:
         if self.genre == "tale" and not self.told and len(people) == 1 and "meet" in arc.tale(self.count):
             stage.guests = [companion(people, self.idea, self.words, self.rng)]
         stage.things = [given_thing(thing, self.words) for thing in self.params.objects]
-        found = [known_thing(key, self.words) for key in self.idea.things[:2]]
+        found = [] if stage.things else [known_thing(key, self.words) for key in self.idea.things[:2]]
         if not stage.things and not found and self.genre == "tale" and not self.told:
             keys = [key for key, row in world()["things"].items() if row.get("found")]
             found = [known_thing(self.rng.choice(keys), self.words)]
@@ -112,6 +112,8 @@ class Teller:
         lines = list(lines)[: self.count]
         if self.genre == "product" and not self.told and self.count > 2:
             return {1 + i * (self.count - 1) // len(lines): line for i, line in enumerate(lines) if i}
+        if self.told and len(lines) > 1:
+            return {i * (self.count - 1) // (len(lines) - 1): line for i, line in enumerate(lines)}
         return {i * self.count // len(lines): line for i, line in enumerate(lines)}
 
     def _entry(self, number: int, person: Person) -> int:
@@ -130,7 +132,7 @@ class Teller:
             entry = self.entry[self.stage.people[1].name]
             beats = ["together" if beat == "meet" else beat for beat in beats]
             beats = [_ALONE.get(beat, beat) if i < entry else beat for i, beat in enumerate(beats)]
-        known = bool(self.idea.things) and self.idea.native and not self.stage.things
+        known = bool(self.idea.things) and self.idea.native
         if known and "call" in beats:
             # The idea has told already what is found: a second finding would be one too many.
             beats[beats.index("call")] = "leave" if "leave" not in beats else "rest" if self.stage.guests else "want"
@@ -223,7 +225,8 @@ class Teller:
         text, shown = self._text(number, beat, place, line)
         names = self._names(number, beat, text, line)
         things = self._things(number, text, shown)
-        narration = joined([self.words.ended(text), self._cast_sentence(number, names)], self.words.language)
+        narration = joined([self.words.ended(text), self._cast_sentence(number, text)], self.words.language)
+        self._said += " " + narration
         return WrittenScene(
             name=(line.heading if line and line.heading else self.words.phrase("scene", {"number": str(number + 1)})),
             image_description=self._picture(number, shown, names, place, line),
@@ -321,12 +324,15 @@ class Teller:
         limit = len(people) + len(guests) if self.count < 3 else _ON_STAGE
         return tuple(_once(p.name for p in seen if self.entry.get(p.name, 0) <= number))[:limit]
 
-    def _cast_sentence(self, number: int, names: Sequence[str]) -> str:
-        """Introduces the client's further characters, once, where the first of them comes in."""
-        extras = tuple(person.name for person in self.stage.people[2:])
-        if not extras or self.genre != "tale" or self.told or number != min(1, self.count - 1):
+    def _cast_sentence(self, number: int, text: str) -> str:
+        """Introduces, once and early, those of the cast whom no sentence will name."""
+        if self.genre != "tale" or self.told or number != min(1, self.count - 1):
             return ""
-        return self.words.phrase("cast", {"names": self.words.listed(extras)})
+        said = " ".join([text, self._said, *(line.say for line in self.lines.values())]).casefold()
+        met = self.stage.people[1:2] if "together" in self.beats[number:] else []
+        extras = [p for p in self.stage.people[1:] if p not in met and self.entry[p.name] <= number]
+        names = tuple(p.name for p in extras if not any(word in said for word in (p.name.casefold(), *p.calls)))
+        return self.words.phrase("cast", {"names": self.words.listed(names)}) if names else ""
 
     def _things(self, number: int, text: str, shown: Mapping[str, str]) -> list[Thing]:
         seen = [self.stage.things[number % len(self.stage.things)]] if self.stage.things else []
@@ -431,7 +437,8 @@ class Teller:
                 shorten(bare, 7 if not self.words.spaceless else 10).rstrip("…。.!！ ") or bare[:40]
             )
         if not self.stage.people:
-            return self.words.capital(self.words.data["phrases"]["title_pictures"])
+            place = next((place.label for place in self.places if place), "")
+            return place or str(self.words.data["phrases"]["title_pictures"])
         slots = {"name": self.stage.people[0].name}
         things = self.stage.things + self._used_things
         if things and not self.stage.things:
@@ -445,51 +452,6 @@ class Teller:
         )
         coloured = [mood for mood, words in world()["moods"].items() if found & set(words)]
         return ", ".join(_once([*coloured[:1], usual]))
-
-
-def lines_of(idea: Idea, count: int, language: str) -> tuple[list[Line], bool]:
-    """The client's own scenes, at most `count`, and whether they are the whole story."""
-    if len(idea.script) >= 2:
-        lines = list(idea.script)
-        while (
-            len(lines) < count
-            and (longest := max(range(len(lines)), key=lambda i: len(sentences(lines[i].say)))) is not None
-        ):
-            parts = sentences(lines[longest].say)
-            if len(parts) < 2:
-                break
-            half = len(parts) // 2
-            old = lines[longest]
-            lines[longest : longest + 1] = [
-                Line(joined(parts[:half], language), old.see, old.heading),
-                Line(joined(parts[half:], language), old.see),
-            ]
-        return [_told(line, language) for line in _merged(lines, count, language)], True
-    if idea.long:
-        return [Line(passage) for passage in salient(idea.sentences, count, language)], True
-    own = [Line(shorten(sentence, 45)) for sentence in idea.sentences] or [Line(shorten(idea.text))]
-    return _merged([line for line in own if line.say], count, language), False
-
-
-def _merged(lines: list[Line], count: int, language: str) -> list[Line]:
-    if len(lines) <= count:
-        return lines
-    groups = [lines[len(lines) * i // count : len(lines) * (i + 1) // count] for i in range(count)]
-    return [
-        Line(
-            joined(salient([s for line in group for s in sentences(line.say)], 1, language, most=45), language),
-            joined([line.see or line.say for line in group], language),
-            group[0].heading,
-        )
-        for group in groups
-    ]
-
-
-def _told(line: Line, language: str) -> Line:
-    parts = sentences(line.say)
-    if size(line.say) <= 60 or not parts:
-        return Line(line.say if len(line.say) < 600 else shorten(line.say, 60), line.see, line.heading)
-    return Line(joined(salient(parts, 1, language, most=50), language), line.see or line.say, line.heading)
 
 
 def _once(names: object) -> list[str]:

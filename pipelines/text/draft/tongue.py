@@ -84,8 +84,8 @@ class Tongue:
         return self.capital(self._filled(template, slots, hero, friend))
 
     def _filled(self, template: str, slots: Mapping[str, str], hero: str = "m", friend: str = "m") -> str:
-        for kind, gender in (("hero", hero), ("friend", friend)):
-            template = _CHOICE[kind].sub(lambda m, g=gender: _choose(m[1], g), template)
+        template = _CHOICE["hero"].sub(lambda m: _choose(m[1], hero), template)
+        template = _CHOICE["friend"].sub(lambda m: _choose(m[1], friend), template)
         text = re.sub(r"\{(\w+)\}", lambda m: self._slot(m[1], slots), template)
         if self.language == "Korean":
             text = _PARTICLE.sub(_particle, text)
