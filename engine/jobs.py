@@ -217,6 +217,22 @@ class Jobs:
             samples=len(rows),
         )
 
+    # More tables in the same file
+
+    def prepare(self, schema: str) -> None:
+        """Make the tables of `schema` (statements that are harmless when done again, ended by `;`)."""
+        with self._writing() as connection:
+            for statement in filter(str.strip, schema.split(";")):
+                connection.execute(statement)
+
+    def read(self, query: str, *values: object) -> list[sqlite3.Row]:
+        """The rows of a query."""
+        return self._read(query, *values)
+
+    def writing(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+        """One transaction of one's own; nothing of it stays when an exception leaves it."""
+        return self._writing()
+
     # Underneath
 
     def _prepare(self) -> None:

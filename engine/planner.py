@@ -91,6 +91,12 @@ def keyframe_source(story: Story, number: int) -> Ref:
     return Ref(scene_id(Kind.KEYFRAME, number), "keyframe.png")
 
 
+def clip_source(story: Story, number: int) -> Source:
+    """Where the moving form of scene `number` (from 0) comes from: the client's own, else made."""
+    clip = story.scenes[number].clip
+    return _given(clip) if clip else Ref(scene_id(Kind.ANIMATE, number), "clip.mp4")
+
+
 def is_narrated(story: Story, scene: Scene) -> bool:
     """Whether somebody speaks in the scene."""
     return story.audio.narration and bool(scene.narration.strip())
@@ -143,7 +149,9 @@ def plan_story(story: Story, catalog: Catalog, upto: Upto = "film") -> Planned:
 
 
 def _plan_portraits(draft: _Draft, story: Story) -> None:
-    draft.intake((place, picture) for place, picture in given(story).items() if not place.startswith("scenes["))
+    draft.intake(
+        (place, picture) for place, picture in given(story).items() if not place.startswith(("scenes[", "audio_urls["))
+    )
     for number, scene in enumerate(story.scenes):
         if scene.picture:
             width, height = _size(story, scene)
@@ -207,7 +215,7 @@ def _plan_element(
 
 def _plan_keyframe(draft: _Draft, story: Story, number: int) -> None:
     scene = story.scenes[number]
-    if scene.picture:
+    if scene.picture or scene.clip:
         return
     model = draft.model(Kind.KEYFRAME, story.choices.image_tool)
     pictures = context.shown(story, number, model.max_references, multiturn=model.multiturn)
@@ -259,6 +267,7 @@ def _plan_clips(draft: _Draft, story: Story) -> None:
         SceneTime(
             seconds=(scene.seconds or video.seconds) * video.loop,
             narrated=is_narrated(story, scene),
+            given=scene.clip is not None and not is_narrated(story, scene),
             transition=video.transition_seconds if video.transition and number < last else 0.0,
         )
         for number, scene in enumerate(story.scenes)
@@ -267,9 +276,16 @@ def _plan_clips(draft: _Draft, story: Story) -> None:
         "schedule",
         Kind.SCHEDULE,
         ScheduleParams(fps=video.fps, scenes=times),
-        {"words": _narrated(story, "words.json")},
+        {
+            "words": _narrated(story, "words.json"),
+            "clips": tuple(
+                _given(scene.clip) for scene in story.scenes if scene.clip and not is_narrated(story, scene)
+            ),
+        },
     )
     for number, scene in enumerate(story.scenes):
+        if scene.clip:
+            continue
         inputs: dict[str, tuple[Source, ...]] = {
             "keyframe": (keyframe_source(story, number),),
             "timing": (timing(number),),
@@ -305,7 +321,7 @@ def _plan_film(draft: _Draft, story: Story) -> None:
         draft.add("subtitle", Kind.SUBTITLE, params, {"words": words, "timeline": timeline})
     parts: list[Source] = []
     for number in range(len(story.scenes)):
-        clip = Ref(scene_id(Kind.ANIMATE, number), "clip.mp4")
+        clip = clip_source(story, number)
         inputs: dict[str, tuple[Source, ...]] = {"clip": (clip,), "timing": (timing(number),)}
         if burned:
             inputs["subtitles"] = (_burned(number),)
@@ -313,7 +329,7 @@ def _plan_film(draft: _Draft, story: Story) -> None:
         parts.append(Ref(scene_id(Kind.CONFORM, number), "body.mp4"))
         if video.transition and number + 1 < len(story.scenes):
             inputs = {
-                "clips": (clip, Ref(scene_id(Kind.ANIMATE, number + 1), "clip.mp4")),
+                "clips": (clip, clip_source(story, number + 1)),
                 "timings": (timing(number), timing(number + 1)),
             }
             if burned:
@@ -338,19 +354,25 @@ def _plan_film(draft: _Draft, story: Story) -> None:
 
 def _plan_sound(draft: _Draft, story: Story) -> Ref | None:
     timeline = (Ref("schedule", "timeline.json"),)
-    inputs: dict[str, tuple[Source, ...]] = {"timeline": timeline, "narrations": _narrated(story, "narration.wav")}
-    native: tuple[int, ...] = ()
+    inputs: dict[str, tuple[Source, ...]] = {
+        "timeline": timeline,
+        "narrations": _narrated(story, "narration.wav"),
+        "audio": tuple(_given(sound) for sound in story.sounds),
+    }
+    sounding = [
+        number
+        for number, scene in enumerate(story.scenes)
+        if (scene.clip and not is_narrated(story, scene)) or (story.audio.native and not scene.clip)
+    ]
     if story.audio.music:
         about = " ".join(part for part in (story.title, story.description, story.prompt, story.setting) if part)
         mood = story.audio.mood or mood_of(" ".join((about, *(f"{s.prompt} {s.narration}" for s in story.scenes))))
         draft.add("score", Kind.SCORE, ScoreParams(mood=mood, prompt=about), {"timeline": timeline})
         inputs["music"] = (Ref("score", "music.wav"),)
-    if story.audio.native:
-        native = tuple(range(1, len(story.scenes) + 1))
-        inputs["clips"] = tuple(Ref(scene_id(Kind.ANIMATE, number), "clip.mp4") for number in range(len(story.scenes)))
-    if not (inputs["narrations"] or story.audio.music or native):
+    inputs["clips"] = tuple(clip_source(story, number) for number in sounding)
+    if not (inputs["narrations"] or inputs["audio"] or story.audio.music or sounding):
         return None
-    draft.add("mix", Kind.MIX, MixParams(native=native), inputs)
+    draft.add("mix", Kind.MIX, MixParams(native=tuple(number + 1 for number in sounding)), inputs)
     return Ref("mix", "sound.wav")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,9 @@ from threading import Event as StopSign
 
 from engine.artifacts import Action, Store
 from engine.estimate import Forecast, Learned, forecast
-from engine.events import Event, OnEvent, StepDone, StepWarned
+from engine.events import Event, OnEvent, StepDone, StepFailed, StepWarned
 from engine.executor.base import BAD_INPUT, DISK_FULL, MISSING, Executor, Failure
-from engine.fetch import PAGE, PICTURE, Door, FetchError, Want
+from engine.fetch import CLIP, PAGE, PICTURE, SOUND, Door, FetchError, Want
 from engine.jobs import Jobs, Run
 from engine.plan import Plan, Step
 from engine.planner import Planned, Upto, intake_id, plan_brief, plan_story
@@ -25,6 +26,8 @@ from engine.storyboard import story_of
 from pipelines.base import Kind, Missing
 from pipelines.catalog import Catalog
 from pipelines.text.storyboard import Storyboard
+
+_log = logging.getLogger(__name__)
 
 
 class RunFailed(RuntimeError):
@@ -72,6 +75,8 @@ class _Watch:
         match event:
             case StepWarned(step=step, message=message):
                 self.warnings[f"{step}: {message}"] = None
+            case StepFailed(step=step, error=error):
+                _log.error("%s failed: %s: %s\n%s", step, error.type, error.message, error.detail)
             case StepDone(step=step, key=key, recalled=recalled):
                 self.keep(key)
                 if not recalled:
@@ -101,9 +106,10 @@ class Service:
 
     # Taking in
 
-    def take_in(self, told: Tale, base: Path) -> tuple[Tale, tuple[str, ...]]:
-        """Put every given file into the store; relative paths start at `base`, web addresses go through the door. A page that
-        cannot be read is left out with a warning, as the idea stands without it. Raises StoryError naming the field."""
+    def take_in(self, told: Tale, base: Path | None) -> tuple[Tale, tuple[str, ...]]:
+        """Put every given file into the store; relative paths start at `base` (None: no file of this machine may be named),
+        web addresses go through the door. A page that cannot be read is left out with a warning, as the idea stands without
+        it. Raises StoryError naming the field."""
         warnings: list[str] = []
         if isinstance(told, Brief) and told.page:
             try:
@@ -112,9 +118,9 @@ class Service:
                 page = None
                 warnings.append(f"the page was not read, the story goes on from the idea: {error}")
             told = told.model_copy(update={"page": page})
-        return with_pictures(told, lambda place, picture: self._taken(place, picture, base, PICTURE)), tuple(warnings)
+        return with_pictures(told, lambda at, file: self._taken(at, file, base, _want(at))), tuple(warnings)
 
-    def _taken(self, place: str, picture: Picture, base: Path, want: Want) -> Picture:
+    def _taken(self, place: str, picture: Picture, base: Path | None, want: Want) -> Picture:
         if picture.digest:
             return picture
         if picture.source.startswith(("http://", "https://")):
@@ -124,6 +130,8 @@ class Service:
                 output = self.store.put(door.fetch(picture.source, to, want).path, name="given", consume=True)
             except (FetchError, Missing) as error:
                 raise StoryError(place, str(error)) from error
+        elif base is None:
+            raise StoryError(place, "is no http(s) address")
         else:
             output = self.store.put(_local_file(place, picture.source, base, want), name="given")
         return picture.model_copy(update={"digest": output.digest})
@@ -226,6 +234,13 @@ class Service:
         """Remove from the store what no run refers to. Gives how many files went and how many bytes they had."""
         self.store.sweep()
         return self.store.gc(self.jobs.live_keys(), self.jobs.live_digests(), grace=grace)
+
+
+def _want(place: str) -> Want:
+    """What the file at a place of a story must be."""
+    if place.endswith(".clip"):
+        return CLIP
+    return SOUND if place.startswith("audio_urls[") else PICTURE
 
 
 def run_id_of(spec: Path, out: Path) -> str:

@@ -34,6 +34,10 @@ class StoryError(ValueError):
         self.field, self.message = field, message
 
 
+class Lacking(StoryError):
+    """Something that is needed was left out, or is blank."""
+
+
 class Frozen(BaseModel):
     """Strict and immutable, like everything in a story."""
 
@@ -103,6 +107,7 @@ class Scene(Frozen):
     width: int | None = Field(None, ge=64, le=8192)
     height: int | None = Field(None, ge=64, le=8192)
     picture: Picture | None = None
+    clip: Picture | None = Field(None, description="A given video: stands in for the moving form of the scene.")
     continues: bool = Field(False, description="Continues the scene before, even where they share nothing by name.")
 
 
@@ -191,6 +196,7 @@ class Story(Told):
 
     prompt: Text = Field("", description="Context for all scenes.")
     raw_prompts: bool = False
+    sounds: tuple[Picture, ...] = Field((), description="Given sound files, laid over the film.")
     shared: tuple[Shared, ...] = ()
     scenes: tuple[Scene, ...] = Field(min_length=1, max_length=MAX_SCENES)
     enhance: bool = False
@@ -278,9 +284,15 @@ def with_pictures(told: Tale, take: Callable[[str, Picture], Picture]) -> Tale:
             for n, shared in enumerate(told.shared)
         )
         updates["scenes"] = tuple(
-            scene.model_copy(update={"picture": taken(f"scenes[{n}].picture", scene.picture)})
+            scene.model_copy(
+                update={
+                    "picture": taken(f"scenes[{n}].picture", scene.picture),
+                    "clip": taken(f"scenes[{n}].clip", scene.clip),
+                }
+            )
             for n, scene in enumerate(told.scenes)
         )
+        updates["sounds"] = tuple(take(f"audio_urls[{n}]", sound) for n, sound in enumerate(told.sounds))
     return told.model_copy(update=updates)
 
 

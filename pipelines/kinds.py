@@ -140,15 +140,18 @@ class NarrateParams(Params):
 
 
 class SceneTime(Params):
-    """How long one scene is wished to be: `seconds` without narration; with narration the speech decides (plus `pause`)."""
+    """How long one scene is wished to be: `seconds` without narration; with narration the speech decides (plus `pause`);
+    a `given` scene is as long as the clip that came for it."""
 
     seconds: float = Field(gt=0, le=600)
     narrated: bool = False
+    given: bool = False
     transition: float = Field(0.0, ge=0, le=5, description="Length of the transition to the next scene; 0: a cut.")
 
 
 class ScheduleParams(Params):
-    """Lengths known only while running → exact frames. Inputs: `words` (words.json of the narrated scenes, in order).
+    """Lengths known only while running → exact frames. Inputs: `words` (words.json of the narrated scenes, in order), `clips`
+    (videos of the given scenes, in order).
     Outputs: `timeline.json` (`pipelines.media.timeline.Timeline`) and `scene-001.json` … (`SceneTiming`), the part of
     it that one scene depends on."""
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from engine.schemas.wire import AspectRatio, AudioOption, Extensions, Wire, explained, parse, ratio_of
-from engine.story import Brief, Character, Picture, Place, StoryError
+from engine.story import Brief, Character, Lacking, Picture, Place
 from pipelines.kinds import Language
 
 ImageTool = Literal["Seedream", "FluxTurbo", "NanoBanana", "QwenImage"]
@@ -129,15 +129,15 @@ def brief(name: str, content: Mapping[str, Any]) -> Brief:
     idea = (body.idea or "").strip()
     if isinstance(body, ImagesBody):
         if not pictures:
-            raise StoryError("image_urls", "is missing: give image_files or image_urls")
+            raise Lacking("image_urls", "is missing: give image_files or image_urls")
         idea = idea or PICTURE_IDEA
     if not idea:
-        raise StoryError("idea", "is blank: say what the story is about")
+        raise Lacking("idea", "is blank: say what the story is about")
     page = None
     if isinstance(body, UrlBody):
         address = body.page or address_in(idea)
         if not address:
-            raise StoryError("idea", "holds no http(s) address, and there is no `page`")
+            raise Lacking("idea", "holds no http(s) address, and there is no `page`")
         page = Picture(source=address)
     seconds = float(getattr(body, "scene_duration", 5))
     try:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.story import Audio, Choices, Narrator, StoryError, Subtitles, Video
+from engine.story import Audio, Choices, Lacking, Narrator, StoryError, Subtitles, Video
 from pipelines.base import Kind
 from pipelines.catalog import suggest
 from pipelines.kinds import Language, Transition
@@ -159,7 +159,7 @@ def explained(error: ValidationError, body: type[BaseModel]) -> StoryError:
         )
         message = f"must hold {limit}, holds {len(first['input'])}"
     elif first["type"] == "missing":
-        message = "is missing"
+        return Lacking(field_name(loc), "is missing")
     elif first["type"] == "literal_error":
         got = str(first["input"])[:60]
         message = f'"{got}" is not one of {first["ctx"]["expected"]}'

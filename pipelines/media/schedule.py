@@ -19,6 +19,7 @@ from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Report
 from pipelines.kinds import ScheduleParams
 from pipelines.media.timeline import ScenePlace, SceneTiming, Timeline
 
+LONGEST_CLIP = 600  # seconds
 GRAIN = 1e-6  # seconds below which a rounding error of floating point is not worth a frame
 
 
@@ -47,6 +48,11 @@ class Scheduler:
         words = inputs.get("words", ())
         if len(words) != narrated:
             raise BadInput("words", f"{narrated} scenes are narrated but {len(words)} narrations came.")
+        clips = inputs.get("clips", ())
+        given = [number for number, scene in enumerate(asked.scenes) if scene.given]
+        if len(clips) != len(given):
+            raise BadInput("clips", f"{len(given)} scenes are given but {len(clips)} clips came.")
+        asked = with_lengths(asked, {number: clip_seconds(path) for number, path in zip(given, clips, strict=True)})
         timeline = plan_frames(asked, [_speech_seconds(path) for path in words])
         written = [_write(out / "timeline.json", timeline)]
         for number, place in enumerate(timeline.scenes, 1):
@@ -56,6 +62,32 @@ class Scheduler:
 
     def close(self) -> None:
         pass
+
+
+def with_lengths(params: ScheduleParams, seconds: Mapping[int, float]) -> ScheduleParams:
+    """The same, with the scenes of these numbers (from 0) so long."""
+    scenes = (
+        scene.model_copy(update={"seconds": seconds[number]}) if number in seconds else scene
+        for number, scene in enumerate(params.scenes)
+    )
+    return params.model_copy(update={"scenes": tuple(scenes)})
+
+
+def clip_seconds(path: Path) -> float:
+    """How long the pictures of a clip last, by their own time stamps. Raises BadInput for what is no clip of at most 600 s."""
+    from pipelines.media.probe import open_clip
+
+    with open_clip(path) as container:
+        stream = container.streams.video[0]
+        ends = [
+            (packet.pts + (packet.duration or 0)) * stream.time_base
+            for packet in container.demux(stream)
+            if packet.pts is not None
+        ]
+        seconds = float(max(ends, default=0) - (stream.start_time or 0) * stream.time_base)
+    if not 0 < seconds <= LONGEST_CLIP:
+        raise BadInput("clip", f"lasts {seconds:.0f} s; a clip may last up to {LONGEST_CLIP} s.")
+    return seconds
 
 
 def plan_frames(params: ScheduleParams, speech: Sequence[float]) -> Timeline:

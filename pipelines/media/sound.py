@@ -46,12 +46,26 @@ def blocks(path: Path, field: str, container: str | None = None) -> Iterator[Sou
 
 
 def has_sound(path: Path) -> bool:
-    """Whether a clip (mp4) brings sound of its own."""
+    """Whether a clip brings sound of its own. Raises BadInput when it is no clip."""
     try:
-        with av.open(str(path), format="mov", options={"protocol_whitelist": "file"}) as file:
+        with av.open(str(path), format=clip_container(path), options={"protocol_whitelist": "file"}) as file:
             return bool(file.streams.audio)
     except FFmpegError:
         raise BadInput("clips", "a clip cannot be read as video") from None
+
+
+def clip_container(path: Path) -> str:
+    """The format of a video by its first bytes, as ffmpeg calls it. Raises BadInput for all else."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+        return "mov"
+    if head.startswith(b"RIFF") and head[8:] == b"AVI ":
+        return "avi"
+    for signature, container in ((b"\x1aE\xdf\xa3", "matroska"), (b"GIF8", "gif")):
+        if head.startswith(signature):
+            return container
+    raise BadInput("clips", "a clip cannot be read as video")
 
 
 class Track:
