@@ -16,7 +16,6 @@ from typing import ClassVar, Self
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
 from pipelines.kinds import ComposeParams
 from pipelines.media.ffmpeg import FILES_ONLY, run
-from pipelines.media.join import join, track_lengths
 from pipelines.media.mp4 import disable_subtitles
 from pipelines.media.timeline import Timeline
 
@@ -49,6 +48,8 @@ class Composer:
         *,
         seed: int,
     ) -> Iterable[Path]:
+        from pipelines.media.join import join
+
         assert isinstance(params, ComposeParams)
         timeline = Timeline.model_validate_json(inputs["timeline"][0].read_bytes())
         sound = next(iter(inputs.get("sound", ())), None)
@@ -84,6 +85,8 @@ def verify(film: Path, frames: int, fps: int, *, sound: bool) -> None:
     An encoder's exit code is not enough: a disk that fills up while a file is closed leaves code 0 and a broken file.
     The loop filter is skipped: it changes pixels, not what can be decoded, and costs a third of the time.
     """
+    from pipelines.media.join import track_lengths
+
     decode = ["-v", "error", "-xerror", "-skip_loop_filter", "all", *FILES_ONLY, "-f", "mov", "-i", str(film)]
     tracks = ["-map", "0:v:0", *(["-map", "0:a:0"] if sound else []), "-fps_mode", "passthrough"]
     progress = run([*decode, *tracks, "-progress", "pipe:1", "-nostats", "-f", "null", "-"], "Checking the film")

@@ -12,7 +12,8 @@ import pytest
 
 from pipelines.base import BadInput, Device, Kind, ModelSpec
 from pipelines.kinds import MixParams
-from pipelines.media.mix import Duck, Mixer
+from pipelines.media.mix import Mixer
+from pipelines.media.mixdown import Duck
 from tests.pipelines.media.studio import FPS, RATE, Heard, babble, ebur128, ffmpeg, saved, timeline, tone, wav
 
 RATES = (16_000, 22_050, 24_000, 44_100, 48_000)
