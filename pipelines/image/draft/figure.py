@@ -199,10 +199,12 @@ def _arm(sheet: Sheet, looks: Looks, frame: Frame, side: int, angles: tuple[floa
             near = (hand[0] - math.sin(lower) * frame.limb * 0.3, hand[1] - math.cos(lower) * frame.limb * 0.3)
             sheet.line([near, hand], darker(cloth, 0.3 if looks.top != "labcoat" else 0.2), frame.limb)
     paw = skin if looks.human or looks.species in ("frog", "alien", "pig", "robot") else darker(skin, 0.12)
+    if looks.top == "spacesuit" and looks.dressed:
+        paw = "#dcd6ca"
     reach = frame.limb * 0.42
     tip = (hand[0] + math.sin(lower) * reach, hand[1] + math.cos(lower) * reach)
     radius = frame.limb * (0.47 if looks.human else 0.54)
-    sheet.circle(*tip, radius, "#efe8dc" if looks.top == "spacesuit" and looks.dressed else paw)
+    sheet.circle(*tip, radius, paw)
     if looks.human:
         thumb = lower + 0.75
         sheet.line(
@@ -330,7 +332,7 @@ def _torso(sheet: Sheet, looks: Looks, frame: Frame, *, seated: bool) -> None:
             colour,
         )
     _pattern(sheet, looks, frame, cloth)
-    _tailoring(sheet, looks, frame, cloth)
+    _tailoring(sheet, looks, frame, cloth, seated=seated)
     if "dirty" in looks.conditions:
         for x, y, r in ((-0.4, 0.75, 12), (0.45, 0.6, 10), (0.1, 0.45, 14)):
             sheet.ellipse(w * x, n * y, r, r * 0.7, "#5f4630", 0.55)
@@ -379,16 +381,16 @@ def _pattern(sheet: Sheet, looks: Looks, frame: Frame, cloth: str) -> None:
             pass
 
 
-def _tailoring(sheet: Sheet, looks: Looks, frame: Frame, cloth: str) -> None:
+def _tailoring(sheet: Sheet, looks: Looks, frame: Frame, cloth: str, *, seated: bool) -> None:
     """What makes the garment what it is: seams, buttons, collars, belts."""
     s, w, n, h = frame.shoulder, frame.waist, frame.neck, frame.hip
     dark, light = darker(cloth, 0.24), lighter(cloth, 0.3)
     button = lighter(cloth, 0.55) if luminance(cloth) < 0.55 else darker(cloth, 0.45)
     match looks.top:
         case "coat" | "raincoat" | "labcoat":
-            low = h * 0.5
+            low = h * (1.05 if seated else 0.5)
             sheet.line([(6, n + 8), (6, low)], dark, 3)
-            for y in (0.86, 0.74, 0.62, 0.5):
+            for y in (0.86, 0.74, 0.62) if seated else (0.86, 0.74, 0.62, 0.5):
                 sheet.circle(14, n * y, 4.2, button)
             if looks.top == "coat":
                 for side in (-1, 1):
@@ -434,13 +436,14 @@ def _tailoring(sheet: Sheet, looks: Looks, frame: Frame, cloth: str) -> None:
         case "dress":
             sheet.curve([(-s * 0.42, n + 1), (3, n + 16), (s * 0.44, n + 1)], light, 5)
             sheet.rect(-w, n * 0.68, w * 2, 9, dark, 4)
-            for x in (-0.55, 0.1, 0.7):
+            for x in () if seated else (-0.55, 0.1, 0.7):
                 sheet.curve([(w * x * 0.8, n * 0.6), (w * x * 1.1, h * 0.85), (w * x * 1.35, h * 0.5)], dark, 2.6, 0.7)
         case "robe":
             sheet.line([(s * 0.42, n), (-w * 0.2, n * 0.62)], light, 8)
             sheet.line([(-s * 0.42, n), (w * 0.1, n * 0.74)], light, 8)
             sheet.rect(-w, n * 0.66, w * 2, 16, mix(dark, "#d9a73a", 0.4), 4)
-            sheet.line([(-w * 0.1, n * 0.6), (-w * 0.3, h * 0.1)], dark, 3)
+            if not seated:
+                sheet.line([(-w * 0.1, n * 0.6), (-w * 0.3, h * 0.1)], dark, 3)
         case "armor":
             sheet.path(
                 f"M{-w:.1f} {n * 0.9:.1f}C{-w * 0.4:.1f} {n * 0.72:.1f} {w * 0.5:.1f} {n * 0.72:.1f} {w:.1f} {n * 0.9:.1f}",

@@ -62,7 +62,7 @@ def draw_head(sheet: Sheet, looks: Looks, mood: str) -> None:
     shade = darker(skin, 0.13)
     wide = 1.04 if child else 1 + dice.uniform(-0.035, 0.035)
     turn = 5.0
-    if "hood" not in looks.features and not any(e.name == "headscarf" for e in looks.extras):
+    if not _covered(looks) and looks.cut not in ("long", "wavy", "bob", "braid"):
         for side in (-1, 1):
             sheet.ellipse(side * 42 * wide - 1, 6, 8, 10, skin)
             sheet.ellipse(side * 42 * wide - 1, 7, 4, 6, shade)
@@ -111,9 +111,7 @@ def _hair(looks: Looks) -> str:
 
 
 def _covered(looks: Looks) -> bool:
-    return (
-        "hood" in looks.features or any(extra.name == "headscarf" for extra in looks.extras) or looks.top == "spacesuit"
-    )
+    return "hood" in looks.features or any(extra.name == "headscarf" for extra in looks.extras)
 
 
 def _features(sheet: Sheet, looks: Looks, mood: str, turn: float, dice: random.Random) -> None:
@@ -142,7 +140,7 @@ def _features(sheet: Sheet, looks: Looks, mood: str, turn: float, dice: random.R
                 sheet.line([(x + side * (size + 2), eye_y - 3), (x + side * (size + 6), eye_y - 6.5)], ink, 2.4)
         lift = {"angry": 4.5, "sad": -4.5, "afraid": -3.0}.get(mood, 0.0)
         up = {"afraid": -4.0, "happy": -2.0}.get(mood, 0.0)
-        inner, outer = eye_y - 14 + up + lift, eye_y - 14 + up - lift * 0.6
+        inner, outer = eye_y - 16 + up + lift, eye_y - 15 + up - lift * 0.6
         sheet.curve(
             [(x - side * 8, inner), (x, (inner + outer) / 2 - 3.2), (x + side * 9, outer)],
             brow,

@@ -27,6 +27,24 @@ _FIGURES = {
 }
 
 
+# Lamps, lit windows and flames give light: the night does not darken them.
+_LIGHTS = frozenset(
+    {
+        "#ffd885",
+        "#ffe9a6",
+        "#ffe6a8",
+        "#fff0b8",
+        "#ffe6b0",
+        "#ffdf9a",
+        "#fff9e0",
+        "#ffd67a",
+        "#fff3c8",
+        "#ffd98a",
+        "#ffcf80",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Light:
     """What the hour and the weather do to colours."""
@@ -44,13 +62,15 @@ class Light:
         veil = min(0.85, distance * self.thickness)
 
         def toned(colour: str) -> str:
+            if colour in _LIGHTS:
+                return mix(colour, self.haze, veil * 0.4)
             return mix(self._lit(colour, self.tint), self.haze, veil)
 
         return toned
 
     def figures(self) -> Tone:
         """Figures keep more of their own colour than the land does, so that faces stay readable at night."""
-        return lambda colour: self._lit(colour, self.figure_tint, 0.4)
+        return lambda colour: colour if colour in _LIGHTS else self._lit(colour, self.figure_tint, 0.4)
 
     def glow(self) -> Tone:
         """Things that give light themselves are not darkened."""

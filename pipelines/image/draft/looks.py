@@ -231,6 +231,8 @@ def _told(hits: tuple[Hit, ...]) -> dict[str, Any]:
                 told["fur_told"] = mix(own, COLOURS[colour], 0.35 if colour in ("red", "brown", "orange") else 0.85)
             case "skin", _:
                 told["skin"] = SKINS[SKIN_WORDS.get(colour, "tan")]
+            case "face", "beard":
+                told.setdefault("hair", _shaded(HAIR.get(colour, COLOURS[colour]), shade))
             case "face", "eyes":
                 told["eyes"] = darker(COLOURS[colour], 0.25)
             case _:
