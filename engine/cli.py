@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.story import Brief, Story
 
 WRONG, FAILED, LACKING, STOPPED = 2, 3, 4, 130
+LOG = "engine.log"
 
 app = typer.Typer(
     name="engine",
@@ -66,7 +67,7 @@ def main() -> None:
         code = _code_of(error)
         if code is None:
             raise
-        _end(code, str(error))
+        _end(code, str(error) + (f"; the cause is in {_log_file()}" if code == FAILED else ""))
 
 
 @app.command()
@@ -333,10 +334,11 @@ def _writable(out: Path) -> None:
 def _service(models: list[Path] | None) -> Iterator[Service]:
     from engine.executor.local import LocalExecutor
     from engine.service import Service
-    from engine.settings import Settings
+    from engine.settings import Settings, log_to
     from pipelines.catalog import load
 
     settings = Settings.read()
+    log_to(settings.logs / LOG)
     with Service(settings, load(*(models or [])), LocalExecutor(logs=settings.logs)) as service:
         yield service
 
@@ -371,6 +373,12 @@ def _code_of(error: Exception) -> int | None:
 def _end(code: int, message: str) -> NoReturn:
     print(message, file=sys.stderr)
     raise SystemExit(code)
+
+
+def _log_file() -> Path:
+    from engine.settings import Settings
+
+    return Settings.read().logs / LOG
 
 
 def _stop(number: int, frame: object) -> NoReturn:

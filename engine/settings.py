@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import logging.handlers
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,3 +49,19 @@ class Settings:
     @property
     def logs(self) -> Path:
         return self.data / "logs"
+
+
+def log_to(path: Path) -> None:
+    """Keep warnings and errors, causes included, in a file that does not grow without end. Where it cannot be written the work
+    goes on without it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(
+            path, maxBytes=4_000_000, backupCount=2, encoding="utf-8", delay=True
+        )
+    except OSError:
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logger = logging.getLogger("engine")
+    logger.handlers[:] = [handler]
+    logger.propagate = False
