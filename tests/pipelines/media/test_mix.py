@@ -157,9 +157,9 @@ def test_clips_bring_their_own_sound_to_their_scenes(mix, tmp_path):
     line = timeline(3.0, 3.0, 3.0, overlap=12)
     picture = ["-f", "lavfi", "-i", "color=s=32x32:r=24:d=3"]
     clips = []
-    for number, hertz in enumerate((500, 900)):
-        ffmpeg(*picture, "-f", "lavfi", "-i", f"sine={hertz}:d=3", "-shortest", f"{number}.mp4", cwd=tmp_path)
-        clips.append(tmp_path / f"{number}.mp4")
+    for hertz, name in ((500, "mine.mp4"), (900, "mine.webm")):
+        ffmpeg(*picture, "-f", "lavfi", "-i", f"sine={hertz}:d=3", "-shortest", name, cwd=tmp_path)
+        clips.append(tmp_path / name)
     ffmpeg(*picture, "silent.mp4", cwd=tmp_path)
     report = Heard()
     sound = heard(
