@@ -21,6 +21,12 @@ from pipelines.text.draft.tongue import tongue
 from pipelines.text.storyboard import Storyboard
 
 _MOST_OWN_SCENES = 20
+_ABOUT_PICTURES = re.compile(
+    r"(?:(?:a|the|tell|make|an?)\s+)*(?:\w+\s+)?(?:story|film|video|movie)\s+(?:told\s+)?(?:by|from|of|in|with|through|about)\s+"
+    r"(?:these|the|my|our)\s+(?:pictures?|photos?|images?)\W*",
+    re.IGNORECASE,
+)
+"""An idea that says no more than that there are pictures."""
 _FURNITURE = re.compile(
     r"cookie|©|copyright|all rights reserved|subscribe|newsletter|log ?in|sign up|privacy policy|javascript|share this|read more|"
     r"datenschutz|impressum|mentions légales|política de privacidad|gizlilik",
@@ -90,45 +96,36 @@ def from_pictures(params: WriteParams, pictures: Sequence[Path], report: Report,
             looks.append(look_at(path))
         except OSError as error:
             raise BadInput(f"pictures[{number}]", "the picture cannot be read.", "Send PNG, JPEG or WebP.") from error
+    if _ABOUT_PICTURES.fullmatch(params.idea):
+        params = params.model_copy(update={"idea": ""})
     words = tongue(params.language)
-    title = params.title or str(words.data["phrases"]["title_pictures"])
-    idea = read_idea(params.idea or title, params.language)
+    usual = str(words.data["phrases"]["title_pictures"])
+    idea = dataclasses.replace(read_idea(params.idea or usual, params.language), genre="tale")
     if params.idea and not idea.native:
         _warn_foreign(idea, params, report, "idea")
     lines = lines_of(idea, len(looks), params.language)[0] if params.idea and idea.native else []
-    board = Teller(
-        params.model_copy(update={"title": title}),
-        dataclasses.replace(idea, genre="tale"),
-        len(looks),
-        seed,
-        lines,
-        told=True,
-    ).tell()
-    own = {i * len(looks) // len(lines) for i in range(len(lines))}
-    said = _captions(looks, own, params, seed)
-    scenes = [
-        scene.model_copy(
-            update={
-                "image_description": ", ".join(
-                    filter(
-                        None,
-                        [
-                            look.words,
-                            shorten(lines_at, 40).rstrip(".")
-                            if (lines_at := scene.narration if i in own else "")
-                            else "",
-                        ],
-                    )
-                ),
-                "narration": (scene.narration if i in own else said[i]) if params.narrated else "",
-            }
+    theme = words.capital(idea.text.rstrip(".")) if len(lines) == 1 and size(idea.text) <= 7 else usual
+    params = params.model_copy(update={"title": params.title or theme})
+    teller = Teller(params, idea, len(looks), seed, lines, told=True)
+    board = teller.tell()
+    captions = _captions(looks, params, seed)
+    if len(lines) == 1 and len(looks) > 1:
+        # One sentence is the theme of all pictures: it opens the film, and the first picture still speaks for itself.
+        captions[0] = joined([words.ended(words.capital(lines[0].say)), *sentences(captions[0])[-1:]], params.language)
+        lines = []
+    scenes = []
+    for number, (scene, look) in enumerate(zip(board.scenes, looks, strict=True)):
+        line = teller.lines.get(number) if lines else None
+        text = words.ended(words.capital(line.say)) if line else captions[number]
+        shown = [look.words, shorten(line.say, 40).rstrip(".") if line else ""]
+        image = ", ".join(part for part in shown if part)
+        scenes.append(
+            scene.model_copy(update={"image_description": image, "narration": text if params.narrated else ""})
         )
-        for i, (scene, look) in enumerate(zip(board.scenes, looks, strict=True))
-    ]
     return board.model_copy(update={"scenes": tuple(scenes)})
 
 
-def _captions(looks: Sequence[Look], own: set[int], params: WriteParams, seed: int) -> list[str]:
+def _captions(looks: Sequence[Look], params: WriteParams, seed: int) -> list[str]:
     """What is said of each picture: how its light and colours feel, and where in the story it stands."""
     words = tongue(params.language)
     bank = words.data["pictures"]

@@ -75,6 +75,8 @@ def imagined_people(idea: Idea, subject: Subject | None, words: Tongue, rng: ran
         gender = noun.gender
         if number == 0 and idea.gender and noun.gender != idea.gender and key not in _FIXED:
             gender = idea.gender
+        elif number == 0 and key not in _FIXED:
+            gender = _by_article(idea, noun) or gender
         if number < len(names) and key not in _FIXED and not idea.gender:
             gender = gender_of(names[number], "", words)
         name = names[number] if number < len(names) else _new_name(gender, [p.name for p in people] + names, words, rng)
@@ -145,6 +147,18 @@ _BEASTS = {
 }  # fmt: skip
 _FIXED = {"girl", "boy", "woman", "man", "grandmother", "grandfather", "king", "queen", "princess", "prince"}
 _PLURAL = re.compile(r"\b(?:two|twins?|zwei|deux|dos|iki)\b|دو|两|二人|ふたり|두 |दो |أختان|أخوان", re.IGNORECASE)
+
+
+def _by_article(idea: Idea, noun: Noun) -> str:
+    """What the article before the noun says of a noun that serves both: un detective, una detective."""
+    if idea.language not in ("French", "Spanish", "German") or not idea.native:
+        return ""
+    found = re.search(
+        rf"\b(un|ein|der|el|le|una|une|eine|die|la)\s+(?:\w+\s+)?{re.escape(noun.bare[:6])}", idea.text, re.IGNORECASE
+    )
+    if not found:
+        return ""
+    return "m" if found[1].casefold() in ("un", "ein", "der", "el", "le") else "f"
 
 
 def _leads(idea: Idea, key: str) -> bool:

@@ -26,6 +26,8 @@ _LABEL = re.compile(
     r"(?P<see>image|visual|picture|we see|setting)\s*:|(?P<say>narration|narrator|voice[- ]?over|voice|text)\s*:",
     re.IGNORECASE,
 )
+_NUKTA = "\u093c"
+"""The dot of Hindi's borrowed sounds, which many writers leave out."""
 _NAME = r"[^\W\d_][^\W\d_'’-]*(?:[\u0900-\u097f]+)?"
 
 
@@ -126,7 +128,7 @@ _ENDINGS = {
 
 def _pattern(word: str, language: str) -> str:
     """How `word` is found in running text: whole, or with the endings of its language."""
-    word = word.casefold()
+    word = word.casefold().replace(_NUKTA, "")
     if re.search(r"[\uac00-\ud7af]", word):
         after = r"(?=[에은는이가을를의과와로도,.\s]|으로|속|$)" if len(word) == 1 else ""
         return rf"(?<![\uac00-\ud7af]){re.escape(word)}{after}"
@@ -165,7 +167,7 @@ def _any(words: Sequence[str], text: str) -> bool:
 
 def _spotted(text: str, source: Tongue, nouns: Mapping[str, Noun], part: str) -> tuple[str, ...]:
     """The keys of what `text` names, in the order of first mention; a longer word hides the shorter one within it."""
-    folded = text.casefold()
+    folded = text.casefold().replace(_NUKTA, "")
     hits: list[tuple[int, int, str]] = []
     for key, noun in nouns.items():
         words = [noun.bare]

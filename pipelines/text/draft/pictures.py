@@ -36,8 +36,8 @@ def look_at(path: Path) -> Look:
     words = ["given picture", _TONES[tone], shape]
     if above > light * 1.2:
         words.append("light from above")
-    if light < 0.22 and tone != "dark":
-        words.append("low light")
+    if light < 0.32 and blue > red * 1.3:
+        words.append("like a night")
     return Look(tone, ", ".join(words))
 
 

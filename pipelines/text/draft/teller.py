@@ -34,6 +34,7 @@ _Labelled = TypeVar("_Labelled", Thing, Place)
 _MOVES = ("meet", "arrive", "low")
 _TOGETHER = ("meet", "together", "arrive", "help", "rest", "turn", "home", "closing")
 _ARTICLE = re.compile(r"^(?:A|An|Un|Une|Una|Unos|Unas|El|La|Le|Les|Los|Las|Bir)\b(?= )")
+_QUOTED = re.compile(r"(?:[\"“„«「『]|(?<!\w)['‘])([^\"“”„«»「」『』'‘’]{2,40})(?:[\"”“»」』]|['’](?![a-z]))")
 _OWN = re.compile(
     r"^(?:Our|My|The|An?|This|Your|Unsere?[rns]?|Eine?n?|Der|Die|Das|Notre|Nos|Une?|Le|La|Les|Nuestr[oa]s?|Una?|El|Los|Las)\b"
 )
@@ -407,9 +408,9 @@ class Teller:
             return ""
         if self.params.objects:
             return self.stage.things[0].the
-        quoted = re.search(r"[\"“„«「『]([^\"”“»」』]{2,40})[\"”“»」』]", self.idea.text)
+        quoted = _QUOTED.search(self.idea.text)
         if quoted:
-            return quoted[1]
+            return quoted[1].strip()
         if not self.idea.native:
             return self.idea.names[0] if self.idea.names else self.words.data["phrases"]["product"]
         first = self.idea.sentences[0] if self.idea.sentences else self.idea.text

@@ -142,6 +142,7 @@ def test_every_language_has_a_text_for_every_picture_of_a_beat(language: str, ge
             "idea",
             "product",
             "topic",
+            "Product",
             "wish",
         }
         assert slots <= known
@@ -463,6 +464,22 @@ def test_pictures_are_told_in_the_sentences_of_the_idea(tmp_path: Path) -> None:
     idea = "We set out early. At noon we rested. At night we were home."
     board = write(WriteParams(idea=idea), pictures, None, Notes(), 1)
     assert narrations(board) == ["We set out early.", "At noon we rested.", "At night we were home."]
+
+
+def test_one_sentence_is_the_theme_of_all_pictures(tmp_path: Path) -> None:
+    pictures = painted(tmp_path, (200, 120, 40), (40, 90, 200), (20, 20, 20))
+    board = write(WriteParams(idea="Our summer by the sea"), pictures, None, Notes(), 1)
+    assert board.title == "Our summer by the sea"
+    assert narrations(board)[0].startswith("Our summer by the sea. ")
+
+
+@pytest.mark.parametrize("language", ["English", "Japanese"])
+def test_an_idea_that_only_speaks_of_pictures_is_no_narration(language: str, tmp_path: Path) -> None:
+    notes = Notes()
+    params = WriteParams(idea="A story told by these pictures.", language=language)  # type: ignore[arg-type]
+    board = write(params, painted(tmp_path, (200, 120, 40), (40, 90, 200)), None, notes, 1)
+    assert not notes.warnings
+    assert "these pictures" not in " ".join(narrations(board))
 
 
 def test_an_unreadable_picture_is_refused(tmp_path: Path) -> None:
