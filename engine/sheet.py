@@ -44,7 +44,9 @@ def sheet(record: Mapping[str, Any]) -> str:
     body = [
         f'<h1 dir="auto">{escape(title)}</h1>',
         f'<p class="lead" dir="auto">{escape(_lead(record))}</p>',
-        f'<div class="film"><video controls preload="metadata" src="{film}"{_poster(files)}></video></div>' if film else "",
+        f'<div class="film"><video controls preload="metadata" src="{film}"{_poster(files)}></video></div>'
+        if film
+        else "",
         _section("Cast", "cast", _references(record, "character")),
         _section("Places and things", "cast", _references(record, "location", "object")),
         _section("Scenes", "scenes", _scenes(record)),
