@@ -249,6 +249,7 @@ def _front_hair(sheet: Sheet, looks: Looks, hair: str) -> None:
             sheet.curve([(-15, -47), (0, -44), (15, -47)], shade, 3)
         case "braid":
             sheet.path("M-40 -4C-52 8 -50 30 -40 42L-26 44C-30 26 -36 10 -36 -8Z", hair)
+            sheet.path("M46 0C52 14 50 32 42 46L33 46C40 28 40 8 34 -20Z", hair)
             for step in range(5):
                 y = 44 + step * 14
                 left = -33 + step * 1.6

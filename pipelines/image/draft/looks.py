@@ -171,7 +171,7 @@ def _skins_of(text: str) -> tuple[str, ...]:
 def changed(base: Looks, text: str) -> Looks:
     """The base looks in another state: clothes, age, condition and hair may change, the face stays the same."""
     told = _told(lexicon().read(text))
-    for kept in ("sex", "skin", "species", "eyes"):
+    for kept in ("sex", "skin", "species", "eyes", "fur_told"):
         told.pop(kept, None)
     if "age" in told and not any(hit.group == "number" for hit in lexicon().read(text)):
         told["age"] = _aged(base.age, told["age"])

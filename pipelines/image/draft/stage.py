@@ -35,6 +35,7 @@ SHOTS = {
 _ROUND = {1: ("full", "medium", "wide", "medium", "full", "close"), 2: ("full", "medium", "full", "wide", "medium")}
 _CROWD = ("full", "wide", "full")
 _MENTIONS = 200
+_BUILT = frozenset({"harbour", "ship", "gallery", "city", "village"})
 _REACHING = frozenset({"hold", "point", "wave", "walk", "carry"})
 _IDLE = ("stand", "ease", "stand", "ease")
 
@@ -303,7 +304,7 @@ def _draw_actor(sheet: Sheet, scene: Scenery, standing: Standing) -> None:
 def _seat(sheet: Sheet, scene: Scenery, looks: Looks, frame: body.Frame) -> None:
     top = frame.hip * 0.5 + frame.limb * 0.4
     wide = frame.waist * 2.5
-    if scene.place.indoors:
+    if scene.place.indoors or scene.place.kind in _BUILT:
         sheet.rect(-wide * 0.44, top, wide * 0.16, -top, "#5a4030")
         sheet.rect(wide * 0.34, top, wide * 0.16, -top, "#5a4030")
         sheet.rect(-wide * 0.55, top - 4, wide * 1.15, 14, "#8a5f40", 5)

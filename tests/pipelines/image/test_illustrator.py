@@ -10,6 +10,16 @@ import pytest
 from PIL import Image
 
 from pipelines.base import BadInput
+from pipelines.image.draft import figure as body
+from pipelines.image.draft import stage
+from pipelines.image.draft.animals import SPECIES
+from pipelines.image.draft.figure import POSES, draw_figure
+from pipelines.image.draft.figures import CharacterFigure, PlaceFigure
+from pipelines.image.draft.looks import read_looks
+from pipelines.image.draft.outdoors import OUTDOORS
+from pipelines.image.draft.paint import paint_place
+from pipelines.image.draft.place import INDOORS, Place
+from pipelines.image.draft.svg import Sheet
 from pipelines.image.layers import Layers
 from pipelines.image.turns import Conversation
 from pipelines.kinds import Named, OnStage
@@ -70,11 +80,6 @@ def test_a_keyframe_is_its_layers_laid_on_each_other(hand, size):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("number", range(1, 7))
 def test_faces_stay_in_the_frame(hand, size, number):
-    from pipelines.image.draft import figure as body
-    from pipelines.image.draft import stage
-    from pipelines.image.draft.figures import CharacterFigure
-    from pipelines.image.draft.looks import read_looks
-
     for count in (1, 2, 3, 4, 5, 6):
         cast = [
             CharacterFigure(name=name, looks=read_looks(words, 3, name))
@@ -96,6 +101,51 @@ def test_faces_stay_in_the_frame(hand, size, number):
         xs.sort()
         for (left, a), (right, b) in pairwise(xs):
             assert right - left > 0.6 * (a + b), "faces cover each other"
+
+
+PLACES = sorted({*OUTDOORS, *INDOORS})
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_every_place_can_be_drawn_at_every_hour(kind):
+    place = Place(kind=kind, seed=3)
+    seen = set()
+    for hour, weather, season in [
+        ("day", "clear", "spring"), ("dawn", "fog", "summer"), ("dusk", "rain", "autumn"), ("night", "snow", "winter"),
+        ("night", "storm", "summer"),
+    ]:  # fmt: skip
+        here = place.model_copy(update={"time": hour, "weather": weather, "season": season})
+        frame = paint_place(PlaceFigure(name="x", place=here), (160, 90))
+        assert frame.size == (160, 90)
+        seen.add(frame.tobytes())
+    assert len(seen) > 1
+
+
+@pytest.mark.parametrize("size", [(16, 16), (400, 16), (16, 400)])
+def test_the_smallest_frames_are_drawn(hand, size):
+    assert pixels(hand.keyframe("A fox and a lantern", ["Fox"], size=size) / "keyframe.png").shape[:2] == size[::-1]
+
+
+@pytest.mark.parametrize("kind", sorted(SPECIES))
+def test_every_creature_has_its_own_face_and_every_pose(kind):
+    looks = read_looks(f"{kind} pony" if kind == "horse" else kind, 1)
+    assert looks.species == kind
+    drawn = set()
+    for pose in POSES:
+        sheet = Sheet()
+        stance = draw_figure(sheet, looks, pose, "happy")
+        assert stance.top < stance.face[1] < 0
+        drawn.add(sheet.svg(10, 10))
+    assert len(drawn) == len(POSES)
+
+
+def test_an_animal_in_another_state_is_still_read_by_keyframes(hand):
+    base = hand.portrait("Fox", "a red fox") / "figure.json"
+    later = hand.portrait(
+        "Fox", state="snow", state_appearance="with white fur and a blue coat", inputs={"base_figure": [base]}
+    )
+    out = hand.keyframe("Fox waits", [OnStage(name="Fox", state="snow")], inputs={"figures": [later / "figure.json"]})
+    assert (out / "keyframe.png").exists()
 
 
 def test_a_state_changes_the_clothes_and_keeps_the_face(hand):
