@@ -1,5 +1,6 @@
 """Exact frames out of lengths that are known only while running."""
 
+import itertools
 import json
 
 import pytest
@@ -26,7 +27,7 @@ def scenes(*seconds, transition=0.0, narrated=False):
 
 def test_no_drift_builds_up_over_a_hundred_scenes():
     timeline = plan_frames(ScheduleParams(fps=24, scenes=scenes(*[1.02] * 100)), [])
-    assert timeline.frames == round(102 * 24)
+    assert timeline.frames == (102 * 24)
     assert all(abs(place.start / 24 - 1.02 * number) <= 0.5 / 24 for number, place in enumerate(timeline.scenes))
 
 
@@ -83,7 +84,7 @@ def test_speech_never_overlaps_a_neighbour_or_a_transition(fps, speech, transiti
 def test_clips_meet_exactly_and_every_scene_keeps_a_frame_of_its_own(fps, lengths, transition):
     timeline = plan_frames(ScheduleParams(fps=fps, scenes=scenes(*lengths, transition=transition)), [])
     places = timeline.scenes
-    for before, after in zip(places, places[1:], strict=False):
+    for before, after in itertools.pairwise(places):
         assert before.timing.tail == after.timing.head
         assert after.start == before.start + before.timing.frames - before.timing.tail
         assert (before.timing.tail >= 1) == (transition > 0)
@@ -97,9 +98,7 @@ def test_the_files_say_what_was_planned(tmp_path):
     params = ScheduleParams(scenes=(*scenes(3, transition=0.5), *scenes(3, narrated=True)))
     out = tmp_path / "out"
     out.mkdir()
-    made = list(
-        Scheduler.load(SPEC, Device()).run(Kind.SCHEDULE, params, {"words": [words]}, out, Silent(), seed=0)
-    )
+    made = list(Scheduler.load(SPEC, Device()).run(Kind.SCHEDULE, params, {"words": [words]}, out, Silent(), seed=0))
     assert [path.name for path in made] == ["timeline.json", "scene-001.json", "scene-002.json"]
     timeline = Timeline.model_validate_json(made[0].read_bytes())
     assert timeline == plan_frames(params, [2.0])

@@ -21,7 +21,10 @@ HOLD = ["static shot", "locked-off camera", "hold", "still", "camera does not mo
 def test_in(words):
     move = read_move(words, 3)
     assert move.zoom > 0
-    assert not (move.pan or move.track or move.tilt or move.orbit)
+    assert not (move.pan)
+    assert not (move.track)
+    assert not (move.tilt)
+    assert not (move.orbit)
 
 
 @pytest.mark.parametrize("words", OUT)
