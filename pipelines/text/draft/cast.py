@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pipelines.kinds import Named
 from pipelines.text.draft.idea import Idea, gender_of
 from pipelines.text.draft.subject import Subject
-from pipelines.text.draft.tongue import Noun, Tongue, world
+from pipelines.text.draft.tongue import Noun, Tongue, tongue, world
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,10 @@ def told_people(idea: Idea, text: str, words: Tongue) -> list[Person]:
     for key in idea.heroes:
         noun = words.heroes.get(key)
         if noun and len(people) < 4:
-            extra = world()["heroes"][key].get("words", ()) if words.language == "English" else ()
-            calls = (noun.bare.casefold(), *extra)
             people.append(
-                Person(words.capital(noun.bare), noun.gender, world()["heroes"][key]["look"], noun.first, calls)
+                Person(
+                    words.capital(noun.bare), noun.gender, world()["heroes"][key]["look"], noun.first, words.calls(noun)
+                )
             )
     return people[:4]
 
@@ -161,10 +161,21 @@ def _by_article(idea: Idea, noun: Noun) -> str:
     return "m" if found[1].casefold() in ("un", "ein", "der", "el", "le") else "f"
 
 
+_APART = re.compile(
+    r"\b(?:and|und|et|y|ve|with|her|his|ihr\w*|sein\w*|son|sa|su|avec|con|mit)\b|और|अपन|साथ|\sو|مع\s|[和与跟と]|[와과]\s"
+)
+
+
 def _leads(idea: Idea, key: str) -> bool:
-    """Whether the animal is the hero, and the name its name: a fox named Pip, not Anna and her dog."""
-    at = idea.text.casefold().find(key)
-    return 0 <= at < idea.text.find(idea.names[0])
+    """Whether the animal is the hero and the name its name (a fox named Pip), and not its companion (Anna and her dog)."""
+    text, name = idea.text.casefold(), idea.names[0].casefold()
+    source = tongue(idea.language)
+    at = min((text.find(word) for word in source.calls(source.heroes[key]) if word in text), default=-1)
+    here = text.find(name)
+    if at < 0 or here < 0:
+        return False
+    between = text[at:here] if at < here else text[here + len(name) : at]
+    return len(between) <= 32 and not _APART.search(between)
 
 
 def _imagined(
@@ -179,7 +190,7 @@ def _imagined(
         if extra.casefold() != noun.bare.casefold() and not second and subject.single:
             look = f"{extra}: {look}"
     slots = {"hero": hero, "name": name, "kind": noun.bare, "measure": noun.second}
-    return Person(name, gender, look, words.phrase("who", slots, noun.gender), (noun.bare.casefold(),))
+    return Person(name, gender, look, words.phrase("who", slots, noun.gender), words.calls(noun))
 
 
 def _subject_person(idea: Idea, subject: Subject, words: Tongue, rng: random.Random) -> Person:

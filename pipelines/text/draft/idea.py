@@ -76,13 +76,14 @@ def read_idea(raw: str, wanted: Language) -> Idea:
     hints = f"{spoken} {emoji_words(raw)}"
     heroes = _spotted(hints, source, source.heroes, "heroes")
     genre = _genre(spoken, stripped, source, heroes)
+    told = [s for s in (speakable(x) for x in sentences(stripped)) if s]
     return Idea(
         text=stripped,
         language=language,
         native=native,
         genre=genre,
         script=script,
-        sentences=tuple(s for s in (speakable(x) for x in sentences(stripped)) if s),
+        sentences=tuple(_steps(told, source) if genre == "lesson" and len(told) == 1 else told),
         heroes=heroes,
         names=_names(spoken, source, heroes),
         places=_spotted(hints, source, source.places, "places"),
@@ -97,6 +98,15 @@ def without_request(text: str, source: Tongue) -> str:
     """`text` without “make a video about”; a request that says nothing else stays."""
     short = re.sub(source.data["meta"], "", text, count=1, flags=re.IGNORECASE).strip(" :：,，、")
     return short if any(c.isalnum() for c in short) else text
+
+
+def _steps(told: list[str], source: Tongue) -> list[str]:
+    """“How to brew coffee: grind the beans, pour slowly” → the question, then its steps, if each says enough."""
+    head, _, tail = re.sub(r"\s+explained\W*$", "", told[0]).partition(":")
+    parts = [part.strip(" .") for part in re.split(r"[,;،、，]", tail)]
+    if len(parts) < 2 or min(size(part) for part in parts) < 2:
+        return [head.strip()] if head.strip() else told
+    return [head.strip(), *(source.capital(part) for part in parts)]
 
 
 def gender_of(name: str, description: str, words: Tongue) -> str:
@@ -143,6 +153,9 @@ def _pattern(word: str, language: str) -> str:
         return rf"(?<![\w\u0900-\u097f]){re.escape(stem)}{ending}(?![\w\u0900-\u097f])"
     if len(word) < 4 and language == "German":
         return rf"(?<!\w){re.escape(word)}(?!\w)"
+    if len(word) < 5 and language == "Turkish":
+        ending = "(?:[nys]?[aeıiuü]n?|l[ae]r\\w{0,5}|d[ae]n?|n[ıiuü]n)?"
+        return rf"(?<!\w){re.escape(word)}{ending}(?!\w)"
     stem = word[:-1] if language == "Turkish" and len(word) > 4 and word[-1] in "kçtp" else word
     return rf"(?<!\w){re.escape(stem)}{_ENDINGS.get(language, '')}(?!\w)"
 
@@ -209,6 +222,8 @@ def _names(text: str, source: Tongue, heroes: Sequence[str]) -> tuple[str, ...]:
         name = next((group for group in match.groups() if group), "")
         if name and unicodedata.category(name[0]) != "Ll" and name not in found:
             found.append(name)
+    if source.language == "English" and (met := re.match(r"([A-Z][a-z]+) the \w+ (?:\w+s|and|is|who)\b", text)):
+        found.append(met[1])
     if source.language in ("English", "French", "Spanish", "Turkish"):
         found += [n for n in _capitals(text, source) if n not in found]
     return tuple(found[:4])

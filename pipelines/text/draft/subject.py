@@ -159,7 +159,9 @@ def subject_of(text: str) -> Subject | None:
     for i, word in enumerate(words[1:], start=1):
         bare = word.casefold().strip(",;:")
         comma = word != word.rstrip(",;:")
-        if i > 1 and (bare in _RELATIVE or bare in _PREPOSITION or bare == "and" or _verb(bare, single, i)):
+        if i > 1 and (
+            bare in _RELATIVE or bare in _PREPOSITION or bare == "and" or _doing(bare) or _verb(bare, single, i)
+        ):
             end = i
             break
         if comma or i > 5:
@@ -179,6 +181,10 @@ def subject_of(text: str) -> Subject | None:
     predicate = _verb(following, single, 2)
     phrase = re.sub(r"^(A|An|The|One|Two|Three|Four|Five)\b", lambda m: m[0].lower(), phrase)
     return Subject(phrase, rest, predicate, single, relative=relative)
+
+
+def _doing(word: str) -> bool:
+    return word.endswith("ing") and len(word) > 6 and word not in ("morning", "evening", "building", "duckling")
 
 
 def _verb(word: str, single: bool, place: int) -> bool:

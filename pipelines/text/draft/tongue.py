@@ -71,6 +71,14 @@ class Tongue:
             bare = first if self.language == "Arabic" or not thing else re.sub(r"^(?:那.|o )", "", second)
         return Noun(key, "", first, second, bare)
 
+    def calls(self, noun: Noun) -> tuple[str, ...]:
+        """The words by which running text may call this hero, in lower case."""
+        others = world()["heroes"][noun.key].get("words", ()) if self.language == "English" else self._others(noun.key)
+        return (noun.bare.casefold(), *(str(word).casefold() for word in others))
+
+    def _others(self, key: str) -> tuple[str, ...]:
+        return tuple(self.data.get("words", {}).get(key, ()))
+
     def bank(self, genre: str, beat: str) -> tuple[str, ...]:
         """All texts of one beat."""
         return tuple(self.data["beats"][genre][beat])

@@ -206,6 +206,29 @@ def test_a_named_hero_keeps_the_name(idea: str, language: str, name: str) -> Non
     assert sum(name in text for text in narrations(board)) >= 3
 
 
+@pytest.mark.parametrize(
+    ("idea", "language", "name"),
+    [
+        ("A fox named Pim looks for the sea", "English", "Pim"),
+        ("Leonardo the turtle crosses the road", "English", "Leonardo"),
+        ("Ein Fuchs namens Pim sucht das Meer", "German", "Pim"),
+        ("Un renard nommé Pim cherche la mer", "French", "Pim"),
+        ("Pim adında bir tilki denizi arıyor", "Turkish", "Pim"),
+        ("ثعلب اسمه سعيد يبحث عن البحر", "Arabic", "سعيد"),
+    ],
+)
+def test_an_animal_with_a_name_is_the_only_hero(idea: str, language: str, name: str) -> None:
+    (hero,) = told(idea, language, 4).characters
+    assert hero.name == name
+    assert "fox" in hero.description or "turtle" in hero.description
+
+
+def test_a_companion_is_no_second_name_of_the_hero() -> None:
+    board = told("Anna and her dog Rufus get lost in the mountains", count=4)
+    assert [person.name for person in board.characters] == ["Anna", "Rufus"]
+    assert "dog" in board.characters[1].description
+
+
 def test_given_elements_keep_names_and_descriptions_and_come_early() -> None:
     people = (
         Named(name="Juniper", description="a red fox"),
