@@ -237,7 +237,8 @@ def _things(params: KeyframeParams, figures: Sequence[object], place: Place) -> 
     scenery = {"tree", "house", "lighthouse", "table", "flower"}
     if place.kind not in ("river", "lake", "beach", "cove"):
         scenery.add("boat")
-    for kind in names(lexicon().read(params.scene), "prop"):
+    # Without anybody on stage a lamp or a letter is a manner of speaking more often than a thing to be seen.
+    for kind in names(lexicon().read(params.scene), "prop") if params.on_stage else ():
         if kind in PROPS and kind not in have and kind not in scenery and len(things) < len(params.objects) + 2:
             things.append(ThingFigure(name="", thing=Thing(kind=kind, colour=PROPS[kind].colour)))
             have.add(kind)

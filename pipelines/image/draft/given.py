@@ -35,12 +35,16 @@ def face_of(picture: Image) -> Image:
             x, y, w, h = max((tuple(int(v) for v in face) for face in faces), key=lambda f: (f[2] * f[3], -f[0], -f[1]))
             box = ((x + w / 2) * factor, (y + h * 0.48) * factor, w * 0.82 * factor)
     if box is None:
-        cut = cut_out(picture)
-        bounds = cut.getchannel("A").getbbox() if cut else None
-        if bounds:
-            left, top, right, low = bounds
-            half = min(right - left, low - top) * 0.5
-            box = ((left + right) / 2, top + half * 0.96, half)
+        found = _subject(picture)
+        if found is not None:
+            # The head is what is widest in the upper part of the subject.
+            alpha = np.asarray(found[0].getchannel("A"))
+            rows, columns = np.where(alpha > 128)
+            high = rows < rows.min() + (rows.max() - rows.min()) * 0.4
+            left, right = np.percentile(columns[high], (3, 97))
+            factor = flat.width / alpha.shape[1]
+            half = float(right - left) * 0.64 * factor
+            box = (float(left + right) / 2 * factor, float(rows.min()) * factor + half * 0.94, half)
         else:
             half = min(flat.size) * 0.46
             box = (
@@ -55,9 +59,9 @@ def face_of(picture: Image) -> Image:
     return square.resize((_FACE, _FACE), Pillow.Resampling.LANCZOS)
 
 
-def cut_out(picture: Image) -> Image | None:
-    """The subject without its background (RGBA, cropped), where the picture is transparent around it or stands on one even
-    colour; else none."""
+def _subject(picture: Image) -> tuple[Image, bool] | None:
+    """The subject without its background (RGBA, in the picture's own frame) and whether it is cut off by the lower border; none
+    where the picture is neither transparent around it nor stands on one even colour."""
     import cv2
     import numpy as np
     from PIL import Image as Pillow
@@ -91,16 +95,17 @@ def cut_out(picture: Image) -> Image | None:
     subject = small.convert("RGBA")
     subject.putalpha(Pillow.fromarray(alpha))
     sticker.alpha_composite(subject)
-    bounds = sticker.getchannel("A").getbbox()
-    return sticker.crop(bounds) if bounds else None
+    return sticker, bool((alpha[-2:] > 128).any())
 
 
 def whole_figure(picture: Image) -> Image | None:
     """The cut-out, where it shows somebody from head to foot: clearly higher than wide and free of the lower border."""
-    cut = cut_out(picture)
-    if cut is None or cut.height < 1.45 * cut.width:
+    found = _subject(picture)
+    bounds = found[0].getchannel("A").getbbox() if found else None
+    if found is None or bounds is None or found[1]:
         return None
-    return cut
+    cut = found[0].crop(bounds)
+    return cut if cut.height >= 1.45 * cut.width else None
 
 
 def clothes_of(picture: Image) -> tuple[str, str]:

@@ -106,7 +106,7 @@ def light_of(place: Place) -> Light:
         if not place.indoors:
             dim = 1 - (0.16 if place.weather in ("rain",) else 0.26 if place.weather == "storm" else 0.04)
             tint = (tint[0] * dim, tint[1] * dim, tint[2] * min(1.0, dim + 0.06))
-            figures = (figures[0] * (dim + 0.1), figures[1] * (dim + 0.1), figures[2] * min(1.0, dim + 0.13))
+            figures = (figures[0] * (dim + 0.18), figures[1] * (dim + 0.18), figures[2] * (dim + 0.2))
             figures = tuple(min(1.0, v) for v in figures)  # type: ignore[assignment]
         thickness = {"fog": 0.95, "snow": 0.6, "rain": 0.6, "storm": 0.5}.get(place.weather, 0.45)
     haze = mix(sky[1], sky[2], 0.5)

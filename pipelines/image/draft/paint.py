@@ -96,11 +96,9 @@ def paint_scene(
     # Nearer shots enlarge the backdrop around the horizon, beside the figures, never beyond what is painted.
     eye = (width * (0.5 + 0.12 * (zoom - 1) * (1 if number % 2 else -1)), scene.horizon)
     near_box = (eye[0] - (eye[0] + margin) / zoom, eye[1] - (eye[1] + margin) / zoom, full[0] / zoom, full[1] / zoom)
-    scene.near._name = "n"
-    front = Sheet(name="a")
+    front = Sheet()
     if zoom <= 1.3:
         front.lay(scene.near)
-    air._name = "a"
     front.lay(air)
     papers = [
         (scene.sky, near_box, 0.0),

@@ -31,7 +31,7 @@ class Scenery:
         self.sky = Sheet()
         self.far = Sheet(self.light.tone(1.0))
         self.mid = Sheet(self.light.tone(0.25))
-        self.near = Sheet(self.light.tone(0.0))
+        self.near = Sheet(self.light.tone(0.0), "near")
 
     @property
     def unit(self) -> float:

@@ -212,6 +212,8 @@ def _places(actors: list[Actor], shot: Shot, number: int, width: float, height: 
         size = scale * (0.86 if behind else 1)
         depth = ground - (height * 0.055 if shot.ground else 0.02 * height) * (1 if behind else 0)
         left = share > 0.5 if count > 1 or abs(share - 0.5) > 0.02 else mirrored
+        # A given picture is never mirrored: it may hold writing, or a face that is known.
+        left = left and not (actor.figure.picture or actor.figure.whole)
         x = share * width
         if count == 1 and wide:
             x = max(x, min(190 * size, width * 0.66)) if left else min(x, max(width - 190 * size, width * 0.34))

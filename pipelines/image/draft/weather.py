@@ -10,7 +10,7 @@ from pipelines.image.draft.svg import Sheet
 
 def draw_air(scene: Scenery, dice: random.Random) -> Sheet:
     """The nearest paper: weather in the air, and a soft vignette."""
-    sheet = Sheet()
+    sheet = Sheet(name="air")
     u, h = scene.unit, scene.height
     place = scene.place
     if not place.indoors:
