@@ -78,7 +78,8 @@ def sentences(text: str) -> list[str]:
 def size(text: str) -> int:
     """How long it takes to say, in words: two characters of Chinese or Japanese count as one word."""
     spaceless = len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff]", text))
-    return len(re.findall(r"[^\W_]+", re.sub(r"[\u3040-\u30ff\u3400-\u9fff]", " ", text))) + (spaceless + 1) // 2
+    others = re.sub(r"[\u3040-\u30ff\u3400-\u9fff]", " ", text) if spaceless else text
+    return len(re.findall(r"[^\s\W_]\S*", others)) + (spaceless + 1) // 2
 
 
 def shorten(sentence: str, most: int = 36) -> str:

@@ -20,7 +20,10 @@ _MARK = re.compile(
     r"|\(?\d{1,3}\s*[.):、：]|[-*•–—▪‣]\s)[ \t]*",
     re.IGNORECASE | re.MULTILINE,
 )
-_INLINE = re.compile(rf"(?:^|(?<=[\s.!?]))(?:{_SCENE_WORD})\s*#?\s*\d+\s*[:.\-–—：]\s*", re.IGNORECASE)
+_INLINE = re.compile(
+    rf"第\s*[\d一二三四五六七八九十]+\s*[幕场場章][:：、]|(?:^|(?<=[\s.!?]))(?:{_SCENE_WORD})\s*#?\s*\d+\s*[:.\-–—：]\s*",
+    re.IGNORECASE,
+)
 _NUMBERED = re.compile(r"(?:^|(?<=\s))\(?(\d{1,2})[.)]\s+")
 _LABEL = re.compile(
     r"(?P<see>image|visual|picture|we see|setting)\s*:|(?P<say>narration|narrator|voice[- ]?over|voice|text)\s*:",
@@ -160,14 +163,18 @@ def _pattern(word: str, language: str) -> str:
     return rf"(?<!\w){re.escape(stem)}{_ENDINGS.get(language, '')}(?!\w)"
 
 
+def _folded(text: str) -> str:
+    return text.replace("İ", "i").casefold().replace(_NUKTA, "")
+
+
 def _first(words: Sequence[str], text: str) -> int | None:
-    folded, found = text.casefold(), []
+    folded, found = _folded(text), []
     for word in words:
         spaceless = re.search(r"[\u0600-\u0fff\u3040-\ud7af]", word)
         pattern = (
-            rf"^\W*{re.escape(word[1:].casefold())}"
+            rf"^\W*{re.escape(_folded(word[1:]))}"
             if word.startswith("^")
-            else (re.escape(word) if spaceless else rf"(?<!\w){re.escape(word.casefold())}(?!\w)")
+            else (re.escape(_folded(word)) if spaceless else rf"(?<!\w){re.escape(word.casefold())}(?!\w)")
         )
         if match := re.search(pattern, folded):
             found.append(match.start())
@@ -180,7 +187,7 @@ def _any(words: Sequence[str], text: str) -> bool:
 
 def _spotted(text: str, source: Tongue, nouns: Mapping[str, Noun], part: str) -> tuple[str, ...]:
     """The keys of what `text` names, in the order of first mention; a longer word hides the shorter one within it."""
-    folded = text.casefold().replace(_NUKTA, "")
+    folded = _folded(text)
     hits: list[tuple[int, int, str]] = []
     for key, noun in nouns.items():
         words = [noun.bare]
@@ -212,7 +219,7 @@ def _genre(asked: str, text: str, source: Tongue, heroes: Sequence[str]) -> str:
             if genre == "lesson" and heroes and not _any([w for w in words if w.startswith("^")], text):
                 continue
             return genre
-    return "tale"
+    return "lesson" if not heroes and re.search(r"[?？؟]\W*$", text) and len(text) < 200 else "tale"
 
 
 def _names(text: str, source: Tongue, heroes: Sequence[str]) -> tuple[str, ...]:
@@ -235,6 +242,7 @@ def _capitals(text: str, source: Tongue) -> Iterator[str]:
             noun.bare.casefold() for group in (source.heroes, source.places, source.things) for noun in group.values()
         ).split()
     )
+    verb = r"(?:s|d)$|^and$" if source.language == "English" else r"^(?:et|y|ve|est|es|busca|cherche|trouve|encuentra)$"
     for match in re.finditer(
         r"([.!?:…\"“«]\s*|^|[^\w]+)([A-ZÀ-ÞİŞÇĞ][a-zà-ÿışğçöü]{1,14})(?=['’]s\b|\b)(\s+\w+)?", text
     ):
@@ -244,12 +252,7 @@ def _capitals(text: str, source: Tongue) -> Iterator[str]:
         before = text[: match.start(2)].split()[-1:] or [""]
         usual = lower in common or lower in _CAPITAL_BUT_NO_NAME or before[0].casefold() in _BEFORE_PLACES
         if not usual and (
-            not start
-            or (
-                re.search(r"(?:s|d)$|^(?:and|is|et|y|ve|est|es)$", after)
-                and len(word) > 2
-                and not word.endswith(("tion", "sis", "ing"))
-            )
+            not start or (re.search(verb, after) and len(word) > 2 and not word.endswith(("tion", "sis", "ing")))
         ):
             yield word
 
@@ -377,6 +380,17 @@ _CAPITAL_BUT_NO_NAME = {
     "dans",
     "por",
     "con",
+    "deux",
+    "trois",
+    "dos",
+    "tres",
+    "nos",
+    "notre",
+    "nuestro",
+    "nuestra",
+    "mi",
+    "mon",
+    "ma",
     "cuando",
     "quand",
     "bir",

@@ -16,7 +16,7 @@ _BEST_SIZE = 18.0
 def _terms(sentence: str) -> set[str]:
     folded = sentence.casefold()
     spaceless = re.findall(r"[\u3400-\u9fff\u30a0-\u30ff]{2}", folded)
-    return {w[:7] for w in re.findall(r"[^\W\d_\u3040-\u9fff]{3,}", folded)} | set(spaceless)
+    return {w[:7] for w in re.findall(r"[^\s\d_.,;:!?।…\"“”«»()،؛؟\u3040-\u9fff]{3,}", folded)} | set(spaceless)
 
 
 def ranks(told: Sequence[str]) -> list[float]:
