@@ -12,7 +12,7 @@ DEFAULT = "calm"
 # that decide what a film's music should be, in the ten languages of the engine.
 _STEMS: dict[str, str] = {
     "calm": """
-        calm quiet peace serene tranquil gentle sleep dream night moon star still soft rest snow lake meadow meditat relax slow
+        calm quiet peace serene tranquil gentle sleep dream night moon stars starl starr still soft rest snow lake meadow meditat relax slow
         tranquilo calma sereno paz noche luna sueño silencio calme paisib nuit lune rêve silence doux ruhig still fried nacht mond
         traum sanft sakin huzur gece uyku rüya شاعري هادئ سلام ليل قمر شान्त शांत रात चाँद नींद 平静 安静 宁静 夜晚 月亮 梦
         静か 穏やか 夜 月 夢 평화 조용 고요 밤 달 꿈
@@ -26,14 +26,14 @@ _STEMS: dict[str, str] = {
         冒险 战斗 危险 追逐 紧张 英雄 风暴 战争 冒険 戦い 危険 緊張 英雄 嵐 戦争 激しい 모험 전투 위험 긴장 영웅 폭풍 전쟁
     """,
     "happy": """
-        happy happi joy cheer fun funny glad playful play party celebrat festiv bright sunny laugh comic comed humor humour delight
+        happy happi joy joyf joyo cheer fun funny glad playful play party celebrat festiv bright sunny laugh comic comed humor humour delight
         upbeat birthday dance carnival whimsical feliz alegr divert fiesta risa juega jugar cumpleaños joyeu heureu gai drôle fête
         rire jouer anniversaire fröhlich glücklich lustig freude heiter lach spiel geburtstag mutlu neşe eğlence sevinç komik oyun
         سعيد فرح مرح بهجة ضحك لعب खुश आनंद मज़ा मजेदार हँसी खेल 快乐 开心 高兴 欢乐 有趣 玩 楽しい 嬉しい 明るい 陽気 笑
         행복 즐거 기쁨 신나 웃음 놀이
     """,
     "nostalgic": """
-        nostalg melanchol sad sorrow grief memor remember past old ancient lonely alone lost farewell goodbye autumn rain dark
+        nostalg melanchol sad sadn sorrow grief memor remember past old ancient lonely alone lost farewell goodbye autumn rain dark
         myster gloom haunt ghost shadow bittersweet wistful somber sombre ruin cry tear death died triste melancól recuerd soledad
         perdid adiós otoño lluvia oscur misterio tristesse mélancol souvenir seul perdu adieu automne pluie sombre mystère traurig
         wehmut melanchol erinner einsam verloren abschied herbst regen dunkel geheimnis hüzün üzgün üzücü anı yalnız kayıp veda
@@ -67,8 +67,13 @@ def mood_of(mood: str, prompt: str, moods: Sequence[str]) -> str:
 def _hits(name: str, text: str) -> int:
     text = text.casefold()
     stems, signs = _of(name)
-    found = sum(1 for word in _WORD.findall(text) if any(word.startswith(stem) for stem in stems))
+    found = sum(1 for word in _WORD.findall(text) if any(_counts(word, stem) for stem in stems))
     return found + sum(text.count(sign) for sign in signs)
+
+
+def _counts(word: str, stem: str) -> bool:
+    """Stems of three letters are whole words: `war` is not the beginning of `warm`."""
+    return word.startswith(stem) if len(stem) > 3 else word == stem
 
 
 @cache

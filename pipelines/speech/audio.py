@@ -17,12 +17,14 @@ _FRAME = 0.01  # seconds over which loudness is looked at
 _QUIET = 0.004  # of full scale, after levelling to `_LEVEL`
 _LEVEL = 0.16  # root mean square of what is loud in speech; about −18 dBFS over all of it
 _PEAK = 0.95
-_BEFORE, _AFTER = 0.03, 0.07  # seconds kept around speech
+_BEFORE, _AFTER = 0.03, 0.05  # seconds kept around speech
 _FADE = 0.004
 
 
 def levelled(samples: Samples) -> Samples:
     """The same speech at the house's level: −18 dBFS where there is speech, no peak above −0.4 dBFS, no DC."""
+    if not len(samples):
+        return samples
     samples = samples - samples.mean(dtype=np.float64).astype(np.float32)
     peak = float(np.abs(samples).max(initial=0.0))
     if peak < 1e-4:

@@ -72,5 +72,5 @@ def _speak(utterance: Utterance, voice: Voice, language: Language, wav: Wav) -> 
     for word, (start, stop) in zip(utterance.words, sound.spans, strict=True):
         start = min(max(start - first / voice.rate, clock), speech)
         clock = min(max(stop - first / voice.rate, start), speech)
-        times.append({"text": word.text, "start": round(before + start, 3), "end": round(before + clock, 3)})
+        times.append({"text": word.text, "start": round(before + start, 4), "end": round(before + clock, 4)})
     return times
