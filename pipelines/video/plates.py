@@ -17,8 +17,7 @@ from pipelines.media.planes import Planes, blank, halve, split, yuv444
 from pipelines.video.path import Stage
 
 Matrix = NDArray[np.float64]
-FLAT_DENSITY = 2.0
-LAYER_DENSITY = 1.5
+DENSITY = 1.5
 """Pixels of a prepared picture per pixel of the frame: a move between pixels then neither softens nor shimmers."""
 PNG = b"\x89PNG"
 
@@ -128,9 +127,9 @@ def flat(keyframe: Path, width: int, height: int, closest: float) -> Set:
     if kept < scale:
         rgb = cv2.resize(rgb, (round(width * kept), round(height * kept)), interpolation=cv2.INTER_AREA)
     alpha = np.full(rgb.shape[:2], 255, np.uint8)
-    size = (round(width * FLAT_DENSITY), round(height * FLAT_DENSITY))
+    size = (round(width * DENSITY), round(height * DENSITY))
     pixels = cv2.resize(np.dstack([yuv444(rgb), alpha]), size, interpolation=cv2.INTER_CUBIC)
-    return Set(Stage(width, height, 0, (0.5, 0.5), (1.0,)), (Plate(pixels, 0, 0, FLAT_DENSITY, True),))
+    return Set(Stage(width, height, 0, (0.5, 0.5), (1.0,)), (Plate(pixels, 0, 0, DENSITY, True),))
 
 
 def layered(files: Sequence[Path], width: int, height: int) -> Set:
@@ -162,12 +161,11 @@ def layered(files: Sequence[Path], width: int, height: int) -> Set:
         x, y, across, down = cv2.boundingRect(pixels[..., 3])
         if not across:
             continue
-        density = LAYER_DENSITY
         part = pixels[y : y + down, x : x + across]
-        size = (round(across * scale * density), round(down * scale * density))
-        smooth = cv2.INTER_AREA if scale * density < 1 else cv2.INTER_CUBIC
+        size = (round(across * scale * DENSITY), round(down * scale * DENSITY))
+        smooth = cv2.INTER_AREA if scale * DENSITY < 1 else cv2.INTER_CUBIC
         plates.append(
-            Plate(cv2.resize(part, size, interpolation=smooth), left + x * scale, top + y * scale, density, number == 0)
+            Plate(cv2.resize(part, size, interpolation=smooth), left + x * scale, top + y * scale, DENSITY, number == 0)
         )
         kept.append(depth)
     return Set(Stage(width, height, max(0.0, margin - 1), description.focus, tuple(kept)), plates)
