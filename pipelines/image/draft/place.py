@@ -85,7 +85,7 @@ def at_time(place: Place, hits: tuple[Hit, ...]) -> Place:
     if times := names(hits, "time"):
         told["time"] = next((time for time in times if time != "day"), "day") if place.kind not in TIMELESS else "night"
     if weathers := names(hits, "weather"):
-        told["weather"] = max(weathers, key=("wind", "cloud", "fog", "rain", "snow", "storm").index)
+        told["weather"] = max(weathers, key=("clear", "wind", "cloud", "fog", "rain", "snow", "storm").index)
     if seasons := names(hits, "season"):
         told["season"] = seasons[0]
     if told.get("weather") == "snow" and "season" not in told:
