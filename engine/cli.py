@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from engine import server_cli
+
 if TYPE_CHECKING:
     from engine.service import Service
     from engine.story import Brief, Story
@@ -33,6 +35,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(no_args_is_help=True, help="What can make what.")
 app.add_typer(models_app, name="models")
+server_cli.register(app)
 
 Spec = Annotated[Path, typer.Argument(help="A story: JSON or YAML, the body of a request of either hosted API.")]
 Form = Annotated[

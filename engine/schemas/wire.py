@@ -99,6 +99,21 @@ def frame_of(ratio: tuple[int, int], short_side: float = SHORT_SIDE) -> tuple[in
     return _even(ratio[0] * unit), _even(ratio[1] * unit)
 
 
+def framed(content: Mapping[str, Any], short_side: int, fps: int) -> dict[str, Any]:
+    """A request body in which the film has this size and rate, unless it names its own."""
+    video = content.get("video") or {}
+    ratio = content.get("aspect_ratio") or "16:9"
+    if not isinstance(video, dict) or not isinstance(ratio, str):
+        return dict(content)
+    size: dict[str, Any] = {"fps": fps}
+    if "width" not in video and "height" not in video:
+        try:
+            size["width"], size["height"] = frame_of(ratio_of("aspect_ratio", ratio), short_side)
+        except StoryError:
+            return dict(content)
+    return {**content, "video": {**size, **video}}
+
+
 def ratio_of(field: str, text: str) -> tuple[int, int]:
     """`W:H` → numbers. Raises StoryError naming `field`."""
     match = re.fullmatch(r"(\d{1,4}):(\d{1,4})", text)

@@ -1,0 +1,1 @@
+"""The two hosted story APIs on one port, over the same service as the command line."""

@@ -1,0 +1,170 @@
+"""The application: what the routes share is made, the scheduler and the sender run as long as it does."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from engine.artifacts import StoreError
+from engine.fetch import Door, FetchError
+from engine.planner import PlanningError
+from engine.server import generate_routes, story_routes
+from engine.server.desk import Desk
+from engine.server.edge import Edge
+from engine.server.errors import ApiError, response, told
+from engine.server.events import Hub
+from engine.server.keys import Keys
+from engine.server.limits import Rate
+from engine.server.media import TYPES, Media, secret
+from engine.server.metrics import Metrics
+from engine.server.openapi import operation
+from engine.server.records import Records
+from engine.server.scheduler import Scheduler, webhook_body
+from engine.server.settings import ServerSettings
+from engine.server.shelf import Shelf
+from engine.server.webhooks import Sender, new_secret
+from engine.server.work import Worker
+from engine.service import Service
+from engine.story import StoryError
+
+ROOM = 200 << 20
+"""Bytes of free disk below which the server says that it is not ready."""
+
+
+def desk_of(service: Service, settings: ServerSettings) -> Desk:
+    """What the routes share, over one service."""
+    records = Records(service.jobs)
+    hub, shelf = Hub(), Shelf(service)
+    private = service.settings.allow_private_urls
+    webhook_door = Door(allow_private=private, allowed_hosts=settings.webhook_hosts)
+    key = settings.webhook_secret or secret(service.jobs, "webhooks", new_secret)
+    sender = Sender(records, webhook_door, key, settings.webhook_pauses)
+    scheduler = Scheduler(Worker(service, records, shelf), records, hub, webhook_body(settings.customer_id))
+    scheduler.on_sent = sender.wake
+    return Desk(
+        settings=settings,
+        service=service,
+        records=records,
+        keys=Keys(service.jobs, settings.api_keys),
+        media=Media(secret(service.jobs, "media"), settings.media_seconds),
+        hub=hub,
+        shelf=shelf,
+        scheduler=scheduler,
+        sender=sender,
+        door=Door(allow_private=private),
+        webhook_door=webhook_door,
+        rate=Rate(settings.creations_per_minute),
+        metrics=Metrics(records),
+    )
+
+
+def application(service: Service, settings: ServerSettings) -> FastAPI:
+    """The server over a service. The caller starts and ends the service."""
+    desk = desk_of(service, settings)
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        desk.hub.attach(asyncio.get_running_loop())
+        desk.scheduler.start()
+        desk.sender.start()
+        yield
+        desk.hub.close()
+        await asyncio.to_thread(desk.scheduler.stop)
+        await asyncio.to_thread(desk.sender.stop)
+
+    app = FastAPI(
+        title="Story engine",
+        summary="Stories become films on this machine: the Story API and the Generate-story API, with open models behind them.",
+        version="1",
+        lifespan=life,
+        redirect_slashes=False,
+    )
+    app.state.desk = desk
+    app.include_router(story_routes.router)
+    app.include_router(generate_routes.router)
+    _add_media(app)
+    _add_probes(app)
+    _add_errors(app)
+    metrics = desk.metrics
+
+    def observe(method: str, route: str, status: int, seconds: float) -> None:
+        metrics.requests.labels(method, route, status).inc()
+        metrics.seconds.labels(route).observe(seconds)
+
+    app.add_middleware(Edge, max_body_bytes=settings.max_body_mb << 20, observe=observe)
+    return app
+
+
+def _add_media(app: FastAPI) -> None:
+    codes: Sequence[int] = (200, 206, 304, 404, 416)
+    page = operation(codes, answer={"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}})
+
+    @app.api_route("/media/{token}/{name}", methods=["GET", "HEAD"], tags=["Media"], include_in_schema=False, **page)
+    def media(request: Request, token: str, name: str) -> Response:
+        """A picture, sound or film, by its signed address. Takes range requests; needs no key."""
+        desk: Desk = request.app.state.desk
+        found = desk.media.read(token)
+        if found is None or desk.media.is_over(found) or desk.records.owner_of(found.story) is None:
+            raise ApiError(404, "there is no such file, or its address is too old")
+        try:
+            path = desk.service.store.path(found.digest)
+        except StoreError:
+            raise ApiError(404, "there is no such file any more") from None
+        kind = TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+        headers = {"Cache-Control": "private, max-age=3600, immutable", "ETag": f'"{found.digest}"',
+                   "Content-Security-Policy": "default-src 'none'; sandbox"}  # fmt: skip
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        return FileResponse(path, media_type=kind, headers=headers)
+
+
+def _add_probes(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["Operation"], **operation((200,)))
+    def alive() -> Response:
+        """The server answers."""
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/readyz", tags=["Operation"], **operation((200, 503)))
+    def ready(request: Request) -> Response:
+        """Work is taken, the history can be read, there is room on the disk."""
+        desk: Desk = request.app.state.desk
+        free = shutil.disk_usage(desk.service.store.root).free
+        checks = {"scheduler": desk.scheduler.alive(), "room": free >= ROOM, "history": desk.records.waiting() >= 0}
+        return JSONResponse({"ready": all(checks.values()), "checks": checks}, 200 if all(checks.values()) else 503)
+
+    @app.get("/metrics", tags=["Operation"], **operation((200,), answer={"text/plain": {"schema": {"type": "string"}}}))
+    def metrics(request: Request) -> Response:
+        """Figures for Prometheus."""
+        desk: Desk = request.app.state.desk
+        return Response(desk.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def _add_errors(app: FastAPI) -> None:
+    def explained(request: Request, error: Exception) -> Response:
+        answer = told(error, v1=request.url.path.startswith("/v1"))
+        assert answer is not None
+        return response(answer, request)
+
+    def of_router(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        messages = {404: "there is nothing under this address", 405: "this address does not take this method"}
+        message = messages.get(error.status_code, "the request cannot be answered")
+        return response(ApiError(error.status_code, message, headers=dict(error.headers or {})), request)
+
+    def of_parameters(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        place = str(first["loc"][-1])
+        return response(ApiError(422, f"{place}: {first['msg']}", details={"field": place}), request)
+
+    for kind in (ApiError, StoryError, FetchError, PlanningError, StoreError):
+        app.add_exception_handler(kind, explained)
+    app.add_exception_handler(HTTPException, of_router)
+    app.add_exception_handler(RequestValidationError, of_parameters)

@@ -1,0 +1,365 @@
+"""What all routes share: stories found and shown, work begun, pictures taken in. It decides nothing about films."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from engine.estimate import Forecast
+from engine.fetch import Door, FetchError
+from engine.plan import Ref
+from engine.planner import Planned, keyframe_source, plan_brief, plan_story
+from engine.schemas.generate_view import JobStatus, JobView
+from engine.schemas.story_steps import PARTS, Known
+from engine.schemas.story_view import Media as Addresses
+from engine.schemas.story_view import Status, StoryView, element_ref, given_ref
+from engine.server.errors import ApiError
+from engine.server.events import Hub
+from engine.server.keys import Keys
+from engine.server.limits import Rate
+from engine.server.media import Media
+from engine.server.metrics import Metrics
+from engine.server.records import Api, Goal, Record, Records
+from engine.server.scheduler import Scheduler
+from engine.server.settings import ServerSettings
+from engine.server.shelf import Files, Shelf, file_of
+from engine.server.webhooks import Sender
+from engine.service import Service
+from engine.story import Brief, Picture, Story, StoryError, Tale, with_pictures
+
+STAGE_OF = {
+    "portrait": ("elements", "scenes", "film"),
+    "location": ("elements", "scenes", "film"),
+    "object": ("elements", "scenes", "film"),
+    "keyframe": ("scenes", "film"),
+    "enhance": ("scenes", "film"),
+    "narrate": ("scenes", "film"),
+    "animate": ("film",),
+    "compose": ("film",),
+}
+"""What was asked for, so that what a step has made is shown: the store may know it already from another story."""
+OWN = "own:"
+UPLOAD = "upload:"
+SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+@dataclass
+class Desk:
+    """Everything that a request may need."""
+
+    settings: ServerSettings
+    service: Service
+    records: Records
+    keys: Keys
+    media: Media
+    hub: Hub
+    shelf: Shelf
+    scheduler: Scheduler
+    sender: Sender
+    door: Door
+    webhook_door: Door
+    rate: Rate
+    metrics: Metrics
+
+    # Finding
+
+    def find(self, owner: str, api: Api, story_id: str) -> Record:
+        """The owner's story. Raises ApiError: 400 for what is no id, 404 for what is not there or another's."""
+        if not _ID.fullmatch(story_id):
+            if api == "v1":
+                raise ApiError(404, "there is no such job", word="job_not_found")
+            raise ApiError(400, "the story id is malformed", word="invalid_story_id")
+        record = self.records.find(owner, api, story_id)
+        if record is None:
+            if api == "v1":
+                raise ApiError(404, "there is no such job", word="job_not_found")
+            raise ApiError(404, "there is no such story", word="story_not_found")
+        return record
+
+    # Showing
+
+    def base(self, request: Request) -> str:
+        """How the client reaches this server."""
+        return (self.settings.public_url or str(request.base_url)).rstrip("/")
+
+    def addresses(self, record: Record, base: str) -> Addresses:
+        """Where what the story has can be had."""
+        files: list[Mapping[str, Files]] = []
+
+        def address(ref: Ref) -> str | None:
+            stages = STAGE_OF.get(ref.step.partition(":")[0])
+            if stages and record.api == "story" and not set(stages) & set(record.stages):
+                return None
+            if ref.step.startswith("intake:scenes[") and not {"scenes", "film"} & set(record.stages):
+                return None
+            if not files:
+                files.append(self.shelf.of(record))
+            digest = file_of(files[0], ref)
+            return base + self.media.path(record.id, digest, _file_name(ref)) if digest else None
+
+        return address
+
+    def view(self, record: Record, base: str) -> StoryView:
+        """The story as the Story API shows it."""
+        status = status_of(record)
+        film = None
+        if record.film and status == "success":
+            film = base + self.media.path(record.id, record.film, "film.mp4", record.film_number)
+        work = record.work
+        progress = 0
+        if status == "success":
+            progress = 100
+        elif work and status != "new":
+            progress = min(99, self.scheduler.percent(work))
+        return StoryView(
+            id=record.id,
+            status=status,
+            progress=progress,
+            told=record.told,
+            media=self.addresses(record, base),
+            title=record.title,
+            description=record.description,
+            visibility=record.visibility,
+            created=record.created,
+            updated=record.updated,
+            film=film,
+            message=work.message if work and status == "fail" else None,
+            unknown=record.extra.get("unknown", {}),
+            warnings=tuple(record.extra.get("warnings", ())),
+            expires=record.expires,
+        )
+
+    def job(self, record: Record, base: str) -> JobView:
+        """The job as the Generate-story API shows it."""
+        assert isinstance(record.told, Story)
+        work = record.work
+        states: dict[str, JobStatus] = {
+            "queued": "pending", "running": "processing", "done": "completed", "failed": "failed", "cancelled": "failed"
+        }  # fmt: skip
+        status = states[work.state] if work else "pending"
+        failed = status == "failed" and work is not None
+        return JobView(
+            id=record.id,
+            status=status,
+            progress=100 if status == "completed" else min(99, self.scheduler.percent(work)) if work else 0,
+            story=record.told,
+            media=self.addresses(record, base),
+            created=record.created,
+            updated=record.updated,
+            error=(work.word or "backend_failed") if failed and work else None,
+            message=(work.message or "cancelled") if failed and work else None,
+            warnings=tuple(record.extra.get("warnings", ())),
+            expires=record.expires,
+        )
+
+    # Reading what clients send
+
+    def known(self, record: Record) -> Known:
+        """What is needed to read a storyboard that comes back."""
+        files = self.shelf.of(record)
+        shown: dict[str, str] = {}
+        assert isinstance(record.told, Story)
+        for part, own in PARTS.items():
+            for number, one in enumerate(getattr(record.told, own)):
+                ref = given_ref(part, number) if one.reference else element_ref(part, one.name)
+                digest = file_of(files, ref)
+                if digest:
+                    shown[f"{part}/{one.name}"] = digest
+        for number in range(len(record.told.scenes)):
+            digest = file_of(files, keyframe_source(record.told, number))
+            if digest:
+                shown[f"scenes/{number}"] = digest
+        return Known(lambda place, url: self.found(record.owner, place, url), shown)
+
+    def found(self, owner: str, place: str, url: str) -> Picture:
+        """What an address that a client names leads to: media of the client's own stories are read from disk, all else is
+        fetched when work begins. Raises StoryError naming the place."""
+        medium = self.media.find(url)
+        if medium is not None:
+            if self.records.owner_of(medium.story) != owner:
+                raise StoryError(place, "leads to nothing here")
+            return Picture(source=f"{OWN}{medium.digest}", digest=medium.digest)
+        try:
+            self.door.check(url)
+        except FetchError as error:
+            raise StoryError(place, error.message) from None
+        return Picture(source=url)
+
+    def resolved(self, owner: str, told: Tale, uploads: Sequence[Picture] = (), *, https: bool = False) -> Tale:
+        """The same, with every address looked at, and uploads in their places. Raises StoryError."""
+        own = {picture.source: picture for picture in uploads}
+
+        def take(place: str, picture: Picture) -> Picture:
+            if picture.source in own:
+                return own[picture.source]
+            if https and not picture.source.startswith("https://") and self.media.find(picture.source) is None:
+                try:
+                    self.door.check(picture.source, ("https",))
+                except FetchError as error:
+                    raise StoryError(place, error.message) from None
+            return self.found(owner, place, picture.source)
+
+        return with_pictures(told, take)
+
+    async def uploaded(self, files: Sequence[UploadFile]) -> list[Picture]:
+        """Uploads as files of the store under names of our own. Raises StoryError for what is plainly no picture."""
+        pictures = []
+        for number, file in enumerate(files):
+            head = await file.read(16)
+            await file.seek(0)
+            if not (head.startswith(SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")):
+                raise ApiError(400, f"image_files[{number}]: is no JPEG, PNG or WebP picture", word="invalid_image")
+            pictures.append(await run_in_threadpool(self._put, file, number))
+        return pictures
+
+    def _put(self, file: UploadFile, number: int) -> Picture:
+        path = self.service.store.workspace() / "upload"
+        with path.open("wb") as target:
+            while chunk := file.file.read(1 << 20):
+                target.write(chunk)
+        output = self.service.store.put(path, name="given", consume=True)
+        path.parent.rmdir()
+        return Picture(source=f"{UPLOAD}{number}:{output.digest}", digest=output.digest)
+
+    def webhook(self, url: str | None) -> str | None:
+        """An address for a webhook. Raises StoryError."""
+        if not url:
+            return None
+        try:
+            self.webhook_door.check(url)
+        except FetchError as error:
+            raise StoryError("webhook_url", error.message) from None
+        return url
+
+    def expiry(self, text: str | None) -> float | None:
+        """When a story is deleted by itself. Raises StoryError."""
+        if not text:
+            days = self.settings.retention_days
+            return self.records.clock() + days * 86400 if days else None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise StoryError("expires_at", "must be a time as 2030-01-31T12:00:00+00:00") from None
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        if seconds <= self.records.clock():
+            raise StoryError("expires_at", "must be in the future")
+        return seconds
+
+    # Beginning work
+
+    def admit(self, owner: str) -> None:
+        """Whether something may be begun. Raises ApiError 429."""
+        seconds = self.rate.take(owner)
+        if seconds:
+            raise ApiError(
+                429, "too many requests from this key", headers={"Retry-After": str(max(1, round(seconds + 0.5)))}
+            )
+        if self.records.waiting() >= self.settings.max_queue:
+            raise ApiError(429, "the queue is full; try again later", word="queue_full", headers={"Retry-After": "60"})
+
+    def begun(self) -> None:
+        """Work was added."""
+        self.scheduler.wake()
+
+    def changed(self, record: Record) -> None:
+        """A story was changed by its client."""
+        self.shelf.drop(record.id)
+        self.scheduler.wake()
+        self.hub.ring(record.id)
+
+    def delete(self, record: Record) -> None:
+        """Stop work on a story and forget it."""
+        self.records.delete(record.id)
+        self.scheduler.cancel(record.id)
+        self.shelf.drop(record.id)
+        self.hub.ring(record.id)
+
+    # Answering
+
+    async def once(
+        self, request: Request, owner: str, digest: str, make: Callable[[], Awaitable[tuple[int, Any]]]
+    ) -> Response:
+        """The answer of `make`; with an Idempotency-Key the first answer of that key, and 409 for another request."""
+        key = request.headers.get("idempotency-key")
+        if key is None:
+            status, body = await make()
+            return JSONResponse(body, status)
+        if not 0 < len(key) <= 255:
+            raise ApiError(422, "an Idempotency-Key has 1 to 255 characters")
+        said = f"{request.method} {request.url.path}?{request.url.query} {digest}"
+        first = await run_in_threadpool(self.records.reserve, owner, key, said)
+        if first is not None:
+            asked, status_, text = first
+            if asked != said:
+                raise ApiError(409, "this Idempotency-Key was used for another request")
+            if status_ is None or text is None:
+                raise ApiError(409, "the first request of this Idempotency-Key is still being answered")
+            return Response(text, status_, {"Idempotency-Replayed": "true"}, "application/json")
+        try:
+            status, body = await make()
+        except BaseException:
+            await run_in_threadpool(self.records.release, owner, key)
+            raise
+        answer = JSONResponse(body, status)
+        await run_in_threadpool(self.records.answer, owner, key, status, bytes(answer.body).decode())
+        return answer
+
+    def forecast(self, told: Brief | Story, goal: Goal) -> dict[str, Any]:
+        """What a request would take, as far as it can be known before anything is read or written."""
+        upto = {"elements": "portraits", "storyboard": "portraits", "keyframes": "keyframes"}.get(goal, "film")
+        told = with_pictures(
+            told, lambda place, picture: picture.model_copy(update={"digest": picture.digest or "0" * 64})
+        )
+        planned: Planned = (
+            plan_brief(told, self.service.catalog)
+            if isinstance(told, Brief)
+            else plan_story(told, self.service.catalog, upto)  # type: ignore[arg-type]
+        )
+        found: Forecast = self.service.forecast(planned)
+        return {
+            "dry_run": True,
+            "profile": planned.profile,
+            "complete": isinstance(told, Story),
+            "seconds": round(found.seconds, 1),
+            "memory_mb": found.memory_mb,
+            "disk_bytes": found.size,
+            "learned": found.learned,
+            "warnings": list(planned.warnings),
+            "steps": [
+                {
+                    "id": row.step.id,
+                    "kind": str(row.step.kind),
+                    "model": row.step.spec.name,
+                    "cached": row.cached,
+                    "seconds": round(row.seconds, 2),
+                }
+                for row in found.rows
+            ],
+        }
+
+
+def status_of(record: Record) -> Status:
+    """What the Story API calls the state of a story: it follows from the work on it and the film."""
+    work = record.work
+    if record.active:
+        return "processing"
+    if work and work.state == "failed":
+        return "fail"
+    return "success" if record.film else "new"
+
+
+def _file_name(ref: Ref) -> str:
+    """A plain name for a medium: what it is, with the ending that tells its type."""
+    suffix = PurePosixPath(ref.name).suffix or ".bin"
+    kind = re.sub(r"[^a-z]+", "-", ref.step.partition(":")[0].lower()).strip("-") or "file"
+    return f"{kind}{suffix}"

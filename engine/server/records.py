@@ -1,0 +1,401 @@
+"""Stories, the work on them, webhooks to be sent, and answers to be repeated: tables in the same file as the history."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from engine.jobs import Jobs
+from engine.story import Brief, Story, given
+
+Api = Literal["story", "v1"]
+Goal = Literal["storyboard", "elements", "scenes", "film", "concat", "keyframes"]
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS stories (
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, api TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL,
+    revision INTEGER NOT NULL, told TEXT NOT NULL, title TEXT NOT NULL, description TEXT NOT NULL, visibility TEXT NOT NULL,
+    extra TEXT NOT NULL, stages TEXT NOT NULL, film TEXT, film_number INTEGER NOT NULL, webhook TEXT, expires REAL
+) STRICT;
+CREATE INDEX IF NOT EXISTS stories_by_owner ON stories (owner, api, created DESC, id);
+CREATE INDEX IF NOT EXISTS stories_by_expiry ON stories (expires) WHERE expires IS NOT NULL;
+CREATE TABLE IF NOT EXISTS work (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, story TEXT NOT NULL REFERENCES stories (id) ON DELETE CASCADE,
+    goal TEXT NOT NULL, priority INTEGER NOT NULL, state TEXT NOT NULL, progress INTEGER NOT NULL, told TEXT,
+    message TEXT NOT NULL, word TEXT NOT NULL, created REAL NOT NULL, ended REAL
+) STRICT;
+CREATE INDEX IF NOT EXISTS work_of_story ON work (story, number DESC);
+CREATE INDEX IF NOT EXISTS work_to_do ON work (priority DESC, number) WHERE state = 'queued';
+CREATE TABLE IF NOT EXISTS deliveries (
+    id TEXT PRIMARY KEY, story TEXT NOT NULL REFERENCES stories (id) ON DELETE CASCADE, url TEXT NOT NULL, body TEXT NOT NULL,
+    tries INTEGER NOT NULL, due REAL NOT NULL, state TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due) WHERE state = 'waiting';
+CREATE TABLE IF NOT EXISTS answers (
+    owner TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, status INTEGER, body TEXT, created REAL NOT NULL,
+    PRIMARY KEY (owner, key)
+) STRICT
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One piece of work on a story. `told` is what it makes where that is not the story itself."""
+
+    number: int
+    story: str
+    goal: Goal
+    state: State
+    progress: int
+    told: str | None
+    message: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored story and the last work on it. `stages`: what was asked for so far; `extra`: keys of the client's own."""
+
+    id: str
+    owner: str
+    api: Api
+    created: float
+    updated: float
+    revision: int
+    told: Brief | Story
+    title: str
+    description: str
+    visibility: str
+    extra: Mapping[str, Any]
+    stages: tuple[str, ...]
+    film: str | None
+    film_number: int
+    webhook: str | None
+    expires: float | None
+    work: Work | None = None
+
+    @property
+    def active(self) -> bool:
+        """Work on it waits or runs."""
+        return self.work is not None and self.work.state in ("queued", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook to be sent; `id` is the same in every try."""
+
+    id: str
+    story: str
+    url: str
+    body: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be different in a story; None: as it is."""
+
+    told: Brief | Story | None = None
+    title: str | None = None
+    description: str | None = None
+    visibility: str | None = None
+    extra: Mapping[str, Any] | None = None
+    stage: str | None = None
+    stages: tuple[str, ...] | None = None
+    webhook: str | None = None
+    drop_film: bool = False
+
+    def columns(self, record: Record) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self.told is not None:
+            found["told"] = told_text(self.told)
+        for name in ("title", "description", "visibility", "webhook"):
+            if getattr(self, name) is not None:
+                found[name] = getattr(self, name)
+        if self.extra is not None:
+            found["extra"] = json.dumps(self.extra)
+        if self.stages is not None:
+            found["stages"] = " ".join(self.stages)
+        if self.stage is not None and self.stage not in record.stages:
+            found["stages"] = " ".join((*record.stages, self.stage))
+        if self.drop_film:
+            found["film"] = None
+        return found
+
+
+@dataclass
+class Records:
+    """Reads and writes the tables. Safe from several threads."""
+
+    jobs: Jobs
+    clock: Callable[[], float] = field(default=time.time)
+
+    def __post_init__(self) -> None:
+        self.jobs.prepare(SCHEMA)
+
+    # Stories
+
+    def create(
+        self,
+        owner: str,
+        api: Api,
+        told: Brief | Story,
+        goal: Goal,
+        *,
+        priority: int = 0,
+        stages: Sequence[str] = (),
+        webhook: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+        expires: float | None = None,
+    ) -> Record:
+        """A new story and the first work on it."""
+        now, story_id = self.clock(), str(uuid.uuid4())
+        self.jobs.start_run(
+            story_id, title=told.title, source=f"{api} request", story=json.loads(told.model_dump_json())
+        )
+        self.jobs.refer(story_id, digests=[picture.digest for picture in given(told).values() if picture.digest])
+        row = (story_id, owner, api, now, now, 1, told_text(told), told.title, told.description, "0", json.dumps(extra or {}),
+               " ".join(stages), None, 0, webhook, expires)  # fmt: skip
+        with self.jobs.writing() as connection:
+            connection.execute(f"INSERT INTO stories VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+            _enqueue(connection, story_id, goal, priority, None, now)
+        return self.get(story_id)
+
+    def get(self, story_id: str) -> Record:
+        """The story of that id. Raises KeyError."""
+        for row in self.jobs.read("SELECT * FROM stories WHERE id = ?", story_id):
+            return _record(row, self._last_work(story_id))
+        raise KeyError(story_id)
+
+    def find(self, owner: str, api: Api, story_id: str) -> Record | None:
+        """The story of that id, if it is that owner's."""
+        try:
+            record = self.get(story_id)
+        except KeyError:
+            return None
+        return record if record.owner == owner and record.api == api else None
+
+    def is_active(self, story_id: str) -> bool:
+        """Whether work on the story waits or runs."""
+        query = "SELECT 1 FROM work WHERE story = ? AND state IN ('queued', 'running') LIMIT 1"
+        return bool(self.jobs.read(query, story_id))
+
+    def owner_of(self, story_id: str) -> str | None:
+        """Whose story that is; None when there is none."""
+        rows = self.jobs.read("SELECT owner FROM stories WHERE id = ?", story_id)
+        return rows[0]["owner"] if rows else None
+
+    def page(self, owner: str, api: Api, limit: int, offset: int) -> tuple[list[Record], int]:
+        """Stories of an owner, newest first, and how many there are in all."""
+        where = "FROM stories WHERE owner = ? AND api = ?"
+        rows = self.jobs.read(f"SELECT * {where} ORDER BY created DESC, id LIMIT ? OFFSET ?", owner, api, limit, offset)
+        total = self.jobs.read(f"SELECT count(*) AS n {where}", owner, api)[0]["n"]
+        return [_record(row, self._last_work(row["id"])) for row in rows], total
+
+    def change(
+        self, record: Record, change: Change, goal: Goal | None = None, *, priority: int = 0, told: Story | None = None
+    ) -> Record:
+        """Change a story, and begin work on it where a goal is given; `told` is what that work makes instead of the story.
+        Raises KeyError when the story is no more."""
+        now = self.clock()
+        columns = {**change.columns(record), "updated": now}
+        with self.jobs.writing() as connection:
+            sets = ", ".join(f"{name} = ?" for name in columns)
+            done = connection.execute(
+                f"UPDATE stories SET {sets}, revision = revision + 1 WHERE id = ?",  # noqa: S608
+                (*columns.values(), record.id),
+            )
+            if not done.rowcount:
+                raise KeyError(record.id)
+            if goal:
+                _enqueue(connection, record.id, goal, priority, told_text(told) if told else None, now)
+        return self.get(record.id)
+
+    def delete(self, story_id: str) -> None:
+        """Forget a story, the work on it and its webhooks; what only it used may be collected."""
+        with self.jobs.writing() as connection:
+            connection.execute("DELETE FROM stories WHERE id = ?", (story_id,))
+        self.jobs.forget_run(story_id)
+
+    def expired(self) -> list[str]:
+        """Stories whose time is over."""
+        rows = self.jobs.read("SELECT id FROM stories WHERE expires IS NOT NULL AND expires < ?", self.clock())
+        return [row["id"] for row in rows]
+
+    # Work
+
+    def waiting(self) -> int:
+        """How much work waits."""
+        count: int = self.jobs.read("SELECT count(*) AS n FROM work WHERE state = 'queued'")[0]["n"]
+        return count
+
+    def take(self) -> Work | None:
+        """The most urgent work that waits, from now on running."""
+        with self.jobs.writing() as connection:
+            row = connection.execute(
+                "SELECT * FROM work WHERE state = 'queued' ORDER BY priority DESC, number LIMIT 1"
+            ).fetchone()
+            if row is None:
+                return None
+            connection.execute("UPDATE work SET state = 'running' WHERE number = ?", (row["number"],))
+        return _work(row)
+
+    def requeue(self) -> int:
+        """Work that a stopped server had begun waits again, in its old place. Gives how much."""
+        with self.jobs.writing() as connection:
+            return connection.execute("UPDATE work SET state = 'queued' WHERE state = 'running'").rowcount
+
+    def progress(self, work: Work, percent: int) -> None:
+        """So far has it come."""
+        with self.jobs.writing() as connection:
+            connection.execute(
+                "UPDATE work SET progress = max(progress, ?) WHERE number = ? AND state = 'running'",
+                (percent, work.number),
+            )
+
+    def advance(self, story_id: str, told: Brief | Story, extra_warnings: Sequence[str] = ()) -> None:
+        """What the work has found out about the story so far."""
+        with self.jobs.writing() as connection:
+            row = connection.execute("SELECT extra FROM stories WHERE id = ?", (story_id,)).fetchone()
+            if row is None:
+                return
+            extra = json.loads(row["extra"])
+            extra["warnings"] = list(dict.fromkeys((*extra.get("warnings", ()), *extra_warnings)))
+            connection.execute(
+                "UPDATE stories SET told = ?, extra = ?, updated = ?, revision = revision + 1 WHERE id = ?",
+                (told_text(told), json.dumps(extra), self.clock(), story_id),
+            )
+
+    def end(
+        self,
+        work: Work,
+        state: State,
+        *,
+        message: str = "",
+        word: str = "",
+        film: str | None = None,
+        webhook_body: Callable[[Record], str] | None = None,
+    ) -> None:
+        """The work has ended. Its webhook is saved in the same transaction, so that it can be sent after a crash."""
+        now = self.clock()
+        with self.jobs.writing() as connection:
+            connection.execute(
+                "UPDATE work SET state = ?, message = ?, word = ?, ended = ?, progress = ? WHERE number = ?",
+                (state, message, word, now, 100 if state == "done" else work.progress, work.number),
+            )
+            connection.execute(
+                "UPDATE stories SET updated = ?, revision = revision + 1 WHERE id = ?", (now, work.story)
+            )
+            if film:
+                connection.execute(
+                    "UPDATE stories SET film = ?, film_number = film_number + 1 WHERE id = ?", (film, work.story)
+                )
+            row = connection.execute("SELECT * FROM stories WHERE id = ?", (work.story,)).fetchone()
+            if row is not None and row["webhook"] and webhook_body:
+                connection.execute(
+                    "INSERT INTO deliveries VALUES (?, ?, ?, ?, 0, ?, 'waiting')",
+                    (f"msg_{uuid.uuid4().hex}", work.story, row["webhook"], webhook_body(_record(row, None)), now),
+                )
+
+    def counts(self) -> dict[str, int]:
+        """How many stories there are, and pieces of work and webhooks in each state."""
+        found = {"stories": self.jobs.read("SELECT count(*) AS n FROM stories")[0]["n"]}
+        for table in ("work", "deliveries"):
+            for row in self.jobs.read(f"SELECT state, count(*) AS n FROM {table} GROUP BY state"):  # noqa: S608
+                found[f"{table}.{row['state']}"] = row["n"]
+        return found
+
+    # Webhooks
+
+    def due(self, limit: int) -> list[Delivery]:
+        """Webhooks whose time has come."""
+        rows = self.jobs.read(
+            "SELECT * FROM deliveries WHERE state = 'waiting' AND due <= ? ORDER BY due LIMIT ?", self.clock(), limit
+        )
+        return [Delivery(row["id"], row["story"], row["url"], row["body"], row["tries"]) for row in rows]
+
+    def tried(self, delivery: Delivery, *, sent: bool, pause: float | None) -> None:
+        """A webhook was tried; without a `pause` it is not tried again."""
+        state = "sent" if sent else "waiting" if pause is not None else "given up"
+        with self.jobs.writing() as connection:
+            connection.execute(
+                "UPDATE deliveries SET tries = tries + 1, state = ?, due = ? WHERE id = ?",
+                (state, self.clock() + (pause or 0.0), delivery.id),
+            )
+
+    # Answers to be repeated
+
+    def reserve(self, owner: str, key: str, request: str) -> tuple[str, int | None, str | None] | None:
+        """Remember that a request of this key is being answered. None: it is the first; else what is known of the first."""
+        with self.jobs.writing() as connection:
+            row = connection.execute("SELECT * FROM answers WHERE owner = ? AND key = ?", (owner, key)).fetchone()
+            if row is not None:
+                return row["request"], row["status"], row["body"]
+            connection.execute(
+                "INSERT INTO answers VALUES (?, ?, ?, NULL, NULL, ?)", (owner, key, request, self.clock())
+            )
+        return None
+
+    def answer(self, owner: str, key: str, status: int, body: str) -> None:
+        """The answer to the request of this key."""
+        with self.jobs.writing() as connection:
+            connection.execute(
+                "UPDATE answers SET status = ?, body = ? WHERE owner = ? AND key = ?", (status, body, owner, key)
+            )
+
+    def release(self, owner: str, key: str) -> None:
+        """The request of this key came to nothing; the key may be used again."""
+        with self.jobs.writing() as connection:
+            connection.execute("DELETE FROM answers WHERE owner = ? AND key = ? AND status IS NULL", (owner, key))
+
+    def tidy(self, seconds: float) -> None:
+        """Forget answers and webhooks that are older than that and done with."""
+        before = self.clock() - seconds
+        with self.jobs.writing() as connection:
+            connection.execute("DELETE FROM answers WHERE created < ?", (before,))
+            connection.execute("DELETE FROM deliveries WHERE state != 'waiting' AND due < ?", (before,))
+
+    def _last_work(self, story_id: str) -> Work | None:
+        rows = self.jobs.read("SELECT * FROM work WHERE story = ? ORDER BY number DESC LIMIT 1", story_id)
+        return _work(rows[0]) if rows else None
+
+
+def told_text(told: Brief | Story) -> str:
+    """A Brief or a Story as text that says which it is."""
+    return f'{{"{"brief" if isinstance(told, Brief) else "story"}": {told.model_dump_json()}}}'
+
+
+def told_of(text: str) -> Brief | Story:
+    """The Brief or Story of such a text."""
+    if text.startswith('{"brief"'):
+        return Brief.model_validate_json(text[len('{"brief": ') : -1])
+    return Story.model_validate_json(text[len('{"story": ') : -1])
+
+
+def _enqueue(connection: Any, story_id: str, goal: Goal, priority: int, told: str | None, now: float) -> None:
+    connection.execute(
+        "INSERT INTO work (story, goal, priority, state, progress, told, message, word, created) "
+        "VALUES (?, ?, ?, 'queued', 0, ?, '', '', ?)",
+        (story_id, goal, priority, told, now),
+    )
+
+
+def _work(row: Any) -> Work:
+    return Work(**{name: row[name] for name in Work.__slots__})
+
+
+def _record(row: Any, work: Work | None) -> Record:
+    plain = ("id", "owner", "api", "created", "updated", "revision", "title", "description", "visibility", "film",
+             "film_number", "webhook", "expires")  # fmt: skip
+    return Record(
+        **{name: row[name] for name in plain},
+        told=told_of(row["told"]),
+        extra=json.loads(row["extra"]),
+        stages=tuple(row["stages"].split()),
+        work=work,
+    )

@@ -1,0 +1,63 @@
+"""Starts the server: refuses what would be unsafe, takes the only place of a scheduler, listens."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import uvicorn
+from filelock import FileLock, Timeout
+
+from engine.executor.local import LocalExecutor
+from engine.jobs import JobsError
+from engine.server.app import application
+from engine.server.edge import log_to_stderr
+from engine.server.keys import Keys, is_loopback
+from engine.server.settings import ServerSettings
+from engine.service import Service
+from engine.settings import Settings
+from pipelines.catalog import load
+
+GRACE = 5
+"""Seconds that open connections have when the server is stopped; work goes on at the next start."""
+
+
+def serve(host: str, port: int, models: list[Path]) -> None:
+    """Serve until stopped. Raises JobsError when another server has the same folder, or when it would be open to others."""
+    settings, own = Settings.read(), ServerSettings.read()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.data / "server.lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise JobsError(
+            f"another server works in {settings.data}; stop it, or set ENGINE_HOME to another folder"
+        ) from None
+    catalog = load(*models, *map(Path, own.models))
+    try:
+        with Service(settings, catalog, LocalExecutor(logs=settings.logs)) as service:
+            if not is_loopback(host) and not Keys(service.jobs, own.api_keys).any():
+                raise JobsError(
+                    f"without a key the server listens only on this machine, not on {host}; "
+                    "make one with `python -m engine keys add NAME`, or set ENGINE_API_KEYS"
+                )
+            log_to_stderr()
+            config = uvicorn.Config(
+                application(service, own), host=host, port=port, log_level="warning", access_log=False,
+                server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=30,
+            )  # fmt: skip
+            server = _Server(config)
+            server.run()
+    finally:
+        lock.release()
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens, once it does."""
+
+    async def startup(self, sockets: list | None = None) -> None:  # type: ignore[type-arg]
+        await super().startup(sockets)
+        for server in self.servers:
+            for socket in server.sockets:
+                host, port = socket.getsockname()[:2]
+                print(f"listening on http://{host}:{port}", file=sys.stderr, flush=True)

@@ -1,0 +1,163 @@
+"""The one thread that works: takes what is most urgent, makes it, notes how it ended. It alone uses the executor."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from engine.artifacts import StoreError, StoreFull
+from engine.jobs import JobsError
+from engine.plan import PlanError
+from engine.planner import PlanningError
+from engine.server.events import Hub
+from engine.server.records import Record, Records, State, Work
+from engine.server.work import Worker
+from engine.service import RunCancelled, RunFailed
+from engine.story import StoryError
+
+FILM_GOALS = frozenset({"film", "concat"})
+HOUSEKEEPING = 60.0
+"""Seconds between two looks at what has expired and what may be collected."""
+log = logging.getLogger("engine.server")
+
+
+class Scheduler:
+    """Starts with `start`; `stop` ends the running work, which waits again at the next start."""
+
+    def __init__(self, worker: Worker, records: Records, hub: Hub, webhook_body: Callable[[Record, str], str]) -> None:
+        self._worker, self._records, self._hub, self._webhook_body = worker, records, hub, webhook_body
+        self._wake = threading.Event()
+        self._ending = threading.Event()
+        self._running: tuple[Work, threading.Event] | None = None
+        self._using = threading.Lock()
+        self._percent: dict[str, int] = {}
+        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+        self.on_sent: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """Go on with what a stopped server left, then take what comes."""
+        left = self._records.requeue()
+        if left:
+            log.info("work goes on", extra={"fields": {"requeued": left}})
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End at once; what is finished is kept."""
+        self._ending.set()
+        self._wake.set()
+        with self._using:
+            if self._running:
+                self._running[1].set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def alive(self) -> bool:
+        """Whether work is taken."""
+        return self._thread.is_alive()
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._wake.set()
+
+    def cancel(self, story_id: str) -> None:
+        """Stop the work on a story, if it runs."""
+        with self._using:
+            if self._running and self._running[0].story == story_id:
+                self._running[1].set()
+
+    def percent(self, work: Work) -> int:
+        """How far work has come, as finely as is known."""
+        return max(work.progress, self._percent.get(work.story, 0))
+
+    def _run(self) -> None:
+        tidied = 0.0
+        while not self._ending.is_set():
+            self._wake.clear()
+            try:
+                work = self._records.take()
+                if work is not None:
+                    self._work(work)
+                elif time.monotonic() - tidied > HOUSEKEEPING:
+                    tidied = time.monotonic()
+                    self._tidy()
+            except (JobsError, StoreError, OSError):
+                log.exception("the scheduler could not go on; it tries again")
+                self._ending.wait(1.0)
+                continue
+            if work is None:
+                self._wake.wait(5.0)
+
+    def _work(self, work: Work) -> None:
+        stop = threading.Event()
+        with self._using:
+            self._running = work, stop
+        self._percent[work.story] = work.progress
+        begun = time.monotonic()
+        state: State = "failed"
+        message = word = ""
+        film: str | None = None
+        try:
+            record = self._records.get(work.story)
+            film = self._worker.do(work, record, stop, lambda percent: self._changed(work.story, percent))
+            state = "done"
+        except RunCancelled:
+            state = "cancelled"
+        except KeyError:  # deleted meanwhile
+            state = "cancelled"
+        except (StoryError, PlanningError, RunFailed, PlanError, StoreError) as error:
+            message, word = str(error), "disk_full" if isinstance(error, StoreFull) else "backend_failed"
+        except Exception:
+            log.exception("work failed", extra={"fields": {"story": work.story, "goal": work.goal}})
+            message, word = "the engine made a mistake; its log says which", "internal_error"
+        finally:
+            with self._using:
+                self._running = None
+            self._percent.pop(work.story, None)
+        if state == "cancelled" and self._ending.is_set():
+            return  # it stays `running` in the table, and waits again at the next start
+        self._end(work, state, message, word, film)
+        log.info(
+            "work ended",
+            extra={
+                "fields": {
+                    "story": work.story,
+                    "goal": work.goal,
+                    "state": state,
+                    "message": message,
+                    "seconds": round(time.monotonic() - begun, 3),
+                }
+            },
+        )
+
+    def _end(self, work: Work, state: State, message: str, word: str, film: str | None) -> None:
+        body = None
+        if work.goal in FILM_GOALS and state in ("done", "failed"):
+            status = "success" if state == "done" else "fail"
+            body = lambda record: self._webhook_body(record, status)  # noqa: E731
+        self._records.end(work, state, message=message, word=word, film=film, webhook_body=body)
+        with contextlib.suppress(KeyError):
+            outcome = "cancelled" if state == "cancelled" else "done" if state == "done" else "failed"
+            self._records.jobs.finish_run(work.story, outcome, film=film, error=message)  # type: ignore[arg-type]
+        self._hub.ring(work.story)
+        self.on_sent()
+
+    def _changed(self, story_id: str, percent: int) -> None:
+        self._percent[story_id] = percent
+        self._hub.ring(story_id)
+
+    def _tidy(self) -> None:
+        for story_id in self._records.expired():
+            self._records.delete(story_id)
+        self._records.tidy(24 * 3600.0)
+        files, size = self._worker.service.collect(grace=HOUSEKEEPING)
+        if files:
+            log.info("collected", extra={"fields": {"files": files, "bytes": size}})
+
+
+def webhook_body(customer_id: str) -> Callable[[Record, str], str]:
+    """The body of a webhook."""
+    return lambda record, status: json.dumps({"customer_id": customer_id, "batch_id": record.id, "status": status})

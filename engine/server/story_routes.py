@@ -1,0 +1,548 @@
+"""The Story API: `/story…`. Each route reads, checks, stores what is asked for, and lets the scheduler do it."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from engine.plan import Plan
+from engine.planner import plan_story
+from engine.schemas import story_api
+from engine.schemas.story_api import IdeaBody, ImagesBody, ImageTool, StoryboardBody, UrlBody, VideoTool
+from engine.schemas.story_steps import (
+    ConcatBody,
+    ElementsStepBody,
+    ImageOption,
+    MotionType,
+    ScenesStepBody,
+    SentStoryboard,
+    StoryPutBody,
+    VideosStepBody,
+    with_audio,
+    with_ratio,
+    with_storyboard,
+)
+from engine.schemas.story_view import element_ref, story_object
+from engine.schemas.wire import Wire, framed, parse
+from engine.server.desk import Desk
+from engine.server.errors import ApiError
+from engine.server.events import stream, wait_until
+from engine.server.forms import Form, decoded, read_form
+from engine.server.keys import owner_of
+from engine.server.openapi import DRY_RUN, IDEMPOTENCY, operation
+from engine.server.records import Change, Goal, Record
+from engine.story import Brief, Narrator, Picture, Scene, Story, StoryError
+from engine.targets import steps_of
+from pipelines.base import Kind
+from pipelines.kinds import LANGUAGES
+
+router = APIRouter(tags=["Story API"])
+CREATING = (200, 400, 401, 402, 403, 409, 413, 422, 429, 500, 503)
+READING = (200, 400, 401, 403, 404, 422, 500)
+CHANGING = (*CREATING, 404)
+
+
+class Wishes(Wire):
+    """Extensions that every creating request takes."""
+
+    priority: int = Field(0, ge=-10, le=10, description="Extension: more urgent work is done first.")
+    expires_at: str | None = Field(None, max_length=64, description="Extension: when the story deletes itself.")
+    webhook_url: str | None = None
+
+
+class IdeaForm(Wishes, IdeaBody):
+    """An idea becomes a film."""
+
+
+class UrlForm(Wishes, UrlBody):
+    """The page whose address stands in `idea` becomes a film."""
+
+
+class ImagesForm(Wishes, ImagesBody):
+    """Given pictures become a film."""
+
+
+class StoryboardForm(Wishes, StoryboardBody):
+    """Step 1: an idea, or an idea and pictures, becomes a storyboard."""
+
+    story_id: str | None = Field(None, description="Replaces the storyboard of that story.")
+
+
+class RerollBody(Wire):
+    """What to make anew: `scene 2`, `portrait Mara`, `music` …"""
+
+    target: str = Field(min_length=1, max_length=300)
+
+
+CREATED: Mapping[str, tuple[type[Wishes], bool]] = {
+    "idea-2-video": (IdeaForm, False),
+    "url-2-video": (UrlForm, False),
+    "images-2-video": (ImagesForm, True),
+    "storyboard": (StoryboardForm, True),
+}
+
+
+def _page(name: str, example: Mapping[str, Any]) -> dict[str, Any]:
+    body, files = CREATED[name]
+    return operation(CREATING, form=body, files=files, parameters=(IDEMPOTENCY, DRY_RUN), example=example)
+
+
+@router.post("/story/idea-2-video", **_page("idea-2-video", {"idea": "A fox starts a band in a meadow"}))
+async def idea_to_video(request: Request) -> Response:
+    """An idea becomes a film."""
+    return await _create(request, "idea-2-video")
+
+
+@router.post("/story/url-2-video", **_page("url-2-video", {"idea": "Tell what https://example.com/ says"}))
+async def url_to_video(request: Request) -> Response:
+    """A page becomes a film: its address stands in `idea`."""
+    return await _create(request, "url-2-video")
+
+
+@router.post("/story/images-2-video", **_page("images-2-video", {"image_urls": ["https://example.com/a.png"]}))
+async def images_to_video(request: Request) -> Response:
+    """Pictures become the scenes of a film, in their order."""
+    return await _create(request, "images-2-video")
+
+
+@router.post(
+    "/story",
+    **operation(
+        (*CREATING, 404), form=StoryboardForm, files=True, parameters=(IDEMPOTENCY, DRY_RUN),
+        example={"idea": "A fox starts a band in a meadow", "scene_count": 2},
+    ),
+)  # fmt: skip
+async def storyboard(request: Request) -> Response:
+    """Step 1: the storyboard. Waits for it."""
+    return await _create(request, "storyboard")
+
+
+@router.get("/story", **operation(READING))
+def list_stories(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
+) -> Response:
+    """Extension: your stories, newest first."""
+    desk = _desk(request)
+    found, total = desk.records.page(owner_of(request), "story", limit, offset)
+    base = desk.base(request)
+    stories = [story_object(desk.view(record, base)) for record in found]
+    return JSONResponse({"data": stories, "total": total, "limit": limit, "offset": offset})
+
+
+@router.get("/story/options", **operation((200, 401, 403, 500)))
+def options(request: Request) -> Response:
+    """Extension: all values that fields can have here, and the limits of this server."""
+    desk = _desk(request)
+    owner_of(request)
+    settings = desk.settings
+    return JSONResponse(
+        {
+            "data": {
+                "aspect_ratio": ["16:9", "4:3", "1:1", "3:4", "9:16"],
+                "image_tool": list(typing.get_args(ImageTool)),
+                "option": list(typing.get_args(ImageOption)),
+                "video_tool": list(typing.get_args(VideoTool)),
+                "motion_type": list(typing.get_args(MotionType)),
+                "scene_duration": [5, 10],
+                "language": list(LANGUAGES),
+                "narrator": list(typing.get_args(Narrator)),
+                "visibility_status": ["0", "1", "2"],
+                "limits": {
+                    "max_scenes": settings.max_scenes,
+                    "max_images": settings.max_images,
+                    "max_upload_mb": settings.max_upload_mb,
+                },
+            }
+        }
+    )
+
+
+@router.get("/story/{story_id}", **operation(READING))
+def show(request: Request, story_id: str) -> Response:
+    """The story: its state, storyboard, scenes and film."""
+    desk = _desk(request)
+    return _shown(desk, request, desk.find(owner_of(request), "story", story_id))
+
+
+@router.put("/story/{story_id}", **operation((*READING, 413), form=StoryPutBody, example={"title": "Meadow Band"}))
+async def change(request: Request, story_id: str) -> Response:
+    """Title, description, visibility. What is not sent stays."""
+    desk, record, form = await _asked(request, story_id)
+    body = parse(StoryPutBody, decoded(StoryPutBody, form))
+    extra = dict(record.extra)
+    if body.additional_videos is not None:
+        extra["additional_videos"] = body.additional_videos
+    wanted = Change(
+        title=body.title,
+        description=body.description,
+        visibility=str(body.visibility_status) if body.visibility_status is not None else None,
+        extra=extra if body.additional_videos is not None else None,
+    )
+    return await _changed(desk, request, record, wanted, None)
+
+
+@router.delete("/story/{story_id}", **operation(READING))
+def delete(request: Request, story_id: str) -> Response:
+    """Delete the story and its media; work on it is stopped."""
+    desk = _desk(request)
+    record = desk.find(owner_of(request), "story", story_id)
+    body = {"data": story_object(desk.view(record, desk.base(request)))}
+    desk.delete(record)
+    return JSONResponse(body)
+
+
+@router.post("/story/{story_id}/elements", **operation(CHANGING, form=ElementsStepBody, parameters=(IDEMPOTENCY,)))
+async def elements(request: Request, story_id: str) -> Response:
+    """Step 1.5: pictures of characters, environments and objects. Waits for them."""
+    return await _once(request, story_id, _elements)
+
+
+@router.post("/story/{story_id}/scenes", **operation(CHANGING, form=ScenesStepBody, parameters=(IDEMPOTENCY,)))
+async def scenes(request: Request, story_id: str) -> Response:
+    """Step 2: pictures and narrations of the scenes. Waits for them."""
+    return await _once(request, story_id, _scenes)
+
+
+@router.post("/story/{story_id}/videos", **operation(CHANGING, form=VideosStepBody, parameters=(IDEMPOTENCY,)))
+async def videos(request: Request, story_id: str) -> Response:
+    """Step 3: the film. Answers at once."""
+    return await _once(request, story_id, _videos)
+
+
+@router.post("/story/{story_id}/concat", **operation(CHANGING, form=ConcatBody, parameters=(IDEMPOTENCY,)))
+async def concat(request: Request, story_id: str) -> Response:
+    """A new film of the scene videos, or of exactly the clips that are named. Answers at once."""
+    return await _once(request, story_id, _concat)
+
+
+@router.post(
+    "/story/{story_id}/reroll",
+    **operation(CHANGING, form=RerollBody, parameters=(IDEMPOTENCY,), example={"target": "scene 1"}),
+)
+async def reroll(request: Request, story_id: str) -> Response:
+    """Extension: make one part anew, with another seed, and whatever depends on it."""
+    return await _once(request, story_id, _reroll)
+
+
+@router.get(
+    "/story/{story_id}/events",
+    **operation(READING, answer={"text/event-stream": {"schema": {"type": "string"}}}),
+)
+async def events(request: Request, story_id: str) -> Response:
+    """Extension: server-sent events of the story's progress, until nothing is being done any more."""
+    desk = _desk(request)
+    owner = owner_of(request)
+    await run_in_threadpool(desk.find, owner, "story", story_id)
+    base = desk.base(request)
+
+    def look() -> dict[str, Any] | None:
+        record = desk.records.find(owner, "story", story_id)
+        if record is None:
+            return None
+        shown = story_object(desk.view(record, base))
+        return {name: shown[name] for name in ("id", "status", "progress_percentage", "message", "video_url")}
+
+    feed: AsyncIterator[bytes] = stream(desk.hub, story_id, look, lambda state: state["status"] != "processing")
+    return StreamingResponse(feed, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+# --- creating ---------------------------------------------------------------------------------------------------------
+
+
+async def _create(request: Request, name: str) -> Response:
+    desk = _desk(request)
+    owner = owner_of(request)
+    form = await _form(desk, request)
+    digest = await form.digest() if "idempotency-key" in request.headers else ""
+
+    async def make() -> tuple[int, Any]:
+        body, has_files = CREATED[name]
+        content = decoded(body, form)
+        content.pop("image_files", None)
+        content.pop("page", None)
+        wishes = parse(Wishes, {key: content.pop(key) for key in list(Wishes.model_fields) if key in content})
+        story_id = content.pop("story_id", None)
+        old = await run_in_threadpool(desk.find, owner, "story", story_id) if story_id else None
+        uploads = (
+            await desk.uploaded(form.files.get("image_files", ())[: desk.settings.max_images + 1]) if has_files else []
+        )
+        brief, warnings = await run_in_threadpool(_brief, desk, owner, name, content, uploads)
+        dry = request.query_params.get("dry_run", "").lower() in ("true", "1")
+        goal: Goal = "storyboard" if name == "storyboard" else "film"
+        if dry:
+            return 200, {"data": await run_in_threadpool(desk.forecast, brief, goal)}
+        webhook, expires = desk.webhook(wishes.webhook_url), desk.expiry(wishes.expires_at)
+        await run_in_threadpool(desk.admit, owner)
+        extra = {"warnings": warnings}
+        seconds = desk.settings.sync_wait_seconds[0]
+        if old is not None:
+            old = await _free(desk, old, seconds)
+            change = Change(
+                told=brief, title=brief.title or None, extra={**old.extra, "unknown": {}, **extra}, webhook=webhook,
+                drop_film=True, stages=(),
+            )  # fmt: skip
+            record = await run_in_threadpool(lambda: desk.records.change(old, change, goal, priority=wishes.priority))
+            desk.changed(record)
+        else:
+            record = await run_in_threadpool(
+                lambda: desk.records.create(
+                    owner, "story", brief, goal, priority=wishes.priority, webhook=webhook, extra=extra, expires=expires,
+                    stages=() if goal == "storyboard" else ("elements", "scenes", "film"),
+                )
+            )  # fmt: skip
+            desk.begun()
+        if goal == "storyboard":
+            await wait_until(desk.hub, record.id, lambda: not desk.records.is_active(record.id), seconds)
+        return 200, await run_in_threadpool(_body, desk, request, record.id)
+
+    return await desk.once(request, owner, digest, make)
+
+
+def _brief(
+    desk: Desk, owner: str, name: str, content: dict[str, Any], uploads: list[Picture]
+) -> tuple[Brief, list[str]]:
+    warnings = []
+    if uploads:
+        if content.pop("image_urls", None):
+            warnings.append("image_urls is ignored, as image_files were sent")
+        content["image_files"] = [picture.source for picture in uploads]
+    pictures = content.get("image_files") or content.get("image_urls") or []
+    if len(pictures) > desk.settings.max_images:
+        raise StoryError("image_files" if uploads else "image_urls", f"at most {desk.settings.max_images} pictures")
+    if pictures and content.pop("scene_count", None):
+        warnings.append("scene_count is ignored: there is one scene per picture")
+    count = content.get("scene_count")
+    if isinstance(count, int) and count > desk.settings.max_scenes:
+        raise StoryError("scene_count", f"at most {desk.settings.max_scenes} scenes")
+    content = framed(content, desk.settings.short_side, desk.settings.fps)
+    brief = story_api.brief(name, content)
+    return desk.resolved(owner, brief, uploads), warnings
+
+
+# --- steps ------------------------------------------------------------------------------------------------------------
+
+
+Step = typing.Callable[[Desk, Record, Form], "tuple[Change, Goal, Story | None]"]
+WAITS: Mapping[Goal, int] = {"elements": 1, "scenes": 2}
+
+
+async def _once(request: Request, story_id: str, step: Step) -> Response:
+    """One step: the story must be free and have its storyboard; what `step` wants is stored, and waited for where the
+    clients of that step wait."""
+    desk, record, form = await _asked(request, story_id)
+    digest = await form.digest() if "idempotency-key" in request.headers else ""
+
+    async def make() -> tuple[int, Any]:
+        free = await _free(desk, record, desk.settings.sync_wait_seconds[0])
+        if not isinstance(free.told, Story):
+            raise ApiError(
+                400, "this story has no storyboard yet: make it first (POST /story, step 1)", word="step_required",
+                details={"step": "storyboard"},
+            )  # fmt: skip
+        change, goal, told = await run_in_threadpool(step, desk, free, form)
+        await run_in_threadpool(desk.admit, free.owner)
+        changed = await run_in_threadpool(lambda: desk.records.change(free, change, goal, told=told))
+        desk.changed(changed)
+        if goal in WAITS:
+            seconds = desk.settings.sync_wait_seconds[WAITS[goal]]
+            await wait_until(desk.hub, free.id, lambda: not desk.records.is_active(free.id), seconds)
+        return 200, await run_in_threadpool(_body, desk, request, free.id)
+
+    return await desk.once(request, record.owner, digest, make)
+
+
+def _elements(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story | None]:
+    body = parse(ElementsStepBody, decoded(ElementsStepBody, form))
+    story, extra, pictured = _edited(desk, record, body.storyboard, keep_pictures=False)
+    story = _with_tool(desk, with_ratio(story, body.aspect_ratio), body.option, Kind.PORTRAIT, Kind.ELEMENT)
+    if "elements" in record.stages:
+        story = _anew(story, pictured, asked=body.storyboard is not None)
+    extra = _noted(extra, "enhance_image has no effect on element pictures here" if body.enhance_image else "")
+    return Change(told=story, extra=extra, stage="elements"), "elements", None
+
+
+def _scenes(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story | None]:
+    body = parse(ScenesStepBody, decoded(ScenesStepBody, form))
+    story, extra, _ = _edited(desk, record, body.storyboard, keep_pictures=False)
+    story = with_audio(with_ratio(story, body.aspect_ratio), body.audio_option)
+    story = _with_tool(desk, story, body.option, Kind.KEYFRAME)
+    story = story.model_copy(update={"enhance": body.enhance_image})
+    return Change(told=story, extra=extra, stage="scenes"), "scenes", None
+
+
+def _videos(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story | None]:
+    body = parse(VideosStepBody, decoded(VideosStepBody, form))
+    if "scenes" not in record.stages or (
+        record.work and record.work.state == "failed" and record.work.goal == "scenes"
+    ):
+        raise ApiError(
+            400, "the scenes of this story have no pictures yet: make them first (POST /story/{id}/scenes, step 2)",
+            word="step_required", details={"step": "scenes"},
+        )  # fmt: skip
+    story, extra, _ = _edited(desk, record, body.storyboard, keep_pictures=True)
+    video = story.video.model_copy(
+        update={
+            "transition": "dissolve" if body.is_transition else None,
+            "seconds": float(body.duration),
+            "loop": body.loop,
+        }
+    )
+    choices = story.choices.model_copy(update={"video_tool": body.motion_type})
+    story = story.model_copy(update={"video": video, "choices": choices, "sounds": ()})
+    change = Change(
+        told=story, extra=extra, stage="film", title=body.title or None, webhook=desk.webhook(body.webhook_url),
+        drop_film=True,
+    )  # fmt: skip
+    return change, "film", None
+
+
+def _concat(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story | None]:
+    body = parse(ConcatBody, decoded(ConcatBody, form))
+    assert isinstance(record.told, Story)
+    story = record.told
+    urls = [url for url in body.concat_video_urls or [] if url.strip()]
+    sounds = tuple(
+        desk.found(record.owner, f"audio_urls[{number}]", url) for number, url in enumerate(body.audio_urls or [])
+    )
+    if not urls and "film" not in record.stages:
+        raise ApiError(
+            400, "there are no scene videos yet and no concat_video_urls: make the videos first (step 3)",
+            word="step_required", details={"step": "videos"},
+        )  # fmt: skip
+    if urls:
+        story = _of_clips(desk, record, story, urls)
+    story = story.model_copy(update={"sounds": sounds})
+    change = Change(drop_film=True, webhook=desk.webhook(body.webhook_url))
+    return change, "concat", story
+
+
+def _of_clips(desk: Desk, record: Record, story: Story, urls: list[str]) -> Story:
+    """A story whose scenes are these clips. Of the story's own scene videos the words come with them."""
+    files = desk.shelf.of(record)
+    own = {files.get(f"animate:{number + 1}", {}).get("clip.mp4"): scene for number, scene in enumerate(story.scenes)}
+    scenes = []
+    for number, url in enumerate(urls):
+        clip = desk.found(record.owner, f"concat_video_urls[{number}]", url)
+        scene = own.get(clip.digest) if clip.digest else None
+        scenes.append(Scene(clip=clip, name=scene.name if scene else "", narration=scene.narration if scene else ""))
+    audio = story.audio.model_copy(update={"music": False, "native": False})
+    video = story.video.model_copy(update={"transition": None})
+    return Story(
+        title=story.title, language=story.language, seed=story.seed, audio=audio, video=video, choices=story.choices,
+        scenes=tuple(scenes),
+    )  # fmt: skip
+
+
+def _reroll(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story | None]:
+    body = parse(RerollBody, decoded(RerollBody, form))
+    assert isinstance(record.told, Story)
+    goal: Goal = "film" if "film" in record.stages else "scenes" if "scenes" in record.stages else "elements"
+    plan: Plan = plan_story(record.told, desk.service.catalog).plan
+    steps = steps_of(body.target, plan)
+    takes = {**record.told.takes, **{step: record.told.takes.get(step, 0) + 1 for step in steps}}
+    story = record.told.model_copy(update={"takes": takes})
+    return Change(told=story, stage=goal, drop_film=goal == "film"), goal, None
+
+
+# --- underneath -------------------------------------------------------------------------------------------------------
+
+
+def _edited(
+    desk: Desk, record: Record, sent: SentStoryboard | None, *, keep_pictures: bool
+) -> tuple[Story, dict[str, Any], frozenset[str]]:
+    """The story after a storyboard was sent, or as it is."""
+    assert isinstance(record.told, Story)
+    extra = dict(record.extra)
+    if sent is None:
+        return record.told, extra, frozenset()
+    known = desk.known(record)
+    found = with_storyboard(record.told, extra.get("unknown", {}), sent, known, keep_pictures=keep_pictures)
+    names = set(typing.get_args(Narrator))
+    for number, scene in enumerate(found.story.scenes):
+        if scene.narration.strip() in names:
+            extra = _noted(extra, f"scenes[{number}].narrator is spoken as text: {scene.narration.strip()}")
+    return found.story, {**extra, "unknown": dict(found.unknown)}, found.with_picture
+
+
+def _anew(story: Story, pictured: frozenset[str], *, asked: bool) -> Story:
+    """Element pictures that were made before are made anew, except those that the sent storyboard brought."""
+    takes = dict(story.takes)
+    for part, things in (
+        ("characters", story.characters), ("environments", story.locations), ("objects", story.objects)
+    ):  # fmt: skip
+        for one in things:
+            step = element_ref(part, one.name).step
+            if one.reference is None and not (asked and f"{part}/{one.name}" in pictured):
+                takes[step] = takes.get(step, 0) + 1
+    return story.model_copy(update={"takes": takes})
+
+
+def _with_tool(desk: Desk, story: Story, option: str | None, *kinds: Kind) -> Story:
+    if option is None:
+        return story
+    alias = desk.service.catalog.image_tools.get(option, option)
+    models = {**story.choices.models, **dict.fromkeys(kinds, alias)}
+    return story.model_copy(update={"choices": story.choices.model_copy(update={"models": models})})
+
+
+def _noted(extra: Mapping[str, Any], warning: str) -> dict[str, Any]:
+    warnings = [*extra.get("warnings", ()), *([warning] if warning else ())]
+    return {**extra, "warnings": list(dict.fromkeys(warnings))}
+
+
+async def _asked(request: Request, story_id: str) -> tuple[Desk, Record, Form]:
+    """The story that a request is about, found before its body is read any further."""
+    desk = _desk(request)
+    owner = owner_of(request)
+    record = await run_in_threadpool(desk.find, owner, "story", story_id)
+    return desk, record, await _form(desk, request)
+
+
+async def _free(desk: Desk, record: Record, seconds: float) -> Record:
+    """The story once nothing is being done to it. Raises ApiError 400 while something is."""
+    if record.active and not await wait_until(
+        desk.hub, record.id, lambda: not desk.records.is_active(record.id), seconds
+    ):
+        raise ApiError(400, "this story is being worked on; wait until its status is not processing", word="story_busy")
+    found = await run_in_threadpool(desk.records.find, record.owner, "story", record.id)
+    if found is None:
+        raise ApiError(404, "there is no such story", word="story_not_found")
+    return found
+
+
+async def _changed(desk: Desk, request: Request, record: Record, change: Change, goal: Goal | None) -> Response:
+    try:
+        changed = await run_in_threadpool(lambda: desk.records.change(record, change, goal))
+    except KeyError:
+        raise ApiError(404, "there is no such story", word="story_not_found") from None
+    return await run_in_threadpool(_shown, desk, request, changed)
+
+
+async def _form(desk: Desk, request: Request) -> Form:
+    settings = desk.settings
+    return await read_form(request, settings.max_images + 10, settings.max_upload_mb << 20)
+
+
+def _shown(desk: Desk, request: Request, record: Record) -> Response:
+    return JSONResponse({"data": story_object(desk.view(record, desk.base(request)))})
+
+
+def _body(desk: Desk, request: Request, story_id: str) -> dict[str, Any]:
+    try:
+        record = desk.records.get(story_id)
+    except KeyError:
+        raise ApiError(404, "there is no such story", word="story_not_found") from None
+    return {"data": story_object(desk.view(record, desk.base(request)))}
+
+
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk

@@ -1,0 +1,124 @@
+"""What a piece of work does: bring a stored story as far as it was asked for. Every goal is the same service, the same plan
+and the same store; what is there already is recalled."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from engine.events import Event, RunStarted, StepDone, StepProgress
+from engine.plan import Plan
+from engine.planner import Upto, plan_story
+from engine.server.records import Goal, Record, Records, Work, told_of
+from engine.server.shelf import Shelf
+from engine.service import Made, Service
+from engine.story import Brief, Story, given
+from pipelines.base import Kind
+
+UPTO: dict[Goal, Upto] = {
+    "elements": "portraits",
+    "scenes": "clips",
+    "keyframes": "keyframes",
+    "film": "film",
+    "concat": "film",
+}
+SCENE_KINDS = frozenset({Kind.INTAKE, Kind.KEYFRAME, Kind.ENHANCE, Kind.NARRATE})
+"""What step 2 makes of the plan; motion comes with step 3."""
+WRITTEN = 8
+"""Percent of a film when its storyboard is there."""
+
+
+@dataclass
+class Watch:
+    """Counts what is done, in percent that never fall, and shelves what was made."""
+
+    work: Work
+    records: Records
+    shelf: Shelf
+    seconds: Callable[[str], float]
+    changed: Callable[[int], None]
+    first: int = 0
+    last: int = 99
+    _all: dict[str, float] = field(default_factory=dict)
+    _done: dict[str, float] = field(default_factory=dict)
+    percent: int = 0
+
+    def between(self, first: int, last: int) -> None:
+        """What runs next brings the work from `first` to `last` percent."""
+        self.first, self.last = first, last
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case RunStarted(steps=steps):
+                self._all = {step: self.seconds(step) for step in steps}
+                self._done = {}
+            case StepProgress(step=step, fraction=fraction):
+                self._done[step] = fraction
+                self._count()
+            case StepDone(step=step, outputs=outputs):
+                self._done[step] = 1.0
+                self.shelf.add(self.work.story, step, outputs)
+                before = self.percent
+                self._count()
+                if self.percent > before:
+                    self.records.progress(self.work, self.percent)
+                self.changed(self.percent)
+
+    def _count(self) -> None:
+        whole = sum(self._all.values()) or 1.0
+        part = sum(self._all.get(step, 0.0) * fraction for step, fraction in self._done.items()) / whole
+        percent = int(self.first + (self.last - self.first) * min(part, 1.0))
+        if percent > self.percent:
+            self.percent = percent
+            self.changed(percent)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Does one piece of work at a time."""
+
+    service: Service
+    records: Records
+    shelf: Shelf
+
+    def do(self, work: Work, record: Record, stop: threading.Event, changed: Callable[[int], None]) -> str | None:
+        """Do it. Gives the digest of the film where the goal is one. Raises StoryError, PlanningError, RunFailed,
+        RunCancelled, StoreError."""
+        plans: list[Plan] = []
+
+        def seconds(step: str) -> float:
+            spec = next((plan[step] for plan in plans if step in plan), None)
+            return max(0.05, self.service.learned.seconds(spec)) if spec else 0.5
+
+        watch = Watch(work, self.records, self.shelf, seconds, changed)
+        watch.percent = work.progress
+        told: Brief | Story = told_of(work.told) if work.told else record.told
+        own = work.told is None
+        told, warnings = self.service.take_in(told, None)
+        self.service.jobs.refer(record.id, digests=[picture.digest for picture in given(told).values()])
+        if own:
+            self.records.advance(record.id, told, warnings)
+        if isinstance(told, Brief):
+            watch.between(0, 99 if work.goal == "storyboard" else WRITTEN)
+            told, warnings = self.service.write(told, watch, run_id=record.id, stop=stop)
+            self.records.advance(record.id, told, warnings)
+            self.shelf.drop(record.id)
+            changed(watch.percent)
+        if work.goal == "storyboard":
+            return None
+        told = told.model_copy(update={"title": record.title or told.title})
+        upto = UPTO[work.goal]
+        plan = plan_story(told, self.service.catalog, upto).plan
+        plans.append(plan)
+        only = [step.id for step in plan if step.kind in SCENE_KINDS] if work.goal == "scenes" else None
+        watch.between(watch.percent, 99)
+        made = self.service.make(told, upto, watch, only=only, run_id=record.id, stop=stop)
+        if own:
+            self.records.advance(record.id, told, made.warnings)
+        return _film(made)
+
+
+def _film(made: Made) -> str | None:
+    action = made.actions.get("compose")
+    return next((output.digest for output in action.outputs if output.name == "film.mp4"), None) if action else None
