@@ -12,7 +12,7 @@ from engine.executor.devices import cpu_places, device_places
 from engine.export import engine_version
 from engine.report import megabytes, table
 from engine.settings import Settings
-from pipelines.base import Device, Kind, Missing
+from pipelines.base import Kind, Missing
 from pipelines.catalog import Catalog, family_class, install_hint, missing_modules
 
 
@@ -67,9 +67,8 @@ def _checkups(catalog: Catalog) -> str:
         if missing_modules(spec):
             continue
         try:
-            family = family_class(spec)
-            checkup = getattr(family, "checkup", None)
-            lines += [f"{spec.name}: {line}" for line in checkup(spec, Device())] if checkup else []
+            checkup = getattr(family_class(spec), "checkup", None)
+            lines += [f"{spec.name}: {line}" for line in checkup()] if checkup else []
         except Missing as error:
             lines.append(f"{spec.name}: {error}")
         except ImportError as error:

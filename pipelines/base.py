@@ -112,6 +112,9 @@ class Family(Protocol):
 
     `version` is bumped when the output changes on purpose: it is part of the key of every step.
     `params` maps each kind that the family can do to the parameters it takes (`pipelines.kinds`, or a stricter subclass).
+
+    A family that rests on more than packages (a program, fonts, data) may have a static method `checkup() -> Iterable[str]`: what
+    it found, in lines for people, or `Missing`. `doctor` shows them.
     """
 
     version: ClassVar[str]

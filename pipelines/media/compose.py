@@ -38,6 +38,12 @@ class Composer:
     def load(cls, spec: ModelSpec, device: Device) -> Self:
         return cls()
 
+    @staticmethod
+    def checkup() -> Iterable[str]:
+        from pipelines.media import ffmpeg
+
+        return ffmpeg.checkup()
+
     def run(
         self,
         kind: Kind,

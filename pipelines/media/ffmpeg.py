@@ -61,3 +61,18 @@ def run(arguments: Sequence[str], purpose: str, cwd: Path | None = None) -> str:
     if os.strerror(errno.ENOSPC) in log:
         raise OSError(errno.ENOSPC, f"{purpose} failed: the disk is full")
     raise FfmpegFailed(purpose, done.returncode, log)
+
+
+def checkup() -> list[str]:
+    """Which program it is, and what of our needs it lacks. Raises Missing when there is none."""
+    version = run(["-version"], "Asking ffmpeg for its version").split("\n", 1)[0].split(" Copyright")[0]
+    needs = {"-encoders": ("libx264", "aac"), "-filters": ("ass", "ebur128"), "-muxers": ("mp4",)}
+    absent = [
+        name
+        for question, names in needs.items()
+        for known in [run([question], "Asking ffmpeg what it can do").split()]
+        for name in names
+        if name not in known
+    ]
+    lacks = f"lacks {', '.join(absent)}: set ENGINE_FFMPEG to a fuller one" if absent else "has all that is needed"
+    return [f"{version}, {lacks} ({program()})"]

@@ -8,8 +8,8 @@ from typing import ClassVar, Self
 
 from pydantic import ValidationError
 
-from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Report
-from pipelines.kinds import SubtitleParams
+from pipelines.base import BadInput, Device, Kind, Missing, ModelSpec, Params, Report
+from pipelines.kinds import LANGUAGES, SubtitleParams
 from pipelines.media.ass import Frame, ass, srt
 from pipelines.media.cues import Cue, Words, cues, plain
 from pipelines.media.fonts import HINT, typefaces
@@ -28,6 +28,19 @@ class Subtitler:
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
         return cls()
+
+    @staticmethod
+    def checkup() -> Iterable[str]:
+        from pipelines.media.fonts import fonts_for
+
+        fonts: dict[str, list[str]] = {}
+        for language in LANGUAGES:
+            try:
+                fonts.setdefault(fonts_for(language).file.name, []).append(language)
+            except Missing as error:
+                yield f"{language}: {error}"
+        for file, languages in fonts.items():
+            yield f"{file} for {', '.join(languages)}"
 
     def run(
         self,

@@ -224,6 +224,8 @@ def test_doctor_looks_at_everything(command):
     assert code == 0
     for word in ("python", "gpu", "memory", "store and history", "weights", "narrate", "profile draft"):
         assert word in out
+    assert "composer: ffmpeg version" in out
+    assert "for Hindi" in out
 
 
 def test_models_are_listed_with_their_licences(command):
