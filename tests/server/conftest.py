@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.server.elsewhere import Elsewhere
+
 ROOT = Path(__file__).resolve().parents[2]
 KEY, OTHER = "key-of-a", "key-of-b"
 SMALL = {
@@ -101,3 +103,10 @@ def server(tmp_path_factory):
     server = Server(tmp_path_factory.mktemp("home"))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    elsewhere = Elsewhere()
+    yield elsewhere
+    elsewhere.close()

@@ -1,0 +1,87 @@
+"""What stories name on other machines: pictures, pages, clips, and receivers of webhooks. On loopback."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+PAGE = """<html><head><title>The Beekeeper of Elm Street</title><meta name="description" content="A woman keeps bees on a roof.">
+</head><body><article><h1>The Beekeeper of Elm Street</h1><p>Every morning Oda climbs to the roof of the library, where forty
+thousand bees live in three blue hives.</p><p>She sells the honey on Saturdays and gives half of the money to the school.</p>
+</article></body></html>"""
+
+
+def picture(width: int = 320, height: int = 200, colour: tuple[int, int, int] = (200, 40, 30), form: str = "PNG") -> bytes:
+    """A picture with one corner of another colour."""
+    from PIL import Image
+
+    image = Image.new("RGB", (width, height), colour)
+    image.paste((10, 10, 240), (0, 0, width // 4, height // 4))
+    target = io.BytesIO()
+    image.save(target, form)
+    return target.getvalue()
+
+
+class Elsewhere:
+    """A web server that remembers what it was asked, and can be told how to answer webhooks."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.hooks: list[tuple[str, dict[str, str], bytes, float]] = []
+        self.files: dict[str, tuple[str, bytes]] = {"/page": ("text/html", PAGE.encode())}
+        self.behaviour: dict[str, list] = {}
+        self.seen: dict[str, object] = {}
+        self.on_hook = None
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked.append(self.path)
+                kind, body = outer.files.get(self.path, ("", b""))
+                self.send_response(200 if kind else 404)
+                self.send_header("Content-Type", kind or "text/plain")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                outer.hooks.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body, time.time()))
+                if outer.on_hook:
+                    outer.on_hook(self.path, json.loads(body))
+                steps = outer.behaviour.get(self.path, [])
+                status = steps.pop(0) if steps else 200
+                if callable(status):
+                    status(self)
+                    return
+                self.send_response(status)
+                if status in (301, 302, 307):
+                    self.send_header("Location", "/redirected")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def of(self, path: str) -> list[tuple[str, dict[str, str], bytes, float]]:
+        return [hook for hook in self.hooks if hook[0] == path]
+
+    def wait_for(self, path: str, count: int = 1, seconds: float = 60) -> list[tuple[str, dict[str, str], bytes, float]]:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if len(self.of(path)) >= count:
+                return self.of(path)
+            time.sleep(0.05)
+        raise TimeoutError(f"{len(self.of(path))} of {count} webhooks came to {path}")
