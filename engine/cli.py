@@ -61,8 +61,6 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         app()
-    except KeyboardInterrupt:
-        _end(STOPPED, "Stopped. What was finished is kept; the same command goes on from there.")
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(1) from None
@@ -283,6 +281,9 @@ def _make(
             film = export(made, service.store, out, slug(spec.stem, "film"), warnings)
             service.finish(run_id, made)
             watch.say(str(film))
+    except KeyboardInterrupt as stopped:  # said here, as the library that parses commands would only say "Aborted"
+        service.end(run_id, stopped)
+        _end(STOPPED, "Stopped. What was finished is kept; the same command goes on from there.")
     except BaseException as error:
         service.end(run_id, error)
         raise

@@ -162,6 +162,7 @@ class Told(Frozen):
     style: Text = ""
     setting: Text = ""
     strictness: Literal["normal", "liberal"] = "normal"
+    enhance: bool = Field(False, description="Scene pictures get a pass for detail, at the same size.")
     characters: tuple[Character, ...] = ()
     locations: tuple[Place, ...] = ()
     objects: tuple[Place, ...] = ()
@@ -199,7 +200,6 @@ class Story(Told):
     sounds: tuple[Picture, ...] = Field((), description="Given sound files, laid over the film.")
     shared: tuple[Shared, ...] = ()
     scenes: tuple[Scene, ...] = Field(min_length=1, max_length=MAX_SCENES)
-    enhance: bool = False
 
     @model_validator(mode="after")
     def _scenes_name_what_exists(self) -> Self:

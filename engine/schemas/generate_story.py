@@ -108,6 +108,7 @@ def story(content: Mapping[str, Any]) -> Story:
             title=body.title,
             language=body.language or language_of(spoken),
             seed=body.seed,
+            enhance=body.enhance_image,
             audio=audio,
             video=body.frame(ratio, "dissolve"),
             choices=body.choices(image_tool=body.model),

@@ -145,6 +145,7 @@ def brief(name: str, content: Mapping[str, Any]) -> Brief:
             title=body.title,
             language=body.language,
             seed=body.seed,
+            enhance=body.enhance_image,
             audio=body.audio_option.audio(body.music_mood),
             video=body.frame(
                 ratio_of("aspect_ratio", body.aspect_ratio),

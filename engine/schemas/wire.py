@@ -66,6 +66,7 @@ class Extensions(Wire):
     profile: str = Field("auto", description="A named choice of models (`models list`); `auto`: the best installed.")
     models: dict[str, str] = Field({}, description='Model by kind of step, e.g. `{"narrate": "espeak"}`.')
     video: VideoExtension = Field(VideoExtension(), description="Frame, rate, transitions, subtitles.")
+    enhance_image: bool = Field(False, description="Scene pictures get a pass for detail, at the same size.")
     music_mood: str = Field("", description="tense, sad, joyful, adventurous or calm; default: read from the story.")
 
     def choices(self, image_tool: str | None = None, video_tool: str | None = None) -> Choices:

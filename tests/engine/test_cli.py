@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -152,10 +153,6 @@ def test_a_plan_of_an_idea_says_that_the_rest_is_not_written_yet(command, tmp_pa
 
 
 def test_a_run_ends_with_the_film_goes_on_where_it_was_and_shows_in_the_list(command, spec, tmp_path):
-    def small(content):
-        content["video"] = {"width": 256, "height": 144, "fps": 8, "transition_seconds": 0.25}
-        content["models"] = {"narrate": "espeak"}
-
     path = spec(small)
     code, out, err = command("run", path)
     assert code == 0, err
@@ -233,3 +230,107 @@ def test_models_are_listed_with_their_licences(command):
     assert code == 0
     assert "illustrator" in out
     assert "profile draft" in out
+
+
+SMALL = {"width": 256, "height": 144, "fps": 8, "transition_seconds": 0.25}
+
+
+def small(content):
+    content["video"] = SMALL
+    content["models"] = {"narrate": "espeak"}
+
+
+def started(spec, home):
+    environment = {**os.environ, "ENGINE_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-u", "-m", "engine", "run", str(spec)]
+    return subprocess.Popen(
+        command, cwd=spec.parent, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def after(process, steps):
+    """Read what a run says until so many steps are made."""
+    for line in process.stdout:
+        if line.startswith(f"[{steps}/"):
+            return
+    raise AssertionError("the run ended before that")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_killed_run_goes_on_where_it_was(command, spec, tmp_path):
+    path = spec(small)
+    process = started(path, tmp_path / "home")
+    after(process, 8)
+    process.kill()
+    process.wait()
+    code, out, err = command("run", path)
+    assert code == 0, err
+    recalled = int(next(line for line in out.splitlines() if "were recalled" in line).split()[0])
+    assert recalled >= 8
+    assert Path("films/story/story.mp4").is_file()
+    assert not list((tmp_path / "home" / "store" / "tmp").iterdir()), "what the killed run left half-made is gone"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_stopped_run_says_that_nothing_is_lost(spec, command, tmp_path):
+    process = started(spec(small), tmp_path / "home")
+    after(process, 4)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "What was finished is kept" in err
+    assert "cancelled" in command("ls")[1]
+
+
+def test_the_same_story_gives_the_same_bytes_in_another_home(command, spec, tmp_path, monkeypatch):
+    path = spec(small)
+    films = []
+    for home in ("one", "two"):
+        monkeypatch.setenv("ENGINE_HOME", str(tmp_path / home))
+        code, _, err = command("run", path, "--out", tmp_path / home / "film")
+        assert code == 0, err
+        films.append((tmp_path / home / "film" / "story.mp4").read_bytes())
+    assert films[0] == films[1]
+
+
+def test_only_a_part_can_be_made(command, spec):
+    code, out, _ = command("run", spec(small), "--only", "portrait Mara/soaked")
+    assert code == 0
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("[")] == [
+        "portrait:Mara",
+        "portrait:Mara@soaked",
+    ]
+    assert Path("films/story/portraits/01-mara-soaked.png").is_file()
+    assert not Path("films/story/keyframes").exists()
+
+
+def test_what_no_longer_belongs_is_removed_and_what_is_the_users_stays(command, spec, body):
+    command("run", spec(small), "--upto", "portraits")
+    (Path("films/story") / "notes.txt").write_text("mine")
+    code, _, err = command(
+        "run",
+        spec(
+            lambda content: (
+                content["characters"][0].update(name="Mira", states={})
+                or content.update(scenes=[{"prompt": "The sea"}, {"prompt": "The hill"}])
+            )
+        ),
+        "--upto",
+        "portraits",
+    )
+    assert code == 0, err
+    assert sorted(path.name for path in Path("films/story/portraits").iterdir()) == ["01-mira.png", "02-tomas.png"]
+    assert (Path("films/story") / "notes.txt").read_text() == "mine"
+
+
+def test_names_of_users_never_become_paths(command, spec):
+    def odd(content):
+        small(content)
+        content["characters"] = [{"name": name, "appearance": "tall"} for name in ("../../x", "مريم", "👩‍🚀", "CON")]
+        content["scenes"] = [{"prompt": "a", "characters": [{"name": "../../x"}]}, {"prompt": "b"}]
+
+    code, _, err = command("run", spec(odd), "--upto", "portraits")
+    assert code == 0, err
+    assert sorted(path.name for path in Path("films/story/portraits").iterdir()) == [
+        "01-x.png", "02-character.png", "03-character.png", "04-con.png",
+    ]  # fmt: skip
