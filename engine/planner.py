@@ -471,7 +471,9 @@ class _Draft:
         name: str | None = None,
         language: str | None = None,
     ) -> None:
-        digest = hashlib.sha256(f"{self.told.seed}/{step_id}".encode()).digest()
+        take = self.told.takes.get(step_id, 0)
+        words = f"{self.told.seed}/{step_id}" + (f"/{take}" if take else "")  # made anew means with other dice
+        digest = hashlib.sha256(words.encode()).digest()
         self.steps.append(
             Step(
                 id=step_id,
@@ -480,7 +482,7 @@ class _Draft:
                 params=params,
                 inputs={role: sources for role, sources in (inputs or {}).items() if sources},
                 seed=int.from_bytes(digest[:4], "big"),
-                take=self.told.takes.get(step_id, 0),
+                take=take,
             )
         )
 

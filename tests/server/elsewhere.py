@@ -14,7 +14,9 @@ thousand bees live in three blue hives.</p><p>She sells the honey on Saturdays a
 </article></body></html>"""
 
 
-def picture(width: int = 320, height: int = 200, colour: tuple[int, int, int] = (200, 40, 30), form: str = "PNG") -> bytes:
+def picture(
+    width: int = 320, height: int = 200, colour: tuple[int, int, int] = (200, 40, 30), form: str = "PNG"
+) -> bytes:
     """A picture with one corner of another colour."""
     from PIL import Image
 
@@ -78,7 +80,9 @@ class Elsewhere:
     def of(self, path: str) -> list[tuple[str, dict[str, str], bytes, float]]:
         return [hook for hook in self.hooks if hook[0] == path]
 
-    def wait_for(self, path: str, count: int = 1, seconds: float = 60) -> list[tuple[str, dict[str, str], bytes, float]]:
+    def wait_for(
+        self, path: str, count: int = 1, seconds: float = 60
+    ) -> list[tuple[str, dict[str, str], bytes, float]]:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if len(self.of(path)) >= count:
