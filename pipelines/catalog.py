@@ -14,7 +14,9 @@ from typing import Any, cast
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.base import Family, Kind, ModelSpec
+from pipelines.base import Family, Kind, Missing, ModelSpec
+
+_ABSENT = "not installed"
 
 
 class CatalogError(ValueError):
@@ -73,7 +75,8 @@ class Catalog(BaseModel):
         return tuple(self.models[model] for model in dict.fromkeys((*picks, *self.aliases[name])))
 
     def choose(self, name: str, kind: Kind, *, profile: str | None = None, language: str | None = None) -> Choice:
-        """The first model behind `name` that can do `kind`, speaks `language` (where that matters) and is installed."""
+        """The first model behind `name` that can do `kind`, speaks `language` (where that matters) and is installed. Raises
+        Missing when one would serve if it were installed, CatalogError when none can."""
         passed: list[tuple[str, str]] = []
         for spec in self.candidates(name, profile):
             reason = self.unfit(spec, kind, language)
@@ -81,6 +84,8 @@ class Catalog(BaseModel):
                 return Choice(spec, tuple(passed))
             passed.append((spec.name, reason))
         reasons = "; ".join(f"{model}: {reason}" for model, reason in passed)
+        if any(reason.startswith(_ABSENT) for _, reason in passed):
+            raise Missing(f'"{name}" cannot serve the step "{kind}" here ({reasons})')
         raise CatalogError(f'no model serves "{name}" for the step "{kind}" ({reasons})')
 
     def unfit(self, spec: ModelSpec, kind: Kind, language: str | None = None) -> str | None:
@@ -91,11 +96,12 @@ class Catalog(BaseModel):
             return f"does not speak {language} well"
         absent = missing_modules(spec)
         if absent:
-            return f"not installed (missing {', '.join(absent)}{'; ' + install_hint(spec) if spec.extra else ''})"
+            return f"{_ABSENT} (missing {', '.join(absent)}{'; ' + install_hint(spec) if spec.extra else ''})"
         return None
 
     def profile(self, name: str) -> str:
-        """The profile of that name; `auto` is the first whose every pick has an installed model."""
+        """The profile of that name; `auto` is the first whose every pick has an installed model. Raises CatalogError, or
+        Missing when none is installed."""
         if name != "auto":
             if name not in self.profiles:
                 raise CatalogError(f'no profile "{name}"{suggest(name, [*self.profiles, "auto"])}')
@@ -103,7 +109,7 @@ class Catalog(BaseModel):
         for candidate, profile in self.profiles.items():
             if all(any(not missing_modules(self.models[model]) for model in picks) for picks in profile.picks.values()):
                 return candidate
-        raise CatalogError('no profile is installed; `pip install "story-engine[draft]"` brings the embedded default')
+        raise Missing('no profile is installed; `pip install "story-engine[draft]"` brings the embedded default')
 
 
 def missing_modules(spec: ModelSpec) -> tuple[str, ...]:

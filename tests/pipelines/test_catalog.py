@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines import catalog
-from pipelines.base import Kind
+from pipelines.base import Kind, Missing
 from pipelines.catalog import CatalogError, load, suggest
 
 
@@ -91,3 +91,11 @@ def test_a_suggestion_is_close_or_lists_what_there_is():
 
 def test_the_family_is_imported_by_name():
     assert catalog.family_class(load().spec("intake")).__name__ == "Intake"
+
+
+def test_what_would_serve_if_it_were_installed_is_missing_not_wrong(tmp_path):
+    models = load(overlay(tmp_path, ABSENT))
+    with pytest.raises(Missing, match=r"pip install .*story-engine\[gpu\]"):
+        models.choose("grand", Kind.KEYFRAME)
+    with pytest.raises(CatalogError, match="camera: cannot keyframe"):
+        models.choose("camera", Kind.KEYFRAME)
