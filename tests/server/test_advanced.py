@@ -346,13 +346,15 @@ class TestStory:
         assert page["data"][0]["id"] == story["id"]
         assert page["total"] >= len(page["data"]) == 2
 
-    def test_one_scene_is_made_anew_and_no_other(self, server):
-        story = step(server, make(server, audio_option=QUIET), "scenes")
-        old = [bytes_of(scene["image_url"]) for scene in story["scenes"]]
-        answer = server.post(f"/story/{story['id']}/reroll", data={"target": "scene 2"})
+    def test_one_portrait_is_made_anew_and_no_other_element(self, server):
+        story = step(server, make(server), "elements")
+        name = story["storyboard"]["characters"][0]["name"]
+        old = [bytes_of(story["storyboard"][part][0]["image_url"]) for part in ("characters", "environments")]
+        answer = server.post(f"/story/{story['id']}/reroll", data={"target": f"portrait {name}"})
         assert answer.status_code == 200
-        new = [bytes_of(scene["image_url"]) for scene in server.wait(story["id"])["scenes"]]
-        assert (new[0] == old[0], new[1] == old[1]) == (True, False)
+        board = server.wait(story["id"])["storyboard"]
+        new = [bytes_of(board[part][0]["image_url"]) for part in ("characters", "environments")]
+        assert (new[0] == old[0], new[1] == old[1]) == (False, True)
         assert server.post(f"/story/{story['id']}/reroll", data={"target": "scene 9"}).status_code == 422
 
     def test_progress_comes_as_server_sent_events(self, server):
