@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self, cast
 
-import cv2
-
-from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Report
+from pipelines.base import Device, Kind, ModelSpec, Params, Report
 from pipelines.kinds import BridgeParams
-from pipelines.media.burn import burned
-from pipelines.media.encoder import Coding, Encoder
-from pipelines.media.frames import scene_frames
-from pipelines.media.planes import Planes
-from pipelines.media.probe import is_conformant
-from pipelines.media.timeline import SceneTiming
-from pipelines.video.blends import BLENDS
-
-Blend = Callable[[Planes, Planes, float], Planes]
+from pipelines.media.coding import Coding
 
 
 class Bridge:
@@ -44,43 +34,14 @@ class Bridge:
         *,
         seed: int,
     ) -> Iterable[Path]:
+        import cv2
+
+        from pipelines.video.blends import BLENDS
+        from pipelines.video.overlap import write_bridge
+
         cv2.setNumThreads(1)  # steps run side by side, one on each core
         asked = cast(BridgeParams, params)
         return [write_bridge(BLENDS[asked.transition], asked, inputs, out, self._coding, report)]
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def write_bridge(
-    blend: Blend,
-    asked: BridgeParams,
-    inputs: Mapping[str, Sequence[Path]],
-    out: Path,
-    coding: Coding,
-    report: Report,
-) -> Path:
-    """Write `bridge.mp4`: the frames that both clips share, blended. `blend` takes a frame of each, and how far the bridge has come,
-    above 0 and below 1."""
-    timings = [SceneTiming.model_validate_json(path.read_bytes()) for path in inputs["timings"]]
-    before, after = timings
-    count = before.tail
-    if count != after.head or count < 1 or before.fps != asked.fps or after.fps != asked.fps:
-        raise BadInput("timings", f"tail {before.tail} and head {after.head} are not one transition at {asked.fps}.")
-    size = asked.width, asked.height
-    spans = (before.frames - count, before.frames), (0, count)
-    tail, head = (
-        scene_frames(clip, *span, timing, *size, is_conformant(clip, timing, *size, coding), report.warn)
-        for clip, span, timing in zip(inputs["clips"], spans, timings, strict=True)
-    )
-    frames: Iterator[Planes] = (
-        blend(one, other, number / (count + 1)) for number, (one, other) in enumerate(zip(tail, head, strict=True), 1)
-    )
-    # Text is drawn over the finished blend: it neither moves nor fades with the pictures beneath it.
-    for subtitles, (start, _) in zip(inputs.get("subtitles", ()), spans, strict=False):
-        frames = burned(frames, subtitles, start, *size, asked.fps)
-    target = out / "bridge.mp4"
-    with Encoder(target, *size, asked.fps, coding) as encoder:
-        for frame in frames:
-            encoder.write(frame)
-    return target
