@@ -219,7 +219,7 @@ class MixParams(Params):
 
 class ComposeParams(VideoParams):
     """Parts → film. Inputs: `parts` (bodies and bridges in the film's order), `timeline` (1), `sound` (0..1), `subtitles`
-    (0..1 SRT for a soft track). Outputs: `film.mp4` (faststart, checked by a full decode)."""
+    (0..1 SRT for a soft track). Outputs: `film.mp4` (faststart; read back and compared with its parts)."""
 
     title: str = ""
     language: Language = "English"

@@ -7,42 +7,24 @@ machine is filled by parts being made side by side, and the same frames give the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, get_args
+from typing import Self
 
 import av
 import cv2
+import numpy as np
 from av.video.frame import PictureType
 
 from pipelines.base import BadInput
-from pipelines.media.planes import Planes
+from pipelines.media.coding import Coding
+from pipelines.media.planes import Planes, split
 
-Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
 BT709 = 1  # the number of bt709 in primaries, transfer and matrix alike (ITU-T H.273)
 LIMITED = 1  # AVCOL_RANGE_MPEG
 AVX_512F = 13  # CV_CPU_AVX_512F, which OpenCV's Python module does not name
-
-
-@dataclass(frozen=True, slots=True)
-class Coding:
-    """How the film is coded. All parts of one film must be made with the same."""
-
-    preset: Preset = "veryfast"
-    crf: float = 18.0
-
-    @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """The settings in a model's options (`preset`, `crf`). Raises BadInput."""
-        preset, crf = options.get("preset", cls().preset), options.get("crf", cls().crf)
-        if preset not in get_args(Preset):
-            raise BadInput("options.preset", f"{preset!r} is unknown.", f"Known: {', '.join(get_args(Preset))}.")
-        if not isinstance(crf, int | float) or not 0 < crf <= 40:
-            raise BadInput("options.crf", f"{crf!r} must be a number above 0, at most 40.", "18 is visually lossless.")
-        return cls(preset, float(crf))
 
 
 def track_timescale(fps: int) -> int:
@@ -80,15 +62,21 @@ class Encoder:
         context.color_range = LIMITED
         context.sample_aspect_ratio = 1
         context.thread_count = 1
+        # x264 copies what it is given: one frame serves for all, and no memory is asked for while coding
+        self._frame = av.VideoFrame(width, height, "yuv420p")
+        self._frame.color_range, self._frame.colorspace = LIMITED, BT709
+        self._planes = [
+            np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+            for plane in self._frame.planes
+        ]
 
     def write(self, planes: Planes) -> None:
-        """Append one frame."""
-        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-        frame.pts = self._written
-        frame.color_range, frame.colorspace = LIMITED, BT709
-        if self._written in self._idr:
-            frame.pict_type = PictureType.I
-        for packet in self._stream.encode(frame):
+        """Append one frame. `planes` may be written anew afterwards."""
+        for target, source in zip(self._planes, split(planes), strict=True):
+            target[:] = source
+        self._frame.pts = self._written
+        self._frame.pict_type = PictureType.I if self._written in self._idr else PictureType.NONE
+        for packet in self._stream.encode(self._frame):
             self._container.mux(packet)
         self._written += 1
 

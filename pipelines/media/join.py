@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +15,7 @@ from av.error import FFmpegError
 from pipelines.base import BadInput
 from pipelines.kinds import VideoParams
 from pipelines.media.encoder import container_options
+from pipelines.media.seal import decode, is_sealed
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -21,11 +23,11 @@ if TYPE_CHECKING:
 _FILES_ONLY = {"protocol_whitelist": "file"}
 
 
-def join(parts: Sequence[Path], target: Path, frame: VideoParams, frames: int) -> None:
-    """Write the pictures of all parts into one mp4, time stamps exact to the tick of the track.
+def join(parts: Sequence[Path], target: Path, frame: VideoParams, frames: int) -> str:
+    """Write the pictures of all parts into one mp4, time stamps exact to the tick of the track. Returns the digest of their packets.
 
     Raises BadInput, before anything is written, when a part cannot be read, differs from the first in size, rate or coding,
-    or when the parts do not have `frames` frames in all.
+    or when the parts do not have `frames` frames in all; and when one that carries no seal cannot be decoded.
     """
     facts = [_facts(part, number, frame) for number, part in enumerate(parts, 1)]
     total = sum(fact.frames for fact in facts)
@@ -34,8 +36,12 @@ def join(parts: Sequence[Path], target: Path, frame: VideoParams, frames: int) -
     for number, fact in enumerate(facts, 1):
         if fact.coding != facts[0].coding:
             raise BadInput("parts", f"part {number} is coded differently from the first")
+    for number, part in enumerate(parts, 1):
+        if not is_sealed(part):
+            _decode(part, number)
     # A part of one or two frames starts later in decoding order than longer ones: the film has the longest lead of all.
     lead, tick = max(fact.lead for fact in facts), round(1 / (frame.fps * facts[0].tick))
+    digest = hashlib.sha256()
     with av.open(str(target), "w", format="mp4", options=container_options(frame.fps)) as film:
         with _opened(parts[0], 1) as source:
             track = film.add_stream_from_template(source.streams.video[0])
@@ -46,9 +52,31 @@ def join(parts: Sequence[Path], target: Path, frame: VideoParams, frames: int) -
                 packet.pts += before * tick
                 packet.dts = (done - lead) * tick
                 packet.stream = track
+                digest.update(packet)
                 film.mux(packet)
                 done += 1
             before = done
+    return digest.hexdigest()
+
+
+def pictures(film: Path, fps: int) -> tuple[int, str]:
+    """How many pictures a film has, and the digest of their packets. Raises RuntimeError unless each has its place in time."""
+    digest, shown, decoded = hashlib.sha256(), [], []
+    try:
+        with av.open(str(film), format="mov", options=_FILES_ONLY) as container:
+            stream = container.streams.video[0]
+            tick = Fraction(1, fps) / (stream.time_base or 1)
+            for packet in container.demux(stream):
+                if packet.size and packet.pts is not None and packet.dts is not None and not packet.is_corrupt:
+                    digest.update(packet)
+                    shown.append(packet.pts / tick)
+                    decoded.append(packet.dts / tick)
+    except (FFmpegError, IndexError, ValueError) as error:
+        raise RuntimeError("the film cannot be read back") from error
+    count, first = len(shown), decoded[0] if decoded else 0
+    if sorted(shown) != list(range(count)) or decoded != [first + number for number in range(count)]:
+        raise RuntimeError("pictures of the film are not where they belong in time")
+    return count, digest.hexdigest()
 
 
 def track_lengths(film: Path) -> list[float]:
@@ -101,6 +129,13 @@ def _packets(part: Path, number: int) -> Iterator[Any]:
             if packet.pts is None or packet.is_corrupt:
                 raise _damaged(number)
             yield packet
+
+
+def _decode(part: Path, number: int) -> None:
+    try:
+        decode(part)
+    except RuntimeError:
+        raise _damaged(number) from None
 
 
 def _opened(part: Path, number: int) -> InputContainer:

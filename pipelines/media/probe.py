@@ -15,7 +15,8 @@ import av
 from av.error import FFmpegError
 
 from pipelines.base import BadInput
-from pipelines.media.encoder import BT709, LIMITED, Coding, Encoder
+from pipelines.media.coding import Coding
+from pipelines.media.encoder import BT709, LIMITED, Encoder
 from pipelines.media.planes import blank
 from pipelines.media.timeline import SceneTiming
 

@@ -8,8 +8,7 @@ from typing import ClassVar, Self, cast
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
 from pipelines.kinds import AnimateParams
-from pipelines.media.encoder import Coding
-from pipelines.video.clip import write_clip
+from pipelines.media.coding import Coding
 from pipelines.video.moves import read_move
 
 
@@ -36,6 +35,8 @@ class Camera:
         *,
         seed: int,
     ) -> Iterable[Path]:
+        from pipelines.video.clip import write_clip
+
         asked = cast(AnimateParams, params)
         return [write_clip(read_move(asked.camera, seed), asked, inputs, out, self._coding, report, seed)]
 

@@ -10,7 +10,8 @@ import cv2
 
 from pipelines.base import BadInput, Report
 from pipelines.kinds import AnimateParams
-from pipelines.media.encoder import Coding, Encoder
+from pipelines.media.coding import Coding
+from pipelines.media.encoder import Encoder
 from pipelines.media.timeline import SceneTiming
 from pipelines.video.moves import Move
 from pipelines.video.path import matrices, poses

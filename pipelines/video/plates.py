@@ -35,30 +35,32 @@ class Plate:
     density: float
     opaque: bool
     _seen: bytes = field(default=b"", init=False)
-    _shown: Planes | None = field(default=None, init=False)
-    _at: tuple[int, int] = field(default=(0, 0), init=False)
+    _shown: tuple[Planes, int, int] | None = field(default=None, init=False)
+    _buffer: Planes = field(default_factory=lambda: np.empty((0, 0, 4), np.uint8), init=False)
 
     def look(self, matrix: Matrix, width: int, height: int) -> tuple[Planes, int, int] | None:
-        """What the frame shows of it: pixels, and where they begin; None when nothing. `matrix`: frame → picture."""
-        if self._seen == matrix.tobytes():
-            return None if self._shown is None else (self._shown, *self._at)
-        self._seen = matrix.tobytes()
-        box = (0, 0, width, height) if self.opaque else self._box(matrix, width, height)
-        self._shown = None
-        if box is None:
-            return None
+        """What the frame shows of it: pixels (valid until the next look), and where they begin; None when nothing.
+        `matrix`: frame → picture."""
+        if self._seen != matrix.tobytes():
+            self._seen = matrix.tobytes()
+            box = (0, 0, width, height) if self.opaque else self._box(matrix, width, height)
+            self._shown = None if box is None else self._warp(matrix, width, height, box)
+        return self._shown
+
+    def _warp(self, matrix: Matrix, width: int, height: int, box: tuple[int, int, int, int]) -> tuple[Planes, int, int]:
         x, y, across, down = box
+        if self._buffer.shape[:2] != (height, width):
+            self._buffer = np.empty((height, width, 4), np.uint8)
         # pixel centres: a point p of the frame lies at (p + 0.5) * density - 0.5 of the prepared picture
         local = np.array(matrix)
         local[:, 2] += local[:, :2] @ np.array([x, y]) - np.array([self.left, self.top])
         local = local * self.density
         local[:, 2] += 0.5 * self.density - 0.5
         border = cv2.BORDER_REPLICATE if self.opaque else cv2.BORDER_CONSTANT
-        self._shown = cv2.warpAffine(
-            self.pixels, local, (across, down), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border
-        )
-        self._at = (x, y)
-        return self._shown, x, y
+        seen = self._buffer[:down, :across]
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        cv2.warpAffine(self.pixels, local, (across, down), dst=seen, flags=flags, borderMode=border)
+        return seen, x, y
 
     def _box(self, matrix: Matrix, width: int, height: int) -> tuple[int, int, int, int] | None:
         """The part of the frame that it can touch: x, y, width, height."""
@@ -84,34 +86,36 @@ class Set:
         """The frames that the camera sees. One buffer: each frame is valid until the next is asked for."""
         width, height = self.stage.width, self.stage.height
         picture = blank(width, height)
-        canvas = [np.empty((height, width), np.uint8) for _ in range(3)]
+        y, u, v = split(picture)
+        canvas = [y, *np.empty((2, height, width), np.uint8)]
+        parts = [*np.empty((4, height, width), np.uint8)]
         before: Sequence[Matrix] | None = None
         for views in path:
             if before is None or any(not np.array_equal(a, b) for a, b in zip(views, before, strict=True)):
-                self._compose(views, canvas)
-                y, u, v = split(picture)
-                y[:] = canvas[0]
+                self._compose(views, canvas, parts)
                 halve(canvas[1], u)
                 halve(canvas[2], v)
             before = views
             yield picture
 
-    def _compose(self, views: Sequence[Matrix], canvas: Sequence[Planes]) -> None:
+    def _compose(self, views: Sequence[Matrix], canvas: Sequence[Planes], parts: Sequence[Planes]) -> None:
+        """Lay the plates over each other into `canvas` (Y, U, V at full size); `parts` is room for the channels of one."""
         for plate, view in zip(self.plates, views, strict=True):
             seen = plate.look(view, self.stage.width, self.stage.height)
             if seen is None:
                 continue
             pixels, x, y = seen
             rows, columns = pixels.shape[:2]
-            *colours, alpha = cv2.split(pixels)
-            through = None if plate.opaque else cv2.bitwise_not(alpha)
-            for target, colour in zip(canvas, colours, strict=True):
-                window = target[y : y + rows, x : x + columns]
-                if through is None:
-                    window[:] = colour
-                else:
-                    cv2.multiply(window, through, dst=window, scale=1 / 255)
-                    cv2.add(window, colour, dst=window)
+            windows = [target[y : y + rows, x : x + columns] for target in canvas]
+            *colours, through = (part[:rows, :columns] for part in parts)
+            if plate.opaque:
+                cv2.split(pixels, [*windows, through])
+                continue
+            cv2.split(pixels, [*colours, through])
+            cv2.bitwise_not(through, dst=through)
+            for window, colour in zip(windows, colours, strict=True):
+                cv2.multiply(window, through, dst=window, scale=1 / 255)
+                cv2.add(window, colour, dst=window)
 
 
 def flat(keyframe: Path, width: int, height: int, closest: float) -> Set:

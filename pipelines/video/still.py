@@ -8,8 +8,7 @@ from typing import ClassVar, Self, cast
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
 from pipelines.kinds import AnimateParams
-from pipelines.media.encoder import Coding
-from pipelines.video.clip import write_clip
+from pipelines.media.coding import Coding
 from pipelines.video.moves import Move
 
 
@@ -36,6 +35,8 @@ class Still:
         *,
         seed: int,
     ) -> Iterable[Path]:
+        from pipelines.video.clip import write_clip
+
         whole = {"keyframe": inputs["keyframe"], "timing": inputs["timing"]}  # nothing moves: depth has no use
         return [write_clip(Move(), cast(AnimateParams, params), whole, out, self._coding, report, seed)]
 

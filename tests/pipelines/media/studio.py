@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from pipelines.media.encoder import Coding, Encoder
+from pipelines.media.coding import Coding
+from pipelines.media.encoder import Encoder
 from pipelines.media.ffmpeg import program
 from pipelines.media.timeline import ScenePlace, SceneTiming, Timeline
 

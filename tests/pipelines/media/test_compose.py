@@ -13,7 +13,9 @@ import pytest
 from pipelines.base import BadInput, Device, Kind, ModelSpec
 from pipelines.kinds import ComposeParams
 from pipelines.media.compose import Composer, verify
+from pipelines.media.join import pictures as packets_of
 from pipelines.media.mp4 import boxes
+from pipelines.media.seal import is_sealed, seal
 from tests.pipelines.media.studio import (
     FPS,
     RATE,
@@ -256,12 +258,92 @@ def test_sound_of_another_length_is_refused(compose, parts, tmp_path):
 
 def test_a_film_that_was_cut_off_does_not_pass(compose, parts, sound, tmp_path):
     film = compose(parts, sound=sound)
+    count, packets = packets_of(film, FPS)
     data = film.read_bytes()
     for keep in (0.999, 0.9, 0.5, 0.1):
         (tmp_path / "cut.mp4").write_bytes(data[: int(len(data) * keep)])
         with pytest.raises((RuntimeError, OSError)):
-            verify(tmp_path / "cut.mp4", sum(LENGTHS), FPS, sound=True)
-    verify(film, sum(LENGTHS), FPS, sound=True)
+            verify(tmp_path / "cut.mp4", sum(LENGTHS), FPS, packets, sound=True)
+    verify(film, sum(LENGTHS), FPS, packets, sound=True)
+    assert count == sum(LENGTHS)
+
+
+def spots(path, kind):
+    """Positions within the packets of a track of that type, spread over all of it."""
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(**{kind: 0}) if packet.size and packet.pos is not None]
+        return [packet.pos + packet.size // 2 for packet in packets[:: max(1, len(packets) // 12)]]
+
+
+def test_a_film_with_one_wrong_byte_in_a_picture_does_not_pass(compose, parts, sound, tmp_path):
+    film = compose(parts, sound=sound)
+    _, packets = packets_of(film, FPS)
+    for at in spots(film, "video"):
+        data = bytearray(film.read_bytes())
+        data[at] ^= 1
+        (tmp_path / "rotten.mp4").write_bytes(data)
+        with pytest.raises(RuntimeError):
+            verify(tmp_path / "rotten.mp4", sum(LENGTHS), FPS, packets, sound=True)
+
+
+def test_a_film_whose_sound_cannot_be_decoded_does_not_pass(compose, parts, sound, tmp_path):
+    film = compose(parts, sound=sound)
+    _, packets = packets_of(film, FPS)
+    data = bytearray(film.read_bytes())
+    for at in spots(film, "audio"):
+        data[at : at + 40] = b"\xff" * 40
+    (tmp_path / "rotten.mp4").write_bytes(data)
+    with pytest.raises(RuntimeError):
+        verify(tmp_path / "rotten.mp4", sum(LENGTHS), FPS, packets, sound=True)
+
+
+def test_pictures_of_another_film_do_not_pass(compose, parts):
+    film = compose(parts)
+    _, packets = packets_of(compose([*parts[1:], parts[0]], out="other"), FPS)
+    with pytest.raises(RuntimeError, match="not the same"):
+        verify(film, sum(LENGTHS), FPS, packets, sound=False)
+
+
+def test_a_sealed_part_is_what_was_decoded_byte_for_byte(compose, parts, tmp_path):
+    sealed = []
+    for number, (one, frames) in enumerate(zip(parts, LENGTHS, strict=True)):
+        sealed.append(tmp_path / f"sealed{number}")
+        shutil.copyfile(one, sealed[-1])
+        assert not is_sealed(sealed[-1])
+        seal(sealed[-1], frames)
+        assert is_sealed(sealed[-1])
+        assert ffmpeg("-v", "warning", "-f", "mov", "-i", str(sealed[-1]), "-f", "null", "-") == ""
+    assert compose(sealed).read_bytes() == compose(parts, out="plain").read_bytes()
+    whole = sealed[1].read_bytes()
+    for at in range(0, len(whole), 997):
+        sealed[1].write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert not is_sealed(sealed[1])
+    for keep in (0, 10, len(whole) // 2, len(whole) - 1):
+        sealed[1].write_bytes(whole[:keep])
+        assert not is_sealed(sealed[1])
+
+
+def test_a_part_that_cannot_be_decoded_is_never_sealed(tmp_path):
+    clip = part(tmp_path / "clip", 48)
+    with pytest.raises(RuntimeError, match="48 frames, not 47"):
+        seal(clip, 47)
+    whole = clip.read_bytes()
+    for at in spots(clip, "video"):
+        clip.write_bytes(whole[:at] + bytes(40) + whole[at + 40 :])
+        with pytest.raises(RuntimeError):
+            seal(clip, 48)
+        assert not is_sealed(clip)
+
+
+def test_a_rotten_part_is_refused_although_it_was_sealed(compose, tmp_path):
+    clip = part(tmp_path / "clip", 48)
+    seal(clip, 48)
+    data = bytearray(clip.read_bytes())
+    for at in spots(clip, "video"):
+        data[at : at + 40] = bytes(40)
+    clip.write_bytes(data)
+    with pytest.raises(BadInput, match="part 1 is not a whole video"):
+        compose([clip], frames=48)
 
 
 FULL = """

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pipelines.base import BadInput
-from pipelines.media.encoder import Coding, Encoder, track_timescale
+from pipelines.media.coding import Coding
+from pipelines.media.encoder import Encoder, track_timescale
 from pipelines.media.planes import from_rgb
 from tests.pipelines.video.stage import frames, groups
 
