@@ -178,7 +178,8 @@ class Records:
             record = self.get(story_id)
         except KeyError:
             return None
-        return record if record.owner == owner and record.api == api else None
+        over = record.expires is not None and record.expires <= self.clock()
+        return record if record.owner == owner and record.api == api and not over else None
 
     def is_active(self, story_id: str) -> bool:
         """Whether work on the story waits or runs."""
@@ -187,14 +188,17 @@ class Records:
 
     def owner_of(self, story_id: str) -> str | None:
         """Whose story that is; None when there is none."""
-        rows = self.jobs.read("SELECT owner FROM stories WHERE id = ?", story_id)
+        rows = self.jobs.read(
+            "SELECT owner FROM stories WHERE id = ? AND (expires IS NULL OR expires > ?)", story_id, self.clock()
+        )
         return rows[0]["owner"] if rows else None
 
     def page(self, owner: str, api: Api, limit: int, offset: int) -> tuple[list[Record], int]:
         """Stories of an owner, newest first, and how many there are in all."""
-        where = "FROM stories WHERE owner = ? AND api = ?"
-        rows = self.jobs.read(f"SELECT * {where} ORDER BY created DESC, id LIMIT ? OFFSET ?", owner, api, limit, offset)
-        total = self.jobs.read(f"SELECT count(*) AS n {where}", owner, api)[0]["n"]
+        where = "FROM stories WHERE owner = ? AND api = ? AND (expires IS NULL OR expires > ?)"
+        which = (owner, api, self.clock())
+        rows = self.jobs.read(f"SELECT * {where} ORDER BY created DESC, id LIMIT ? OFFSET ?", *which, limit, offset)
+        total = self.jobs.read(f"SELECT count(*) AS n {where}", *which)[0]["n"]
         return [_record(row, self._last_work(row["id"])) for row in rows], total
 
     def change(

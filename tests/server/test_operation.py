@@ -1,0 +1,253 @@
+"""Running the server: repeated requests, full queues, stops and kills, keys, probes, expiry, many at once."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+
+from tests.server.conftest import KEY, OTHER, ROOT, SMALL, Server
+from tests.server.elsewhere import picture
+
+QUIET = json.dumps({"has_bg_music": False, "has_narration": False})
+LONG = {"idea": "A long journey over many mountains", "scene_count": 10, "audio_option": QUIET}
+
+
+class TestIdempotency:
+    def test_the_same_key_gives_the_first_answer(self, server):
+        headers = {"Idempotency-Key": "one"}
+        form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
+        first = server.post("/story/idea-2-video", data=form, headers=headers)
+        again = server.post("/story/idea-2-video", data=form, headers=headers)
+        assert again.json() == first.json()
+        assert again.headers["idempotency-replayed"] == "true"
+        other = server.post("/story/idea-2-video", data={**form, "idea": "A slug"}, headers=headers)
+        assert (other.status_code, other.json()["error"]) == (409, "conflict")
+        path = server.post("/story", data=form, headers=headers)
+        assert path.status_code == 409
+
+    def test_uploads_are_compared_by_their_bytes(self, server):
+        headers = {"Idempotency-Key": "two"}
+
+        def send(colour):
+            files = [("image_files", ("x.png", picture(colour=colour), "image/png"))]
+            return server.post("/story/images-2-video", files=files, data={"audio_option": QUIET}, headers=headers)
+
+        first, again, other = send((1, 2, 3)), send((1, 2, 3)), send((9, 9, 9))
+        assert first.json() == again.json()
+        assert other.status_code == 409
+
+    def test_a_refused_request_leaves_the_key_free(self, server):
+        headers = {"Idempotency-Key": "three"}
+        assert server.post("/story", data={}, headers=headers).status_code == 400
+        assert server.post("/story", data={"idea": "A snail", "scene_count": 1}, headers=headers).status_code == 200
+
+    def test_keys_of_different_owners_do_not_meet(self, server):
+        headers = {"Idempotency-Key": "four"}
+        form = {"idea": "A snail", "scene_count": 1}
+        ids = {server.post("/story", data=form, headers=headers, key=key).json()["data"]["id"] for key in (KEY, OTHER)}
+        assert len(ids) == 2
+
+    def test_jobs_and_steps_too(self, server):
+        story_id = server.post("/story", data={"idea": "A snail", "scene_count": 1}).json()["data"]["id"]
+        answers = [server.post(f"/story/{story_id}/elements", headers={"Idempotency-Key": "five"}) for _ in range(2)]
+        assert answers[0].json() == answers[1].json()
+
+
+class TestLimits:
+    def test_a_full_queue_answers_429_with_the_time_to_wait(self, tmp_path):
+        server = Server(tmp_path, ENGINE_MAX_QUEUE="2")
+        try:
+            answers = [server.post("/story/idea-2-video", data=LONG) for _ in range(5)]
+            assert {answer.status_code for answer in answers[:2]} == {200}
+            refused = [answer for answer in answers if answer.status_code == 429]
+            assert refused
+            assert int(refused[0].headers["retry-after"]) > 0
+            assert refused[0].json()["error"] == "queue_full"
+        finally:
+            server.stop()
+
+    def test_one_key_cannot_ask_without_end(self, tmp_path):
+        server = Server(tmp_path, ENGINE_CREATIONS_PER_MINUTE="3")
+        try:
+            form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
+            codes = [server.post("/story/idea-2-video", data=form).status_code for _ in range(4)]
+            assert codes == [200, 200, 200, 429]
+            answer = server.post("/story/idea-2-video", data=form)
+            assert 0 < int(answer.headers["retry-after"]) <= 21
+            assert server.post("/story/idea-2-video", data=form, key=OTHER).status_code == 200
+            assert server.get("/story").status_code == 200
+        finally:
+            server.stop()
+
+    def test_a_step_that_takes_longer_answers_processing_and_goes_on(self, tmp_path):
+        server = Server(tmp_path, ENGINE_SYNC_WAIT_SECONDS="0.05,0.05,0.05")
+        try:
+            began = time.monotonic()
+            story = server.post("/story", data={"idea": "A fox learns the drum", "scene_count": 3}).json()["data"]
+            assert time.monotonic() - began < 3
+            assert story["status"] == "processing"
+            assert story["storyboard"]["scenes"] == []
+            assert len(server.wait(story["id"])["scenes"]) == 3
+            server.post("/story/idea-2-video", data=LONG)
+            server.post(f"/story/{story['id']}/elements")
+            busy = server.post(f"/story/{story['id']}/scenes")
+            assert (busy.status_code, busy.json()["error"]) in ((400, "story_busy"), (200, None))
+        finally:
+            server.stop()
+
+
+class TestStops:
+    @pytest.mark.parametrize("kill", [False, True])
+    def test_work_goes_on_where_it_was(self, tmp_path, kill):
+        server = Server(tmp_path)
+        try:
+            story_id = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]
+            waiting = server.post(
+                "/story/idea-2-video", data={"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
+            )
+            deadline = time.monotonic() + 60
+            while server.story(story_id)["progress_percentage"] < 25:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            server.stop(kill=kill)
+            server.start()
+            story = server.wait(story_id)
+            assert (story["status"], story["message"]) == ("success", None)
+            assert server.wait(waiting.json()["data"]["id"])["status"] == "success"
+        finally:
+            server.stop()
+
+    def test_only_one_server_works_in_a_folder(self, server):
+        told = run("serve", "--port", "0", home=server.home)
+        assert told.returncode == 4
+        assert "another server works" in told.stderr
+
+
+class TestKeys:
+    def test_keys_are_made_listed_used_and_revoked(self, tmp_path):
+        made = run("keys", "add", "alice", home=tmp_path).stdout.strip()
+        assert len(made) > 40
+        assert "alice" in run("keys", "list", home=tmp_path).stdout
+        assert run("keys", "add", "alice", home=tmp_path).returncode == 2
+        assert made.encode() not in b"".join(path.read_bytes() for path in tmp_path.glob("engine.sqlite*"))
+        server = Server(tmp_path, ENGINE_API_KEYS="-")
+        try:
+            assert server.get("/story", key=None).status_code == 401
+            assert server.get("/story", key=made).status_code == 200
+            assert run("keys", "revoke", "alice", home=tmp_path).returncode == 0
+            assert run("keys", "add", "bob", home=tmp_path).returncode == 0
+            assert server.get("/story", key=made).status_code == 401
+            assert run("keys", "revoke", "alice", home=tmp_path).returncode == 2
+        finally:
+            server.stop()
+
+    def test_without_keys_only_this_machine_is_served(self, tmp_path):
+        told = run("serve", "--host", "0.0.0.0", "--port", "0", home=tmp_path)
+        assert told.returncode == 4
+        assert "without a key" in told.stderr
+        server = Server(tmp_path, ENGINE_API_KEYS="-")
+        try:
+            assert server.get("/story", key=None).status_code == 200
+            assert server.get("/story", key="any").status_code == 200
+            for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
+                assert server.get("/story", key=None, headers=headers).status_code == 403
+            assert server.get("/story", key=None, headers={"Origin": "http://localhost:5173"}).status_code == 200
+        finally:
+            server.stop()
+
+
+def test_a_story_deletes_itself_when_its_time_is_over(server):
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    form = {"idea": "A snail", "scene_count": 1, "expires_at": soon}
+    story = server.post("/story", data=form).json()["data"]
+    assert story["expires_at"]
+    time.sleep(1.2)
+    assert server.get(f"/story/{story['id']}").status_code == 404
+
+
+def test_urgent_work_comes_first(server):
+    first = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]
+    small = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
+    late = server.post("/story/idea-2-video", data={**small, "priority": "-5"}).json()["data"]["id"]
+    soon = server.post("/story/idea-2-video", data={**small, "priority": "5"}).json()["data"]["id"]
+    times = {name: server.wait(one)["updated_at"] for name, one in (("soon", soon), ("late", late), ("first", first))}
+    assert times["first"] <= times["soon"] <= times["late"]
+
+
+def test_probes_metrics_and_the_page(server):
+    assert server.get("/healthz", key=None).json() == {"status": "ok"}
+    ready = server.get("/readyz", key=None)
+    assert (ready.status_code, ready.json()["ready"]) == (200, True)
+    figures = server.get("/metrics", key=None).text
+    assert 'engine_http_requests_total{method="GET",route="/readyz",status="200"}' in figures
+    page = server.get("/openapi.json", key=None).json()
+    assert {"/story/idea-2-video", "/story/{story_id}/concat", "/v1/generate/story"} <= set(page["paths"])
+    example = page["paths"]["/v1/generate/story"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    assert server.post("/v1/generate/story?dry_run=true", json=example).status_code == 200
+
+
+def test_logs_are_one_object_a_line_with_the_request_id(server):
+    answer = server.get("/healthz", headers={"X-Request-Id": "mine-1"})
+    assert answer.headers["x-request-id"] == "mine-1"
+    time.sleep(0.2)
+    lines = [json.loads(line) for line in server.lines if line.startswith("{")]
+    (line,) = [line for line in lines if line.get("request_id") == "mine-1"]
+    assert (line["route"], line["status"]) == ("/healthz", 200)
+    assert KEY not in "".join(server.lines)
+
+
+def test_deleting_while_it_is_made_leaves_nothing(server):
+    """Bounded: scripts/bench server has the full number."""
+    for number in range(12):
+        form = {"idea": f"Journey {number}", "scene_count": 6, "seed": number, "audio_option": QUIET}
+        story_id = server.post("/story/idea-2-video", data=form).json()["data"]["id"]
+        time.sleep(number * 0.06)
+        assert server.ask("DELETE", f"/story/{story_id}").status_code == 200
+        assert server.get(f"/story/{story_id}").status_code == 404
+    story = server.post("/story", data={"idea": "A snail", "scene_count": 1}).json()["data"]
+    assert story["status"] == "new"
+    figures = dict(
+        line.rsplit(" ", 1) for line in server.get("/metrics").text.splitlines() if line.startswith("engine_work{")
+    )
+    assert "running" not in "".join(figures)
+    assert not [line for line in server.lines if "Traceback" in line]
+
+
+def test_many_poll_while_a_film_is_made(server):
+    """Bounded: scripts/bench server has 1,000 pollers."""
+    story_id = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]
+    took, bad = [], []
+
+    def poll():
+        with requests.Session() as session:
+            for _ in range(8):
+                began = time.monotonic()
+                answer = session.get(f"{server.url}/story/{story_id}", headers={"X-Api-Key": KEY}, timeout=30)
+                took.append(time.monotonic() - began)
+                if answer.status_code != 200:
+                    bad.append(answer.status_code)
+                time.sleep(0.2)
+
+    threads = [threading.Thread(target=poll) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not bad
+    assert sorted(took)[int(len(took) * 0.99)] < 2
+    server.ask("DELETE", f"/story/{story_id}")
+
+
+def run(*arguments, home):
+    import os
+
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("ENGINE_")}
+    environment |= {**SMALL, "ENGINE_HOME": str(home)}
+    del environment["ENGINE_API_KEYS"]
+    command = [sys.executable, "-m", "engine", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
