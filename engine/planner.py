@@ -335,7 +335,8 @@ def _plan_film(draft: _Draft, story: Story) -> None:
             if burned:
                 inputs["subtitles"] = (_burned(number), _burned(number + 1))
             bridge = BridgeParams(**frame, transition=video.transition)
-            draft.add(scene_id(Kind.BRIDGE, number), Kind.BRIDGE, bridge, inputs)
+            name = "bridge.match" if video.transition == "match" else None
+            draft.add(scene_id(Kind.BRIDGE, number), Kind.BRIDGE, bridge, inputs, name=name)
             parts.append(Ref(scene_id(Kind.BRIDGE, number), "bridge.mp4"))
     inputs = {"parts": tuple(parts), "timeline": timeline}
     if sound := _plan_sound(draft, story):

@@ -56,6 +56,10 @@ class ModelSpec(BaseModel):
     revision: str = Field("", description="Commit of the weights, or the version of the package that carries them.")
     requires: tuple[str, ...] = Field((), description="Importable modules without which the family cannot run.")
     extra: str | None = Field(None, description="The extra of this project that installs what `requires` names.")
+    install: str | None = Field(
+        None,
+        description="The command for what `extra` cannot name, such as a package that must come without its own needs.",
+    )
     licence: str = Field("", description="SPDX name or plain words, shown to the user with the result.")
     credits: tuple[str, ...] = Field((), description="Attributions that must travel with what this model makes.")
     device: str = Field("cpu", description="`cpu`, or `gpu` for models that own a device slot.")

