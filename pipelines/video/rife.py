@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from pipelines.base import BadInput, Device, Kind, Missing, ModelSpec, Params, Report
 from pipelines.kinds import BridgeParams
+from pipelines.media.coding import Coding
 
 if TYPE_CHECKING:
     from pipelines.media.coding import Coding
@@ -63,8 +64,12 @@ class Rife:
 
         cv2.setNumThreads(1)  # steps run side by side, one on each core
         asked = cast(BridgeParams, params)
-        blend = Between(self._motion, report) if asked.transition == "match" else BLENDS[asked.transition]
+        blend = self.blend(report) if asked.transition == "match" else BLENDS[asked.transition]
         return [write_bridge(blend, asked, inputs, out, self._coding, report)]
+
+    def blend(self, report: Report) -> Between:
+        """The blend of one transition `match`."""
+        return Between(self._motion, report)
 
     def close(self) -> None:
         self._motion.forget()

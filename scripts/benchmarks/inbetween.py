@@ -1,0 +1,115 @@
+"""In-between frames: how near they come to the frame that the camera saw, beside plain blending, and what they cost.
+
+A camera pans over a scenery of shapes; of every three frames the middle one is hidden, made again from its neighbours and compared
+(PSNR of all planes, frame by frame, without what only one neighbour shows). CPU is user + system of one thread, for whole frames as a
+bridge makes them. Decibels hold anywhere; seconds belong to the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipelines import catalog
+from pipelines.base import Device, Missing
+from pipelines.media.planes import Planes, from_rgb, split
+from pipelines.video import rife
+from pipelines.video.blends import match
+
+SIZES = ((640, 360), (1280, 720))
+MINIMUM = {"in between": 30.0}
+MAXIMUM = {"blended": 25.0}
+
+
+class Notes:
+    """A report that is not read."""
+
+    def progress(self, fraction: float, message: str = "") -> None: ...
+
+    def warn(self, message: str) -> None: ...
+
+    def record(self, **facts: Any) -> None: ...
+
+
+def main(argv: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench inbetween", description=__doc__)
+    parser.add_argument("--frames", type=int, default=6, help="hidden frames for each size")
+    parser.add_argument("--picture", type=Path, help="pan over this picture instead (at least twice as wide as high)")
+    asked = parser.parse_args(argv)
+    cv2.setNumThreads(1)
+    try:
+        model = rife.Rife.load(catalog.load().spec("rife"), Device())
+    except (Missing, ModuleNotFoundError) as error:
+        parser.exit(1, f"{error}\n")
+    for size in SIZES:
+        compare(model, *size, asked.frames, asked.picture)
+
+
+def compare(model: rife.Rife, width: int, height: int, count: int, picture: Path | None) -> None:
+    step = width // 24  # pixels of the pan from frame to frame
+    whole = scenery(width, height) if picture is None else cover(picture, width, height)
+    quality: dict[str, list[float]] = {"in between": [], "blended": []}
+    cost: dict[str, list[float]] = {"in between": [], "zoom and dissolve": []}
+    for number in range(count):
+        start = number * step // 2
+        before, hidden, after = (view(whole, start + shift, width) for shift in (0, step, 2 * step))
+        blend = model.blend(Notes())
+        blend(before, after, 0.5)  # the first frame also chooses
+        begun = time.process_time()
+        middle = blend(before, after, 0.5)
+        cost["in between"].append(time.process_time() - begun)
+        begun = time.process_time()
+        match(before, after, 0.5)
+        cost["zoom and dissolve"].append(time.process_time() - begun)
+        seen = 2 * step
+        quality["in between"].append(psnr(middle, hidden, seen))
+        quality["blended"].append(psnr(cv2.addWeighted(before, 0.5, after, 0.5, 0), hidden, seen))
+    print(f"\n{width}×{height}, {2 * step} pixels between the neighbours")
+    for name, figures in quality.items():
+        mean = float(np.mean(figures))
+        good = mean >= MINIMUM[name] if name in MINIMUM else mean <= MAXIMUM[name]
+        bar = f"bar ≥ {MINIMUM[name]:g}" if name in MINIMUM else f"expected ≤ {MAXIMUM[name]:g}"
+        print(f"  {name:18} {mean:5.1f} dB PSNR   {bar}: {'met' if good else 'MISSED'}")
+    for name, seconds in cost.items():
+        print(f"  {name:18} {np.median(seconds):5.2f} s CPU for a frame")
+
+
+def scenery(width: int, height: int) -> Planes:
+    """(height, 2 × width, 3) RGB: shapes of many sizes on a soft ground."""
+    dice = np.random.default_rng(1)
+    soft = dice.integers(60, 220, (9, 32, 3), dtype=np.uint8)
+    ground = cv2.resize(soft, (2 * width, height), interpolation=cv2.INTER_CUBIC)
+    for _ in range(160):
+        at = int(dice.integers(2 * width)), int(dice.integers(height))
+        radius = int(dice.integers(height // 60, height // 9))
+        cv2.circle(ground, at, radius, dice.integers(0, 255, 3).tolist(), -1, cv2.LINE_AA)
+    return np.asarray(ground, np.uint8)
+
+
+def cover(path: Path, width: int, height: int) -> Planes:
+    """(height, at least 1.5 × width, 3) RGB of a file."""
+    pixels = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    scale = max(height / pixels.shape[0], 1.5 * width / pixels.shape[1])
+    larger = cv2.resize(
+        pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    )
+    return np.asarray(larger[:height], np.uint8)
+
+
+def view(whole: Planes, x: int, width: int) -> Planes:
+    return from_rgb(np.ascontiguousarray(whole[:, x : x + width]))
+
+
+def psnr(one: Planes, other: Planes, margin: int) -> float:
+    """Of all planes, without `margin` pixels on the left and on the right."""
+    parts = [
+        (a[:, cut:-cut].astype(float) - b[:, cut:-cut].astype(float)).ravel()
+        for a, b, cut in zip(split(one), split(other), (margin, margin // 2, margin // 2), strict=True)
+    ]
+    return float(10 * np.log10(255**2 / np.mean(np.square(np.concatenate(parts)))))
