@@ -113,6 +113,7 @@ def log_to_stderr() -> None:
     """Structured logs, from here on."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
-    log.handlers = [handler]
-    log.setLevel(logging.INFO)
-    log.propagate = False
+    whole = logging.getLogger("engine")
+    whole.handlers = [handler]
+    whole.setLevel(logging.INFO)
+    whole.propagate = False

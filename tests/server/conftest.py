@@ -64,6 +64,10 @@ class Server:
         self.process.wait(30)
         self._reader.join()
 
+    def mistakes(self) -> list[str]:
+        """What the server logged as an error of its own."""
+        return [line for line in self.lines if '"level": "error"' in line or not line.startswith(("{", "listening"))]
+
     def ask(self, method: str, path: str, key: str | None = KEY, **what) -> requests.Response:
         headers = {**({"X-Api-Key": key} if key else {}), **what.pop("headers", {})}
         url = path if path.startswith("http") else self.url + path

@@ -215,7 +215,7 @@ def test_deleting_while_it_is_made_leaves_nothing(server):
         line.rsplit(" ", 1) for line in server.get("/metrics").text.splitlines() if line.startswith("engine_work{")
     )
     assert "running" not in "".join(figures)
-    assert not [line for line in server.lines if "Traceback" in line]
+    assert not server.mistakes()
 
 
 def test_many_poll_while_a_film_is_made(server):
