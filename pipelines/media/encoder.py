@@ -55,7 +55,7 @@ class Encoder:
         self._idr = frozenset(idr)
         self._written = 0
         self._container = av.open(str(path), "w", format="mp4", options=container_options(fps))
-        self._stream = self._container.add_stream("libx264", rate=fps, options=_x264_options(coding))
+        self._stream = self._container.add_stream("libx264", rate=fps, options=x264_options(coding))
         context = self._stream.codec_context
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
         context.color_primaries = context.color_trc = context.colorspace = BT709
@@ -97,7 +97,8 @@ def container_options(fps: int) -> dict[str, str]:
     return {"fflags": "+bitexact", "video_track_timescale": str(track_timescale(fps))}
 
 
-def _x264_options(coding: Coding) -> dict[str, str]:
+def x264_options(coding: Coding) -> dict[str, str]:
+    """Options of libx264 for every part, as ffmpeg names them."""
     return {
         "preset": coding.preset,
         "crf": f"{coding.crf:g}",
