@@ -88,19 +88,18 @@ class Jobs:
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path, self._clock = path, clock
-        self._using = threading.RLock()
+        self._using, self._reading = threading.RLock(), threading.Lock()
         with self._clearly():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+            # Two connections: who reads need not wait until what another thread writes is on the disk.
+            self._connection, self._reader = self._connected(), self._connected()
             try:
-                self._connection.row_factory = sqlite3.Row
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA foreign_keys = ON")
                 self._prepare()
             except BaseException:
                 self._connection.close()
+                self._reader.close()
                 raise
 
     def __enter__(self) -> Self:
@@ -111,8 +110,9 @@ class Jobs:
 
     def close(self) -> None:
         """End the use of the file."""
-        with self._using:
+        with self._using, self._reading:
             self._connection.close()
+            self._reader.close()
 
     # Runs
 
@@ -246,8 +246,13 @@ class Jobs:
                 connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def _read(self, query: str, *values: object) -> list[sqlite3.Row]:
-        with self._using, self._clearly():
-            return self._connection.execute(query, values).fetchall()
+        with self._reading, self._clearly():
+            return self._reader.execute(query, values).fetchall()
+
+    def _connected(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        return connection
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -39,9 +39,10 @@ TAIL = 2000
 class LocalExecutor:
     """CPU slots beside one slot per GPU. A worker starts with the first task of its slot, keeps its models between
     tasks, and is replaced when it has died. What workers print goes to one file per slot in `logs` (default: a folder
-    that goes with this executor). Not safe to be used from several threads at once."""
+    that goes with this executor). With `nice` (0 to 19) they leave the processor to others. Not safe to be used from several
+    threads at once."""
 
-    def __init__(self, places: Sequence[Place] | None = None, *, logs: Path | None = None) -> None:
+    def __init__(self, places: Sequence[Place] | None = None, *, logs: Path | None = None, nice: int = 0) -> None:
         self._places = {
             place.name: place for place in ((*cpu_places(), *device_places()) if places is None else places)
         }
@@ -49,6 +50,7 @@ class LocalExecutor:
         self._heard: queue.SimpleQueue[tuple[_Worker, Event | None]] = queue.SimpleQueue()
         self._happened: deque[Event] = deque()
         self._logs, self._own_logs = logs, logs is None
+        self._nice = nice
 
     def start(self) -> None:
         """Workers start with their first tasks."""
@@ -64,6 +66,7 @@ class LocalExecutor:
         worker = self._workers.get(name)
         if worker is None or not worker.alive():
             worker = self._workers[name] = _Worker(self._places[name], self._log_folder(), self._heard)
+            worker.be_nice(self._nice)
         worker.give(task)
 
     def events(self, wait: float = 0.0) -> Iterator[Event]:
@@ -148,6 +151,12 @@ class _Worker:
             )
         self._listener = threading.Thread(target=self._listen, args=(heard,), daemon=True)
         self._listener.start()
+
+    def be_nice(self, nice: int) -> None:
+        """Let others have the processor first."""
+        if nice and os.name == "posix":
+            with contextlib.suppress(OSError):  # it has just died: the listener tells
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, nice)
 
     def alive(self) -> bool:
         """By its end of the pipe, not by asking the system: a process that was asked after is reaped, and then its number,

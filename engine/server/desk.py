@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -47,6 +48,8 @@ STAGE_OF = {
     "compose": ("film",),
 }
 """What was asked for, so that what a step has made is shown: the store may know it already from another story."""
+RENDERED = 1000
+"""Answers to polls that are kept."""
 OWN = "own:"
 UPLOAD = "upload:"
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
@@ -70,6 +73,7 @@ class Desk:
     webhook_door: Door
     rate: Rate
     metrics: Metrics
+    _rendered: OrderedDict[tuple[Any, ...], bytes] = field(default_factory=OrderedDict)
 
     # Finding
 
@@ -87,6 +91,27 @@ class Desk:
         return record
 
     # Showing
+
+    async def polled(
+        self, request: Request, owner: str, api: Api, story_id: str, render: Callable[[Record, str], Any]
+    ) -> Response:
+        """The story as `render` shows it. What has not changed since somebody asked is not shown anew: many poll."""
+        seen = self.records.glance(story_id)
+        if seen is None or seen.owner != owner or seen.api != api:
+            await run_in_threadpool(self.find, owner, api, story_id)  # says what is wrong
+        assert seen is not None
+        base = self.base(request)
+        percent = self.scheduler.percent(story_id, seen.progress)
+        key = (story_id, seen.revision, seen.state, percent, self.shelf.news(story_id), base, self.media.until())
+        body = self._rendered.get(key)
+        if body is None or (seen.expires is not None and seen.expires <= self.records.clock()):
+            record = await run_in_threadpool(self.find, owner, api, story_id)
+            body = bytes((await run_in_threadpool(lambda: JSONResponse(render(record, base)))).body)
+            self._rendered[key] = body
+            while len(self._rendered) > RENDERED:
+                self._rendered.popitem(last=False)
+        headers = {"Retry-After": "2"} if seen.state in ("queued", "running") else None
+        return Response(body, 200, headers, "application/json")
 
     def base(self, request: Request) -> str:
         """How the client reaches this server."""
@@ -120,7 +145,7 @@ class Desk:
         if status == "success":
             progress = 100
         elif work and status != "new":
-            progress = min(99, self.scheduler.percent(work))
+            progress = min(99, self.scheduler.percent(record.id, work.progress))
         return StoryView(
             id=record.id,
             status=status,
@@ -151,7 +176,11 @@ class Desk:
         return JobView(
             id=record.id,
             status=status,
-            progress=100 if status == "completed" else min(99, self.scheduler.percent(work)) if work else 0,
+            progress=100
+            if status == "completed"
+            else min(99, self.scheduler.percent(record.id, work.progress))
+            if work
+            else 0,
             story=record.told,
             media=self.addresses(record, base),
             created=record.created,

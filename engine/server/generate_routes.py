@@ -91,11 +91,11 @@ async def generate(request: Request) -> Response:
 
 
 @router.get("/v1/jobs/{job_id}", **operation((200, 401, 403, 404, 422, 500)))
-def job(request: Request, job_id: str) -> Response:
+async def job(request: Request, job_id: str) -> Response:
     """The job: how far it is, and its pictures when it is completed."""
     desk = _desk(request)
-    record = desk.find(owner_of(request), "v1", job_id)
-    return JSONResponse(job_object(desk.job(record, desk.base(request))))
+    owner = owner_of(request)
+    return await desk.polled(request, owner, "v1", job_id, lambda record, base: job_object(desk.job(record, base)))
 
 
 @router.delete("/v1/jobs/{job_id}", **operation((200, 401, 403, 404, 422, 500)))

@@ -37,9 +37,13 @@ class Media:
         self._signer = URLSafeSerializer(secret, salt="media", signer_kwargs={"digest_method": hashlib.sha256})
         self._seconds, self._clock = seconds, clock
 
+    def until(self) -> int:
+        """When addresses that are made now end; the same for all that are made within one span."""
+        return (int(self._clock()) // self._seconds + 2) * self._seconds
+
     def path(self, story: str, digest: str, name: str, number: int = 0) -> str:
         """The path of a file of a story."""
-        until = (int(self._clock()) // self._seconds + 2) * self._seconds
+        until = self.until()
         return f"/media/{self._signer.dumps([story, digest, until, number])}/{name}"
 
     def read(self, token: str) -> Medium | None:

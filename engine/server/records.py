@@ -86,6 +86,18 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Glance:
+    """As much of a story as tells whether it has changed, and may be shown to whom."""
+
+    owner: str
+    api: Api
+    revision: int
+    expires: float | None
+    state: State | None
+    progress: int
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """A webhook to be sent; `id` is the same in every try."""
 
@@ -180,6 +192,15 @@ class Records:
             return None
         over = record.expires is not None and record.expires <= self.clock()
         return record if record.owner == owner and record.api == api and not over else None
+
+    def glance(self, story_id: str) -> Glance | None:
+        """What polling needs, in one quick question."""
+        rows = self.jobs.read(
+            "SELECT owner, api, revision, expires, state, progress FROM stories LEFT JOIN work ON work.story = stories.id "
+            "WHERE stories.id = ? ORDER BY number DESC LIMIT 1",
+            story_id,
+        )
+        return Glance(*rows[0]) if rows else None
 
     def is_active(self, story_id: str) -> bool:
         """Whether work on the story waits or runs."""

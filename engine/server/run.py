@@ -21,6 +21,9 @@ from pipelines.catalog import load
 GRACE = 5
 """Seconds that open connections have when the server is stopped; work goes on at the next start."""
 
+WORKERS_NICE = 10
+"""Questions are answered at once also while films are made."""
+
 
 def serve(host: str, port: int, models: list[Path]) -> None:
     """Serve until stopped. Raises JobsError when another server has the same folder, or when it would be open to others."""
@@ -35,7 +38,7 @@ def serve(host: str, port: int, models: list[Path]) -> None:
         ) from None
     catalog = load(*models, *map(Path, own.models))
     try:
-        with Service(settings, catalog, LocalExecutor(logs=settings.logs)) as service:
+        with Service(settings, catalog, LocalExecutor(logs=settings.logs, nice=WORKERS_NICE)) as service:
             if not is_loopback(host) and not Keys(service.jobs, own.api_keys).any():
                 raise JobsError(
                     f"without a key the server listens only on this machine, not on {host}; "

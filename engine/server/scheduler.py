@@ -69,9 +69,9 @@ class Scheduler:
             if self._running and self._running[0].story == story_id:
                 self._running[1].set()
 
-    def percent(self, work: Work) -> int:
-        """How far work has come, as finely as is known."""
-        return max(work.progress, self._percent.get(work.story, 0))
+    def percent(self, story_id: str, stored: int) -> int:
+        """How far the work on a story has come, as finely as is known."""
+        return max(stored, self._percent.get(story_id, 0))
 
     def _run(self) -> None:
         tidied = 0.0

@@ -25,6 +25,7 @@ class Shelf:
         self._service = service
         self._known: OrderedDict[tuple[str, int], dict[str, Files]] = OrderedDict()
         self._using = threading.Lock()
+        self._news: dict[str, int] = {}
 
     def of(self, record: Record) -> Mapping[str, Files]:
         """What there is of the story as it is now. Nothing before it is written."""
@@ -43,13 +44,19 @@ class Shelf:
         """A step of the story was made."""
         files = {output.name: output.digest for output in outputs}
         with self._using:
+            self._news[story_id] = self._news.get(story_id, 0) + 1
             for key, known in self._known.items():
                 if key[0] == story_id:
                     known[step] = files
 
+    def news(self, story_id: str) -> int:
+        """Counts what was made of a story since it last changed."""
+        return self._news.get(story_id, 0)
+
     def drop(self, story_id: str) -> None:
         """The story changed, or is no more."""
         with self._using:
+            self._news.pop(story_id, None)
             for key in [key for key in self._known if key[0] == story_id]:
                 del self._known[key]
 

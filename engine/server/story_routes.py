@@ -166,10 +166,13 @@ def options(request: Request) -> Response:
 
 
 @router.get("/story/{story_id}", **operation(READING))
-def show(request: Request, story_id: str) -> Response:
+async def show(request: Request, story_id: str) -> Response:
     """The story: its state, storyboard, scenes and film."""
     desk = _desk(request)
-    return _shown(desk, request, desk.find(owner_of(request), "story", story_id))
+    owner = owner_of(request)
+    return await desk.polled(
+        request, owner, "story", story_id, lambda record, base: {"data": story_object(desk.view(record, base))}
+    )
 
 
 @router.put("/story/{story_id}", **operation((*READING, 413), form=StoryPutBody, example={"title": "Meadow Band"}))

@@ -1,0 +1,179 @@
+"""The server under many: pollers while a film is made, a long queue, many stories, deletes in the middle, requests from the page.
+
+scripts/bench server [--pollers N] [--seconds S] [--jobs N] [--races N] [--fuzz N]     0 leaves a part out
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+EVERY = 5.0
+"""Seconds between two questions of one poller."""
+FILM = {"idea": "A long journey over many mountains", "scene_count": 20}
+SMALL = {"idea": "A snail", "scene_count": 1, "audio_option": '{"has_bg_music": false, "has_narration": false}'}
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench server")
+    for name, default in (("pollers", 1000), ("seconds", 30), ("jobs", 10_000), ("races", 200), ("fuzz", 6000)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    asked = parser.parse_args(arguments)
+    sys.path.insert(0, str(ROOT))
+    from tests.server.conftest import Server
+
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        if asked.pollers:
+            server = Server(home / "pollers", ENGINE_SHORT_SIDE="360", ENGINE_FPS="24")
+            show(asyncio.run(poll(server, asked.pollers, asked.seconds)))
+            server.stop(kill=True)
+        if asked.jobs:
+            queue(Server, home, asked.jobs)
+        if asked.races:
+            races(Server(home / "races"), asked.races)
+        if asked.fuzz:
+            fuzz_page(Server(home / "fuzz", ENGINE_SYNC_WAIT_SECONDS="0.05,0.05,0.05"), asked.fuzz)
+
+
+def show(figures: dict[str, object]) -> None:
+    print("  ".join(f"{name} {value}" for name, value in figures.items()), flush=True)
+
+
+async def poll(server: Any, count: int, seconds: int) -> dict[str, object]:
+    """`count` clients ask every 5 s how far a film is."""
+    story = server.post("/story/idea-2-video", data=FILM).json()["data"]["id"]
+    took: list[float] = []
+    errors: list[object] = []
+    states: set[str] = set()
+    host, port = server.url.removeprefix("http://").split(":")
+    question = f"GET /story/{story} HTTP/1.1\r\nHost: {host}:{port}\r\nX-Api-Key: key-of-a\r\n\r\n".encode()
+
+    async def one(number: int) -> None:
+        await asyncio.sleep(EVERY * number / count)
+        reader, writer = await asyncio.open_connection(host, int(port))
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            began = time.monotonic()
+            try:
+                writer.write(question)
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                body = await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0]))
+                took.append(time.monotonic() - began)
+                if not head.startswith(b"http/1.1 200"):
+                    errors.append(head[:20])
+                states.add(json.loads(body)["data"]["status"])
+            except (OSError, EOFError, LookupError, ValueError) as error:
+                errors.append(repr(error))
+                return
+            await asyncio.sleep(max(0.0, EVERY - (time.monotonic() - began)))
+        writer.close()
+
+    await asyncio.gather(*(one(number) for number in range(count)))
+    took.sort()
+    return {
+        "pollers": count,
+        "asked": len(took),
+        "errors": len(errors),
+        "p50": f"{statistics.median(took) * 1000:.0f} ms",
+        "p99": f"{took[int(len(took) * 0.99)] * 1000:.0f} ms",
+        "states": sorted(states),
+    }
+
+
+def queue(server_class: Any, home: Path, count: int) -> None:
+    """`count` jobs are enqueued behind a long one; then one story is read, compared with the time among few."""
+    few = latency(server_class(home / "few"), 100)
+    server = server_class(home / "many", ENGINE_MAX_QUEUE=str(count + 10))
+    began = time.monotonic()
+    ids = asyncio.run(enqueue(server.url, count))
+    seconds = time.monotonic() - began
+    many = latency(server, 0)
+    page = server.get("/story", params={"limit": 100}).json()
+    newest = [story["id"] for story in page["data"]]
+    order = newest == ids[::-1][:100]
+    server.stop(kill=True)
+    show(
+        {
+            "enqueued": len(ids), "unique": len(set(ids)) == count, "listed": page["total"], "in order": order,
+            "seconds": round(seconds, 1), "GET among 100": f"{few * 1000:.1f} ms", f"GET among {count}": f"{many * 1000:.1f} ms",
+            "ratio": round(many / few, 2),
+        }
+    )  # fmt: skip
+    import sqlite3
+
+    with sqlite3.connect(home / "many" / "engine.sqlite") as connection:
+        rows = connection.execute("SELECT story FROM work ORDER BY number").fetchall()
+    show({"order of the queue is the order of arrival": [row[0] for row in rows][: len(ids)] == ids})
+
+
+async def enqueue(url: str, count: int) -> list[str]:
+    async with httpx.AsyncClient(headers={"X-Api-Key": "key-of-a"}, timeout=60) as client:
+        ids = []
+        for _ in range(count):
+            answer = await client.post(f"{url}/story/idea-2-video", data={**SMALL, "webhook_url": ""})
+            ids.append(answer.json()["data"]["id"])
+    return ids
+
+
+def latency(server: Any, fill: int) -> float:
+    """The median seconds of reading one story; `fill` stories are made first."""
+    ids = [server.post("/story/idea-2-video", data=SMALL).json()["data"]["id"] for _ in range(fill)]
+    one = ids[0] if ids else server.get("/story").json()["data"][0]["id"]
+    with httpx.Client(headers={"X-Api-Key": "key-of-a"}, timeout=60) as client:
+        took = []
+        for _ in range(300):
+            began = time.perf_counter()
+            client.get(f"{server.url}/story/{one}").raise_for_status()
+            took.append(time.perf_counter() - began)
+    if fill:
+        server.stop(kill=True)
+    return statistics.median(took)
+
+
+def races(server: Any, count: int) -> None:
+    """Stories are deleted at every moment of their making."""
+    wrong = 0
+    for number in range(count):
+        form = {**SMALL, "scene_count": 4, "seed": number}
+        story = server.post("/story/idea-2-video", data=form).json()["data"]["id"]
+        time.sleep(number / count)
+        gone = server.ask("DELETE", f"/story/{story}")
+        wrong += gone.status_code != 200 or server.get(f"/story/{story}").status_code != 404
+    left = server.get("/story").json()["total"]
+    alive = server.post("/story", data={"idea": "A snail", "scene_count": 1}).json()["data"]["status"]
+    server.stop()
+    show({"deleted while made": count, "wrong": wrong, "left": left, "then": alive, "mistakes": len(server.mistakes())})
+
+
+def fuzz_page(server: Any, cases: int) -> None:
+    """Requests made from the API page."""
+    from tests.server.fuzz import fuzz
+    from tests.server.test_generate_api import BODY
+
+    story = server.post("/story", data={"idea": "A snail", "scene_count": 1}).json()["data"]["id"]
+    job = server.post("/v1/generate/story", json=BODY).json()["job_id"]
+    server.wait(story)
+    server.wait_job(job)
+    began = time.monotonic()
+    sent, counts = fuzz(server.url, "key-of-a", cases, {"story_id": story, "job_id": job})
+    server.stop()
+    failures = sum(number for (_, status), number in counts.items() if status >= 500)
+    show(
+        {
+            "requests": sent,
+            "answers 5xx": failures,
+            "seconds": round(time.monotonic() - began),
+            "mistakes": len(server.mistakes()),
+        }
+    )
