@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench composition", description=__doc__)
     parser.add_argument("--scenes", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a scene")
-    parser.add_argument("--presets", nargs="+", default=["veryfast", "medium"])
+    parser.add_argument("--presets", nargs="*", default=["veryfast", "medium"])
     parser.add_argument("--no-moviepy", action="store_true", help="skip the slowest way")
     parser.add_argument("--memory", action="store_true", help="also compare the memory of 10 scenes with that of 100")
     parser.add_argument("--way", help=argparse.SUPPRESS)
