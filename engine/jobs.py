@@ -89,6 +89,7 @@ class Jobs:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path, self._clock = path, clock
         self._using, self._reading = threading.RLock(), threading.Lock()
+        self._writer: int | None = None  # the thread that is in a transaction
         with self._clearly():
             path.parent.mkdir(parents=True, exist_ok=True)
             # Two connections: who reads need not wait until what another thread writes is on the disk.
@@ -230,7 +231,8 @@ class Jobs:
         return self._read(query, *values)
 
     def writing(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
-        """One transaction of one's own; nothing of it stays when an exception leaves it."""
+        """One transaction of one's own; nothing of it stays when an exception leaves it. What is written and read within it,
+        by this class too, is part of it."""
         return self._writing()
 
     # Underneath
@@ -246,6 +248,8 @@ class Jobs:
                 connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def _read(self, query: str, *values: object) -> list[sqlite3.Row]:
+        if self._writer == threading.get_ident():
+            return self._connection.execute(query, values).fetchall()
         with self._reading, self._clearly():
             return self._reader.execute(query, values).fetchall()
 
@@ -257,14 +261,21 @@ class Jobs:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, begun as a writer so that it waits for others at its beginning and never fails later."""
+        if self._writer == threading.get_ident():
+            yield self._connection
+            return
         with self._using, self._clearly():
             self._connection.execute("BEGIN IMMEDIATE")
+            self._writer = threading.get_ident()
             try:
                 yield self._connection
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+            else:
+                self._connection.execute("COMMIT")
+            finally:
+                self._writer = None
 
     @contextlib.contextmanager
     def _clearly(self) -> Iterator[None]:

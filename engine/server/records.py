@@ -167,13 +167,13 @@ class Records:
     ) -> Record:
         """A new story and the first work on it."""
         now, story_id = self.clock(), str(uuid.uuid4())
-        self.jobs.start_run(
-            story_id, title=told.title, source=f"{api} request", story=json.loads(told.model_dump_json())
-        )
-        self.jobs.refer(story_id, digests=[picture.digest for picture in given(told).values() if picture.digest])
+        plain = json.loads(told.model_dump_json())
+        digests = [picture.digest for picture in given(told).values() if picture.digest]
         row = (story_id, owner, api, now, now, 1, told_text(told), told.title, told.description, "0", json.dumps(extra or {}),
                " ".join(stages), None, 0, webhook, expires)  # fmt: skip
         with self.jobs.writing() as connection:
+            self.jobs.start_run(story_id, title=told.title, source=f"{api} request", story=plain)
+            self.jobs.refer(story_id, digests=digests)
             connection.execute(f"INSERT INTO stories VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
             _enqueue(connection, story_id, goal, priority, None, now)
         return self.get(story_id)
