@@ -31,6 +31,9 @@ class ServerSettings:
     short_side: int = _setting(720, "pixels of the shorter side of a film whose size nobody named", 64)
     fps: int = _setting(24, "frames per second of a film whose rate nobody named", 8)
     max_scenes: int = _setting(20, "scenes of one story", 1)
+    auto_scene_count: bool = _setting(
+        False, "the writer chooses how many scenes a story has when the request does not say"
+    )
     max_images: int = _setting(20, "pictures of one request", 1)
     max_upload_mb: int = _setting(25, "megabytes of one uploaded picture", 1)
     max_body_mb: int = _setting(128, "megabytes of one request", 1)
@@ -87,8 +90,10 @@ def _parsed(one: Field[Any], text: str) -> Any:
         if isinstance(default, tuple):
             parts = [part.strip() for part in text.split(",") if part.strip()]
             return [float(part) for part in parts] if default and isinstance(default[0], float) else parts
+        if isinstance(default, bool):
+            return {"1": True, "true": True, "0": False, "false": False}[text.strip().lower()]
         return type(default)(text)
-    except ValueError:
+    except (ValueError, KeyError):
         raise SettingsError(f"ENGINE_{one.name.upper()}: {text!r} is not what it takes ({default!r})") from None
 
 
@@ -103,7 +108,7 @@ def _checked(one: Field[Any], value: Any) -> Any:
         return tuple(kind(item) for item in value)
     if isinstance(default, float) and isinstance(value, int):
         value = float(value)
-    if not isinstance(value, type(default)) or isinstance(value, bool):
+    if type(value) is not type(default):
         raise SettingsError(f"{one.name}: {value!r} is not what it takes ({default!r})")
     least = cast("float | None", one.metadata.get("least"))
     if least is not None and value < least:

@@ -327,6 +327,8 @@ def _brief(
         raise StoryError("scene_count", f"at most {desk.settings.max_scenes} scenes")
     content = framed(content, desk.settings.short_side, desk.settings.fps)
     brief = story_api.brief(name, content)
+    if desk.settings.auto_scene_count and name != "storyboard" and not (pictures or count):
+        brief = brief.model_copy(update={"scene_count": None})
     return desk.resolved(owner, brief, uploads), warnings
 
 
