@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse, Response
 
 from engine.estimate import Forecast
 from engine.fetch import Door, FetchError
-from engine.plan import Ref
-from engine.planner import Planned, keyframe_source, plan_brief, plan_story
+from engine.plan import Plan, Ref
+from engine.planner import Upto, keyframe_source, plan_brief, plan_story
 from engine.schemas.generate_view import JobStatus, JobView
 from engine.schemas.story_steps import PARTS, Known
 from engine.schemas.story_view import Media as Addresses
@@ -36,6 +36,8 @@ from engine.server.shelf import Files, Shelf, file_of
 from engine.server.webhooks import Sender
 from engine.service import Service
 from engine.story import Brief, Picture, Story, StoryError, Tale, with_pictures
+from engine.storyboard import story_of
+from pipelines.text.storyboard import Storyboard, WrittenElement, WrittenScene
 
 STAGE_OF = {
     "portrait": ("elements", "scenes", "film"),
@@ -345,15 +347,14 @@ class Desk:
 
     def forecast(self, told: Brief | Story, goal: Goal) -> dict[str, Any]:
         """What a request would take, as far as it can be known before anything is read or written."""
-        upto = {"elements": "portraits", "storyboard": "portraits", "keyframes": "keyframes"}.get(goal, "film")
-        told = with_pictures(
-            told, lambda place, picture: picture.model_copy(update={"digest": picture.digest or "0" * 64})
-        )
-        planned: Planned = (
-            plan_brief(told, self.service.catalog)
-            if isinstance(told, Brief)
-            else plan_story(told, self.service.catalog, upto)  # type: ignore[arg-type]
-        )
+        told = with_pictures(told, lambda place, file: file.model_copy(update={"digest": file.digest or "0" * 64}))
+        planned = plan_brief(told, self.service.catalog) if isinstance(told, Brief) else None
+        if planned is None or goal != "storyboard":
+            upto: Upto = "keyframes" if goal == "keyframes" else "film"
+            story = told if isinstance(told, Story) else _unwritten(told)
+            made = plan_story(story, self.service.catalog, upto)
+            steps = {**(planned.plan.by_id if planned else {}), **made.plan.by_id}
+            planned = replace(made, plan=Plan(tuple(steps.values())))
         found: Forecast = self.service.forecast(planned)
         return {
             "dry_run": True,
@@ -385,6 +386,13 @@ def status_of(record: Record) -> Status:
     if work and work.state == "failed":
         return "fail"
     return "success" if record.film else "new"
+
+
+def _unwritten(brief: Brief) -> Story:
+    """A story of the size that a brief will have: scenes with a few words each and one place for all."""
+    scene = WrittenScene(image_description="…", narration=120 * "a", location="…")
+    count = len(brief.pictures) or brief.scene_count or 3
+    return story_of(brief, Storyboard(title="…", locations=(WrittenElement(name="…"),), scenes=(scene,) * count))
 
 
 def _file_name(ref: Ref) -> str:

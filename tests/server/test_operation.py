@@ -170,6 +170,17 @@ def test_a_story_deletes_itself_when_its_time_is_over(server):
     assert server.get(f"/story/{story['id']}").status_code == 404
 
 
+def test_a_dry_run_says_what_a_film_would_take_and_makes_nothing(server):
+    before = server.get("/story").json()["total"]
+    plan = server.post("/story/idea-2-video?dry_run=true", data={"idea": "A snail", "scene_count": 4}).json()["data"]
+    kinds = [step["kind"] for step in plan["steps"]]
+    assert (kinds.count("write"), kinds.count("animate"), kinds.count("compose")) == (1, 4, 1)
+    assert plan["seconds"] > 1
+    assert plan["memory_mb"] > 100
+    assert plan["disk_bytes"] > 0
+    assert server.get("/story").json()["total"] == before
+
+
 def test_urgent_work_comes_first(server):
     first = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]
     small = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
