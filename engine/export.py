@@ -120,6 +120,7 @@ def record_of(made: Made, store: Store, files: Mapping[Piece, str], warnings: It
         "models": models,
         "credits": list(credits_),
         "warnings": [*warnings, *made.warnings],
+        "checked": {"texts": _checked(steps, Kind.CHECK), "pictures": _checked(steps, Kind.INSPECT)},
         "files": {piece.file: digest for piece, digest in files.items()},
         "references": [
             {"file": piece.file, "role": piece.role, "name": piece.name, "state": piece.state}
@@ -128,6 +129,12 @@ def record_of(made: Made, store: Store, files: Mapping[Piece, str], warnings: It
         ],
         "steps": steps,
     }
+
+
+def _checked(steps: Iterable[Mapping[str, Any]], kind: Kind) -> str:
+    """What looked at the texts or pictures, in words for people."""
+    by = dict.fromkeys(step["facts"].get("checked_by", step["model"]) for step in steps if step["kind"] == kind)
+    return ", ".join(by) or "not checked"
 
 
 def engine_version() -> str:

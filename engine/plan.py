@@ -61,7 +61,7 @@ Source = Ref | Given
 @dataclass(frozen=True, slots=True)
 class Step:
     """One unit of work. `inputs` maps a role to its sources, in an order that is part of the meaning; `take` counts how
-    often the result was made anew on purpose."""
+    often the result was made anew on purpose. `after` names steps that must be done first though nothing of them is read."""
 
     id: str
     kind: Kind
@@ -70,6 +70,7 @@ class Step:
     inputs: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
     seed: int = 0
     take: int = 0
+    after: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -81,10 +82,9 @@ class Step:
         object.__setattr__(self, "inputs", {role: tuple(sources) for role, sources in self.inputs.items()})
 
     def needs(self) -> frozenset[str]:
-        """Ids of the steps whose outputs this step reads."""
-        return frozenset(
-            source.step for sources in self.inputs.values() for source in sources if isinstance(source, Ref)
-        )
+        """Ids of the steps that must be done before this one."""
+        read = {source.step for sources in self.inputs.values() for source in sources if isinstance(source, Ref)}
+        return frozenset(read.union(self.after))
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine import context
 from engine.mood import mood_of
 from engine.plan import Given, Plan, Ref, Source, Step
-from engine.story import Brief, Picture, Place, Scene, Story, Told, given
-from pipelines.base import Kind, ModelSpec, Params
+from engine.story import Brief, Picture, Place, Scene, Story, Told, given, texts
+from pipelines.base import Kind, Missing, ModelSpec, Params
 from pipelines.catalog import Catalog, CatalogError
 from pipelines.kinds import (
     AnimateParams,
     BridgeParams,
+    CheckParams,
     ComposeParams,
     ConformParams,
     ElementParams,
     EnhanceParams,
+    InspectParams,
     IntakeParams,
     KeyframeParams,
     MixParams,
@@ -39,6 +41,8 @@ from pipelines.kinds import (
 Upto = Literal["portraits", "keyframes", "clips", "film"]
 PORTRAIT_SIZE = (768, 1024)
 OBJECT_SIZE = (768, 768)
+IDEA_CHECK, TEXT_CHECK = "check:idea", "check:texts"
+"""The steps that look whether the words of a brief, and of a story, may be told."""
 
 
 class PlanningError(ValueError):
@@ -72,6 +76,11 @@ def intake_id(place: str) -> str:
     return f"intake:{place}"
 
 
+def inspection_id(step_id: str) -> str:
+    """The step that looks whether the picture of step `step_id` may be shown."""
+    return f"{Kind.INSPECT}:{step_id}"
+
+
 def scene_id(kind: Kind, number: int) -> str:
     """The step of one kind for scene `number`, counted from 0; people see it counted from 1."""
     return f"{kind}:{number + 1}"
@@ -102,12 +111,27 @@ def is_narrated(story: Story, scene: Scene) -> bool:
     return story.audio.narration and bool(scene.narration.strip())
 
 
+def with_checks(ids: Iterable[str], plan: Plan) -> tuple[str, ...]:
+    """These steps, all that they need, and the steps that look at what those make."""
+    closure = plan.closure(ids)
+    inspections = (inspection_id(step.id) for step in closure)
+    return (*closure.by_id, *(step for step in inspections if step in plan and step not in closure))
+
+
 # --- planning ---------------------------------------------------------------------------------------------------------
+
+
+def check_of(told: Brief | Story, catalog: Catalog) -> Planned:
+    """The check of the words alone."""
+    draft = _Draft(told, catalog)
+    draft.check()
+    return draft.done()
 
 
 def plan_brief(brief: Brief, catalog: Catalog) -> Planned:
     """Everything up to the storyboard."""
     draft = _Draft(brief, catalog)
+    draft.check()
     draft.intake((place, picture) for place, picture in given(brief).items() if place != "page")
     inputs: dict[str, tuple[Source, ...]] = {}
     if brief.page:
@@ -134,6 +158,7 @@ def plan_brief(brief: Brief, catalog: Catalog) -> Planned:
 def plan_story(story: Story, catalog: Catalog, upto: Upto = "film") -> Planned:
     """Everything from the portraits up to `upto`."""
     draft = _Draft(story, catalog)
+    draft.check()
     _plan_portraits(draft, story)
     if upto == "portraits":
         return draft.done()
@@ -186,6 +211,11 @@ def _plan_portraits(draft: _Draft, story: Story) -> None:
                 inputs,
                 name=story.choices.image_tool,
             )
+            draft.inspect(
+                portrait_id(character.name, name),
+                "portrait.png",
+                f"characters[{number}].states.{name}.appearance" if state else f"characters[{number}].appearance",
+            )
     for number, place_ in enumerate(story.locations):
         _plan_element(draft, story, place_, "location", f"locations[{number}]", (story.video.width, story.video.height))
     for number, place_ in enumerate(story.objects):
@@ -211,6 +241,7 @@ def _plan_element(
         _reference(f"{at}.reference_url", place.reference),
         name=story.choices.image_tool,
     )
+    draft.inspect(element_id(role, place.name), "element.png", f"{at}.description")
 
 
 def _plan_keyframe(draft: _Draft, story: Story, number: int) -> None:
@@ -251,6 +282,7 @@ def _plan_keyframe(draft: _Draft, story: Story, number: int) -> None:
         inputs,
         name=story.choices.image_tool,
     )
+    draft.inspect(scene_id(Kind.KEYFRAME, number), "keyframe.png", f"scenes[{number}].prompt")
     if story.enhance:
         picture = Ref(scene_id(Kind.KEYFRAME, number), "keyframe.png")
         draft.add(scene_id(Kind.ENHANCE, number), Kind.ENHANCE, EnhanceParams(), {"picture": (picture,)})
@@ -448,6 +480,7 @@ class _Draft:
         except CatalogError as error:
             raise PlanningError(f"profile: {error}") from error
         self.steps: list[Step] = []
+        self.inspected: dict[str, str] | None = {}  # step of a picture → step that looks at it; None: nobody can
         self.warnings: dict[str, None] = {}
 
     def model(self, kind: Kind, name: str | None = None, language: str | None = None) -> ModelSpec:
@@ -493,6 +526,31 @@ class _Draft:
         params = IntakeParams(width=width, height=height)
         for place, picture in pictures:
             self.add(intake_id(place), Kind.INTAKE, params, {"picture": (_given(picture),)})
+            self.inspect(intake_id(place), "picture.png", place)
+
+    def check(self) -> None:
+        params = CheckParams(texts=texts(self.told), strictness=self.told.strictness)
+        self.add(IDEA_CHECK if isinstance(self.told, Brief) else TEXT_CHECK, Kind.CHECK, params)
+
+    def inspect(self, step_id: str, name: str, place: str) -> None:
+        """The picture `name` of a step is looked at, where a model for that is installed."""
+        if self.inspected is None:
+            return
+        inspection = inspection_id(step_id)
+        params = InspectParams(field=place, strictness=self.told.strictness)
+        try:
+            self.add(inspection, Kind.INSPECT, params, {"picture": (Ref(step_id, name),)})
+        except Missing:
+            self.inspected = None
+            return
+        self.inspected[step_id] = inspection
 
     def done(self) -> Planned:
-        return Planned(Plan(tuple(self.steps)), self.profile, tuple(self.warnings))
+        """What is refused goes no further: whatever reads a picture waits until it was looked at."""
+        inspected = self.inspected or {}
+        steps = []
+        for step in self.steps:
+            looked_at = sorted(inspected[need] for need in step.needs() & inspected.keys())
+            waits = looked_at and step.kind is not Kind.INSPECT
+            steps.append(replace(step, after=tuple(looked_at)) if waits else step)
+        return Planned(Plan(tuple(steps)), self.profile, tuple(self.warnings))

@@ -14,11 +14,12 @@ from threading import Event as StopSign
 from engine.artifacts import Action, Store
 from engine.estimate import Forecast, Learned, forecast
 from engine.events import Event, OnEvent, StepDone, StepFailed, StepWarned
-from engine.executor.base import BAD_INPUT, DISK_FULL, MISSING, Executor, Failure
+from engine.executor.base import BAD_INPUT, DISK_FULL, MISSING, REJECTED, Executor, Failure
+from engine.executor.inline import InlineExecutor
 from engine.fetch import CLIP, PAGE, PICTURE, SOUND, Door, FetchError, Want
 from engine.jobs import Jobs, Run
 from engine.plan import Plan, Step
-from engine.planner import Planned, Upto, intake_id, plan_brief, plan_story
+from engine.planner import Planned, Upto, check_of, intake_id, plan_brief, plan_story, with_checks
 from engine.runner import Result, Runner
 from engine.settings import Settings
 from engine.story import Brief, Picture, Story, StoryError, Tale, given, with_pictures
@@ -34,16 +35,22 @@ class RunFailed(RuntimeError):
     """Steps could not be done. `failures` says which and why; all that was finished is kept."""
 
     def __init__(self, failures: Mapping[str, Failure]) -> None:
-        self.failures = dict(failures)
+        # A refusal is what the user must hear of first.
+        self.failures = dict(sorted(failures.items(), key=lambda item: item[1].type != REJECTED))
         step, failure = next(iter(self.failures.items()))
         more = f" (and {len(self.failures) - 1} more)" if len(self.failures) > 1 else ""
         super().__init__(explained(step, failure) + more)
 
     @property
+    def rejected(self) -> Failure | None:
+        """The refusal by the rules about content, where that is why."""
+        return next((failure for failure in self.failures.values() if failure.type == REJECTED), None)
+
+    @property
     def exit_code(self) -> int:
         """2 for bad input, 4 for what this machine lacks, 3 for all else."""
         types = {failure.type for failure in self.failures.values()}
-        return 2 if BAD_INPUT in types else 4 if types & {MISSING, DISK_FULL} else 3
+        return 2 if types & {BAD_INPUT, REJECTED} else 4 if types & {MISSING, DISK_FULL} else 3
 
 
 class RunCancelled(RuntimeError):
@@ -93,6 +100,9 @@ class Service:
         self.jobs = Jobs(settings.database)
         self.learned = Learned(self.jobs)
         self.runner = Runner(self.store, executor, estimate=self.learned.seconds)
+        # Words are looked at here and now: a request can be refused while all workers are busy with others.
+        self._inline = InlineExecutor()
+        self._here = Runner(self.store, self._inline)
 
     def __enter__(self) -> Service:
         self.store.sweep()
@@ -101,6 +111,7 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.executor.stop()
+        self._inline.stop()
         self.store.close()
         self.jobs.close()
 
@@ -138,6 +149,12 @@ class Service:
 
     # Planning and making
 
+    def check(self, told: Brief | Story) -> None:
+        """Look whether the words may be told, before anything is made of them. Raises PlanningError, RunFailed."""
+        result = self._here.run(check_of(told, self.catalog).plan)
+        if result.failed:
+            raise RunFailed(result.failed)
+
     def write(
         self,
         brief: Brief,
@@ -146,12 +163,16 @@ class Service:
         run_id: str | None = None,
         stop: StopSign | None = None,
     ) -> tuple[Story, tuple[str, ...]]:
-        """The story of a brief, with the warnings of its writing. Raises PlanningError, RunFailed, RunCancelled."""
+        """The story of a brief, with the warnings of its writing; both are checked. Raises PlanningError, RunFailed, RunCancelled."""
         planned = plan_brief(brief, self.catalog)
+        self.check(brief)
+        self._look_at_given(planned, run_id, stop)
         made, warnings = self._run(planned, None, on_event, run_id, stop)
         path = self.store.path(_output(made.made["write"], "storyboard.json"))
         storyboard = Storyboard.model_validate_json(path.read_bytes())
-        return story_of(brief, storyboard), (*planned.warnings, *warnings)
+        story = story_of(brief, storyboard)
+        self.check(story)
+        return story, (*planned.warnings, *warnings)
 
     def make(
         self,
@@ -163,15 +184,20 @@ class Service:
         run_id: str | None = None,
         stop: StopSign | None = None,
     ) -> Made:
-        """Bring the story about as far as `upto`, or only the steps `only` and what they need. What the client gave is
-        looked at first, so that an unusable picture costs no work. What a run of that id has made, `collect` keeps, also
+        """Bring the story about as far as `upto`, or only the steps `only` and what they need. What the client wrote and gave
+        is looked at first, so that what is refused or unusable costs no work. What a run of that id has made, `collect` keeps, also
         when the run does not get to its end. Raises PlanningError, RunFailed, RunCancelled."""
         planned = plan_story(story, self.catalog, upto)
+        self.check(story)
+        self._look_at_given(planned, run_id, stop)
+        wanted = None if only is None else with_checks(only, planned.plan)
+        result, warnings = self._run(planned, wanted, on_event, run_id, stop)
+        return Made(story, planned, result.made, result.recalled, (*planned.warnings, *warnings))
+
+    def _look_at_given(self, planned: Planned, run_id: str | None, stop: StopSign | None) -> None:
         intakes = [step.id for step in planned.plan if step.kind is Kind.INTAKE]
         if intakes:
-            self._run(planned, intakes, lambda event: None, run_id, stop)
-        result, warnings = self._run(planned, only, on_event, run_id, stop)
-        return Made(story, planned, result.made, result.recalled, (*planned.warnings, *warnings))
+            self._run(planned, with_checks(intakes, planned.plan), lambda event: None, run_id, stop)
 
     def whole_plan(self, told: Brief | Story) -> Plan:
         """Every step from the first word to the film. A brief is written for that, or its writing recalled."""
@@ -250,6 +276,8 @@ def run_id_of(spec: Path, out: Path) -> str:
 
 def explained(step: str, failure: Failure) -> str:
     """A failure in the client's words: the field where there is one, else the step."""
+    if failure.type == REJECTED:
+        return f"{failure.field}: content_rejected ({failure.category}: {failure.message})"
     place = _field_of(step, failure)
     hint = "" if failure.type == BAD_INPUT else f" [{failure.type}]"
     return f"{place}: {failure.message}{hint}"

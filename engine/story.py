@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipelines.base import Kind
 from pipelines.catalog import suggest
-from pipelines.kinds import Language, Transition
+from pipelines.kinds import Language, Strictness, Transition
 
 Narrator = Literal[
     "Rachel", "Aria", "Roger", "Sarah", "Laura", "Charlie", "George", "Callum", "River", "Liam", "Charlotte",
@@ -161,7 +161,7 @@ class Told(Frozen):
     choices: Choices = Choices()
     style: Text = ""
     setting: Text = ""
-    strictness: Literal["normal", "liberal"] = "normal"
+    strictness: Strictness = "normal"
     enhance: bool = Field(False, description="Scene pictures get a pass for detail, at the same size.")
     characters: tuple[Character, ...] = ()
     locations: tuple[Place, ...] = ()
@@ -306,6 +306,32 @@ def given(told: Told) -> dict[str, Picture]:
 
     with_pictures(told, note)
     return found
+
+
+def texts(told: Told) -> tuple[tuple[str, str], ...]:
+    """Every text that the client gave or the writer wrote, with the field that names it; blank ones are left out. A field
+    never repeats a text that stands after it."""
+    found: list[tuple[str, str]] = [("title", told.title), ("description", told.description)]
+    if isinstance(told, Brief):
+        found.append(("idea", told.idea))
+    if isinstance(told, Story):
+        found.append(("prompt", told.prompt))
+    found += [("style", told.style), ("setting", told.setting), ("music_mood", told.audio.mood)]
+    for number, one in enumerate(told.characters):
+        place = f"characters[{number}]"
+        found += [(f"{place}.name", one.name), (f"{place}.appearance", one.appearance)]
+        for state in one.states:
+            found += [(f"{place}.states", state.name), (f"{place}.states.{state.name}.appearance", state.appearance)]
+    for part, places in (("locations", told.locations), ("objects", told.objects)):
+        for number, place_ in enumerate(places):
+            found += [(f"{part}[{number}].name", place_.name), (f"{part}[{number}].description", place_.description)]
+    if isinstance(told, Story):
+        found += [(f"reference_images[{n}].description", shared.description) for n, shared in enumerate(told.shared)]
+        for number, scene in enumerate(told.scenes):
+            place = f"scenes[{number}]"
+            found += [(f"{place}.name", scene.name), (f"{place}.prompt", scene.prompt)]
+            found += [(f"{place}.narration", scene.narration), (f"{place}.camera_movement", scene.camera)]
+    return tuple((field, text) for field, text in found if text.strip())
 
 
 def _unique(field: str, names: list[str]) -> None:

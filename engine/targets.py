@@ -36,6 +36,10 @@ _GROUPS = {
 }
 
 
+_LOOKS = (Kind.CHECK, Kind.INSPECT)
+"""Steps that make nothing which could be made anew."""
+
+
 def steps_of(target: str, plan: Plan) -> tuple[str, ...]:
     """The steps that a target means, at least one. Raises StoryError saying what there is."""
     words = target.split()
@@ -56,7 +60,7 @@ def steps_of(target: str, plan: Plan) -> tuple[str, ...]:
     else:
         found = []
     if not found or any(step not in plan for step in found):
-        known = [_spoken(step.id) for step in plan]
+        known = [_spoken(step.id) for step in plan if step.kind not in _LOOKS]
         raise StoryError("", f'there is no "{target}" to make in this story{suggest(target, known) or _examples(plan)}')
     return tuple(found)
 
@@ -69,4 +73,5 @@ def _spoken(step_id: str) -> str:
 
 
 def _examples(plan: Plan) -> str:
-    return "; for instance: " + ", ".join(dict.fromkeys(_spoken(step.id) for step in list(plan)[:6]))
+    made = [_spoken(step.id) for step in plan if step.kind not in _LOOKS]
+    return "; for instance: " + ", ".join(dict.fromkeys(made[:6]))

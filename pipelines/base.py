@@ -18,7 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 class Kind(StrEnum):
     """What a step does. `pipelines.kinds` says for each what goes in and what comes out."""
 
+    CHECK = "check"
     INTAKE = "intake"
+    INSPECT = "inspect"
     READ = "read"
     WRITE = "write"
     PORTRAIT = "portrait"
@@ -104,6 +106,14 @@ class BadInput(ValueError):
     def __init__(self, field: str, message: str, hint: str = "") -> None:
         super().__init__(f"{field}: {message}" + (f" {hint}" if hint else ""))
         self.field, self.message, self.hint = field, message, hint
+
+
+class Rejected(BadInput):
+    """The rules about content refuse the input. `category` is a stable word; what was refused is never repeated."""
+
+    def __init__(self, field: str, category: str, message: str, hint: str = "") -> None:
+        super().__init__(field, message, hint)
+        self.category = category
 
 
 class Missing(RuntimeError):

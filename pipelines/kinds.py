@@ -21,6 +21,7 @@ LANGUAGES: tuple[Language, ...] = (
     "Arabic", "Chinese", "English", "French", "German", "Hindi", "Japanese", "Korean", "Spanish", "Turkish",
 )  # fmt: skip
 
+Strictness = Literal["normal", "liberal"]
 Role = Literal["character", "location", "object", "shared", "turn"]
 Transition = Literal["dissolve", "dip", "wipe", "match"]
 Pixels = Field(ge=16, le=8192)
@@ -31,6 +32,22 @@ class Named(Params):
 
     name: str
     description: str = ""
+
+
+class CheckParams(Params):
+    """Whether texts may be told. `texts`: (field as the client named it, text). Outputs: `check.json`: `{"checked_by",
+    "verdicts": {field: "passed"}}`. Raises `Rejected` naming the first field that may not, the gravest category first."""
+
+    texts: tuple[tuple[str, str], ...] = ()
+    strictness: Strictness = "normal"
+
+
+class InspectParams(Params):
+    """Whether pictures may be shown. Inputs: `picture` (1..n). Outputs: `check.json`: `{"checked_by", "verdicts": {field:
+    "passed"}, "scores": [0..1 per picture]}`. Raises `Rejected` naming `field`."""
+
+    field: str = Field(description="What the client would change, as the client named it.")
+    strictness: Strictness = "normal"
 
 
 class IntakeParams(Params):
@@ -227,6 +244,8 @@ class ComposeParams(VideoParams):
 
 
 PARAMS: dict[Kind, type[Params]] = {
+    Kind.CHECK: CheckParams,
+    Kind.INSPECT: InspectParams,
     Kind.INTAKE: IntakeParams,
     Kind.READ: ReadParams,
     Kind.WRITE: WriteParams,

@@ -72,13 +72,14 @@ class Warned:
 class Failure:
     """Why there is no result. `type` is a stable word: one of those below, or the name of an exception. `message` speaks
     to the user and never holds the text of an unforeseen exception; that is in `detail`, for the log. `field` names what
-    cannot be used. Trying again can help only if `retryable`."""
+    cannot be used, `category` the rule that refused it. Trying again can help only if `retryable`."""
 
     type: str
     message: str
     field: str = ""
     retryable: bool = False
     detail: str = ""
+    category: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Done:
 
 Event = Progress | Warned | Done
 
+REJECTED = "Rejected"
 BAD_INPUT, MISSING, OUT_OF_MEMORY, DISK_FULL = "BadInput", "Missing", "OutOfMemory", "DiskFull"
 LOST, CANCELLED = "Lost", "Cancelled"
 

@@ -27,6 +27,7 @@ from engine.executor.base import (
     DISK_FULL,
     MISSING,
     OUT_OF_MEMORY,
+    REJECTED,
     Done,
     Event,
     Failure,
@@ -36,7 +37,7 @@ from engine.executor.base import (
     event_to_json,
 )
 from engine.executor.memory import PeakMemory
-from pipelines.base import BadInput, Device, Missing, ModelSpec, Params
+from pipelines.base import BadInput, Device, Missing, ModelSpec, Params, Rejected
 from pipelines.catalog import family_class, install_hint
 from pipelines.pool import Pool
 
@@ -131,6 +132,9 @@ def _checked_outputs(task: Task, made: Iterable[Path]) -> tuple[tuple[str, Path]
 def _failure(spec: ModelSpec, kind: str, error: Exception) -> Failure:
     detail = "".join(traceback.format_exception(error))
     match error:
+        case Rejected():  # without a trace: its lines could hold what was refused
+            message = " ".join(filter(None, (error.message, error.hint)))
+            return Failure(REJECTED, message, error.field, category=error.category)
         case BadInput():
             return Failure(BAD_INPUT, " ".join(filter(None, (error.message, error.hint))), error.field, detail=detail)
         case Missing():

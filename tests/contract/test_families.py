@@ -33,6 +33,8 @@ PAGE = (
     + "The keeper lights the lamp at dusk. " * 20
 )
 OUTPUTS = {
+    Kind.CHECK: {"check.json"},
+    Kind.INSPECT: {"check.json"},
     Kind.INTAKE: {"picture.png"},
     Kind.READ: {"page.json"},
     Kind.WRITE: {"storyboard.json"},

@@ -135,7 +135,7 @@ def test_a_plan_shows_the_graph_and_makes_nothing(command, spec):
     code, out, _ = command("plan", path)
     assert code == 0
     assert "keyframe:2" in out
-    assert "24 steps, 0 there, 24 to make" in out
+    assert "33 steps, 0 there, 33 to make" in out
     assert command("run", path, "--dry-run")[1] == out
     assert files_beside(path) == ["story.json"]
 
@@ -143,7 +143,7 @@ def test_a_plan_shows_the_graph_and_makes_nothing(command, spec):
 def test_a_plan_as_json_is_for_programs(command, spec):
     content = json.loads(command("plan", spec(), "--json")[1])
     assert content["complete"] is True
-    assert len(content["steps"]) == 24
+    assert len(content["steps"]) == 33
     assert {"id", "kind", "model", "needs", "cached", "seconds", "memory_mb", "bytes"} == content["steps"][0].keys()
 
 
@@ -168,24 +168,24 @@ def test_a_run_ends_with_the_film_goes_on_where_it_was_and_shows_in_the_list(com
 
     first = film.read_bytes()
     code, out, _ = command("run", path)
-    assert "24 of 24 steps were recalled" in out
+    assert "33 of 33 steps were recalled" in out
     assert film.read_bytes() == first
 
     code, out, _ = command("plan", path)
-    assert "24 there, 0 to make" in out
+    assert "33 there, 0 to make" in out
 
     def edited(content):
         content["scenes"][2]["prompt"] = "The sea at night, in the snow"
 
     code, out, _ = command("run", spec(edited))
     done = {line.split()[1] for line in out.splitlines() if line.startswith("[")}
-    assert {"keyframe:3", "animate:3", "conform:3", "bridge:2", "compose"} == done
+    assert {"keyframe:3", "inspect:keyframe:3", "animate:3", "conform:3", "bridge:2", "compose"} == done
 
     code, out, _ = command("reroll", path, "scene", "3", "--json")
     events = [json.loads(line) for line in out.splitlines()]
     made = {event["step"] for event in events if event["event"] == "StepDone" and not event["recalled"]}
     assert "keyframe:3" in made
-    assert made <= {"keyframe:3", "animate:3", "conform:3", "bridge:2", "compose"}
+    assert made <= {"keyframe:3", "inspect:keyframe:3", "animate:3", "conform:3", "bridge:2", "compose"}
 
     rerolled = film.read_bytes()
     command("run", path)
@@ -199,7 +199,7 @@ def test_a_run_ends_with_the_film_goes_on_where_it_was_and_shows_in_the_list(com
     assert "0 files removed" not in command("gc", "--grace", "0")[1], (
         "the pictures of earlier takes are not needed any more"
     )
-    assert "24 of 24 steps were recalled" in command("run", path)[1]
+    assert "33 of 33 steps were recalled" in command("run", path)[1]
     command("forget", run_id)
     assert command("ls")[1].strip() == "nothing was made yet"
 
@@ -298,7 +298,9 @@ def test_only_a_part_can_be_made(command, spec):
     assert code == 0
     assert [line.split()[1] for line in out.splitlines() if line.startswith("[")] == [
         "portrait:Mara",
+        "inspect:portrait:Mara",
         "portrait:Mara@soaked",
+        "inspect:portrait:Mara@soaked",
     ]
     assert Path("films/story/portraits/01-mara-soaked.png").is_file()
     assert not Path("films/story/keyframes").exists()

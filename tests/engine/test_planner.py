@@ -38,7 +38,7 @@ def needs(plan, step):
 
 def test_a_film_has_one_step_for_everything_that_is_made(story, models):
     plan = plan_story(story, models).plan
-    assert [step.id for step in plan] == [
+    assert [step.id for step in plan if step.kind not in (Kind.CHECK, Kind.INSPECT)] == [
         "portrait:Mara", "portrait:Mara@soaked", "portrait:Tomas", "location:Lighthouse", "location:Cove",
         "keyframe:1", "keyframe:2", "keyframe:3", "narrate:1", "narrate:2", "narrate:3", "schedule",
         "animate:1", "animate:2", "animate:3", "subtitle", "conform:1", "bridge:1", "conform:2", "bridge:2", "conform:3",
@@ -48,7 +48,12 @@ def test_a_film_has_one_step_for_everything_that_is_made(story, models):
 
 @pytest.mark.parametrize(
     ("upto", "last"),
-    [("portraits", "location:Cove"), ("keyframes", "keyframe:3"), ("clips", "animate:3"), ("film", "compose")],
+    [
+        ("portraits", "inspect:location:Cove"),
+        ("keyframes", "inspect:keyframe:3"),
+        ("clips", "animate:3"),
+        ("film", "compose"),
+    ],
 )
 def test_a_shorter_plan_is_the_beginning_of_the_longer_one(story, models, upto, last):
     whole, part = plan_story(story, models).plan, plan_story(story, models, upto).plan
@@ -104,7 +109,7 @@ def test_an_edited_prompt_changes_the_steps_of_its_scene_alone(body, models):
     before = plan_story(generate_story.story(body), models).plan
     body["scenes"][2]["prompt"] = "The sea in fog"
     after = plan_story(generate_story.story(body), models).plan
-    assert [step.id for step in before if after[step.id] != step] == ["keyframe:3", "animate:3"]
+    assert [step.id for step in before if after[step.id] != step] == ["check:texts", "keyframe:3", "animate:3"]
 
 
 def test_seeds_come_from_the_storys_seed_and_the_steps_id(body, models):
@@ -152,7 +157,10 @@ def test_a_match_is_made_of_in_between_frames_where_they_can_be_made(body, tmp_p
 def test_given_pictures_stand_in_for_keyframes(models):
     brief = digested(story_api.brief("images-2-video", {"image_urls": ["a.png", "b.png"]}))
     plan = plan_brief(brief, models).plan
-    assert [step.id for step in plan] == ["intake:image_urls[0]", "intake:image_urls[1]", "write"]
+    assert [step.id for step in plan] == [
+        "check:idea", "intake:image_urls[0]", "inspect:intake:image_urls[0]", "intake:image_urls[1]",
+        "inspect:intake:image_urls[1]", "write",
+    ]  # fmt: skip
     assert plan["write"].params.scene_count == 2
 
 
