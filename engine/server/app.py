@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from engine.artifacts import StoreError
+from engine.artifacts import StoreError, StoreFull
 from engine.fetch import Door, FetchError
 from engine.planner import PlanningError
 from engine.server import generate_routes, story_routes
@@ -31,7 +31,7 @@ from engine.server.settings import ServerSettings
 from engine.server.shelf import Shelf
 from engine.server.webhooks import Sender, new_secret
 from engine.server.work import Worker
-from engine.service import Service
+from engine.service import RunFailed, Service
 from engine.story import StoryError
 
 ROOM = 200 << 20
@@ -164,7 +164,7 @@ def _add_errors(app: FastAPI) -> None:
         place = str(first["loc"][-1])
         return response(ApiError(422, f"{place}: {first['msg']}", details={"field": place}), request)
 
-    for kind in (ApiError, StoryError, FetchError, PlanningError, StoreError):
+    for kind in (ApiError, StoryError, FetchError, PlanningError, RunFailed, StoreFull):
         app.add_exception_handler(kind, explained)
     app.add_exception_handler(HTTPException, of_router)
     app.add_exception_handler(RequestValidationError, of_parameters)

@@ -34,7 +34,7 @@ from engine.server.scheduler import Scheduler
 from engine.server.settings import ServerSettings
 from engine.server.shelf import Files, Shelf, file_of
 from engine.server.webhooks import Sender
-from engine.service import Service
+from engine.service import RunFailed, Service
 from engine.story import Brief, Picture, Story, StoryError, Tale, with_pictures
 from engine.storyboard import story_of
 from pipelines.text.storyboard import Storyboard, WrittenElement, WrittenScene
@@ -297,6 +297,19 @@ class Desk:
             )
         if self.records.waiting() >= self.settings.max_queue:
             raise ApiError(429, "the queue is full; try again later", word="queue_full", headers={"Retry-After": "60"})
+
+    def check(self, told: Brief | Story) -> None:
+        """Whether the words may be told. Raises ApiError 451 naming field and category, never the words."""
+        try:
+            self.service.check(told)
+        except RunFailed as error:
+            refused = error.rejected
+            if refused is None:
+                raise
+            field_ = refused.field.replace("locations[", "environments[") if isinstance(told, Brief) else refused.field
+            raise ApiError(
+                451, f"{field_}: {refused.message}", details={"field": field_, "category": refused.category}
+            ) from None
 
     def begun(self) -> None:
         """Work was added."""

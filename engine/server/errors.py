@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from engine.artifacts import StoreFull
 from engine.fetch import FetchError
 from engine.planner import PlanningError
+from engine.service import RunFailed
 from engine.story import Lacking, StoryError
 
 WORDS: Mapping[int, str] = {
@@ -62,6 +63,8 @@ def told(error: Exception, *, v1: bool = False) -> ApiError | None:
             return ApiError(422, error.message, details={"reason": error.reason})
         case PlanningError():
             return ApiError(422, str(error))
+        case RunFailed():
+            return ApiError(503, "this machine cannot look at the request's words now; its log says why")
         case StoreFull():
             return ApiError(503, "there is no room left on the disk of this machine", word="disk_full")
     return None

@@ -204,6 +204,7 @@ def _story(desk: Desk, owner: str, content: Mapping[str, Any]) -> tuple[Story, W
     if known.get("strictness") is None:
         known["strictness"] = desk.settings.strictness
     story = generate_story.story(framed(known, desk.settings.short_side, desk.settings.fps))
+    desk.check(story)
     return desk.resolved(owner, story, https=True), wishes, warnings
 
 

@@ -108,7 +108,9 @@ class Scheduler:
             state = "cancelled"
         except KeyError:  # deleted meanwhile
             state = "cancelled"
-        except (StoryError, PlanningError, RunFailed, PlanError, StoreError) as error:
+        except RunFailed as error:
+            message, word = str(error), "content_rejected" if error.rejected else "backend_failed"
+        except (StoryError, PlanningError, PlanError, StoreError) as error:
             message, word = str(error), "disk_full" if isinstance(error, StoreFull) else "backend_failed"
         except Exception:
             log.exception("work failed", extra={"fields": {"story": work.story, "goal": work.goal}})

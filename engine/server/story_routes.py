@@ -43,7 +43,7 @@ from pipelines.base import Kind
 from pipelines.kinds import LANGUAGES
 
 router = APIRouter(tags=["Story API"])
-CREATING = (200, 400, 401, 402, 403, 409, 413, 422, 429, 500, 503)
+CREATING = (200, 400, 401, 402, 403, 409, 413, 422, 429, 451, 500, 503)
 READING = (200, 400, 401, 403, 404, 422, 500)
 CHANGING = (*CREATING, 404)
 
@@ -329,6 +329,8 @@ def _brief(
     brief = story_api.brief(name, content)
     if desk.settings.auto_scene_count and name != "storyboard" and not (pictures or count):
         brief = brief.model_copy(update={"scene_count": None})
+    brief = brief.model_copy(update={"strictness": desk.settings.strictness})
+    desk.check(brief)
     return desk.resolved(owner, brief, uploads), warnings
 
 
@@ -353,6 +355,8 @@ async def _once(request: Request, story_id: str, step: Step) -> Response:
                 details={"step": "storyboard"},
             )  # fmt: skip
         change, goal, told = await run_in_threadpool(step, desk, free, form)
+        if isinstance(change.told, Story):
+            await run_in_threadpool(desk.check, change.told)
         await run_in_threadpool(desk.admit, free.owner)
         changed = await run_in_threadpool(lambda: desk.records.change(free, change, goal, told=told))
         desk.changed(changed)
