@@ -325,6 +325,7 @@ class Desk:
         """Stop work on a story and forget it."""
         self.records.delete(record.id)
         self.scheduler.cancel(record.id)
+        self.scheduler.forgot()
         self.shelf.drop(record.id)
         self.hub.ring(record.id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -35,6 +36,7 @@ class Scheduler:
         self._running: tuple[Work, threading.Event] | None = None
         self._using = threading.Lock()
         self._percent: dict[str, int] = {}
+        self._collect_at = 0.0
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self.on_sent: Callable[[], None] = lambda: None
 
@@ -69,21 +71,25 @@ class Scheduler:
             if self._running and self._running[0].story == story_id:
                 self._running[1].set()
 
+    def forgot(self) -> None:
+        """A story was deleted: what only it used is collected once nothing can still be about to use it."""
+        self._collect_at = time.monotonic() + HOUSEKEEPING
+
     def percent(self, story_id: str, stored: int) -> int:
         """How far the work on a story has come, as finely as is known."""
         return max(stored, self._percent.get(story_id, 0))
 
     def _run(self) -> None:
-        tidied = 0.0
+        tidied = -HOUSEKEEPING
         while not self._ending.is_set():
             self._wake.clear()
             try:
+                if time.monotonic() - tidied > HOUSEKEEPING:
+                    tidied = time.monotonic()
+                    self._tidy()
                 work = self._records.take()
                 if work is not None:
                     self._work(work)
-                elif time.monotonic() - tidied > HOUSEKEEPING:
-                    tidied = time.monotonic()
-                    self._tidy()
             except (JobsError, StoreError, OSError):
                 log.exception("the scheduler could not go on; it tries again")
                 self._ending.wait(1.0)
@@ -154,9 +160,11 @@ class Scheduler:
     def _tidy(self) -> None:
         for story_id in self._records.expired():
             self._records.delete(story_id)
+            self.forgot()
         self._records.tidy(24 * 3600.0)
-        files, size = self._worker.service.collect(grace=HOUSEKEEPING)
-        if files:
+        if time.monotonic() >= self._collect_at:
+            self._collect_at = math.inf
+            files, size = self._worker.service.collect(grace=HOUSEKEEPING)
             log.info("collected", extra={"fields": {"files": files, "bytes": size}})
 
 

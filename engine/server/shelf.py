@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from engine.artifacts import Output, StoreError
 from engine.plan import PlanError, Ref
-from engine.planner import PlanningError, Upto, plan_story
+from engine.planner import PlanningError, Upto, inspection_id, plan_story
 from engine.server.records import Record
 from engine.service import Service
 from engine.story import Story
@@ -66,7 +66,8 @@ class Shelf:
             made = self._service.runner.recall(plan)
         except (PlanningError, PlanError, StoreError):
             return {}
-        return {step: {output.name: output.digest for output in action.outputs} for step, action in made.items()}
+        seen = (step for step in made if inspection_id(step) not in plan or inspection_id(step) in made)
+        return {step: {output.name: output.digest for output in made[step].outputs} for step in seen}
 
 
 def file_of(files: Mapping[str, Files], ref: Ref) -> str | None:

@@ -175,11 +175,13 @@ async def show(request: Request, story_id: str) -> Response:
     )
 
 
-@router.put("/story/{story_id}", **operation((*READING, 413), form=StoryPutBody, example={"title": "Meadow Band"}))
+@router.put("/story/{story_id}", **operation((*READING, 413, 451), form=StoryPutBody, example={"title": "Meadow Band"}))
 async def change(request: Request, story_id: str) -> Response:
     """Title, description, visibility. What is not sent stays."""
     desk, record, form = await _asked(request, story_id)
     body = parse(StoryPutBody, decoded(StoryPutBody, form))
+    words = {"title": body.title or "", "description": body.description or ""}
+    await run_in_threadpool(desk.check, record.told.model_copy(update=words))
     extra = dict(record.extra)
     if body.additional_videos is not None:
         extra["additional_videos"] = body.additional_videos
@@ -329,7 +331,8 @@ def _brief(
     brief = story_api.brief(name, content)
     if desk.settings.auto_scene_count and name != "storyboard" and not (pictures or count):
         brief = brief.model_copy(update={"scene_count": None})
-    brief = brief.model_copy(update={"strictness": desk.settings.strictness})
+    if not content.get("strictness"):
+        brief = brief.model_copy(update={"strictness": desk.settings.strictness})
     desk.check(brief)
     return desk.resolved(owner, brief, uploads), warnings
 
@@ -446,7 +449,7 @@ def _of_clips(desk: Desk, record: Record, story: Story, urls: list[str]) -> Stor
     video = story.video.model_copy(update={"transition": None})
     return Story(
         title=story.title, language=story.language, seed=story.seed, audio=audio, video=video, choices=story.choices,
-        scenes=tuple(scenes),
+        scenes=tuple(scenes), strictness=story.strictness,
     )  # fmt: skip
 
 

@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from engine.artifacts import Output
 from engine.events import Event, RunStarted, StepDone, StepProgress
 from engine.plan import Plan
-from engine.planner import Upto, plan_story
+from engine.planner import Upto, inspection_id, plan_story
 from engine.server.records import Goal, Record, Records, Work, told_of
 from engine.server.shelf import Shelf
 from engine.service import Made, Service
@@ -23,7 +24,7 @@ UPTO: dict[Goal, Upto] = {
     "film": "film",
     "concat": "film",
 }
-SCENE_KINDS = frozenset({Kind.INTAKE, Kind.KEYFRAME, Kind.ENHANCE, Kind.NARRATE})
+SCENE_KINDS = frozenset({Kind.CHECK, Kind.INTAKE, Kind.INSPECT, Kind.KEYFRAME, Kind.ENHANCE, Kind.NARRATE})
 """What step 2 makes of the plan; motion comes with step 3."""
 WRITTEN = 8
 """Percent of a film when its storyboard is there."""
@@ -42,6 +43,8 @@ class Watch:
     last: int = 99
     _all: dict[str, float] = field(default_factory=dict)
     _done: dict[str, float] = field(default_factory=dict)
+    _unseen: dict[str, tuple[str, tuple[Output, ...]]] = field(default_factory=dict)
+    """Pictures that nobody is shown before they were looked at, by the step that does so."""
     percent: int = 0
 
     def between(self, first: int, last: int) -> None:
@@ -58,7 +61,10 @@ class Watch:
                 self._count()
             case StepDone(step=step, outputs=outputs):
                 self._done[step] = 1.0
-                self.shelf.add(self.work.story, step, outputs)
+                if inspection_id(step) in self._all:
+                    self._unseen[inspection_id(step)] = step, outputs
+                else:
+                    self.shelf.add(self.work.story, *self._unseen.pop(step, (step, outputs)))
                 before = self.percent
                 self._count()
                 if self.percent > before:

@@ -229,6 +229,26 @@ def test_deleting_while_it_is_made_leaves_nothing(server):
     assert not server.mistakes()
 
 
+def test_what_was_deleted_leaves_no_files(tmp_path):
+    server = Server(tmp_path)
+    try:
+        form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
+        done = server.post("/story/idea-2-video", data=form).json()["data"]["id"]
+        assert server.wait(done)["status"] == "success"
+        running = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]
+        time.sleep(1)
+        for story_id in (done, running):
+            assert server.ask("DELETE", f"/story/{story_id}").status_code == 200
+        server.post("/story?dry_run=1", data={"idea": "A snail"})
+        deadline = time.monotonic() + 10
+        while 'state="running"' in server.get("/metrics").text and time.monotonic() < deadline:
+            time.sleep(0.1)
+    finally:
+        server.stop()
+    assert run("gc", "--grace", "0", home=tmp_path).returncode == 0
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+
+
 def test_many_poll_while_a_film_is_made(server):
     """Bounded: scripts/bench server has 1,000 pollers."""
     story_id = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]
