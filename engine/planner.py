@@ -112,10 +112,10 @@ def is_narrated(story: Story, scene: Scene) -> bool:
 
 
 def with_checks(ids: Iterable[str], plan: Plan) -> tuple[str, ...]:
-    """These steps, all that they need, and the steps that look at what those make."""
+    """These steps, all that they need, and the steps that look at the words and at what those make."""
     closure = plan.closure(ids)
-    inspections = (inspection_id(step.id) for step in closure)
-    return (*closure.by_id, *(step for step in inspections if step in plan and step not in closure))
+    looks = (TEXT_CHECK, IDEA_CHECK, *(inspection_id(step.id) for step in closure))
+    return (*closure.by_id, *(step for step in looks if step in plan and step not in closure))
 
 
 # --- planning ---------------------------------------------------------------------------------------------------------

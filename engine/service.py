@@ -9,12 +9,14 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event as StopSign
+from threading import Lock
 
 from engine.artifacts import Action, Store
 from engine.estimate import Forecast, Learned, forecast
 from engine.events import Event, OnEvent, StepDone, StepFailed, StepWarned
-from engine.executor.base import BAD_INPUT, DISK_FULL, MISSING, REJECTED, Executor, Failure
+from engine.executor.base import BAD_INPUT, DISK_FULL, MISSING, REJECTED, Done, Executor, Failure, Task
 from engine.executor.inline import InlineExecutor
 from engine.fetch import CLIP, PAGE, PICTURE, SOUND, Door, FetchError, Want
 from engine.jobs import Jobs, Run
@@ -102,7 +104,7 @@ class Service:
         self.runner = Runner(self.store, executor, estimate=self.learned.seconds)
         # Words are looked at here and now: a request can be refused while all workers are busy with others.
         self._inline = InlineExecutor()
-        self._here = Runner(self.store, self._inline)
+        self._checking = Lock()
 
     def __enter__(self) -> Service:
         self.store.sweep()
@@ -150,10 +152,21 @@ class Service:
     # Planning and making
 
     def check(self, told: Brief | Story) -> None:
-        """Look whether the words may be told, before anything is made of them. Raises PlanningError, RunFailed."""
-        result = self._here.run(check_of(told, self.catalog).plan)
-        if result.failed:
-            raise RunFailed(result.failed)
+        """Look whether the words may be told, before anything is made of them. What it finds is kept by the run that makes
+        something of them, not by this, so that a request costs little. Raises PlanningError, RunFailed."""
+        plan = check_of(told, self.catalog).plan
+        known = self.runner.recall(plan)
+        for step in plan:
+            if step.id not in known and (failure := self._checked(step)):
+                raise RunFailed({step.id: failure})
+
+    def _checked(self, step: Step) -> Failure | None:
+        with self._checking, TemporaryDirectory() as folder:
+            params = step.params.model_dump(mode="json")
+            self._inline.submit(Task(step.id, step.kind, step.spec, params, {}, Path(folder) / "out", step.seed))
+            *_, done = self._inline.events()
+            assert isinstance(done, Done)
+            return done.error
 
     def write(
         self,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationError
 
 from engine.schemas.wire import AudioOption, Extensions, Wire, explained, frame_of, language_of, parse, ratio_of
 from engine.story import Character, Picture, Place, Presence, Scene, Shared, State, Story, StoryError
-from pipelines.kinds import Language
+from pipelines.kinds import Language, Strictness
 
 NAME = "generate-story"
 
@@ -85,7 +85,9 @@ class GenerateStoryBody(Extensions):
     reference_images: list[ReferenceImageBody] = Field([], max_length=5)
     setting: str | None = None
     style: str | None = None
-    strictness: Literal["normal", "liberal"] | None = None
+    strictness: Strictness | None = Field(
+        None, description="normal (default), or liberal, which lets brands, gore and adult scenes pass."
+    )
     title: str = Field("", description="Extension: title of the film.")
     language: Language | None = Field(None, description="Extension: language of the narration; default by its script.")
     audio: AudioOption = Field(

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from engine.schemas.wire import AspectRatio, AudioOption, Extensions, Wire, explained, parse, ratio_of
 from engine.story import Brief, Character, Lacking, Picture, Place
-from pipelines.kinds import Language
+from pipelines.kinds import Language, Strictness
 
 ImageTool = Literal["Seedream", "FluxTurbo", "NanoBanana", "QwenImage"]
 VideoTool = Literal["Auto", "KlingAI", "Seedance", "Pixverse", "VeoFast"]
@@ -49,6 +49,9 @@ class _CreatingBody(Extensions):
     aspect_ratio: AspectRatio = "16:9"
     language: Language = "English"
     title: str = ""
+    strictness: Strictness | None = Field(
+        None, description="Extension: normal, or liberal, which lets brands, gore and adult scenes pass."
+    )
 
     @field_validator("audio_option", "elements", mode="before", check_fields=False)
     @classmethod
@@ -146,6 +149,7 @@ def brief(name: str, content: Mapping[str, Any]) -> Brief:
             language=body.language,
             seed=body.seed,
             enhance=body.enhance_image,
+            strictness=body.strictness or "normal",
             audio=body.audio_option.audio(body.music_mood),
             video=body.frame(
                 ratio_of("aspect_ratio", body.aspect_ratio),

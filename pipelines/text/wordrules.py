@@ -60,7 +60,10 @@ class Category:
 
     def suspects(self, text: str) -> Category:
         """The same with only those rules that may find something in `text`, already `plain`."""
-        rules = tuple(rule for rule in self.rules if any(anchor in text for anchor in rule.anchors))
+        signs = set(text)
+        rules = tuple(
+            rule for rule in self.rules if any(anchor[0] in signs and anchor in text for anchor in rule.anchors)
+        )
         return replace(self, rules=rules)
 
 
