@@ -11,8 +11,6 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from engine.plan import Plan
-from engine.planner import plan_story
 from engine.schemas import story_api
 from engine.schemas.story_api import IdeaBody, ImagesBody, ImageTool, StoryboardBody, UrlBody, VideoTool
 from engine.schemas.story_steps import (
@@ -21,15 +19,12 @@ from engine.schemas.story_steps import (
     ImageOption,
     MotionType,
     ScenesStepBody,
-    SentStoryboard,
     StoryPutBody,
     VideosStepBody,
-    with_audio,
-    with_ratio,
-    with_storyboard,
 )
-from engine.schemas.story_view import element_ref, story_object
+from engine.schemas.story_view import story_object
 from engine.schemas.wire import Wire, framed, parse
+from engine.server import steps
 from engine.server.desk import Desk
 from engine.server.errors import ApiError
 from engine.server.events import stream, wait_until
@@ -37,9 +32,7 @@ from engine.server.forms import Form, decoded, read_form
 from engine.server.keys import owner_of
 from engine.server.openapi import DRY_RUN, IDEMPOTENCY, operation
 from engine.server.records import Change, Goal, Record
-from engine.story import Brief, Narrator, Picture, Scene, Story, StoryError
-from engine.targets import steps_of
-from pipelines.base import Kind
+from engine.story import Brief, Narrator, Picture, Story, StoryError
 from pipelines.kinds import LANGUAGES
 
 router = APIRouter(tags=["Story API"])
@@ -72,12 +65,6 @@ class StoryboardForm(Wishes, StoryboardBody):
     """Step 1: an idea, or an idea and pictures, becomes a storyboard."""
 
     story_id: str | None = Field(None, description="Replaces the storyboard of that story.")
-
-
-class RerollBody(Wire):
-    """What to make anew: `scene 2`, `portrait Mara`, `music` …"""
-
-    target: str = Field(min_length=1, max_length=300)
 
 
 CREATED: Mapping[str, tuple[type[Wishes], bool]] = {
@@ -207,34 +194,34 @@ def delete(request: Request, story_id: str) -> Response:
 @router.post("/story/{story_id}/elements", **operation(CHANGING, form=ElementsStepBody, parameters=(IDEMPOTENCY,)))
 async def elements(request: Request, story_id: str) -> Response:
     """Step 1.5: pictures of characters, environments and objects. Waits for them."""
-    return await _once(request, story_id, _elements)
+    return await _once(request, story_id, steps.elements)
 
 
 @router.post("/story/{story_id}/scenes", **operation(CHANGING, form=ScenesStepBody, parameters=(IDEMPOTENCY,)))
 async def scenes(request: Request, story_id: str) -> Response:
     """Step 2: pictures and narrations of the scenes. Waits for them."""
-    return await _once(request, story_id, _scenes)
+    return await _once(request, story_id, steps.scenes)
 
 
 @router.post("/story/{story_id}/videos", **operation(CHANGING, form=VideosStepBody, parameters=(IDEMPOTENCY,)))
 async def videos(request: Request, story_id: str) -> Response:
     """Step 3: the film. Answers at once."""
-    return await _once(request, story_id, _videos)
+    return await _once(request, story_id, steps.videos)
 
 
 @router.post("/story/{story_id}/concat", **operation(CHANGING, form=ConcatBody, parameters=(IDEMPOTENCY,)))
 async def concat(request: Request, story_id: str) -> Response:
     """A new film of the scene videos, or of exactly the clips that are named. Answers at once."""
-    return await _once(request, story_id, _concat)
+    return await _once(request, story_id, steps.concat)
 
 
 @router.post(
     "/story/{story_id}/reroll",
-    **operation(CHANGING, form=RerollBody, parameters=(IDEMPOTENCY,), example={"target": "scene 1"}),
+    **operation(CHANGING, form=steps.RerollBody, parameters=(IDEMPOTENCY,), example={"target": "scene 1"}),
 )
 async def reroll(request: Request, story_id: str) -> Response:
     """Extension: make one part anew, with another seed, and whatever depends on it."""
-    return await _once(request, story_id, _reroll)
+    return await _once(request, story_id, steps.reroll)
 
 
 @router.get(
@@ -340,11 +327,10 @@ def _brief(
 # --- steps ------------------------------------------------------------------------------------------------------------
 
 
-Step = typing.Callable[[Desk, Record, Form], "tuple[Change, Goal, Story | None]"]
 WAITS: Mapping[Goal, int] = {"elements": 1, "scenes": 2}
 
 
-async def _once(request: Request, story_id: str, step: Step) -> Response:
+async def _once(request: Request, story_id: str, step: steps.Step) -> Response:
     """One step: the story must be free and have its storyboard; what `step` wants is stored, and waited for where the
     clients of that step wait."""
     desk, record, form = await _asked(request, story_id)
@@ -371,143 +357,7 @@ async def _once(request: Request, story_id: str, step: Step) -> Response:
     return await desk.once(request, record.owner, digest, make)
 
 
-def _elements(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story | None]:
-    body = parse(ElementsStepBody, decoded(ElementsStepBody, form))
-    story, extra, pictured = _edited(desk, record, body.storyboard, keep_pictures=False)
-    story = _with_tool(desk, with_ratio(story, body.aspect_ratio), body.option, Kind.PORTRAIT, Kind.ELEMENT)
-    if "elements" in record.stages:
-        story = _anew(story, pictured, asked=body.storyboard is not None)
-    extra = _noted(extra, "enhance_image has no effect on element pictures here" if body.enhance_image else "")
-    return Change(told=story, extra=extra, stage="elements"), "elements", None
-
-
-def _scenes(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story | None]:
-    body = parse(ScenesStepBody, decoded(ScenesStepBody, form))
-    story, extra, _ = _edited(desk, record, body.storyboard, keep_pictures=False)
-    story = with_audio(with_ratio(story, body.aspect_ratio), body.audio_option)
-    story = _with_tool(desk, story, body.option, Kind.KEYFRAME)
-    story = story.model_copy(update={"enhance": body.enhance_image})
-    return Change(told=story, extra=extra, stage="scenes"), "scenes", None
-
-
-def _videos(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story | None]:
-    body = parse(VideosStepBody, decoded(VideosStepBody, form))
-    if "scenes" not in record.stages or (
-        record.work and record.work.state == "failed" and record.work.goal == "scenes"
-    ):
-        raise ApiError(
-            400, "the scenes of this story have no pictures yet: make them first (POST /story/{id}/scenes, step 2)",
-            word="step_required", details={"step": "scenes"},
-        )  # fmt: skip
-    story, extra, _ = _edited(desk, record, body.storyboard, keep_pictures=True)
-    video = story.video.model_copy(
-        update={
-            "transition": "dissolve" if body.is_transition else None,
-            "seconds": float(body.duration),
-            "loop": body.loop,
-        }
-    )
-    choices = story.choices.model_copy(update={"video_tool": body.motion_type})
-    story = story.model_copy(update={"video": video, "choices": choices, "sounds": ()})
-    change = Change(
-        told=story, extra=extra, stage="film", title=body.title or None, webhook=desk.webhook(body.webhook_url),
-        drop_film=True,
-    )  # fmt: skip
-    return change, "film", None
-
-
-def _concat(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story | None]:
-    body = parse(ConcatBody, decoded(ConcatBody, form))
-    assert isinstance(record.told, Story)
-    story = record.told
-    urls = [url for url in body.concat_video_urls or [] if url.strip()]
-    sounds = tuple(
-        desk.found(record.owner, f"audio_urls[{number}]", url) for number, url in enumerate(body.audio_urls or [])
-    )
-    if not urls and "film" not in record.stages:
-        raise ApiError(
-            400, "there are no scene videos yet and no concat_video_urls: make the videos first (step 3)",
-            word="step_required", details={"step": "videos"},
-        )  # fmt: skip
-    if urls:
-        story = _of_clips(desk, record, story, urls)
-    story = story.model_copy(update={"sounds": sounds})
-    change = Change(drop_film=True, webhook=desk.webhook(body.webhook_url))
-    return change, "concat", story
-
-
-def _of_clips(desk: Desk, record: Record, story: Story, urls: list[str]) -> Story:
-    """A story whose scenes are these clips. Of the story's own scene videos the words come with them."""
-    files = desk.shelf.of(record)
-    own = {files.get(f"animate:{number + 1}", {}).get("clip.mp4"): scene for number, scene in enumerate(story.scenes)}
-    scenes = []
-    for number, url in enumerate(urls):
-        clip = desk.found(record.owner, f"concat_video_urls[{number}]", url)
-        scene = own.get(clip.digest) if clip.digest else None
-        scenes.append(Scene(clip=clip, name=scene.name if scene else "", narration=scene.narration if scene else ""))
-    audio = story.audio.model_copy(update={"music": False, "native": False})
-    video = story.video.model_copy(update={"transition": None})
-    return Story(
-        title=story.title, language=story.language, seed=story.seed, audio=audio, video=video, choices=story.choices,
-        scenes=tuple(scenes), strictness=story.strictness,
-    )  # fmt: skip
-
-
-def _reroll(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story | None]:
-    body = parse(RerollBody, decoded(RerollBody, form))
-    assert isinstance(record.told, Story)
-    goal: Goal = "film" if "film" in record.stages else "scenes" if "scenes" in record.stages else "elements"
-    plan: Plan = plan_story(record.told, desk.service.catalog).plan
-    steps = steps_of(body.target, plan)
-    takes = {**record.told.takes, **{step: record.told.takes.get(step, 0) + 1 for step in steps}}
-    story = record.told.model_copy(update={"takes": takes})
-    return Change(told=story, stage=goal, drop_film=goal == "film"), goal, None
-
-
 # --- underneath -------------------------------------------------------------------------------------------------------
-
-
-def _edited(
-    desk: Desk, record: Record, sent: SentStoryboard | None, *, keep_pictures: bool
-) -> tuple[Story, dict[str, Any], frozenset[str]]:
-    """The story after a storyboard was sent, or as it is."""
-    assert isinstance(record.told, Story)
-    extra = dict(record.extra)
-    if sent is None:
-        return record.told, extra, frozenset()
-    known = desk.known(record)
-    found = with_storyboard(record.told, extra.get("unknown", {}), sent, known, keep_pictures=keep_pictures)
-    names = set(typing.get_args(Narrator))
-    for number, scene in enumerate(found.story.scenes):
-        if scene.narration.strip() in names:
-            extra = _noted(extra, f"scenes[{number}].narrator is spoken as text: {scene.narration.strip()}")
-    return found.story, {**extra, "unknown": dict(found.unknown)}, found.with_picture
-
-
-def _anew(story: Story, pictured: frozenset[str], *, asked: bool) -> Story:
-    """Element pictures that were made before are made anew, except those that the sent storyboard brought."""
-    takes = dict(story.takes)
-    for part, things in (
-        ("characters", story.characters), ("environments", story.locations), ("objects", story.objects)
-    ):  # fmt: skip
-        for one in things:
-            step = element_ref(part, one.name).step
-            if one.reference is None and not (asked and f"{part}/{one.name}" in pictured):
-                takes[step] = takes.get(step, 0) + 1
-    return story.model_copy(update={"takes": takes})
-
-
-def _with_tool(desk: Desk, story: Story, option: str | None, *kinds: Kind) -> Story:
-    if option is None:
-        return story
-    alias = desk.service.catalog.image_tools.get(option, option)
-    models = {**story.choices.models, **dict.fromkeys(kinds, alias)}
-    return story.model_copy(update={"choices": story.choices.model_copy(update={"models": models})})
-
-
-def _noted(extra: Mapping[str, Any], warning: str) -> dict[str, Any]:
-    warnings = [*extra.get("warnings", ()), *([warning] if warning else ())]
-    return {**extra, "warnings": list(dict.fromkeys(warnings))}
 
 
 async def _asked(request: Request, story_id: str) -> tuple[Desk, Record, Form]:
