@@ -105,7 +105,8 @@ def _stem(phrase: str) -> str:
 @cache
 def _compiled(language: str, phrase: str, sets: tuple[tuple[str, tuple[str, ...]], ...]) -> re.Pattern[str]:
     inner = {name: f"(?:{'|'.join(_phrase(language, word) for word in words)})" for name, words in sets}
-    return re.compile(_sequence(language, phrase, inner))
+    end = "" if language in WHOLE else f"(?!-{LETTER})"
+    return re.compile(_sequence(language, phrase, inner) + end)
 
 
 def _sequence(language: str, rule: str, sets: Mapping[str, str]) -> str:
@@ -140,7 +141,7 @@ def _phrase(language: str, phrase: str) -> str:
     if language in WHOLE:
         return r"\s*".join(words)
     article = "(?:[وفبلك])?" if language == "Arabic" else ""
-    return rf"(?<!{LETTER}){article}{SPACE.join(words)}(?!{LETTER}|-{LETTER})"
+    return rf"(?<!{LETTER}){article}{SPACE.join(words)}(?!{LETTER})"
 
 
 def _words(phrase: str) -> list[str]:
