@@ -117,3 +117,5 @@ def log_to_stderr() -> None:
     whole.handlers = [handler]
     whole.setLevel(logging.INFO)
     whole.propagate = False
+    # What clients send in malformed forms is answered, not logged.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
