@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 
@@ -79,11 +80,12 @@ def application(service: Service, settings: ServerSettings) -> FastAPI:
         await asyncio.to_thread(desk.scheduler.stop)
         await asyncio.to_thread(desk.sender.stop)
 
-    app = FastAPI(
+    app = FastAPIOffline(  # its page comes from this server, not from somebody's network
         title="Story engine",
         summary="Stories become films on this machine: the Story API and the Generate-story API, with open models behind them.",
         version="1",
         lifespan=life,
+        redoc_url=None,
         redirect_slashes=False,
     )
     app.state.desk = desk

@@ -1,6 +1,9 @@
 """Requests made from the API page: bounded here, 5,000 and more in scripts/bench server."""
 
+import re
+
 import pytest
+import requests
 
 from tests.server.conftest import KEY, Server
 from tests.server.fuzz import fuzz
@@ -22,3 +25,11 @@ def test_no_request_breaks_the_server_and_every_answer_is_on_the_page(server):
     sent, _ = fuzz(server.url, KEY, 380, {"story_id": story, "job_id": job})
     assert sent >= 280
     assert not server.mistakes()
+
+
+def test_the_page_needs_nobody_elses_network(server):
+    """Users without internet read it too."""
+    page = requests.get(f"{server.url}/docs", timeout=10).text
+    links = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert links
+    assert all(link.startswith("/") and requests.get(server.url + link, timeout=10).ok for link in links)
