@@ -86,7 +86,7 @@ def compose(
     loose = _hand_out(actors, things, scene)
     name = _shot(actors, loose, hits, number)
     shot = SHOTS[name]
-    standing = _places(actors, shot, number, width, height)
+    standing = _places(actors, shot, number, width, height, dice)
     middle = sum(s.x for s in standing) / max(1, len(standing))
     centre = (middle, _face_line(standing)) if standing else (width / 2, height / 2)
     return Composition(shot, standing, loose, centre)
@@ -185,7 +185,9 @@ def _shot(actors: list[Actor], loose: list[ThingFigure], hits: tuple[Hit, ...], 
     return name
 
 
-def _places(actors: list[Actor], shot: Shot, number: int, width: float, height: float) -> list[Standing]:
+def _places(
+    actors: list[Actor], shot: Shot, number: int, width: float, height: float, dice: random.Random
+) -> list[Standing]:
     count = len(actors)
     if not count:
         return []
@@ -201,7 +203,9 @@ def _places(actors: list[Actor], shot: Shot, number: int, width: float, height: 
         ground = max(height * 0.13 + reach * scale, height * 0.93)
     else:
         ground = height * shot.ground
-    mirrored = number % 2 == 0
+    # Another take of a scene is another staging of it, seen from nearer or from the other side.
+    scale *= 1 - 0.1 * dice.random()
+    mirrored = (number + dice.randrange(2)) % 2 == 0
     spots = _spots(count, width, height, shot, scale)
     standing = []
     for index, actor in enumerate(actors):
