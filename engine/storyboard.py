@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from engine.story import Brief, Character, Place, Presence, Scene, Story
-from pipelines.text.storyboard import Storyboard, WrittenElement, WrittenScene
+from pipelines.text.storyboard import Storyboard, WrittenElement
 
 Thing = TypeVar("Thing", Character, Place)
 
@@ -48,31 +48,6 @@ def story_of(brief: Brief, storyboard: Storyboard) -> Story:
             "objects": objects,
             "scenes": scenes,
         }
-    )
-
-
-def storyboard_of(story: Story) -> Storyboard:
-    """The words of a story, as a storyboard to read, keep or edit."""
-    return Storyboard(
-        title=story.title or "Untitled",
-        description=story.description,
-        style=story.style,
-        mood=story.audio.mood,
-        characters=tuple(WrittenElement(name=one.name, description=one.appearance) for one in story.characters),
-        locations=tuple(WrittenElement(name=one.name, description=one.description) for one in story.locations),
-        objects=tuple(WrittenElement(name=one.name, description=one.description) for one in story.objects),
-        scenes=tuple(
-            WrittenScene(
-                name=scene.name,
-                image_description=scene.prompt or story.prompt or "…",
-                narration=scene.narration,
-                camera_movement=scene.camera,
-                characters=tuple(presence.name for presence in scene.characters),
-                location=scene.location,
-                objects=scene.objects,
-            )
-            for scene in story.scenes
-        ),
     )
 
 
