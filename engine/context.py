@@ -14,6 +14,8 @@ from pipelines.kinds import OnStage, Role
 
 MAX_TURNS = 2
 """How many earlier scenes are shown at most: more of them water down the portraits."""
+SHEET = 6
+"""How many pictures share one sheet at most: smaller ones tell a model nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ def earlier(story: Story, number: int) -> tuple[int, ...]:
 
 
 def shown(story: Story, number: int, limit: int | None, *, multiturn: bool = True) -> tuple[Shown, ...]:
-    """The pictures for scene `number` (from 0), most important first, at most `limit` (None: as many as there are).
+    """The pictures for scene `number` (from 0), most important first. `limit` is how many pictures the model sees (None: as
+    many as there are); what is beyond shares the last of them as a sheet (`seen`), and what does not fit there is left out.
 
     Faces come first, since their drift is seen first; then the place, the things, what the client shared with all scenes,
     and the scenes before.
@@ -61,7 +64,14 @@ def shown(story: Story, number: int, limit: int | None, *, multiturn: bool = Tru
         pictures += [
             Shown("turn", f"scene {n + 1}", None, story.scenes[n].prompt, turn=n) for n in earlier(story, number)
         ]
-    return tuple(pictures if limit is None else pictures[:limit])
+    return tuple(pictures if limit is None else pictures[: max(0, limit - 1 + SHEET) if limit else 0])
+
+
+def seen(pictures: Sequence[Shown], limit: int | None) -> tuple[tuple[Shown, ...], ...]:
+    """The same pictures as a model sees them that takes `limit`: each alone, those beyond the limit together on a last sheet."""
+    if limit is None or len(pictures) <= limit:
+        return tuple((picture,) for picture in pictures)
+    return (*((picture,) for picture in pictures[: limit - 1]), tuple(pictures[limit - 1 :]))
 
 
 def look(character: Character, state: str | None) -> str:
@@ -81,9 +91,9 @@ def on_stage(story: Story, scene: Scene) -> tuple[OnStage, ...]:
     )
 
 
-def scene_words(story: Story, number: int, pictures: Sequence[Shown]) -> str:
-    """The whole prompt of a scene: look, setting, place, people, the scene's words, and what each picture is.
-    With `raw_prompts` the scene's words alone; the pictures are given all the same."""
+def scene_words(story: Story, number: int, pictures: Sequence[Shown], limit: int | None = None) -> str:
+    """The whole prompt of a scene: look, setting, place, people, the scene's words, and what each picture is that a model sees
+    which takes `limit`. With `raw_prompts` the scene's words alone; the pictures are given all the same."""
     scene = story.scenes[number]
     if story.raw_prompts:
         return scene.prompt
@@ -103,7 +113,7 @@ def scene_words(story: Story, number: int, pictures: Sequence[Shown]) -> str:
         f"Characters: {'; '.join(people)}" if people else "",
         f"Objects: {'; '.join(things)}" if things else "",
         scene.prompt,
-        *(_picture_words(n + 1, picture) for n, picture in enumerate(pictures)),
+        *(_seen_words(n + 1, group) for n, group in enumerate(seen(pictures, limit))),
     )
 
 
@@ -118,17 +128,24 @@ def element_words(story: Story, place: Place) -> str:
     return _sentences(story.style, story.setting, _described(place), "Nobody in the picture")
 
 
-def _picture_words(number: int, picture: Shown) -> str:
+def _seen_words(number: int, group: Sequence[Shown]) -> str:
+    if len(group) == 1:
+        return _picture_words(f"Picture {number}", group[0])
+    parts = "; ".join(_picture_words(f"part {n + 1}", picture) for n, picture in enumerate(group))
+    return f"Picture {number} is a sheet of {len(group)} parts, counted row by row from the top left: {parts}"
+
+
+def _picture_words(which: str, picture: Shown) -> str:
     match picture.role:
         case "character":
             who = picture.name + (f" ({picture.state})" if picture.state else "")
-            return f"Picture {number} shows {who}: keep face, hair and clothes exactly"
+            return f"{which} shows {who}: keep face, hair and clothes exactly"
         case "location" | "object":
-            return f"Picture {number} shows {picture.name}: keep it the same"
+            return f"{which} shows {picture.name}: keep it the same"
         case "shared":
-            return f"Picture {number} is a reference: {picture.description}"
+            return f"{which} is a reference: {picture.description}"
         case "turn":
-            return f"Picture {number} is {picture.name} of the same story: keep its look, do not repeat its composition"
+            return f"{which} is {picture.name} of the same story: keep its look, do not repeat its composition"
 
 
 def _described(place: Place) -> str:

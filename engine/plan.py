@@ -143,13 +143,18 @@ def key_of(step: Step, family_version: str, inputs: Mapping[str, Sequence[tuple[
         "format": KEY_FORMAT,
         "kind": str(step.kind),
         "family": [spec.family, family_version],
-        "model": [spec.weights, spec.revision, spec.options],
+        "model": [_weights_of(spec), spec.revision, spec.options],
         "params": step.params,
         "seed": step.seed,
         "take": step.take,
         "inputs": {role: [list(file) for file in files] for role, files in inputs.items() if files},
     }
     return hashlib.sha256(canonical(identity)).hexdigest()
+
+
+def _weights_of(spec: ModelSpec) -> dict[str, str] | None:
+    """The weights by what they hold; where they were found is not part of what a model is."""
+    return {role: one.digest or f"{one.repo}@{one.revision}" for role, one in spec.weights.items()} or None
 
 
 def canonical(value: Any) -> bytes:

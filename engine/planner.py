@@ -21,6 +21,7 @@ from pipelines.kinds import (
     ComposeParams,
     ConformParams,
     ElementParams,
+    EncodeParams,
     EnhanceParams,
     InspectParams,
     IntakeParams,
@@ -28,6 +29,7 @@ from pipelines.kinds import (
     MixParams,
     Named,
     NarrateParams,
+    PictureParams,
     PortraitParams,
     ReadParams,
     Reference,
@@ -263,7 +265,7 @@ def _plan_keyframe(draft: _Draft, story: Story, number: int) -> None:
         scene_id(Kind.KEYFRAME, number),
         Kind.KEYFRAME,
         KeyframeParams(
-            prompt=context.scene_words(story, number, pictures),
+            prompt=context.scene_words(story, number, pictures, model.max_references),
             width=width,
             height=height,
             style=story.style,
@@ -274,6 +276,7 @@ def _plan_keyframe(draft: _Draft, story: Story, number: int) -> None:
                 Reference(role=one.role, name=one.name, state=one.state, description=one.description)
                 for one in pictures
             ),
+            slots=model.max_references if len(pictures) > (model.max_references or len(pictures)) else None,
             on_stage=context.on_stage(story, scene),
             location=location.name if location else "",
             location_description=location.description if location else "",
@@ -325,6 +328,10 @@ def _plan_clips(draft: _Draft, story: Story) -> None:
         if not scene.picture and not story.enhance:
             # Layers are the drawn picture taken apart; an enhanced picture exists only whole.
             inputs["layers"] = (Ref(scene_id(Kind.KEYFRAME, number), "layer*"),)
+        if draft.model(Kind.ANIMATE, story.choices.video_tool).multiturn:
+            inputs["references"] = tuple(
+                Ref(portrait_id(presence.name, presence.state), "portrait.png") for presence in scene.characters
+            )
         draft.add(
             scene_id(Kind.ANIMATE, number),
             Kind.ANIMATE,
@@ -508,13 +515,20 @@ class _Draft:
         take = self.told.takes.get(step_id, 0)
         words = f"{self.told.seed}/{step_id}" + (f"/{take}" if take else "")  # made anew means with other dice
         digest = hashlib.sha256(words.encode()).digest()
+        spec = self.model(kind, name, language)
+        inputs = {role: sources for role, sources in (inputs or {}).items() if sources}
+        if spec.encodes and isinstance(params, PictureParams | AnimateParams):
+            # No dice in it: whatever is made anew with the same words finds them encoded.
+            encoding = Step(f"{Kind.ENCODE}:{step_id}", Kind.ENCODE, spec, EncodeParams(prompt=params.words()))
+            self.steps.append(encoding)
+            inputs["words"] = (Ref(encoding.id, "words.safetensors"),)
         self.steps.append(
             Step(
                 id=step_id,
                 kind=kind,
-                spec=self.model(kind, name, language),
+                spec=spec,
                 params=params,
-                inputs={role: sources for role, sources in (inputs or {}).items() if sources},
+                inputs=inputs,
                 seed=int.from_bytes(digest[:4], "big"),
                 take=take,
             )

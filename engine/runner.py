@@ -393,7 +393,7 @@ def _record(running: _Running, done: Done) -> dict[str, Any]:
         "model": spec.name,
         "family": spec.family,
         "family_version": ready.version,
-        "weights": spec.weights,
+        "weights": {role: one.model_dump(include={"repo", "revision", "digest"}) for role, one in spec.weights.items()},
         "revision": spec.revision,
         "options": dict(spec.options),
         "licence": spec.licence,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -23,6 +23,7 @@ class Kind(StrEnum):
     INSPECT = "inspect"
     READ = "read"
     WRITE = "write"
+    ENCODE = "encode"
     PORTRAIT = "portrait"
     ELEMENT = "element"
     KEYFRAME = "keyframe"
@@ -44,6 +45,38 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class Weights(BaseModel):
+    """Files that a model is made of, and where they were found. What is pulled is pinned: `pipelines.weights` fills in the
+    last three fields from its lock, never models.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    repo: str = Field(description="Hub repository `owner/name`, or `file:` and a folder of this machine.")
+    revision: str = Field("main", description="Branch, tag or commit; resolved to a commit when it is pulled.")
+    files: tuple[str, ...] = Field(
+        (), description="Patterns of the files to pull; empty: what diffusers or transformers load."
+    )
+    gb: float = Field(
+        0.0, ge=0, description="Size of the download in GB (10⁹ bytes), as far as known before it is asked."
+    )
+    gated: bool = Field(False, description="The hub gives it only to an account that has accepted its licence.")
+    folder: str = Field("", description="Where the files lie here; empty: not pulled.")
+    lock: str = Field("", description="File that holds the commit and the SHA-256 of every file.")
+    digest: str = Field("", description="SHA-256 over names and digests of the locked files; part of the key.")
+
+
+class Environment(BaseModel):
+    """An interpreter of its own, for a family whose packages cannot live beside the rest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    python: str = Field("3.11", description="Which Python, as uv or pyenv name it.")
+    requires: tuple[str, ...] = Field(min_length=1, description="Requirements as pip takes them, pinned.")
+    interpreter: str = Field(
+        "", description="The interpreter made by `models pull`; empty: not made. Never from models.yaml."
+    )
+
+
 class ModelSpec(BaseModel):
     """One entry of `models.yaml`: a family with weights, options and what is known of it."""
 
@@ -52,10 +85,11 @@ class ModelSpec(BaseModel):
     name: str
     family: str = Field(description="`package.module:Class` of the family; the module lies in `pipelines`.")
     kinds: tuple[Kind, ...] = Field(min_length=1)
-    weights: str | None = Field(
-        None, description="Hub repository or `file:` folder; none for families that draw or compute."
+    weights: Mapping[str, Weights] = Field(
+        default_factory=dict,
+        description="What the family loads, by what it calls it: `model`, `lora`, `adapter` …; none for families that draw.",
     )
-    revision: str = Field("", description="Commit of the weights, or the version of the package that carries them.")
+    revision: str = Field("", description="Version of the package that carries the weights, where one does.")
     requires: tuple[str, ...] = Field((), description="Importable modules without which the family cannot run.")
     extra: str | None = Field(None, description="The extra of this project that installs what `requires` names.")
     install: str | None = Field(
@@ -64,11 +98,18 @@ class ModelSpec(BaseModel):
     )
     licence: str = Field("", description="SPDX name or plain words, shown to the user with the result.")
     credits: tuple[str, ...] = Field((), description="Attributions that must travel with what this model makes.")
+    env: Environment | None = Field(
+        None, description="Own interpreter, where the packages exclude those of the engine."
+    )
     device: str = Field("cpu", description="`cpu`, or `gpu` for models that own a device slot.")
     memory_mb: int = Field(300, ge=0, description="Working memory of one step, before this machine has measured it.")
     seconds: float = Field(1.0, ge=0, description="Seconds of one step, before this machine has measured it.")
     multiturn: bool = Field(
         False, description="Takes several reference pictures, so earlier scenes can be shown to it."
+    )
+    encodes: bool = Field(
+        False,
+        description="Words are encoded by a step of their own (`encode`), so that making a picture anew encodes nothing.",
     )
     max_references: int | None = Field(None, ge=0, description="How many reference pictures at most; none: no limit.")
     languages: tuple[str, ...] = Field(
@@ -77,14 +118,32 @@ class ModelSpec(BaseModel):
     options: Mapping[str, Any] = Field(default_factory=dict, description="The family's own settings; part of the key.")
 
 
+class Economy(IntEnum):
+    """What is given up for memory, least harmful first; each includes those before it. Families that have such means name
+    them in `economies`."""
+
+    NONE = 0
+    GROUPS = 1
+    """Blocks of the network wait in main memory until they are needed."""
+    TILES = 2
+    """Pictures are decoded in tiles."""
+    LEAVES = 3
+    """Single layers wait in main memory: slow, and small."""
+    QUANTIZED = 4
+    """Weights of eight bits."""
+    SMALLER = 5
+    """Made at three quarters of the width and height, and scaled up to the size asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """Where a family runs: `kind` is `cpu`, `cuda` or `mps`; `index` counts devices of that kind; `threads` is
-    how many CPU threads the family may use."""
+    how many CPU threads the family may use; `economy` how it must save memory."""
 
     kind: str = "cpu"
     index: int = 0
     threads: int = 1
+    economy: Economy = Economy.NONE
 
 
 class Report(Protocol):
@@ -126,6 +185,9 @@ class Family(Protocol):
 
     `version` is bumped when the output changes on purpose: it is part of the key of every step.
     `params` maps each kind that the family can do to the parameters it takes (`pipelines.kinds`, or a stricter subclass).
+
+    A family that can do with less memory has `economies: ClassVar[tuple[Economy, ...]]`: the rungs of the out-of-memory ladder
+    that help it, in order. `load` is called again with the next of them in `device.economy` when memory ran out.
 
     A family that rests on more than packages (a program, fonts, data) may have a static method `checkup() -> Iterable[str]`: what
     it found, in lines for people, or `Missing`. `doctor` shows them.

@@ -80,15 +80,27 @@ class WriteParams(Params):
     objects: tuple[Named, ...] = ()
 
 
+class EncodeParams(Params):
+    """Words → what a model's text encoder makes of them. Outputs: `words.safetensors` (the tensors that the model's pipeline takes in
+    place of words, under the pipeline's own argument names)."""
+
+    prompt: str
+
+
 class PictureParams(Params):
     """What every step that makes a picture knows. `prompt` holds all the words, wrapped and ready for a diffusion model;
-    the other fields hold the same things apart, for families that build a picture from parts."""
+    the other fields hold the same things apart, for families that build a picture from parts. Models that encode words in a
+    step of their own get its output as the input `words` (0..1 words.safetensors)."""
 
     prompt: str
     width: int = Pixels
     height: int = Pixels
     style: str = ""
     setting: str = ""
+
+    def words(self) -> str:
+        """What a model is told that draws from words."""
+        return self.prompt
 
 
 class PortraitParams(PictureParams):
@@ -136,6 +148,11 @@ class KeyframeParams(PictureParams):
     scene: str = Field(description="The scene's own words.")
     number: int = Field(ge=1, description="Which scene of the story, from 1.")
     references: tuple[Reference, ...] = ()
+    slots: int | None = Field(
+        None,
+        ge=1,
+        description="How many pictures the model sees; what is beyond lies on one sheet in the last. None: all.",
+    )
     on_stage: tuple[OnStage, ...] = ()
     location: str = ""
     location_description: str = ""
@@ -187,12 +204,17 @@ class VideoParams(Params):
 
 class AnimateParams(VideoParams):
     """Keyframe → clip. Inputs: `keyframe` (1), `layers` (the keyframe's `layer*`), `timing` (scene-NNN.json), `references`
-    (portraits, for models that take them). Outputs: `clip.mp4`, with sound only when `native_audio`."""
+    (portraits of who is on stage, for models that take them), `words` (0..1 words.safetensors). Outputs: `clip.mp4` of any size and
+    rate, at least as long as the timing says, with sound only when `native_audio`."""
 
     prompt: str = ""
     camera: str = Field("", description="Camera work in free words: slow push in, pan left, static …")
     loop: int = Field(1, ge=1, le=6, description="The motion is repeated so often within the scene.")
     native_audio: bool = False
+
+    def words(self) -> str:
+        """What a model is told that moves pictures from words."""
+        return f"{self.prompt} Camera: {self.camera}." if self.camera else self.prompt
 
 
 class ConformParams(VideoParams):
@@ -249,6 +271,7 @@ PARAMS: dict[Kind, type[Params]] = {
     Kind.INTAKE: IntakeParams,
     Kind.READ: ReadParams,
     Kind.WRITE: WriteParams,
+    Kind.ENCODE: EncodeParams,
     Kind.PORTRAIT: PortraitParams,
     Kind.ELEMENT: ElementParams,
     Kind.KEYFRAME: KeyframeParams,

@@ -98,7 +98,7 @@ KEY = key_of(step("a"), "1", {})
         key_of(step("a", text="b"), "1", {}),
         key_of(step("a"), "2", {}),
         key_of(step("a", Constant), "1", {}),
-        key_of(step("a", model={"weights": "hub/model"}), "1", {}),
+        key_of(step("a", model={"weights": {"model": {"repo": "hub/model"}}}), "1", {}),
         key_of(step("a", model={"revision": "abc"}), "1", {}),
         key_of(step("a", model={"options": {"steps": 4}}), "1", {}),
         key_of(Step("a", Kind.WRITE, spec(kinds=("write", "enhance")), TextParams(text="a")), "1", {}),

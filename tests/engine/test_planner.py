@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from engine.context import earlier, scene_words, shown
+from engine.context import SHEET, earlier, scene_words, seen, shown
 from engine.plan import Ref
 from engine.planner import PlanningError, keyframe_source, plan_brief, plan_story, portrait_id
 from engine.schemas import generate_story, story_api
-from engine.story import Picture, with_pictures
+from engine.story import Character, Picture, Presence, with_pictures
 from pipelines import catalog
 from pipelines.base import Kind
 
@@ -85,9 +85,14 @@ def test_continuity_can_be_wished_for(story):
 
 
 def test_faces_come_first_when_a_model_sees_few_pictures(story):
-    assert [(one.role, one.name) for one in shown(story, 1, 3)] == [
-        ("character", "Mara"), ("character", "Tomas"), ("location", "Cove"),
-    ]  # fmt: skip
+    pictures = shown(story, 1, 3)
+    assert [[(one.role, one.name) for one in group] for group in seen(pictures, 3)] == [
+        [("character", "Mara")],
+        [("character", "Tomas")],
+        [("location", "Cove"), ("turn", "scene 1")],
+    ]
+    assert [len(group) for group in seen(shown(story, 1, 1), 1)] == [4], "one picture is a sheet of all"
+    assert shown(story, 1, 0) == (), "a model of words alone sees none"
     assert [one.role for one in shown(story, 1, None)] == ["character", "character", "location", "turn"]
     assert [one.role for one in shown(story, 1, None, multiturn=False)] == ["character", "character", "location"]
 
@@ -98,6 +103,44 @@ def test_the_prompt_says_what_each_picture_is(story):
     assert "Picture 1 shows Mara (soaked): keep face, hair and clothes exactly." in words
     assert "Picture 3 shows Cove: keep it the same." in words
     assert "Picture 4 is scene 1 of the same story" in words
+
+
+def test_the_prompt_names_the_parts_of_a_sheet(story):
+    words = scene_words(story, 1, shown(story, 1, 2), 2)
+    assert "Picture 1 shows Mara (soaked)" in words
+    assert "Picture 2 is a sheet of 3 parts, counted row by row from the top left: part 1 shows Tomas" in words
+    assert "part 3 is scene 1 of the same story" in words
+
+
+def test_no_more_share_a_sheet_than_can_be_made_out(story):
+    people = tuple(Character(name=f"P{n}", appearance="red hat") for n in range(12))
+    crowd = story.scenes[1].model_copy(update={"characters": tuple(Presence(name=one.name) for one in people)})
+    many = story.model_copy(update={"characters": people, "scenes": (story.scenes[0], crowd)})
+    assert [len(group) for group in seen(shown(many, 1, 4), 4)] == [1, 1, 1, SHEET]
+
+
+WEIGHTED = """
+models:
+  tiny:
+    family: pipelines.image.enhance:Sharpen
+    kinds: [encode, portrait, element, keyframe]
+    encodes: true
+    multiturn: true
+    max_references: 2
+"""
+
+
+def test_models_that_encode_words_apart_find_them_encoded_when_a_picture_is_made_anew(story, tmp_path):
+    (tmp_path / "tiny.yaml").write_text(WEIGHTED)
+    models = catalog.load(tmp_path / "tiny.yaml")
+    tiny = story.model_copy(update={"choices": story.choices.model_copy(update={"models": {Kind.KEYFRAME: "tiny"}})})
+    before = plan_story(tiny, models).plan
+    assert before["keyframe:2"].inputs["words"] == (Ref("encode:keyframe:2", "words.safetensors"),)
+    assert before["encode:keyframe:2"].params.prompt == before["keyframe:2"].params.prompt
+    assert before["keyframe:2"].params.slots == 2
+    after = plan_story(tiny.model_copy(update={"takes": {"keyframe:2": 1}}), models).plan
+    assert after["encode:keyframe:2"] == before["encode:keyframe:2"]
+    assert after["keyframe:2"] != before["keyframe:2"]
 
 
 def test_raw_prompts_go_to_the_model_as_they_are(story):

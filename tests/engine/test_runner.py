@@ -184,7 +184,7 @@ def test_the_record_says_how_it_was_made(runner):
         "licence": "CC-BY-4.0",
         "credits": ("Somebody",),
         "options": {"steps": 4},
-        "weights": "hub/x",
+        "weights": {"model": {"repo": "hub/x", "revision": "1", "digest": "d"}},
         "revision": "abc",
     }
     plan = Plan((step("a"), step("b", families.Chatty, after("a"), seed=7, take=2, model=credits_)))
@@ -195,7 +195,7 @@ def test_the_record_says_how_it_was_made(runner):
         "kind": "enhance",
         "model": "chatty",
         "family_version": "1",
-        "weights": "hub/x",
+        "weights": {"model": {"repo": "hub/x", "revision": "1", "digest": "d"}},
         "revision": "abc",
     }
     assert told.items() <= record.items()

@@ -27,7 +27,7 @@ aliases:
 
 def test_every_kind_has_an_alias_with_an_installed_model_in_the_draft_profile():
     models = load()
-    for kind in Kind:
+    for kind in set(Kind) - {Kind.ENCODE}:  # words are encoded by the model that draws from them
         assert models.choose(models.kinds[kind], kind, profile="draft").spec.kinds
 
 
