@@ -18,6 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import psutil
+
 from engine.executor.base import (
     CANCELLED,
     LOST,
@@ -34,6 +36,10 @@ from engine.executor.devices import Place, cpu_places, device_places
 
 TAIL = 2000
 """How many of the last bytes that a dead worker printed go into the detail of its task's failure."""
+
+
+LOGS = "engine-workers-"
+"""How folders of logs in the system's folder for temporary files begin; the process that they belong to follows."""
 
 
 class LocalExecutor:
@@ -109,7 +115,8 @@ class LocalExecutor:
 
     def _log_folder(self) -> Path:
         if self._logs is None:
-            self._logs = Path(tempfile.mkdtemp(prefix="engine-workers-"))
+            _sweep_logs()
+            self._logs = Path(tempfile.mkdtemp(prefix=f"{LOGS}{os.getpid()}-"))
         self._logs.mkdir(parents=True, exist_ok=True)
         return self._logs
 
@@ -199,6 +206,14 @@ class _Worker:
             with contextlib.suppress(ValueError):  # cut off by the worker's death
                 heard.put((self, event_from_json(json.loads(line))))
         heard.put((self, None))
+
+
+def _sweep_logs() -> None:
+    """Folders of logs whose process is no more: one that was killed could not remove its own."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{LOGS}*-*"):
+        owner = folder.name.removeprefix(LOGS).partition("-")[0]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _environment(place: Place) -> dict[str, str]:

@@ -299,3 +299,19 @@ def wait_for_the_end_of(pids, seconds=5.0):
         while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
             assert time.monotonic() < deadline, f"process {pid} is still there"
             time.sleep(0.01)
+
+
+def test_logs_of_a_killed_process_go_when_the_next_one_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    number = 2**22 + 1  # beyond any process
+    left, other = tmp_path / f"engine-workers-{number}-abc", tmp_path / f"engine-workers-{os.getppid()}-abc"
+    for folder in (left, other):
+        folder.mkdir()
+        (folder / "cpu-0.log").write_text("…")
+    executor = LocalExecutor(places())
+    try:
+        assert outcome(executor, task(tmp_path, spec())).ok
+        assert (left.exists(), other.exists()) == (False, True)
+    finally:
+        executor.stop()
+    assert {folder.name for folder in tmp_path.glob("engine-workers-*")} == {other.name}
