@@ -19,7 +19,7 @@ from typing import Any
 
 from engine.artifacts import Action, Store
 from engine.plan import Ref
-from engine.planner import element_id, is_narrated, keyframe_source, portrait_id, scene_id
+from engine.planner import element_source, is_narrated, keyframe_source, portrait_source, scene_id
 from engine.service import Made
 from engine.sheet import sheet
 from engine.story import Story
@@ -53,17 +53,15 @@ def pieces(story: Story, stem: str) -> Iterator[Piece]:
     """Every file that a finished story can have, in the order of the story."""
     for number, character in enumerate(story.characters, start=1):
         name = f"{number:02d}-{slug(character.name, 'character')}"
-        yield Piece(
-            f"portraits/{name}.png", Ref(portrait_id(character.name), "portrait.png"), "character", character.name
-        )
+        yield Piece(f"portraits/{name}.png", portrait_source(story, character.name), "character", character.name)
         for order, state in enumerate(character.states, start=1):
             file = f"portraits/{name}-{slug(state.name, f'state-{order}')}.png"
-            source = Ref(portrait_id(character.name, state.name), "portrait.png")
+            source = portrait_source(story, character.name, state.name)
             yield Piece(file, source, "character", character.name, state.name)
     for role, places in (("location", story.locations), ("object", story.objects)):
         for number, place in enumerate(places, start=1):
             file = f"{role}s/{number:02d}-{slug(place.name, role)}.png"
-            yield Piece(file, Ref(element_id(role, place.name), "element.png"), role, place.name)
+            yield Piece(file, element_source(story, role, place.name), role, place.name)
     for number, scene in enumerate(story.scenes):
         name = f"scene-{number + 1:02d}"
         yield Piece(f"keyframes/{name}.png", keyframe_source(story, number))

@@ -93,6 +93,25 @@ def _quoted(name: str) -> str:
     return name.replace("%", "%25").replace("@", "%40").replace(":", "%3A").replace("/", "%2F")
 
 
+def enhanced_id(step_id: str) -> str:
+    """The step that gives the picture of step `step_id` more detail."""
+    return f"{Kind.ENHANCE}:{step_id}"
+
+
+def portrait_source(told: Told, name: str, state: str | None = None) -> Ref:
+    """Where a character's portrait comes from: drawn, or drawn and enhanced."""
+    return _drawn(told, portrait_id(name, state), "portrait.png")
+
+
+def element_source(told: Told, role: str, name: str) -> Ref:
+    """Where the reference picture of a `location` or an `object` comes from: drawn, or drawn and enhanced."""
+    return _drawn(told, element_id(role, name), "element.png")
+
+
+def _drawn(told: Told, step_id: str, name: str) -> Ref:
+    return Ref(enhanced_id(step_id), "picture.png") if told.enhance_elements else Ref(step_id, name)
+
+
 def keyframe_source(story: Story, number: int) -> Ref:
     """Where the picture of scene `number` (from 0) comes from: the client's own, else drawn, else drawn and enhanced."""
     if story.scenes[number].picture:
@@ -195,7 +214,8 @@ def _plan_portraits(draft: _Draft, story: Story) -> None:
             inputs = _reference(place, picture)
             if state:
                 base = portrait_id(character.name)
-                inputs |= {"base": (Ref(base, "portrait.png"),), "base_figure": (Ref(base, "figure*"),)}
+                source = portrait_source(story, character.name)
+                inputs |= {"base": (source,), "base_figure": (Ref(base, "figure*"),)}
             draft.add(
                 portrait_id(character.name, name),
                 Kind.PORTRAIT,
@@ -218,6 +238,7 @@ def _plan_portraits(draft: _Draft, story: Story) -> None:
                 "portrait.png",
                 f"characters[{number}].states.{name}.appearance" if state else f"characters[{number}].appearance",
             )
+            draft.enhance(portrait_id(character.name, name), "portrait.png")
     for number, place_ in enumerate(story.locations):
         _plan_element(draft, story, place_, "location", f"locations[{number}]", (story.video.width, story.video.height))
     for number, place_ in enumerate(story.objects):
@@ -244,6 +265,7 @@ def _plan_element(
         name=story.choices.image_tool,
     )
     draft.inspect(element_id(role, place.name), "element.png", f"{at}.description")
+    draft.enhance(element_id(role, place.name), "element.png")
 
 
 def _plan_keyframe(draft: _Draft, story: Story, number: int) -> None:
@@ -330,7 +352,7 @@ def _plan_clips(draft: _Draft, story: Story) -> None:
             inputs["layers"] = (Ref(scene_id(Kind.KEYFRAME, number), "layer*"),)
         if draft.model(Kind.ANIMATE, story.choices.video_tool).multiturn:
             inputs["references"] = tuple(
-                Ref(portrait_id(presence.name, presence.state), "portrait.png") for presence in scene.characters
+                portrait_source(story, presence.name, presence.state) for presence in scene.characters
             )
         draft.add(
             scene_id(Kind.ANIMATE, number),
@@ -456,7 +478,7 @@ def _reference(place: str, picture: Picture | None) -> dict[str, tuple[Source, .
 def _shown_source(story: Story, picture: context.Shown) -> Source:
     match picture.role:
         case "character":
-            return Ref(portrait_id(picture.name, picture.state), "portrait.png")
+            return portrait_source(story, picture.name, picture.state)
         case "shared":
             number = int(picture.name.removeprefix("reference ")) - 1
             return Ref(intake_id(f"reference_images[{number}].url"), "picture.png")
@@ -464,7 +486,7 @@ def _shown_source(story: Story, picture: context.Shown) -> Source:
             assert picture.turn is not None
             return keyframe_source(story, picture.turn)
         case _:
-            return Ref(element_id(picture.role, picture.name), "element.png")
+            return element_source(story, picture.role, picture.name)
 
 
 def _figures(scene: Scene) -> tuple[Source, ...]:
@@ -558,6 +580,11 @@ class _Draft:
             self.inspected = None
             return
         self.inspected[step_id] = inspection
+
+    def enhance(self, step_id: str, name: str) -> None:
+        """The picture `name` of a portrait or element gets a pass for detail, where that is wished."""
+        if self.told.enhance_elements:
+            self.add(enhanced_id(step_id), Kind.ENHANCE, EnhanceParams(), {"picture": (Ref(step_id, name),)})
 
     def done(self) -> Planned:
         """What is refused goes no further: whatever reads a picture waits until it was looked at."""

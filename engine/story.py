@@ -163,6 +163,7 @@ class Told(Frozen):
     setting: Text = ""
     strictness: Strictness = "normal"
     enhance: bool = Field(False, description="Scene pictures get a pass for detail, at the same size.")
+    enhance_elements: bool = Field(False, description="So do portraits and the pictures of locations and objects.")
     characters: tuple[Character, ...] = ()
     locations: tuple[Place, ...] = ()
     objects: tuple[Place, ...] = ()

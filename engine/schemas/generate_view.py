@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.plan import Ref
-from engine.planner import portrait_id, scene_id
+from engine.planner import keyframe_source, portrait_source
 from engine.schemas.story_view import Media, moment
 from engine.story import Story
-from pipelines.base import Kind
 
 JobStatus = Literal["pending", "processing", "completed", "failed"]
 
@@ -34,7 +32,7 @@ class JobView:
 
 def job_object(view: JobView) -> dict[str, Any]:
     """The job as the API shows it; `result` only when all scenes are there."""
-    keyframes = [view.media(Ref(scene_id(Kind.KEYFRAME, number), "keyframe.png")) for number in _numbers(view.story)]
+    keyframes = [view.media(keyframe_source(view.story, number)) for number in range(len(view.story.scenes))]
     done = view.status == "completed"
     return {
         "job_id": view.id,
@@ -65,15 +63,11 @@ def _result(view: JobView, keyframes: list[str | None]) -> dict[str, Any]:
     ]
     used = {(presence.name, presence.state) for scene in view.story.scenes for presence in scene.characters}
     characters = [
-        {"name": one.name, "state": state, "image_url": view.media(Ref(portrait_id(one.name, state), "portrait.png"))}
+        {"name": one.name, "state": state, "image_url": view.media(portrait_source(view.story, one.name, state))}
         for one in view.story.characters
         for state in (None, *(state.name for state in one.states if (one.name, state.name) in used))
     ]
     return {"scenes": scenes, "characters": characters}
-
-
-def _numbers(story: Story) -> Iterable[int]:
-    return range(len(story.scenes))
 
 
 def models_object(models: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

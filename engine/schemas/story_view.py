@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from engine.plan import Ref
-from engine.planner import element_id, intake_id, is_narrated, keyframe_source, portrait_id, scene_id
+from engine.planner import (
+    element_id,
+    element_source,
+    intake_id,
+    is_narrated,
+    keyframe_source,
+    portrait_id,
+    portrait_source,
+    scene_id,
+)
 from engine.schemas.story_steps import PARTS
 from engine.story import Brief, Picture, Story
 from pipelines.base import Kind
@@ -83,7 +92,7 @@ def storyboard_object(view: StoryView) -> dict[str, Any]:
     found: dict[str, Any] = {**unknown.get("", {}), **empty}
     for part, own in PARTS.items():
         for number, one in enumerate(getattr(told, own)):
-            url = _element_url(view, part, number, one.name, one.reference)
+            url = _element_url(view, told, part, number, one.name, one.reference)
             entry = {**unknown.get(part, {}).get(one.name, {}), "name": one.name, "description": words_of(one)}
             found[part].append({**entry, "image_url": url, "URL": url} if url else entry)
     kept = unknown.get("scenes", [])
@@ -114,11 +123,17 @@ def words_of(one: Any) -> str:
     return words
 
 
-def element_ref(part: str, name: str) -> Ref:
+ROLES: Mapping[str, str] = {"environments": "location", "objects": "object"}
+
+
+def element_step(part: str, name: str) -> str:
+    """The step that draws the picture of an element."""
+    return portrait_id(name) if part == "characters" else element_id(ROLES[part], name)
+
+
+def element_ref(told: Story, part: str, name: str) -> Ref:
     """Where the picture that was made of an element is."""
-    if part == "characters":
-        return Ref(portrait_id(name), "portrait.png")
-    return Ref(element_id("location" if part == "environments" else "object", name), "element.png")
+    return portrait_source(told, name) if part == "characters" else element_source(told, ROLES[part], name)
 
 
 def given_ref(part: str, number: int) -> Ref:
@@ -131,10 +146,10 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def _element_url(view: StoryView, part: str, number: int, name: str, given: Picture | None) -> str | None:
+def _element_url(view: StoryView, told: Story, part: str, number: int, name: str, given: Picture | None) -> str | None:
     """A client's own picture is shown as it was named; nothing that was made stands in for it."""
     if given is None:
-        return view.media(element_ref(part, name))
+        return view.media(element_ref(told, part, name))
     if given.source.startswith(("http://", "https://")):
         return given.source
     return view.media(given_ref(part, number))

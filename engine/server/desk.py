@@ -56,6 +56,7 @@ OWN = "own:"
 UPLOAD = "upload:"
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_ENHANCED_ELEMENT = re.compile(r"^enhance:(?!\d+$)")
 
 
 @dataclass
@@ -124,7 +125,8 @@ class Desk:
         files: list[Mapping[str, Files]] = []
 
         def address(ref: Ref) -> str | None:
-            stages = STAGE_OF.get(ref.step.partition(":")[0])
+            # The enhanced picture of an element is shown when the element is.
+            stages = STAGE_OF.get(_ENHANCED_ELEMENT.sub("", ref.step).partition(":")[0])
             if stages and record.api == "story" and not set(stages) & set(record.stages):
                 return None
             if ref.step.startswith("intake:scenes[") and not {"scenes", "film"} & set(record.stages):
@@ -202,7 +204,7 @@ class Desk:
         assert isinstance(record.told, Story)
         for part, own in PARTS.items():
             for number, one in enumerate(getattr(record.told, own)):
-                ref = given_ref(part, number) if one.reference else element_ref(part, one.name)
+                ref = given_ref(part, number) if one.reference else element_ref(record.told, part, one.name)
                 digest = file_of(files, ref)
                 if digest:
                     shown[f"{part}/{one.name}"] = digest

@@ -21,7 +21,7 @@ from engine.schemas.story_steps import (
     with_ratio,
     with_storyboard,
 )
-from engine.schemas.story_view import element_ref
+from engine.schemas.story_view import element_step
 from engine.schemas.wire import Wire, parse
 from engine.server.desk import Desk
 from engine.server.errors import ApiError
@@ -48,7 +48,7 @@ def elements(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Stor
     story = _with_tool(desk, with_ratio(story, body.aspect_ratio), body.option, Kind.PORTRAIT, Kind.ELEMENT)
     if "elements" in record.stages:
         story = _anew(story, pictured, asked=body.storyboard is not None)
-    extra = _noted(extra, "enhance_image has no effect on element pictures here" if body.enhance_image else "")
+    story = story.model_copy(update={"enhance_elements": body.enhance_image})
     return Change(told=story, extra=extra, stage="elements"), "elements", None
 
 
@@ -163,7 +163,7 @@ def _anew(story: Story, pictured: frozenset[str], *, asked: bool) -> Story:
         ("characters", story.characters), ("environments", story.locations), ("objects", story.objects)
     ):  # fmt: skip
         for one in things:
-            step = element_ref(part, one.name).step
+            step = element_step(part, one.name)
             if one.reference is None and not (asked and f"{part}/{one.name}" in pictured):
                 takes[step] = takes.get(step, 0) + 1
     return story.model_copy(update={"takes": takes})

@@ -219,6 +219,16 @@ def test_a_given_picture_of_a_scene_is_cropped_and_not_drawn(story, models):
     )
 
 
+def test_enhanced_elements_are_what_scenes_are_drawn_from(story, models):
+    plan = plan_story(story.model_copy(update={"enhance_elements": True}), models).plan
+    assert needs(plan, "enhance:portrait:Mara") == {"portrait:Mara/portrait.png"}
+    assert needs(plan, "enhance:location:Cove") == {"location:Cove/element.png"}
+    shown = needs(plan, "keyframe:2")
+    assert {"enhance:portrait:Mara@soaked/picture.png", "enhance:location:Cove/picture.png"} <= shown
+    assert not [name for name in shown if name.endswith(("portrait.png", "element.png"))]
+    assert not [step.id for step in plan_story(story, models).plan if step.kind is Kind.ENHANCE]
+
+
 def test_an_enhanced_picture_is_animated_whole(story, models):
     plan = plan_story(story.model_copy(update={"enhance": True}), models).plan
     assert needs(plan, "animate:1") == {"enhance:1/picture.png", "schedule/scene-001.json"}

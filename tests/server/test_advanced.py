@@ -225,6 +225,24 @@ def test_an_enhanced_picture_has_the_same_size_and_other_pixels(server):
     assert Image.open(io.BytesIO(better)).size == Image.open(io.BytesIO(plain)).size
 
 
+def test_enhanced_elements_have_the_same_size_other_pixels_and_are_what_scenes_are_drawn_from(server):
+    story = make(server, audio_option=QUIET)
+    plain = step(server, story, "elements")["storyboard"]
+    again = make(server, audio_option=QUIET)
+    better = step(server, again, "elements", enhance_image="True")
+    assert not better["warnings"]
+    for part in PARTS:
+        for old, new in zip(plain[part], better["storyboard"][part], strict=True):
+            pictures = [bytes_of(one["image_url"]) for one in (old, new)]
+            assert pictures[0] != pictures[1]
+            assert len({Image.open(io.BytesIO(data)).size for data in pictures}) == 1
+    kept = step(server, again, "scenes", storyboard=json.dumps(board(better)))
+    for part in PARTS:
+        for old, new in zip(better["storyboard"][part], kept["storyboard"][part], strict=True):
+            assert bytes_of(old["image_url"]) == bytes_of(new["image_url"])
+            assert not new["image_url"].startswith("own:")
+
+
 def test_a_ratio_named_later_updates_the_story(server):
     story = make(server, audio_option=QUIET)
     after = step(server, story, "scenes", aspect_ratio="9:16")

@@ -78,6 +78,16 @@ def test_the_result_has_a_signed_picture_of_every_scene_and_used_look(done):
     assert all(requests.get(one["image_url"], timeout=30).ok for one in job["result"]["characters"])
 
 
+def test_enhanced_scene_pictures_are_the_result(done, server):
+    answer = server.post("/v1/generate/story", json={**BODY, "enhance_image": True})
+    job = server.wait_job(answer.json()["job_id"])
+    assert (job["status"], job["scenes_completed"]) == ("completed", 3)
+    for plain, better in zip(done[1]["result"]["scenes"], job["result"]["scenes"], strict=True):
+        pictures = [requests.get(scene["image_url"], timeout=30).content for scene in (plain, better)]
+        assert pictures[0] != pictures[1]
+        assert len({Image.open(io.BytesIO(data)).size for data in pictures}) == 1
+
+
 def test_a_reference_picture_is_taken_into_the_story(server, elsewhere):
     elsewhere.files["/ilva.png"] = ("image/png", picture())
     body = changed(["characters", 0, "reference_url"], f"{elsewhere.url}/ilva.png")
