@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.artifacts import Output
 from engine.executor.base import Failure
+from pipelines.base import Economy
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,15 @@ class StepWarned(StepEvent):
 
 @dataclass(frozen=True, slots=True)
 class StepDone(StepEvent):
-    """The outputs of the step are in the store. `seconds` and `peak_memory_mb` are of the making, also when `recalled`."""
+    """The outputs of the step are in the store. `seconds`, `peak_memory_mb` (of the GPU, where one was used) and `economy` are of the
+    making, also when `recalled`."""
 
     key: str
     recalled: bool
     seconds: float
     peak_memory_mb: int
     outputs: tuple[Output, ...]
+    economy: Economy = Economy.NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from engine.events import (
 )
 from engine.executor.base import DISK_FULL, MISSING, Done, Executor, Failure, Progress, Task, Warned
 from engine.plan import Given, Plan, Ref, Source, Step, key_of
-from pipelines.base import ModelSpec
+from pipelines.base import Economy, ModelSpec
 from pipelines.catalog import family_class
 
 ATTEMPTS = 2
@@ -63,7 +63,8 @@ class Result:
 
 class Runner:
     """Runs plans on one store and one executor, one at a time: a second thread's `run` waits for the first. `estimate`
-    gives the seconds that a step will take; the longest chains are begun first."""
+    gives the seconds that a step will take; the longest chains are begun first. `economy` tells how a model had to save memory
+    when it was last used."""
 
     def __init__(
         self,
@@ -72,10 +73,11 @@ class Runner:
         *,
         family_version: Callable[[ModelSpec], str] = lambda spec: family_class(spec).version,
         estimate: Callable[[Step], float] = lambda step: step.spec.seconds,
+        economy: Callable[[ModelSpec], Economy] = lambda spec: Economy.NONE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store, self.executor, self.clock = store, executor, clock
-        self.family_version, self.estimate = family_version, estimate
+        self.family_version, self.estimate, self.economy = family_version, estimate, economy
         self._one_at_a_time = threading.Lock()
 
     def run(
@@ -135,6 +137,7 @@ class _Run:
     def __init__(self, runner: Runner, plan: Plan, on_event: OnEvent, stop: threading.Event) -> None:
         self.store, self.executor, self.clock = runner.store, runner.executor, runner.clock
         self.family_version, self.plan, self.tell, self.stop = runner.family_version, plan, on_event, stop
+        self.economy = runner.economy
         self.readers: dict[str, list[str]] = {step.id: [] for step in plan}
         for step in plan:
             for need in step.needs():
@@ -289,6 +292,8 @@ class _Run:
             inputs=inputs,
             out=folder / "out",
             seed=step.seed,
+            # A worker that died may have died of what it took.
+            economy=Economy(min(self.economy(step.spec) + ready.attempt - 1, max(Economy))),
         )
         now = self.clock()
         self.running[task.id] = _Running(ready, lock, folder, now)
@@ -359,8 +364,10 @@ class _Run:
             self.recalled.add(step.id)
             for message in record.get("warnings", ()):
                 self.tell(StepWarned(now, *who, message))
-        seconds, peak = record.get("seconds", 0.0), record.get("peak_memory_mb", 0)
-        self.tell(StepDone(now, *who, action.key, recalled, seconds, peak, action.outputs))
+        seconds = record.get("seconds", 0.0)
+        peak = record.get("peak_device_memory_mb") or record.get("peak_memory_mb", 0)
+        economy = Economy(record.get("economy", Economy.NONE))
+        self.tell(StepDone(now, *who, action.key, recalled, seconds, peak, action.outputs, economy))
         able = []
         for reader in self.readers[step.id]:
             self.waits[reader] -= 1

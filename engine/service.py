@@ -14,6 +14,7 @@ from threading import Event as StopSign
 from threading import Lock
 
 from engine.artifacts import Action, Store
+from engine.economies import Economies
 from engine.estimate import Forecast, Learned, forecast
 from engine.events import Event, OnEvent, StepDone, StepFailed, StepWarned
 from engine.executor.base import BAD_INPUT, DISK_FULL, MISSING, REJECTED, Done, Executor, Failure, Task
@@ -76,6 +77,7 @@ class _Watch:
 
     on_event: OnEvent
     learned: Learned
+    economies: Economies
     plan: Planned
     keep: Callable[[str], None]
     warnings: dict[str, None] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class _Watch:
                 self.keep(key)
                 if not recalled:
                     self.learned.add(self.plan.plan[step], event)
+                    self.economies.add(event.model, event.economy)
         self.on_event(event)
 
 
@@ -100,8 +103,8 @@ class Service:
         self.settings, self.catalog, self.executor = settings, catalog, executor
         self.store = Store(settings.store)
         self.jobs = Jobs(settings.database)
-        self.learned = Learned(self.jobs)
-        self.runner = Runner(self.store, executor, estimate=self.learned.seconds)
+        self.learned, self.economies = Learned(self.jobs), Economies(self.jobs)
+        self.runner = Runner(self.store, executor, estimate=self.learned.seconds, economy=self.economies.of)
         # Words are looked at here and now: a request can be refused while all workers are busy with others.
         self._inline = InlineExecutor()
         self._checking = Lock()
@@ -234,7 +237,7 @@ class Service:
         stop: StopSign | None,
     ) -> tuple[Result, tuple[str, ...]]:
         keep = (lambda key: self.jobs.refer(run_id, keys=[key])) if run_id else (lambda key: None)
-        watch = _Watch(on_event, self.learned, planned, keep)
+        watch = _Watch(on_event, self.learned, self.economies, planned, keep)
         result = self.runner.run(planned.plan, want, watch, stop)
         if result.failed:
             raise RunFailed(result.failed)

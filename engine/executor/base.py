@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from pipelines.base import Device, Kind, ModelSpec
+from pipelines.base import Device, Economy, Kind, ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """One step, ready to be done: its inputs are files (role → absolute paths, in order), `out` is an empty folder that
-    belongs to it alone. `params` is JSON, checked by the family before anything is loaded."""
+    belongs to it alone. `params` is JSON, checked by the family before anything is loaded. `economy`: how the model should save
+    memory from the first try on."""
 
     id: str
     kind: Kind
@@ -26,6 +27,7 @@ class Task:
     inputs: Mapping[str, Sequence[Path]]
     out: Path
     seed: int = 0
+    economy: Economy = Economy.NONE
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -36,6 +38,7 @@ class Task:
             "inputs": {role: [str(path) for path in paths] for role, paths in self.inputs.items()},
             "out": str(self.out),
             "seed": self.seed,
+            "economy": int(self.economy),
         }
 
     @classmethod
@@ -48,6 +51,7 @@ class Task:
             inputs={role: tuple(Path(path) for path in paths) for role, paths in data["inputs"].items()},
             out=Path(data["out"]),
             seed=data["seed"],
+            economy=Economy(data["economy"]),
         )
 
 
@@ -86,7 +90,7 @@ class Failure:
 class Done:
     """A task has ended. Without `error` its `outputs` are complete: (name, path), in the order in which the family gave
     them. `lost` says that nobody knows how it ended, as its worker died. `record` is what was measured: `seconds` (without
-    `load_seconds`), `peak_memory_mb`, `device`, `warnings`, `facts`, `libraries`. `resident` names the models that are
+    `load_seconds`), `peak_memory_mb`, `device`, `economy`, `rungs` (what was given up for memory), `warnings`, `facts`, `libraries`. `resident` names the models that are
     loaded there now."""
 
     task_id: str
@@ -151,10 +155,11 @@ class Slots:
     all: tuple[Slot, ...]
 
     def fitting(self, spec: ModelSpec) -> tuple[Slot, ...]:
-        """The free slots in which `spec` may run, those that have it loaded first. A model for a GPU takes a device slot
-        where there is any, all else leaves those alone."""
+        """The free slots in which `spec` may run, those that have it loaded first. A model for a GPU takes a device slot;
+        where there is none, the first of the others, as no machine should hold it twice. All else leaves device slots alone."""
         devices = [slot for slot in self.all if slot.device.kind != "cpu"]
-        fit = devices if devices and spec.device != "cpu" else [slot for slot in self.all if slot.device.kind == "cpu"]
+        others = [slot for slot in self.all if slot.device.kind == "cpu"]
+        fit = others if spec.device == "cpu" else devices or others[:1]
         return tuple(
             sorted(
                 (slot for slot in fit if slot.free), key=lambda slot: (spec.name not in slot.models, len(slot.models))

@@ -46,15 +46,19 @@ PROGRESS_EVERY = 0.05
 
 
 def run_task(task: Task, pool: Pool, emit: Callable[[Event], None]) -> Done:
-    """Do one task. Everything that can go wrong is in the `Done` that this returns."""
+    """Do one task. Everything that can go wrong is in the `Done` that this returns. Memory that runs out is a ladder: as long as
+    the pool or the family has something to give up for it, the task is tried again."""
     report = TaskReport(task.id, emit)
-    for last_try in (False, True):
-        done = _attempt(task, pool, report)
-        if done.error is None or done.error.type != OUT_OF_MEMORY or last_try:
-            break
-        pool.evict_all()
-        report.warn(f"{task.spec.name} ran out of memory; all loaded models were unloaded and it was tried again")
-    return done
+    rungs: list[str] = []
+    while True:
+        done = _attempt(task, pool, report, rungs)
+        if done.error is None or done.error.type != OUT_OF_MEMORY:
+            return done
+        rung = pool.give_way(task.spec, again=bool(rungs))
+        if rung is None:
+            return done
+        rungs.append(rung)
+        report.warn(f"{task.spec.name} ran out of memory; {rung}, and it was tried again")
 
 
 class TaskReport:
@@ -81,7 +85,7 @@ class TaskReport:
         self.facts.update(json.loads(json.dumps(facts, default=str)))
 
 
-def _attempt(task: Task, pool: Pool, report: TaskReport) -> Done:
+def _attempt(task: Task, pool: Pool, report: TaskReport, rungs: list[str]) -> Done:
     memory = PeakMemory()
     begun = ready = time.perf_counter()
     outputs: tuple[tuple[str, Path], ...] = ()
@@ -89,7 +93,7 @@ def _attempt(task: Task, pool: Pool, report: TaskReport) -> Done:
     try:
         params = _checked_params(task)
         _empty(task.out)
-        with pool.use(task.spec) as family:
+        with pool.use(task.spec, task.economy) as family:
             ready = time.perf_counter()
             made = family.run(task.kind, params, task.inputs, task.out, report, seed=task.seed)
             outputs = _checked_outputs(task, made)
@@ -100,6 +104,8 @@ def _attempt(task: Task, pool: Pool, report: TaskReport) -> Done:
         "load_seconds": round(ready - begun, 4),
         **memory.measured(),
         "device": asdict(pool.device),
+        "economy": pool.economy(task.spec),
+        "rungs": list(rungs),
         "warnings": list(report.warnings),
         "facts": dict(report.facts),
         "libraries": _libraries(task.spec),

@@ -5,17 +5,19 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.executor.base import Done, Progress, Slots, Task, Warned, event_from_json, event_to_json
+from engine.executor.base import OUT_OF_MEMORY, Done, Progress, Slots, Task, Warned, event_from_json, event_to_json
 from engine.executor.devices import Place
 from engine.executor.inline import InlineExecutor
 from engine.executor.local import LocalExecutor
-from pipelines.base import Device, Kind, ModelSpec
+from pipelines.base import Device, Economy, Kind, ModelSpec
+from pipelines.pool import SAID
 from tests.fixtures import families
-from tests.fixtures.families import spec
+from tests.fixtures.families import noted, spec
 
 
 def places(count=1):
@@ -28,6 +30,15 @@ MAKERS = {"inline": InlineExecutor, "local": lambda: LocalExecutor(places())}
 @pytest.fixture(scope="module", params=MAKERS)
 def executor(request):
     """One for all tests: no task leaves anything behind that the next one could feel."""
+    executor = MAKERS[request.param]()
+    executor.start()
+    yield executor
+    executor.stop()
+
+
+@pytest.fixture(params=MAKERS)
+def fresh(request):
+    """One in which nothing is loaded."""
     executor = MAKERS[request.param]()
     executor.start()
     yield executor
@@ -151,6 +162,40 @@ def test_too_little_memory_unloads_everything_and_tries_again_in_a_clean_folder(
     assert [event.message for event in said] == done.record["warnings"]
     assert "out of memory" in done.record["warnings"][0]
     assert done.resident == ("hungry",)
+
+
+def test_memory_that_runs_out_is_a_ladder(fresh, tmp_path):
+    """One rung after the other is given up, each is told, and what helped is kept for the next step."""
+    log = tmp_path / "log"
+    *said, done = do(fresh, task(tmp_path, spec(families.Thrifty), text="QUANTIZED", log=str(log)))
+    assert done.ok
+    assert done.outputs[0][1].read_text() == "QUANTIZED"
+    assert noted(log) == ["QUANTIZED"] * 4, "all speed, groups, tiles, quantized; it has no leaves"
+    assert [one.message for one in said if isinstance(one, Warned)] == done.record["warnings"]
+    assert [message.partition("; ")[2] for message in done.record["warnings"]] == [
+        f"{SAID[rung]}, and it was tried again" for rung in (Economy.GROUPS, Economy.TILES, Economy.QUANTIZED)
+    ]
+    assert done.record["economy"] == Economy.QUANTIZED
+    assert done.record["rungs"] == [SAID[rung] for rung in (Economy.GROUPS, Economy.TILES, Economy.QUANTIZED)]
+    again = outcome(fresh, task(tmp_path, spec(families.Thrifty), text="QUANTIZED", log=str(log)))
+    assert again.ok
+    assert (len(noted(log)), again.record["rungs"]) == (5, [])
+
+
+def test_a_task_may_begin_on_a_rung(executor, tmp_path):
+    """The family has no rung LEAVES: the next one is taken."""
+    begun = replace(
+        task(tmp_path, spec(families.Thrifty, name="begun"), text="NONE", log=str(tmp_path / "log")),
+        economy=Economy.LEAVES,
+    )
+    assert outcome(executor, begun).outputs[0][1].read_text() == "QUANTIZED"
+
+
+def test_the_last_rung_is_an_end(fresh, tmp_path):
+    done = outcome(fresh, task(tmp_path, spec(families.Starving), text="9", log=str(tmp_path / "log")))
+    assert done.error is not None
+    assert done.error.type == OUT_OF_MEMORY
+    assert len(noted(tmp_path / "log")) == 5
 
 
 def test_too_little_memory_twice_may_be_tried_elsewhere(executor, tmp_path):

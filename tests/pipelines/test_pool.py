@@ -2,9 +2,15 @@
 
 import pytest
 
-from pipelines.base import Device
-from pipelines.pool import Pool
+from pipelines.base import Device, Economy
+from pipelines.pool import SAID, Pool
 from tests.fixtures.families import Echo, spec
+
+
+class Saving(Echo):
+    """Knows two ways to save memory."""
+
+    economies = (Economy.GROUPS, Economy.QUANTIZED)
 
 
 class Tracked(Echo):
@@ -80,3 +86,43 @@ def test_everything_can_be_given_back(happened):
     pool.evict_all()
     assert happened == ["+a", "+b", "-a", "-b"]
     assert pool.resident() == ()
+
+
+SAVING = spec(Saving, family=f"{__name__}:Saving", memory_mb=100)
+
+
+def economy_in(pool, spec_, economy=Economy.NONE):
+    with pool.use(spec_, economy) as family:
+        return family.device.economy
+
+
+def test_what_is_beside_a_model_goes_before_its_speed(happened):
+    pool = Pool(Device(), 1000)
+    use(pool, "a")
+    assert economy_in(pool, SAVING) == Economy.NONE
+    assert pool.give_way(SAVING, again=False) == "all loaded models were unloaded"
+    assert economy_in(pool, SAVING) == Economy.NONE
+    assert pool.give_way(SAVING, again=True) == SAID[Economy.GROUPS]
+    assert economy_in(pool, SAVING) == Economy.GROUPS
+    assert pool.give_way(SAVING, again=True) == SAID[Economy.QUANTIZED]
+    assert pool.give_way(SAVING, again=True) is None
+    assert happened == ["+a", "-a"]
+
+
+def test_a_model_that_is_plainly_too_large_begins_sparingly():
+    pool = Pool(Device("cuda"), 50, measure=lambda device: (0, 100))
+    assert economy_in(pool, SAVING) == Economy.GROUPS
+
+
+def test_room_is_what_the_device_says(happened):
+    """Another program has taken most of the GPU: what the specs and the budget promise counts no more."""
+    pool = Pool(Device("cuda"), 1000, measure=lambda device: (taken := 100 * len(pool.resident()), 250 - taken))
+    use(pool, "a", "b", "c")
+    assert happened == ["+a", "+b", "-a", "+c"]
+
+
+def test_a_model_that_is_used_more_sparingly_is_loaded_anew(happened):
+    pool = Pool(Device(), 1000)
+    assert economy_in(pool, SAVING) == Economy.NONE
+    assert economy_in(pool, SAVING, Economy.TILES) == Economy.QUANTIZED, "the next that it knows"
+    assert economy_in(pool, SAVING) == Economy.QUANTIZED, "it is not found out twice"

@@ -1,0 +1,172 @@
+"""A diffusers pipeline out of verified files, under a recipe and within the memory that there is."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.base import BadInput, Device, Economy, Missing, ModelSpec
+from pipelines.gpu.recipe import Recipe
+from pipelines.weights import folder as weights_folder
+
+if TYPE_CHECKING:
+    import torch
+
+TRUSTED = frozenset({"diffusers", "transformers"})
+"""The libraries whose classes weights may name: everything else would be code that came with the weights."""
+
+_log = logging.getLogger(__name__)
+
+
+def load_pipeline(
+    kind: type[Any],
+    spec: ModelSpec,
+    recipe: Recipe,
+    device: Device,
+    *,
+    without: Collection[str] = (),
+    **components: Any,
+) -> Any:
+    """The pipeline of class `kind` from the model's weights, on `device`, ready to be called. `without` names components that
+    stay on the disk; `components` are given ready. Raises Missing for weights that are not here, BadInput for other classes."""
+    folder = weights_folder(spec)
+    found = _components(kind, folder)
+    given: dict[str, Any] = {**dict.fromkeys(found & set(without)), **components}
+    quantized = recipe.quantized or device.economy >= Economy.QUANTIZED
+    parts = [name for name in recipe.quantizable if name in found and name not in given]
+    if quantized and parts:
+        given["quantization_config"] = _eight_bits(parts)
+    pipe = kind.from_pretrained(
+        folder, dtype=_dtypes(recipe, device), local_files_only=True, use_safetensors=True, **given
+    )
+    pipe.set_progress_bar_config(disable=True)
+    _lay_over(pipe, spec, recipe, keep_apart=quantized)
+    _speed_up(pipe, recipe)
+    _place(pipe, recipe, device)
+    return pipe
+
+
+def torch_device(device: Device) -> torch.device:
+    """The torch name of a device."""
+    import torch
+
+    return torch.device("cpu") if device.kind == "cpu" else torch.device(device.kind, device.index)
+
+
+def dtype_of(recipe: Recipe, device: Device) -> torch.dtype:
+    """What a model computes in: a processor has no fast half precision."""
+    import torch
+
+    return torch.float32 if device.kind == "cpu" else _named(recipe.dtype)
+
+
+def _named(name: str) -> torch.dtype:
+    import torch
+
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
+
+
+def _dtypes(recipe: Recipe, device: Device) -> Any:
+    default = dtype_of(recipe, device)
+    if device.kind == "cpu" or not recipe.dtypes:
+        return default
+    return {"default": default, **{name: _named(dtype) for name, dtype in recipe.dtypes.items()}}
+
+
+def _components(kind: type[Any], folder: Path) -> set[str]:
+    """Names of the pipeline's components, after a look at which classes the weights name."""
+    index = json.loads((folder / "model_index.json").read_text("utf-8"))
+    if index.get("_class_name") != kind.__name__:
+        raise BadInput("weights", f"these are of a {index.get('_class_name')}, not of a {kind.__name__}.")
+    found = {name: value for name, value in index.items() if isinstance(value, list) and len(value) == 2}
+    for name, (library, class_name) in found.items():
+        if class_name is not None and library not in TRUSTED:
+            raise BadInput("weights", f"their part {name} asks for code of its own, which is never run.")
+    return {name for name, (_, class_name) in found.items() if class_name is not None}
+
+
+def _eight_bits(parts: list[str]) -> Any:
+    """Weights of eight bits, computed in the model's own precision."""
+    from diffusers import PipelineQuantizationConfig, TorchAoConfig
+    from transformers import TorchAoConfig as TransformersTorchAoConfig
+
+    try:
+        from torchao.quantization import Int8WeightOnlyConfig
+    except ImportError as error:
+        raise Missing('weights of eight bits need torchao; `pip install "story-engine[gpu]"`') from error
+    return PipelineQuantizationConfig(
+        quant_mapping={
+            part: (TransformersTorchAoConfig if part.startswith("text_encoder") else TorchAoConfig)(
+                Int8WeightOnlyConfig()
+            )
+            for part in parts
+        }
+    )
+
+
+def _lay_over(pipe: Any, spec: ModelSpec, recipe: Recipe, *, keep_apart: bool) -> None:
+    """Weights laid over others become one with them, so that they cost no time; quantized ones cannot be added to."""
+    if not recipe.loras:
+        return
+    for number, lora in enumerate(recipe.loras):
+        where = {"load_into_transformer_2": True} if lora.second else {}
+        pipe.load_lora_weights(
+            weights_folder(spec, lora.role),
+            weight_name=lora.file,
+            adapter_name=f"lora-{number}",
+            local_files_only=True,
+            use_safetensors=True,
+            **where,
+        )
+    for second in (False, True):
+        chosen = [(f"lora-{n}", lora.strength) for n, lora in enumerate(recipe.loras) if lora.second is second]
+        network = getattr(pipe, "transformer_2" if second else "transformer", None) or getattr(pipe, "unet", None)
+        if chosen and network is not None:
+            network.set_adapters([name for name, _ in chosen], [strength for _, strength in chosen])
+    if not keep_apart:
+        names = ["transformer", "transformer_2", "unet"]
+        pipe.fuse_lora(components=[name for name in names if getattr(pipe, name, None) is not None])
+        pipe.unload_lora_weights()
+
+
+def _networks(pipe: Any) -> list[Any]:
+    """The networks that denoise: where the time goes."""
+    names = ("transformer", "transformer_2", "unet")
+    return [network for name in names if (network := getattr(pipe, name, None)) is not None]
+
+
+def _speed_up(pipe: Any, recipe: Recipe) -> None:
+    import diffusers
+
+    for network in _networks(pipe):
+        if recipe.attention:
+            network.set_attention_backend(recipe.attention)
+        if recipe.cache:
+            network.enable_cache(getattr(diffusers, f"{recipe.cache.name}Config")(**recipe.cache.settings))
+        if recipe.compile:
+            network.compile_repeated_blocks(fullgraph=True)
+
+
+def _place(pipe: Any, recipe: Recipe, device: Device) -> None:
+    """Onto the device: whole, or block by block, or layer by layer, as memory allows."""
+    import torch
+
+    vae = getattr(pipe, "vae", None)
+    if vae is not None and (recipe.tiles or device.economy >= Economy.TILES) and hasattr(vae, "enable_tiling"):
+        vae.enable_tiling()
+    onload = torch_device(device)
+    if device.economy < Economy.GROUPS:
+        pipe.to(onload)
+        return
+    leaves = device.economy >= Economy.LEAVES
+    pipe.enable_group_offload(
+        onload_device=onload,
+        offload_device=torch.device("cpu"),
+        offload_type="leaf_level" if leaves else "block_level",
+        num_blocks_per_group=None if leaves else 1,
+        use_stream=device.kind == "cuda",
+        low_cpu_mem_usage=device.kind == "cuda",
+    )

@@ -1,0 +1,28 @@
+"""What every call of a diffusers pipeline needs: its dice, and how it says how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pipelines.base import Report
+
+if TYPE_CHECKING:
+    import torch
+
+
+def dice(seed: int) -> torch.Generator:
+    """Thrown on the processor, so that every device gets the same noise from the same seed."""
+    import torch
+
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def told(report: Report, total: int, what: str, begin: float = 0.0, end: float = 1.0) -> Callable[..., dict[str, Any]]:
+    """A `callback_on_step_end` that reports how much of `total` steps is done, as the part from `begin` to `end` of the whole."""
+
+    def after_step(pipe: Any, step: int, timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        report.progress(begin + (end - begin) * (step + 1) / max(1, total), what)
+        return kwargs
+
+    return after_step

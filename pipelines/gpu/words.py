@@ -1,0 +1,29 @@
+"""What a text encoder made of words, kept as a file, so that it is made once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+NAME = "words.safetensors"
+
+
+def write_words(tensors: Mapping[str, torch.Tensor], out: Path) -> Path:
+    """Writes `out/words.safetensors`: the tensors by the argument of the pipeline that takes them."""
+    from safetensors.torch import save_file
+
+    path = out / NAME
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+    return path
+
+
+def read_words(inputs: Mapping[str, Sequence[Path]], device: torch.device) -> dict[str, torch.Tensor] | None:
+    """The tensors of the input `words`, on `device`; None where words were not encoded before."""
+    from safetensors.torch import load_file
+
+    paths = inputs.get("words")
+    return load_file(paths[0], device=str(device)) if paths else None
