@@ -1,0 +1,76 @@
+"""Family: FLUX.2 (Black Forest Labs): pictures from words and several reference pictures.
+
+klein (4B, 9B; Qwen3 reads the words) and dev (32B; Mistral 3 reads them) differ in the class of their pipeline, which the weights name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pipelines.base import Device, Economy, Kind, ModelSpec, Params
+from pipelines.gpu.painting import PICTURES, Halves, Job, Painter, PictureRecipe, pipeline_class
+from pipelines.kinds import EncodeParams
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+READS = ("text_encoder", "tokenizer")
+DRAWS = ("transformer", "vae")
+
+
+class Flux2Recipe(PictureRecipe):
+    """klein's steps and guidance, distilled: 4 and 1."""
+
+    steps: int = 4
+    quantizable: tuple[str, ...] = ("transformer", "text_encoder")
+
+
+class Flux2(Painter):
+    """Kinds `encode`, `portrait`, `element`, `keyframe`. The text encoder is as large as the network that draws; neither needs the other."""
+
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE: EncodeParams, **PICTURES}
+    options = Flux2Recipe
+
+    def __init__(self, spec: ModelSpec, device: Device) -> None:
+        super().__init__(spec, device)
+        kind = pipeline_class(spec, ("Flux2KleinPipeline", "Flux2Pipeline"))
+
+        def half(without: tuple[str, ...]) -> Any:
+            from pipelines.gpu.loading import load_pipeline
+
+            return load_pipeline(kind, spec, self.recipe, device, without=without)
+
+        makers = {"reads": lambda: half(DRAWS), "draws": lambda: half(READS)}
+        self._halves = Halves(makers, together=device.economy < Economy.GROUPS)
+
+    def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
+        import torch
+
+        pipe = self._halves["reads"]
+        with torch.no_grad():
+            words = {"prompt_embeds": pipe.encode_prompt(prompt)[0]}
+            # Only klein's undistilled weights are guided away from empty words.
+            if self.recipe.guidance > 1 and pipe.config.get("is_distilled") is False:
+                words["negative_prompt_embeds"] = pipe.encode_prompt("")[0]
+        return words
+
+    def paint(self, job: Job) -> Image:
+        from pipelines.gpu.steps import dice, told
+
+        words = job.words or self.encode(job.prompt)
+        picture: Image = self._halves["draws"](
+            image=list(job.pictures) or None,
+            **words,
+            width=job.width,
+            height=job.height,
+            num_inference_steps=self.recipe.steps,
+            guidance_scale=self.recipe.guidance,
+            generator=dice(job.seed),
+            callback_on_step_end=told(job.report, self.recipe.steps, "drawing"),
+        ).images[0]
+        return picture
+
+    def close(self) -> None:
+        self._halves.close()
