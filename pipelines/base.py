@@ -123,15 +123,17 @@ class Economy(IntEnum):
     them in `economies`."""
 
     NONE = 0
-    GROUPS = 1
+    APART = 1
+    """Parts that are not needed at the same time, such as what reads words and what draws, take turns."""
+    GROUPS = 2
     """Blocks of the network wait in main memory until they are needed."""
-    TILES = 2
+    TILES = 3
     """Pictures are decoded in tiles."""
-    LEAVES = 3
+    LEAVES = 4
     """Single layers wait in main memory: slow, and small."""
-    QUANTIZED = 4
+    QUANTIZED = 5
     """Weights of eight bits."""
-    SMALLER = 5
+    SMALLER = 6
     """Made at three quarters of the width and height, and scaled up to the size asked for."""
 
 

@@ -77,7 +77,7 @@ class Pool:
     def _begin_at(self, spec: ModelSpec, economy: Economy) -> None:
         """What helped before, or what is plain from the sizes, is not found out by failing once more."""
         if self.device.kind != "cpu" and spec.memory_mb > self.budget_mb:
-            economy = max(economy, Economy.GROUPS)
+            economy = max(economy, Economy.APART)
         rungs = [rung for rung in economies(spec) if rung >= economy > self.economy(spec)]
         if rungs:
             self._economy[spec.name] = rungs[0]
@@ -99,6 +99,7 @@ class Pool:
 
 
 SAID = {
+    Economy.APART: "its parts now take turns",
     Economy.GROUPS: "its blocks now wait in main memory until they are needed",
     Economy.TILES: "pictures are now decoded in tiles",
     Economy.LEAVES: "its layers now wait in main memory one by one, which is slow",
