@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from engine import server_cli
+from engine import models_cli, server_cli
 
 if TYPE_CHECKING:
     from engine.service import Service
@@ -33,8 +33,7 @@ app = typer.Typer(
     help="Turns stories into films on this machine, with open models.",
     epilog="Exit codes: 0 done, 2 wrong command or story, 3 steps failed, 4 this machine lacks something, 130 stopped.",
 )
-models_app = typer.Typer(no_args_is_help=True, help="What can make what.")
-app.add_typer(models_app, name="models")
+models_cli.register(app)
 server_cli.register(app)
 
 Spec = Annotated[Path, typer.Argument(help="A story: JSON or YAML, the body of a request of either hosted API.")]
@@ -205,23 +204,13 @@ def forget(run_id: Annotated[str, typer.Argument(help="Id of a run, as `ls` show
         service.jobs.forget_run(_run_of(service, run_id).id)
 
 
-@models_app.command("list")
-def list_models(models: Overlay = None) -> None:
-    """List models, what they do, whether they are installed, and their licences."""
-    from engine.report import models_text
-    from pipelines.catalog import load
-
-    print(models_text(load(*(models or []))))
-
-
 @app.command()
 def doctor() -> None:
     """Look at this machine: devices, memory, disk, ffmpeg, fonts, installed models, and what to install for more."""
     from engine.doctor import examine
     from engine.settings import Settings
-    from pipelines.catalog import load
 
-    print(examine(Settings.read(), load()))
+    print(examine(Settings.read()))
 
 
 @app.command()
@@ -291,7 +280,7 @@ def _make(
 
 def _profile_line(service: Service) -> str:
     name = service.catalog.profile("auto")
-    return f"profile {name}: {service.catalog.profiles[name].about} (the best that is installed)"
+    return f"profile {name}: {service.catalog.profiles[name].about} (the best that is installed and fits this machine)"
 
 
 def _read(spec: Path, form: str | None, profile: str | None) -> Story | Brief:
@@ -336,6 +325,7 @@ def _writable(out: Path) -> None:
 
 @contextlib.contextmanager
 def _service(models: list[Path] | None) -> Iterator[Service]:
+    from engine.executor.devices import cpu_places, device_places, largest_mb
     from engine.executor.local import LocalExecutor
     from engine.service import Service
     from engine.settings import Settings, log_to
@@ -343,7 +333,9 @@ def _service(models: list[Path] | None) -> Iterator[Service]:
 
     settings = Settings.read()
     log_to(settings.logs / LOG)
-    with Service(settings, load(*(models or [])), LocalExecutor(logs=settings.logs)) as service:
+    places = (*cpu_places(), *device_places())
+    catalog = load(*(models or []), home=settings.weights, device_mb=largest_mb(places))
+    with Service(settings, catalog, LocalExecutor(places, logs=settings.logs)) as service:
         yield service
 
 

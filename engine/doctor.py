@@ -5,26 +5,29 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
+from collections.abc import Iterable
 
 import psutil
 
-from engine.executor.devices import cpu_places, device_places
+from engine.executor.devices import Place, cpu_places, device_places, largest_mb
 from engine.export import engine_version
 from engine.report import megabytes, table
 from engine.settings import Settings
 from pipelines.base import Kind, Missing
-from pipelines.catalog import Catalog, family_class, install_hint, missing_modules
+from pipelines.catalog import Catalog, family_class, lacks, load, mend
 
 
-def examine(settings: Settings, catalog: Catalog) -> str:
+def examine(settings: Settings) -> str:
     """A report for people: machine, folders, models, and what the installed models say of themselves."""
-    sections = [_machine(), _folders(settings), _models(catalog), _checkups(catalog), _profiles(catalog)]
+    devices = device_places()
+    catalog = load(home=settings.weights, device_mb=largest_mb(devices))
+    sections = [_machine(devices), _folders(settings), _models(catalog), _checkups(catalog), _profiles(catalog)]
     return "\n\n".join(sections)
 
 
-def _machine() -> str:
+def _machine(places: Iterable[Place]) -> str:
     memory = psutil.virtual_memory()
-    devices = [f"{place.name} with {place.budget_mb} MB for models" for place in device_places()]
+    devices = [f"{place.name} with {place.budget_mb} MB for models" for place in places]
     return table(
         [
             ["engine", engine_version()],
@@ -54,8 +57,8 @@ def _models(catalog: Catalog) -> str:
     rows = []
     for kind in Kind:
         able = [spec for spec in catalog.models.values() if kind in spec.kinds]
-        ready = [spec.name for spec in able if not missing_modules(spec)]
-        more = dict.fromkeys(install_hint(spec) for spec in able if missing_modules(spec) and spec.extra)
+        ready = [spec.name for spec in able if not lacks(spec)]
+        more = dict.fromkeys(mend(spec) for spec in able if lacks(spec) and mend(spec))
         rows.append([str(kind), ", ".join(ready) or "nothing", f"more: {'; '.join(more)}" if more else ""])
     return table(rows)
 
@@ -64,7 +67,7 @@ def _checkups(catalog: Catalog) -> str:
     """Families that rest on something besides packages (a program, fonts, data) look for it themselves."""
     lines = []
     for spec in catalog.models.values():
-        if missing_modules(spec):
+        if lacks(spec):
             continue
         try:
             checkup = getattr(family_class(spec), "checkup", None)
@@ -82,7 +85,10 @@ def _profiles(catalog: Catalog) -> str:
         auto = catalog.profile("auto")
     except ValueError as error:
         return str(error)
-    return "\n".join(
-        f"profile {name}{' (auto)' if name == auto else ''}: {profile.about}"
-        for name, profile in catalog.profiles.items()
-    )
+    lines = []
+    for name, profile in catalog.profiles.items():
+        short = catalog.short_of(name)
+        lines.append(
+            f"profile {name}{' (auto)' if name == auto else ''}: {profile.about}" + (f" [{short}]" if short else "")
+        )
+    return "\n".join(lines)

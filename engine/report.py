@@ -11,7 +11,7 @@ from engine.console import duration
 from engine.estimate import Forecast
 from engine.jobs import Run
 from engine.planner import Planned
-from pipelines.catalog import Catalog, install_hint, missing_modules
+from pipelines.catalog import Catalog, lacks
 
 UNWRITTEN = "The storyboard is not written yet; the rest can be planned once it is."
 
@@ -109,8 +109,7 @@ def models_text(catalog: Catalog) -> str:
     """What each model does, whether it is installed, what it may be used for; then the profiles."""
     rows = [["model", "does", "state", "licence", "languages"]]
     for spec in catalog.models.values():
-        absent = missing_modules(spec)
-        state = "installed" if not absent else (install_hint(spec) if spec.extra else f"missing {', '.join(absent)}")
+        state = lacks(spec) or "installed"
         rows.append([spec.name, ", ".join(spec.kinds), state, spec.licence or "–", ", ".join(spec.languages) or "–"])
     profiles = [f"profile {name}: {profile.about}" for name, profile in catalog.profiles.items()]
     return "\n".join([table(rows), "", *profiles])

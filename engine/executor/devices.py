@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import psutil
@@ -25,13 +25,14 @@ work on pictures and sound up to a third of its time. Other C libraries do not k
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a worker runs: a device, the memory that its models may take together, and the environment in which its
-    process sees this device and no other."""
+    """Where a worker runs: a device, the memory that its models may take together, the environment in which its process sees
+    this device and no other, and all the memory that a device of its own has."""
 
     name: str
     device: Device
     budget_mb: int
     environment: Mapping[str, str]
+    device_mb: int = 0
 
 
 def cpu_places(count: int | None = None) -> tuple[Place, ...]:
@@ -50,13 +51,18 @@ def device_places() -> tuple[Place, ...]:
     """One slot per GPU. `CUDA_VISIBLE_DEVICES` limits which."""
     threads = min(4, _cores())
     places = [
-        Place(f"cuda-{number}", Device("cuda", 0, threads), memory_mb * 9 // 10, _threads(threads, identity))
+        Place(f"cuda-{number}", Device("cuda", 0, threads), memory_mb * 9 // 10, _threads(threads, identity), memory_mb)
         for number, (identity, memory_mb) in enumerate(_nvidia())
     ]
     if not places and sys.platform == "darwin" and platform.machine() == "arm64":
         memory_mb = psutil.virtual_memory().total >> 20
-        places = [Place("mps-0", Device("mps", 0, threads), memory_mb * 6 // 10, _threads(threads, ""))]
+        places = [Place("mps-0", Device("mps", 0, threads), memory_mb * 6 // 10, _threads(threads, ""), memory_mb)]
     return tuple(places)
+
+
+def largest_mb(places: Iterable[Place]) -> int:
+    """Memory of the largest device among them; 0: there is none."""
+    return max((place.device_mb for place in places), default=0)
 
 
 def _cores() -> int:

@@ -27,7 +27,7 @@ from engine.server.records import Change
 from engine.story import Story
 from engine.targets import steps_of
 from pipelines.base import Kind, ModelSpec
-from pipelines.catalog import Catalog, CatalogError, missing_modules
+from pipelines.catalog import Catalog, CatalogError, lacks
 
 router = APIRouter(tags=["Generate-story API"])
 EXAMPLE = {
@@ -180,12 +180,12 @@ def _listed(catalog: Catalog) -> list[dict[str, Any]]:
         specs = [spec for spec in catalog.candidates(name) if Kind.KEYFRAME in spec.kinds]
         if not specs:
             continue
-        spec = next((spec for spec in specs if not missing_modules(spec)), specs[0])
+        spec = next((spec for spec in specs if not lacks(spec)), specs[0])
         found.append(
             {
                 "id": name,
                 "supports_multiturn": spec.multiturn,
-                "installed": not missing_modules(spec),
+                "installed": not lacks(spec),
                 "served_by": spec.name,
                 "licence": spec.licence,
                 "max_references": spec.max_references,
@@ -215,7 +215,7 @@ def _check_model(catalog: Catalog, name: str) -> None:
         specs = []
     if not specs:
         raise ApiError(404, "there is no such model; GET /v1/models lists them", word="model_not_found")
-    usable = [spec for spec in specs if not missing_modules(spec)]
+    usable = [spec for spec in specs if not lacks(spec)]
     if not usable:
         raise ApiError(503, "this model is not installed here", word="model_unavailable")
     if not usable[0].multiturn:

@@ -8,6 +8,7 @@ from pathlib import Path
 import uvicorn
 from filelock import FileLock, Timeout
 
+from engine.executor.devices import cpu_places, device_places, largest_mb
 from engine.executor.local import LocalExecutor
 from engine.jobs import JobsError
 from engine.server.app import application
@@ -36,9 +37,10 @@ def serve(host: str, port: int, models: list[Path]) -> None:
         raise JobsError(
             f"another server works in {settings.data}; stop it, or set ENGINE_HOME to another folder"
         ) from None
-    catalog = load(*models, *map(Path, own.models))
+    places = (*cpu_places(), *device_places())
+    catalog = load(*models, *map(Path, own.models), home=settings.weights, device_mb=largest_mb(places))
     try:
-        with Service(settings, catalog, LocalExecutor(logs=settings.logs, nice=WORKERS_NICE)) as service:
+        with Service(settings, catalog, LocalExecutor(places, logs=settings.logs, nice=WORKERS_NICE)) as service:
             if not is_loopback(host) and not Keys(service.jobs, own.api_keys).any():
                 raise JobsError(
                     f"without a key the server listens only on this machine, not on {host}; "

@@ -5,6 +5,7 @@ import pytest
 from pipelines import catalog
 from pipelines.base import Kind, Missing
 from pipelines.catalog import CatalogError, load, suggest
+from pipelines.weights import Shelf
 
 
 def overlay(tmp_path, text):
@@ -107,3 +108,70 @@ def test_what_would_serve_if_it_were_installed_is_missing_not_wrong(tmp_path):
         models.choose("grand", Kind.KEYFRAME)
     with pytest.raises(CatalogError, match="camera: cannot keyframe"):
         models.choose("camera", Kind.KEYFRAME)
+
+
+WEIGHTED = """
+models:
+  big:
+    family: pipelines.image.big:Big
+    kinds: [keyframe]
+    licence: Apache-2.0
+    weights: {model: {repo: o/big, gb: 13}, lora: {repo: o/lora, gb: 0.5, gated: true}}
+  alone:
+    family: pipelines.image.big:Big
+    kinds: [keyframe]
+    requires: [no_such_module_anywhere]
+    env: {requires: [no-such-package==1]}
+"""
+
+
+def test_absent_weights_are_not_installed_and_the_message_says_what_pulling_them_means(tmp_path):
+    models = load(overlay(tmp_path, WEIGHTED), home=tmp_path)
+    assert models.unfit(models.spec("big"), Kind.KEYFRAME) == (
+        "not pulled (14 GB, Apache-2.0, gated by its owner; python -m engine models pull big)"
+    )
+    with pytest.raises(Missing, match="models pull big"):
+        models.choose("big", Kind.KEYFRAME)
+
+
+def test_both_commands_are_named_where_packages_are_absent_too(tmp_path):
+    text = WEIGHTED.replace("kinds:", "requires: [no_such_module_anywhere]\n    extra: gpu\n    kinds:", 1)
+    models = load(overlay(tmp_path, text), home=tmp_path)
+    assert models.unfit(models.spec("big"), Kind.KEYFRAME) == (
+        "not installed (missing no_such_module_anywhere, 14 GB, Apache-2.0, gated by its owner; "
+        'pip install "story-engine[gpu]" && python -m engine models pull big)'
+    )
+
+
+def test_the_packages_of_a_model_with_an_environment_of_its_own_are_looked_for_there(tmp_path):
+    models = load(overlay(tmp_path, WEIGHTED), home=tmp_path)
+    assert models.unfit(models.spec("alone"), Kind.KEYFRAME) == (
+        "not pulled (an environment of its own; python -m engine models pull alone)"
+    )
+
+
+def test_pulled_weights_are_found(tmp_path):
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"x")
+    text = WEIGHTED.replace("repo: o/big", f"repo: 'file:{folder}'").replace(
+        ", lora: {repo: o/lora, gb: 0.5, gated: true}", ""
+    )
+    path = overlay(tmp_path, text)
+    before = load(path, home=tmp_path)
+    Shelf(tmp_path).adopt(before.spec("big").weights["model"], folder)
+    after = load(path, home=tmp_path)
+    assert catalog.lacks(before.spec("big"))
+    assert catalog.lacks(after.spec("big")) is None
+
+
+@pytest.mark.parametrize(("device_mb", "chosen"), [(0, "draft"), (12_000, "draft"), (24_000, "great")])
+def test_auto_takes_no_profile_that_the_gpu_is_too_small_for(tmp_path, device_mb, chosen):
+    text = "profiles:\n  great: {about: best, device_mb: 20000, picks: {image.default: [illustrator]}}\n"
+    models = load(overlay(tmp_path, text), device_mb=device_mb)
+    great_first = models.model_copy(update={"profiles": dict(reversed(models.profiles.items()))})
+    assert great_first.profile("auto") == chosen
+    if chosen == "draft":
+        assert (
+            great_first.short_of("great") == f"needs a GPU with 19 GB, {'11 GB are' if device_mb else 'none is'} here"
+        )
