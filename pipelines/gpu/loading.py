@@ -28,12 +28,14 @@ def load_pipeline(
     device: Device,
     *,
     without: Collection[str] = (),
+    published: Collection[str] = (),
     **components: Any,
 ) -> Any:
     """The pipeline of class `kind` from the model's weights, on `device`, ready to be called. `without` names components that
-    stay on the disk; `components` are given ready. Raises Missing for weights that are not here, BadInput for other classes."""
+    stay on the disk; `published` other classes of the same components under whose names weights are published; `components`
+    are given ready. Raises Missing for weights that are not here, BadInput for other classes."""
     folder = weights_folder(spec)
-    found = _components(kind, folder)
+    found = _components({kind.__name__, *published}, folder)
     given: dict[str, Any] = {**dict.fromkeys(found & set(without)), **components}
     quantized = recipe.quantized or device.economy >= Economy.QUANTIZED
     parts = [name for name in recipe.quantizable if name in found and name not in given]
@@ -76,16 +78,26 @@ def _dtypes(recipe: Recipe, device: Device) -> Any:
     return {"default": default, **{name: _named(dtype) for name, dtype in recipe.dtypes.items()}}
 
 
-def _components(kind: type[Any], folder: Path) -> set[str]:
+def _components(kinds: Collection[str], folder: Path) -> set[str]:
     """Names of the pipeline's components, after a look at which classes the weights name."""
     index = json.loads((folder / "model_index.json").read_text("utf-8"))
-    if index.get("_class_name") != kind.__name__:
-        raise BadInput("weights", f"these are of a {index.get('_class_name')}, not of a {kind.__name__}.")
+    if index.get("_class_name") not in kinds:
+        raise BadInput(
+            "weights", f"these are of a {index.get('_class_name')}, not of a {' or a '.join(sorted(kinds))}."
+        )
     found = {name: value for name, value in index.items() if isinstance(value, list) and len(value) == 2}
     for name, (library, class_name) in found.items():
-        if class_name is not None and library not in TRUSTED:
+        if class_name is not None and not _trusted(library):
             raise BadInput("weights", f"their part {name} asks for code of its own, which is never run.")
     return {name for name, (_, class_name) in found.items() if class_name is not None}
+
+
+def _trusted(library: str) -> bool:
+    """diffusers names the classes that belong to one pipeline by that pipeline's own module."""
+    from diffusers import pipelines
+
+    own = getattr(getattr(pipelines, library, None), "__name__", "")
+    return library in TRUSTED or own == f"diffusers.pipelines.{library}"
 
 
 def _eight_bits(parts: list[str]) -> Any:
