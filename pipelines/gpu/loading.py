@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,8 @@ def load_pipeline(
     )
     pipe.set_progress_bar_config(disable=True)
     _lay_over(pipe, spec, recipe, keep_apart=quantized)
+    if prepare is not None:
+        prepare(pipe)
     _speed_up(pipe, recipe)
     _place(pipe, recipe, device)
     return pipe
