@@ -123,7 +123,7 @@ def _eight_bits(parts: list[str]) -> Any:
 
 def _lay_over(pipe: Any, spec: ModelSpec, recipe: Recipe, *, keep_apart: bool) -> None:
     """Weights laid over others become one with them, so that they cost no time; quantized ones cannot be added to."""
-    if not recipe.loras:
+    if not recipe.loras or not _networks(pipe):
         return
     for number, lora in enumerate(recipe.loras):
         where = {"load_into_transformer_2": True} if lora.second else {}
