@@ -29,11 +29,13 @@ def load_pipeline(
     *,
     without: Collection[str] = (),
     published: Collection[str] = (),
+    prepare: Callable[[Any], None] | None = None,
     **components: Any,
 ) -> Any:
     """The pipeline of class `kind` from the model's weights, on `device`, ready to be called. `without` names components that
     stay on the disk; `published` other classes of the same components under whose names weights are published; `components`
-    are given ready. Raises Missing for weights that are not here, BadInput for other classes."""
+    are given ready; `prepare` adds to the pipeline before it is moved anywhere. Raises Missing for weights that are not here,
+    BadInput for other classes."""
     folder = weights_folder(spec)
     found = _components({kind.__name__, *published}, folder)
     given: dict[str, Any] = {**dict.fromkeys(found & set(without)), **components}

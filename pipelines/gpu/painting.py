@@ -65,6 +65,7 @@ class Painter(ABC):
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = PICTURES
     economies: ClassVar[tuple[Economy, ...]] = (
+        Economy.APART,
         Economy.GROUPS,
         Economy.TILES,
         Economy.LEAVES,

@@ -43,7 +43,7 @@ class Flux2(Painter):
             return load_pipeline(kind, spec, self.recipe, device, without=without)
 
         makers = {"reads": lambda: half(DRAWS), "draws": lambda: half(READS)}
-        self._halves = Halves(makers, together=device.economy < Economy.GROUPS)
+        self._halves = Halves(makers, together=device.economy < Economy.APART)
 
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
         import torch
