@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Event
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines.base import Missing
 
@@ -32,6 +33,8 @@ AGENT = "story-engine"
 REDIRECTS = 5
 LONGEST_URL = 8192
 CONNECT_SECONDS = 5.0
+LOOK = 0.1
+"""Seconds between two looks at whether a fetch is to stop."""
 MEGABYTE = 1024 * 1024
 
 # Ports on which other protocols listen that an HTTP request could be smuggled into: https://fetch.spec.whatwg.org/#port-blocking.
@@ -77,6 +80,7 @@ MESSAGES: Mapping[str, str] = {
     "encoded": "was sent compressed although that was not asked for",
     "too_large": "is larger than {} MB",
     "broken": "was cut off, or answered in a way that cannot be understood",
+    "stopped": "was not waited for",
 }
 
 
@@ -161,9 +165,11 @@ class Door:
         """Everything that can be said of an address without the network. Raises FetchError."""
         self._hop(url, schemes)
 
-    def fetch(self, url: str, to: Path, want: Want, schemes: Sequence[str] = WEB) -> Fetched:
-        """`afetch`, for callers without an event loop."""
-        return asyncio.run(self.afetch(url, to, want, schemes))
+    def fetch(
+        self, url: str, to: Path, want: Want, schemes: Sequence[str] = WEB, *, stop: Event | None = None
+    ) -> Fetched:
+        """`afetch`, for callers without an event loop. `stop`, set by another thread, ends it at once, as any error does."""
+        return asyncio.run(_until(stop, self.afetch(url, to, want, schemes)))
 
     def post_json(
         self, url: str, body: bytes, headers: Mapping[str, str], seconds: float = 10.0, schemes: Sequence[str] = WEB
@@ -292,6 +298,21 @@ class Door:
         context = ssl.create_default_context()
         context.load_verify_locations(certifi.where())
         return context
+
+
+Result = TypeVar("Result")
+
+
+async def _until(stop: Event | None, doing: Coroutine[Any, Any, Result]) -> Result:
+    """The result of `doing`, unless `stop` is set before it is there. Raises FetchError."""
+    task = asyncio.create_task(doing)
+    while not task.done():
+        if stop is not None and stop.is_set():
+            task.cancel()
+            await asyncio.wait({task})
+            raise FetchError("stopped")
+        await asyncio.wait({task}, timeout=LOOK)
+    return task.result()
 
 
 def _deny_table() -> AddressTable:

@@ -61,7 +61,8 @@ class IntakeParams(Params):
 
 class ReadParams(Params):
     """A saved web page → what it says. Inputs: `page` (1 HTML or plain text file). Outputs: `page.json`:
-    `{"url", "title", "description", "headings": [...], "text", "pictures": [...]}` (`pictures`: absolute addresses, not fetched)."""
+    `{"url", "title", "description", "headings": [...], "text", "pictures": [...], "captions": [...]}` (`pictures`: absolute
+    addresses, not fetched; `captions`: what the page says that each shows, or "")."""
 
     url: str = Field("", description="Where the page came from; kept for the record.")
 

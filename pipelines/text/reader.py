@@ -1,4 +1,4 @@
-"""What a saved page says, in its own words: title, description, headings, main text, addresses of its pictures.
+"""What a saved page says, in its own words: title, description, headings, main text, its pictures (addresses, and what they show).
 
 A page is a stranger's file: it is only read. No script runs, nothing is fetched, no entity is looked up, and what a page can
 make the reader do is bounded by its size in bytes, tags and attributes.
@@ -18,7 +18,7 @@ from pipelines.kinds import ReadParams
 
 BYTES = 4_000_000
 """So much of a page is read; what comes after it is not missed in a story."""
-TEXT, LINE, SHORT = 50_000, 300, 1000
+TEXT, LINE, SHORT, CAPTION = 50_000, 300, 1000, 120
 HEADINGS, PICTURES = 100, 20
 # Beyond this many tags the search for the main text takes seconds; all visible text serves instead.
 TAGS = 30_000
@@ -46,6 +46,7 @@ _BLOCK = frozenset((
 ))  # fmt: skip
 _TITLES = ("og:title", "twitter:title")
 _DESCRIPTIONS = ("og:description", "description", "twitter:description")
+_MAIN_WORDS = ("og:image:alt", "twitter:image:alt")
 _MAIN_PICTURES = ("og:image:secure_url", "og:image", "og:image:url", "twitter:image", "twitter:image:src")
 # The extraction marks what were lists and tables: "- entry", "| cell | cell |", "|---|---|".
 _MARKS = re.compile(r"^[ \t]*(?:[-*] +|\|(.*)\|[ \t]*$)", re.M)
@@ -53,10 +54,11 @@ _DECORATION = re.compile(r"\.(?:svg|gif|ico)(?:$|\?)|icon|logo|sprite|avatar|bad
 
 
 class Reader:
-    """`page` → `page.json`: `{"url", "title", "description", "headings", "text", "pictures"}`. `text` has one paragraph per line
-    and at most 50,000 characters; `pictures` are absolute addresses, best first, none of them looked at."""
+    """`page` → `page.json`: `{"url", "title", "description", "headings", "text", "pictures", "captions"}`. `text` has one paragraph
+    per line and at most 50,000 characters; `pictures` are absolute addresses, best first, none of them looked at, `captions` what the
+    page says that each shows (or "")."""
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.READ: ReadParams}
 
     @classmethod
@@ -141,7 +143,7 @@ def _read_plain(text: str) -> dict[str, Any]:
     text = _clean(text)
     first, _, rest = text.partition("\n")
     title = first if rest and len(first) <= 120 else ""
-    return {"title": title, "description": "", "headings": [], "text": _cut(text, TEXT), "pictures": []}
+    return {"title": title, "description": "", "headings": [], "text": _cut(text, TEXT), "pictures": [], "captions": []}
 
 
 def _read_html(markup: str, url: str) -> dict[str, Any]:
@@ -160,12 +162,14 @@ def _read_html(markup: str, url: str) -> dict[str, Any]:
     text = _cut(main if len(main) >= min(ARTICLE, len(everything)) else everything, TEXT)
     headings = _headings(seen.headings, text)
     title = next(filter(None, (_line(title) for title in (*seen.named(_TITLES), seen.title, *headings))), "")
+    pictures = _absolute((*seen.main_pictures(), *seen.pictures), url, seen.base)
     return {
         "title": title,
         "description": next(filter(None, (_line(text, SHORT) for text in seen.named(_DESCRIPTIONS))), ""),
         "headings": headings,
         "text": text,
-        "pictures": _absolute((*seen.named(_MAIN_PICTURES), *seen.pictures), url, seen.base),
+        "pictures": list(pictures),
+        "captions": list(pictures.values()),
     }
 
 
@@ -185,7 +189,7 @@ class _Seen:
         self.title = ""
         self.meta: dict[str, str] = {}
         self.headings: list[str] = []
-        self.pictures: list[str] = []
+        self.pictures: list[tuple[str, str]] = []
         self.text: list[str] = []
         self._silent = self._aside = 0
         self._heading: list[str] | None = None
@@ -193,6 +197,11 @@ class _Seen:
 
     def named(self, names: Iterable[str]) -> list[str]:
         return [self.meta[name] for name in names if name in self.meta]
+
+    def main_pictures(self) -> list[tuple[str, str]]:
+        """What the page offers as its picture, with what it says that it shows."""
+        words = next(iter(self.named(_MAIN_WORDS)), "")
+        return [(address, words) for address in self.named(_MAIN_PICTURES)]
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         self.tags += 1
@@ -252,8 +261,8 @@ class _Seen:
         """All is in the attributes."""
 
 
-def _large(attributes: Mapping[str, str]) -> list[str]:
-    """The address of a picture that is not known to be small or an ornament."""
+def _large(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The address of a picture that is not known to be small or an ornament, and what it shows."""
     sides = [
         int(side) for key in ("width", "height") if (side := attributes.get(key, "").removesuffix("px")).isdecimal()
     ]
@@ -264,19 +273,21 @@ def _large(attributes: Mapping[str, str]) -> list[str]:
     widths = [(int(parts[1][:-1]), parts[0]) for parts in wide if len(parts) == 2 and parts[1][:-1].isdecimal()]
     best = [max(widths)[1]] if widths else []
     found = next((address for address in (*best, *addresses) if address and not address.startswith("data:")), "")
-    return [] if not found or _DECORATION.search(found) else [found]
+    words = attributes.get("alt", "") or attributes.get("title", "")
+    return [] if not found or _DECORATION.search(found) else [(found, words[:SHORT])]
 
 
-def _absolute(addresses: Iterable[str], url: str, base: str) -> list[str]:
-    found: dict[str, None] = {}
-    for address in addresses:
+def _absolute(pictures: Iterable[tuple[str, str]], url: str, base: str) -> dict[str, str]:
+    """Absolute address → what it shows, for so many as are listed."""
+    found: dict[str, str] = {}
+    for address, words in pictures:
         try:
             absolute = urljoin(urljoin(url, base.strip()), address.strip())
         except ValueError:
             continue
         if absolute.startswith(("http://", "https://")) and len(absolute) <= 2000:
-            found.setdefault(absolute)
-    return list(found)[:PICTURES]
+            found[absolute] = found.get(absolute) or _line(words, CAPTION)
+    return dict(list(found.items())[:PICTURES])
 
 
 def _main_text(markup: str) -> str:

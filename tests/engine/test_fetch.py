@@ -647,6 +647,26 @@ def test_a_name_server_that_does_not_answer_holds_nobody_up(tmp_path: Path) -> N
     assert time.monotonic() - started < 1.5
 
 
+def stuck_name(*_: object) -> list[tuple[object, ...]]:
+    time.sleep(2)
+    return []
+
+
+@pytest.mark.parametrize("where", ["name", "headers", "body"])
+def test_who_waits_no_longer_ends_a_fetch_at_once(where: str, tmp_path: Path) -> None:
+    stop = threading.Event()
+    door = Door(resolver=stuck_name) if where == "name" else Door(allow_private=True)
+    with serving(drip_body if where == "body" else silence) as server:
+        url = "http://slow.test/" if where == "name" else server.url()
+        threading.Timer(0.2, stop.set).start()
+        started = time.monotonic()
+        with pytest.raises(FetchError) as caught:
+            door.fetch(url, tmp_path / "file", Want("page", 10**6, 20.0, ("text/html",)), stop=stop)
+        assert caught.value.reason == "stopped"
+        assert time.monotonic() - started < 1.0
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("answer", [drip_headers, silence])
 def test_a_webhook_is_cut_in_all_and_not_per_read(answer: Callable[[bytes], Iterator[bytes]], door: Door) -> None:
     with serving(answer) as server:

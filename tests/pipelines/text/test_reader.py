@@ -67,6 +67,7 @@ def test_an_article(tmp_path: Path) -> None:
         "headings": ["The Clockmaker", "The stolen wheel"],
         "text": "\n".join(["The Clockmaker", STORY[0], STORY[1], "The stolen wheel", STORY[2], STORY[3]]),
         "pictures": ["https://tales.example/pictures/tower.jpg", "https://tales.example/clock/wheel.jpg"],
+        "captions": ["", ""],
     }
 
 
@@ -208,6 +209,17 @@ def pictures(folder: Path, body: str, url: str = "https://a.example/dir/page.htm
 )
 def test_which_pictures_are_listed(body: str, found: list[str], tmp_path: Path) -> None:
     assert pictures(tmp_path, body) == found
+
+
+def test_what_a_picture_shows_is_told_beside_it(tmp_path: Path) -> None:
+    head = "<meta property=og:image content=/main.jpg><meta property=og:image:alt content='The whole family'>"
+    body = "<img src=a.jpg alt=' Three\n blue  hives '><img src=b.jpg title=Oda><img src=c.jpg><img src=/main.jpg alt=Later>"
+    body += f"<img src=d.jpg alt='{'long ' * 100}'>"
+    page = read(tmp_path, f"<html><head>{head}</head><body><h1>T</h1>{body}</body></html>", "https://a.example/")
+    names = [url.rpartition("/")[2] for url in page["pictures"]]
+    assert names == ["main.jpg", "a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    assert page["captions"][:4] == ["The whole family", "Three blue hives", "Oda", ""]
+    assert len(page["captions"][4]) <= 120
 
 
 def test_at_most_twenty_pictures_are_listed(tmp_path: Path) -> None:
