@@ -41,6 +41,10 @@ from pipelines.base import BadInput, Device, Missing, ModelSpec, Params, Rejecte
 from pipelines.catalog import family_class, install_hint
 from pipelines.pool import Pool
 
+HUB = {"HF_HUB_OFFLINE": "1", "HF_ENABLE_PARALLEL_LOADING": "YES", "DO_NOT_TRACK": "1"}
+"""What the libraries of the model hub are told: nothing is fetched while steps run (`models pull` is the only way in), and the parts of a
+large model are read side by side."""
+
 PROGRESS_EVERY = 0.05
 """Seconds between two progress events with the same message; what comes faster is left out."""
 
@@ -184,6 +188,7 @@ def _libraries(spec: ModelSpec) -> dict[str, str]:
 def main() -> None:
     """Serve tasks until standard input ends, which it does when the parent dies."""
     setup = json.loads(sys.argv[1])
+    os.environ.update(HUB)
     tasks_in, events_out = _take_streams()
     writing = threading.Lock()
 
