@@ -185,4 +185,8 @@ def _place(pipe: Any, recipe: Recipe, device: Device) -> None:
         num_blocks_per_group=None if leaves else 1,
         use_stream=device.kind == "cuda",
         low_cpu_mem_usage=device.kind == "cuda",
+        # Some small parts, such as the decoder of sound, cannot wait in main memory and stay on the device.
+        exclude_modules=[
+            name for name, part in pipe.components.items() if not getattr(part, "_supports_group_offloading", True)
+        ],
     )

@@ -30,7 +30,7 @@ def passage(music: Stereo) -> Passage:
     """Cut a track to whole bars: from its first beat to the last bar that leaves a bar for the blend."""
     pulse = beats(music, RATE)
     start = round(pulse.first)
-    music = _levelled(music[start:])
+    music = levelled(music[start:])
     blend = round(pulse.period * _BAR)
     bars = int((len(music) - blend) // (pulse.period * _BAR))
     if bars < 1:
@@ -41,7 +41,7 @@ def passage(music: Stereo) -> Passage:
 def arrange(tracks: Sequence[str], open_track: Callable[[str], Stereo], length: int) -> Iterator[Stereo]:
     """Blocks that together are exactly `length` samples: the tracks one after the other, again from the first when all have
     been played. Two tracks at most are in memory."""
-    yield from _faded(_endless(tracks, open_track), length)
+    yield from faded(_endless(tracks, open_track), length)
 
 
 def _endless(tracks: Sequence[str], open_track: Callable[[str], Stereo]) -> Iterator[Stereo]:
@@ -56,7 +56,7 @@ def _endless(tracks: Sequence[str], open_track: Callable[[str], Stereo]) -> Iter
         tail = part.music[part.leave : part.leave + part.blend]
 
 
-def _faded(blocks: Iterator[Stereo], length: int) -> Iterator[Stereo]:
+def faded(blocks: Iterator[Stereo], length: int) -> Iterator[Stereo]:
     """The first `length` samples, with a short fade-in, and a fade-out that ends in silence."""
     fade_out = min(round(_FADE_OUT * RATE), length // 2)
     fade_in = min(round(_FADE_IN * RATE), length // 4)
@@ -81,7 +81,8 @@ def _blended(old: Stereo, new: Stereo) -> Stereo:
     return np.asarray(old * np.cos(angle) + new * np.sin(angle), np.float32)
 
 
-def _levelled(music: Stereo) -> Stereo:
+def levelled(music: Stereo) -> Stereo:
+    """The same music at the house's level, with room for its peaks; silence stays silence."""
     level = float(np.sqrt(np.mean(np.square(music, dtype=np.float64))))
     peak = float(np.abs(music).max(initial=0.0))
     if peak < 1e-4:

@@ -1,0 +1,158 @@
+"""The family `MusicGen`: a score composed from words by a language model over sound, as transformers runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipelines.base import BadInput, Device, Economy, Kind, ModelSpec, Params, Report
+from pipelines.kinds import ScoreParams
+
+if TYPE_CHECKING:
+    from pipelines.music.beats import Stereo
+
+_BLEND = 1.0
+"""Seconds over which what was played becomes what the model heard of it."""
+
+
+class MusicGenOptions(BaseModel):
+    """`window`: seconds that the model plays at once (it was trained on 30). A longer film goes on from the last `memory`
+    seconds of what was played. `guidance`: how strictly it keeps to the words; `temperature` and `top_k`: how freely it plays."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    window: float = Field(30.0, gt=0, le=30)
+    memory: float = Field(10.0, gt=0)
+    guidance: float = Field(3.0, ge=1, le=10)
+    temperature: float = Field(1.0, gt=0, le=2)
+    top_k: int = Field(250, ge=0)
+
+
+class MusicGen:
+    """A score from words, of any length, in stereo.
+
+    Copet et al.: Simple and Controllable Music Generation (2023); longer pieces by continuation, as there.
+    """
+
+    version: ClassVar[str] = "1"
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.SCORE: ScoreParams}
+    economies: ClassVar[tuple[Economy, ...]] = (Economy.LEAVES,)
+
+    def __init__(self, model: Any, tokenizer: Any, spec: ModelSpec, options: MusicGenOptions, device: Device) -> None:
+        self._model, self._tokenizer = model, tokenizer
+        self._spec, self._options, self._device = spec, options, device
+        self.rate = int(model.config.audio_encoder.sampling_rate)
+        self._frames = float(model.config.audio_encoder.frame_rate)
+
+    @classmethod
+    def load(cls, spec: ModelSpec, device: Device) -> Self:
+        import torch
+        from transformers import AutoTokenizer, MusicgenForConditionalGeneration
+
+        from pipelines.gpu.loading import torch_device
+        from pipelines.weights import folder
+
+        options = _options(spec)
+        place = folder(spec)
+        model = MusicgenForConditionalGeneration.from_pretrained(
+            place,
+            dtype=torch.float32 if device.kind == "cpu" else torch.float16,
+            local_files_only=True,
+            use_safetensors=True,
+        ).eval()
+        if device.economy >= Economy.LEAVES:
+            from accelerate import cpu_offload
+
+            cpu_offload(model, torch_device(device))
+        else:
+            model.to(torch_device(device))
+        return cls(model, AutoTokenizer.from_pretrained(place, local_files_only=True), spec, options, device)
+
+    def run(
+        self,
+        kind: Kind,
+        params: Params,
+        inputs: Mapping[str, Sequence[Path]],
+        out: Path,
+        report: Report,
+        *,
+        seed: int,
+    ) -> Iterable[Path]:
+        from pipelines.gpu.room import torch_room
+        from pipelines.music.arrangement import RATE
+        from pipelines.music.described import described
+        from pipelines.music.recording import ended, film_samples, finished, write
+
+        assert isinstance(params, ScoreParams)
+        length = film_samples(inputs)
+        prompt = described(params)
+        with torch_room(self._device.threads, seed):
+            music = self._compose(prompt, length / RATE, report)
+        path = out / "music.wav"
+        write(ended([finished(music, self.rate)], length), path)
+        report.record(composed_by=self._spec.name, prompt=prompt, licence=self._spec.licence)
+        return [path]
+
+    def close(self) -> None:
+        self._model = self._tokenizer = None
+
+    def _compose(self, prompt: str, seconds: float, report: Report) -> Stereo:
+        """At least `seconds` of music, window by window, each beginning with the end of the one before."""
+        import numpy as np
+
+        wanted = round(seconds * self.rate)
+        memory = min(self._options.memory, self._options.window * 0.75)
+        heard = round(memory * self.rate)
+        music = self._play(prompt, min(seconds, self._options.window), None)
+        while len(music) < wanted:
+            report.progress(len(music) / wanted, "composing music")
+            tail = music[-heard:]
+            more = min((wanted - len(music)) / self.rate, self._options.window - memory)
+            played = self._play(prompt, more, tail)
+            if len(played) <= len(tail):
+                raise RuntimeError("the model plays nothing further")
+            # It plays what it heard once more, a little changed by its codec, before it goes on.
+            blend = min(len(tail), round(_BLEND * self.rate))
+            angle = np.linspace(0.0, np.pi / 2, blend, dtype=np.float32)[:, None]
+            joined = music[-blend:] * np.cos(angle) ** 2 + played[len(tail) - blend : len(tail)] * np.sin(angle) ** 2
+            music = np.concatenate([music[:-blend], joined, played[len(tail) :]]).astype(np.float32)
+        report.progress(1.0, "music composed")
+        return music
+
+    def _play(self, prompt: str, seconds: float, heard: Stereo | None) -> Stereo:
+        """`heard` (if any) and about `seconds` more, as (samples, channels)."""
+        import math
+
+        import numpy as np
+        import torch
+
+        given = dict(self._tokenizer([prompt], return_tensors="pt", truncation=True, max_length=256))
+        device = (
+            torch.device("cpu") if self._device.kind == "cpu" else torch.device(self._device.kind, self._device.index)
+        )
+        given = {name: tensor.to(device) for name, tensor in given.items()}
+        if heard is not None:
+            given["input_values"] = torch.from_numpy(np.ascontiguousarray(heard.T)[None]).to(device, self._model.dtype)
+        options = self._options
+        # Codebooks are played one after the other: as many frames later the last of them is there.
+        frames = math.ceil(seconds * self._frames) + self._model.decoder.num_codebooks
+        made = self._model.generate(
+            **given,
+            do_sample=True,
+            guidance_scale=options.guidance,
+            temperature=options.temperature,
+            top_k=options.top_k,
+            max_new_tokens=frames,
+        )
+        return np.ascontiguousarray(made[0].float().cpu().numpy().T)
+
+
+def _options(spec: ModelSpec) -> MusicGenOptions:
+    try:
+        return MusicGenOptions.model_validate(dict(spec.options))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise BadInput(f"models.{spec.name}.options.{'.'.join(map(str, first['loc']))}", first["msg"]) from error

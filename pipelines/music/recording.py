@@ -1,0 +1,77 @@
+"""Music as a model made it → `music.wav`: stereo at 48 kHz, levelled, as long as the film, its end faded."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.base import BadInput
+from pipelines.media.timeline import Timeline
+from pipelines.music.arrangement import RATE, faded, levelled
+from pipelines.music.beats import Stereo
+
+_BLOCK = RATE
+
+
+def film_samples(inputs: Mapping[str, Sequence[Path]]) -> int:
+    """How many samples at 48 kHz the film has. Raises BadInput without a timeline."""
+    if not inputs.get("timeline"):
+        raise BadInput("timeline", "the score needs the film's timeline.")
+    timeline = Timeline.model_validate_json(inputs["timeline"][0].read_text("utf-8"))
+    return (timeline.frames * RATE + timeline.fps // 2) // timeline.fps
+
+
+def stereo(music: Stereo) -> Stereo:
+    """One channel or two, as columns → two."""
+    return np.ascontiguousarray(np.broadcast_to(music, (len(music), 2)) if music.shape[1] == 1 else music[:, :2])
+
+
+def resampled(music: Stereo, rate: int) -> Stereo:
+    """The same at 48 kHz."""
+    if rate == RATE:
+        return music
+    import av
+
+    resampler = av.AudioResampler(format="flt", layout="stereo", rate=RATE)
+    made: list[Stereo] = []
+    for start in range(0, len(music), _BLOCK):
+        block = np.ascontiguousarray(music[start : start + _BLOCK], np.float32)
+        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="flt", layout="stereo")
+        frame.sample_rate, frame.pts = rate, start
+        made += [one.to_ndarray().reshape(-1, 2) for one in resampler.resample(frame)]
+    made += [one.to_ndarray().reshape(-1, 2) for one in resampler.resample(None)]
+    return np.concatenate(made) if made else np.zeros((0, 2), np.float32)
+
+
+def ended(music: Iterable[Stereo], length: int) -> Iterator[Stereo]:
+    """Blocks of exactly `length` samples, their ends faded; silence where the music ends too early."""
+    return faded(_endless(music, length), length)
+
+
+def write(music: Iterable[Stereo], path: Path) -> None:
+    """Blocks at 48 kHz → a WAV file of 16 bits."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        for block in music:
+            pcm = np.clip(np.rint(block.astype(np.float64) * 32767.0), -32768, 32767).astype("<i2")
+            file.writeframesraw(pcm.tobytes())
+
+
+def finished(music: Stereo, rate: int) -> Stereo:
+    """One piece of music, made ready: two channels at 48 kHz at the house's level."""
+    return levelled(resampled(stereo(music), rate))
+
+
+def _endless(music: Iterable[Stereo], length: int) -> Iterator[Stereo]:
+    done = 0
+    for block in music:
+        done += len(block)
+        yield block
+    while done < length:
+        done += _BLOCK
+        yield np.zeros((_BLOCK, 2), np.float32)
