@@ -60,13 +60,13 @@ def as_frames(video: Any) -> Frames:
     width; 0…1) → frames."""
     if hasattr(video, "detach"):
         video = video.detach().float().permute(0, 2, 3, 1).cpu().numpy()
-    frames = np.asarray(video)
+    frames: NDArray[Any] = np.asarray(video)
     if frames.dtype == np.uint8:
         return np.asarray(frames, np.uint8)
     # What is not a number comes from weights or precision that cannot be trusted: a black clip would hide it.
     if not np.isfinite(frames).all():
         raise BadInput("options.dtype", "the model's numbers overflow.", "Use bfloat16 or float32.")
-    return np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(frames, 0, 1) * 255), np.uint8)
 
 
 def _shown(shot: Shot, first: Image.Image, make: Make, sound_rate: int | None) -> Iterator[Made]:
