@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import math
 import sys
 from abc import ABC, abstractmethod
@@ -209,20 +210,43 @@ class Halves:
             torch.cuda.empty_cache()
 
 
-def pipeline_class(spec: ModelSpec, known: Sequence[str]) -> type[Any]:
-    """The diffusers pipeline that the weights are of, one of the `known`. Raises BadInput for any other."""
-    import json
+READS = "reads"
+"""The half of a pipeline that reads words: text encoders with their tokenizers."""
+DRAWS = "draws"
+"""The half that draws: the network and what decodes its picture."""
 
-    import diffusers
 
+def halves(
+    pipeline: str,
+    painter: Painter,
+    *,
+    reads: Sequence[str],
+    draws: Sequence[str] = ("transformer", "vae"),
+    **drawing: Any,
+) -> Halves:
+    """The halves `READS` and `DRAWS` of the diffusers pipeline of that name, which consist of these components. `drawing`: what
+    `load_pipeline` takes besides for the half that draws."""
+    spec, recipe, device = painter.spec, painter.recipe, painter.device
+
+    def half(without: Sequence[str], **more: Any) -> Any:
+        import diffusers
+
+        from pipelines.gpu.loading import load_pipeline
+
+        return load_pipeline(getattr(diffusers, pipeline), spec, recipe, device, without=without, **more)
+
+    makers = {READS: lambda: half(draws), DRAWS: lambda: half(reads, **drawing)}
+    return Halves(makers, together=device.economy < Economy.APART)
+
+
+def pipeline_name(spec: ModelSpec, known: Sequence[str]) -> str:
+    """Which of the `known` diffusers pipelines the weights are of. Raises BadInput for any other."""
     from pipelines.weights import folder
 
-    index = json.loads((folder(spec) / "model_index.json").read_text("utf-8"))
-    name = index.get("_class_name")
+    name: str = json.loads((folder(spec) / "model_index.json").read_text("utf-8")).get("_class_name")
     if name not in known:
         raise BadInput("weights", f"these are of a {name}, not of a {' or a '.join(known)}.")
-    found: type[Any] = getattr(diffusers, name)
-    return found
+    return name
 
 
 def size_for(

@@ -6,19 +6,15 @@ klein (4B, 9B; Qwen3 reads the words) and dev (32B; Mistral 3 reads them) differ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pipelines.base import Device, Economy, Kind, ModelSpec, Params
-from pipelines.gpu.painting import PICTURES, Halves, Job, Painter, PictureRecipe, pipeline_class
+from pipelines.base import Device, Kind, ModelSpec, Params
+from pipelines.gpu.painting import DRAWS, PICTURES, READS, Job, Painter, PictureRecipe, halves, pipeline_name
 from pipelines.kinds import EncodeParams
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
-
-READS = ("text_encoder", "tokenizer")
-DRAWS = ("transformer", "vae")
-
 
 class Flux2Recipe(PictureRecipe):
     """klein's steps and guidance, distilled: 4 and 1."""
@@ -35,20 +31,14 @@ class Flux2(Painter):
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
-        kind = pipeline_class(spec, ("Flux2KleinPipeline", "Flux2Pipeline"))
-
-        def half(without: tuple[str, ...]) -> Any:
-            from pipelines.gpu.loading import load_pipeline
-
-            return load_pipeline(kind, spec, self.recipe, device, without=without)
-
-        makers = {"reads": lambda: half(DRAWS), "draws": lambda: half(READS)}
-        self._halves = Halves(makers, together=device.economy < Economy.APART)
+        self._halves = halves(
+            pipeline_name(spec, ("Flux2KleinPipeline", "Flux2Pipeline")), self, reads=("text_encoder", "tokenizer")
+        )
 
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
         import torch
 
-        pipe = self._halves["reads"]
+        pipe = self._halves[READS]
         with torch.no_grad():
             words = {"prompt_embeds": pipe.encode_prompt(prompt)[0]}
             # Only klein's undistilled weights are guided away from empty words.
@@ -60,7 +50,7 @@ class Flux2(Painter):
         from pipelines.gpu.steps import dice, told
 
         words = job.words or self.encode(job.prompt)
-        picture: Image = self._halves["draws"](
+        picture: Image = self._halves[DRAWS](
             image=list(job.pictures) or None,
             **words,
             width=job.width,

@@ -1,0 +1,62 @@
+"""Family: Z-Image (Tongyi-MAI): pictures from words alone, the Turbo weights in eight passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from pipelines.base import Device, Kind, ModelSpec, Params
+from pipelines.gpu.painting import DRAWS, PICTURES, READS, Job, Painter, PictureRecipe, halves
+from pipelines.kinds import EncodeParams
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+class ZImageRecipe(PictureRecipe):
+    """The model card's settings of Turbo: nine steps, of which the last moves nothing; no guidance."""
+
+    steps: int = 9
+    guidance: float = 0.0
+    quantizable: tuple[str, ...] = ("transformer", "text_encoder")
+
+
+class ZImage(Painter):
+    """Kinds `encode`, `portrait`, `element`, `keyframe`; it sees no pictures."""
+
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE: EncodeParams, **PICTURES}
+    options = ZImageRecipe
+
+    def __init__(self, spec: ModelSpec, device: Device) -> None:
+        super().__init__(spec, device)
+        self._halves = halves("ZImagePipeline", self, reads=("text_encoder", "tokenizer"))
+
+    def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
+        import torch
+
+        with torch.no_grad():
+            words, empty = self._halves[READS].encode_prompt(
+                prompt, do_classifier_free_guidance=self.recipe.guidance > 1
+            )
+        encoded = {"prompt_embeds": words[0]}
+        if empty:
+            encoded["negative_prompt_embeds"] = empty[0]
+        return encoded
+
+    def paint(self, job: Job) -> Image:
+        from pipelines.gpu.steps import dice, told
+
+        words = job.words or self.encode(job.prompt)
+        picture: Image = self._halves[DRAWS](
+            **{name: [tensor] for name, tensor in words.items()},
+            width=job.width,
+            height=job.height,
+            num_inference_steps=self.recipe.steps,
+            guidance_scale=self.recipe.guidance,
+            generator=dice(job.seed),
+            callback_on_step_end=told(job.report, self.recipe.steps, "drawing"),
+        ).images[0]
+        return picture
+
+    def close(self) -> None:
+        self._halves.close()
