@@ -6,14 +6,16 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event as StopSign
 from threading import Lock
+from typing import Any
 
-from engine.artifacts import Action, Store
+from engine.artifacts import Action, Output, Store
 from engine.economies import Economies
 from engine.estimate import Forecast, Learned, forecast
 from engine.events import Event, OnEvent, StepDone, StepFailed, StepWarned
@@ -21,6 +23,7 @@ from engine.executor.base import BAD_INPUT, DISK_FULL, MISSING, REJECTED, Done, 
 from engine.executor.inline import InlineExecutor
 from engine.fetch import CLIP, PAGE, PICTURE, SOUND, Door, FetchError, Want
 from engine.jobs import Jobs, Run
+from engine.pagepictures import LEFT_OUT, gathered, is_small, with_objects
 from engine.plan import Plan, Step
 from engine.planner import Planned, Upto, check_of, intake_id, plan_brief, plan_story, with_checks
 from engine.runner import Result, Runner
@@ -32,6 +35,7 @@ from pipelines.catalog import Catalog
 from pipelines.text.storyboard import Storyboard
 
 _log = logging.getLogger(__name__)
+NOT_READ = "the page was not read, the story goes on from the idea"
 
 
 class RunFailed(RuntimeError):
@@ -122,35 +126,45 @@ class Service:
 
     # Taking in
 
-    def take_in(self, told: Tale, base: Path | None) -> tuple[Tale, tuple[str, ...]]:
+    def take_in(self, told: Tale, base: Path | None, *, stop: StopSign | None = None) -> tuple[Tale, tuple[str, ...]]:
         """Put every given file into the store; relative paths start at `base` (None: no file of this machine may be named),
-        web addresses go through the door. A page that cannot be read is left out with a warning, as the idea stands without
-        it. Raises StoryError naming the field."""
+        web addresses go through the door. A page that cannot be had is left out with a warning, as the idea stands without
+        it. Raises StoryError naming the field, RunCancelled when `stop` is set meanwhile."""
         warnings: list[str] = []
         if isinstance(told, Brief) and told.page:
             try:
-                page = self._taken("page", told.page, base, PAGE)
+                page = self._taken("page", told.page, base, PAGE, stop)
             except StoryError as error:
                 page = None
-                warnings.append(f"the page was not read, the story goes on from the idea: {error}")
+                warnings.append(f"{NOT_READ}: {error}")
             told = told.model_copy(update={"page": page})
-        return with_pictures(told, lambda at, file: self._taken(at, file, base, _want(at))), tuple(warnings)
+        return with_pictures(told, lambda at, file: self._taken(at, file, base, _want(at), stop)), tuple(warnings)
 
-    def _taken(self, place: str, picture: Picture, base: Path | None, want: Want) -> Picture:
+    def _taken(self, place: str, picture: Picture, base: Path | None, want: Want, stop: StopSign | None) -> Picture:
         if picture.digest:
             return picture
         if picture.source.startswith(("http://", "https://")):
-            to = self.store.workspace() / "fetched"
             try:
-                door = Door(allow_private=self.settings.allow_private_urls)
-                output = self.store.put(door.fetch(picture.source, to, want).path, name="given", consume=True)
+                digest = self._fetched(picture.source, want, stop).digest
             except (FetchError, Missing) as error:
                 raise StoryError(place, str(error)) from error
         elif base is None:
             raise StoryError(place, "is no http(s) address")
         else:
-            output = self.store.put(_local_file(place, picture.source, base, want), name="given")
-        return picture.model_copy(update={"digest": output.digest})
+            digest = self.store.put(_local_file(place, picture.source, base, want), name="given").digest
+        return picture.model_copy(update={"digest": digest})
+
+    def _fetched(self, url: str, want: Want, stop: StopSign | None) -> Output:
+        """What an address leads to, in the store. Raises FetchError, Missing, RunCancelled."""
+        to = self.store.workspace() / "fetched"
+        try:
+            path = Door(allow_private=self.settings.allow_private_urls).fetch(url, to, want, stop=stop).path
+        except FetchError:
+            to.parent.rmdir()
+            if stop is not None and stop.is_set():
+                raise RunCancelled("stopped; what was finished is kept") from None
+            raise
+        return self.store.put(path, name="given", consume=True)
 
     # Planning and making
 
@@ -180,15 +194,65 @@ class Service:
         stop: StopSign | None = None,
     ) -> tuple[Story, tuple[str, ...]]:
         """The story of a brief, with the warnings of its writing; both are checked. Raises PlanningError, RunFailed, RunCancelled."""
-        planned = plan_brief(brief, self.catalog)
         self.check(brief)
+        brief, not_read = self._with_page(brief, run_id, stop)
+        planned = plan_brief(brief, self.catalog)
         self._look_at_given(planned, run_id, stop)
         made, warnings = self._run(planned, None, on_event, run_id, stop)
         path = self.store.path(_output(made.made["write"], "storyboard.json"))
         storyboard = Storyboard.model_validate_json(path.read_bytes())
         story = story_of(brief, storyboard)
         self.check(story)
-        return story, (*planned.warnings, *warnings)
+        left_out: tuple[str, ...] = ()
+        if brief.page_pictures and "read" in made.made:
+            page = json.loads(self.store.path(_output(made.made["read"], "page.json")).read_bytes())
+            story, left_out = self._with_pictures_of(page, brief.page_pictures, story, run_id, stop)
+        return story, (*not_read, *planned.warnings, *warnings, *left_out)
+
+    def _with_page(self, brief: Brief, run_id: str | None, stop: StopSign | None) -> tuple[Brief, tuple[str, ...]]:
+        """The brief without its page where that says nothing: the idea stands without it."""
+        if brief.page is None:
+            return brief, ()
+        planned = plan_brief(brief, self.catalog)
+        try:
+            self._run(planned, planned.plan.closure(["read"]).by_id, lambda event: None, run_id, stop)
+        except RunFailed as error:
+            failure = error.failures.get("read")
+            if failure is None or failure.type != BAD_INPUT:
+                raise
+            return brief.model_copy(update={"page": None}), (f"{NOT_READ}: page: {failure.message}",)
+        return brief, ()
+
+    def _with_pictures_of(
+        self, page: Mapping[str, Any], count: int, story: Story, run_id: str | None, stop: StopSign | None
+    ) -> tuple[Story, tuple[str, ...]]:
+        """The story with pictures of its page as objects. Those that cannot be had, read or shown are left out with a warning."""
+        pictures, warnings = gathered(page, count, lambda url, want: self._fetched(url, want, stop))
+        if run_id:
+            self.jobs.refer(run_id, digests=[picture.digest for _, picture in pictures])
+        first = len(story.objects)
+        while pictures:
+            told = with_objects(story, pictures)
+            planned = plan_story(told, self.catalog, "portraits")
+            reasons: dict[int, str] = {}
+            try:
+                self.check(told)
+                actions = self._look_at_given(planned, run_id, stop)
+                for number in range(len(pictures)):
+                    intake = actions[intake_id(f"objects[{first + number}].reference_url")]
+                    if is_small(self.store.path(_output(intake, "picture.png"))):
+                        reasons[number] = "is too small"
+            except RunFailed as error:
+                for step, failure in error.failures.items():
+                    place = re.search(r"objects\[(\d+)\]", f"{step} {failure.field}")
+                    if place is None or int(place[1]) < first:
+                        raise
+                    reasons[int(place[1]) - first] = "was refused" if failure.type == REJECTED else failure.message
+            if not reasons:
+                return told, tuple(dict.fromkeys(warnings))
+            warnings += [f"{LEFT_OUT} {reason}" for reason in reasons.values()]
+            pictures = [one for n, one in enumerate(pictures) if n not in reasons]
+        return story, tuple(dict.fromkeys(warnings))
 
     def make(
         self,
@@ -210,10 +274,12 @@ class Service:
         result, warnings = self._run(planned, wanted, on_event, run_id, stop)
         return Made(story, planned, result.made, result.recalled, (*planned.warnings, *warnings))
 
-    def _look_at_given(self, planned: Planned, run_id: str | None, stop: StopSign | None) -> None:
+    def _look_at_given(self, planned: Planned, run_id: str | None, stop: StopSign | None) -> Mapping[str, Action]:
         intakes = [step.id for step in planned.plan if step.kind is Kind.INTAKE]
-        if intakes:
-            self._run(planned, with_checks(intakes, planned.plan), lambda event: None, run_id, stop)
+        if not intakes:
+            return {}
+        result, _ = self._run(planned, with_checks(intakes, planned.plan), lambda event: None, run_id, stop)
+        return result.made
 
     def whole_plan(self, told: Brief | Story) -> Plan:
         """Every step from the first word to the film. A brief is written for that, or its writing recalled."""

@@ -191,6 +191,7 @@ class Brief(Told):
     scene_count: int | None = Field(None, ge=1, le=MAX_SCENES)
     pictures: tuple[Picture, ...] = ()
     page: Picture | None = Field(None, description="A saved page; `source` is its path or address.")
+    page_pictures: int = Field(0, ge=0, description="So many pictures of the page become objects of the story.")
 
 
 class Story(Told):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
+from engine.pagepictures import MOST
 from engine.schemas.wire import AspectRatio, AudioOption, Extensions, Wire, explained, parse, ratio_of
 from engine.story import Brief, Character, Lacking, Picture, Place
 from pipelines.kinds import Language, Strictness
@@ -89,6 +90,9 @@ class UrlBody(IdeaBody):
     """`POST /story/url-2-video`: the page whose address stands in `idea` becomes a film. `page` is an extension."""
 
     page: str | None = Field(None, description="Extension: local path of the saved page (HTML or text).")
+    page_pictures: int = Field(
+        0, ge=0, le=MOST, description="Extension: so many pictures of the page become objects of the story."
+    )
 
 
 class ImagesBody(_FilmBody):
@@ -167,6 +171,7 @@ def brief(name: str, content: Mapping[str, Any]) -> Brief:
             scene_count=len(pictures) or getattr(body, "scene_count", None) or 3,
             pictures=tuple(Picture(source=source) for source in pictures),
             page=page,
+            page_pictures=getattr(body, "page_pictures", 0),
         )
     except ValidationError as error:
         raise explained(error, Brief) from None

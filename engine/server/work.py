@@ -101,7 +101,7 @@ class Worker:
         watch.percent = work.progress
         told: Brief | Story = told_of(work.told) if work.told else record.told
         own = work.told is None
-        told, warnings = self.service.take_in(told, None)
+        told, warnings = self.service.take_in(told, None, stop=stop)
         self.service.jobs.refer(record.id, digests=[picture.digest for picture in given(told).values()])
         if own:
             self.records.advance(record.id, told, warnings)

@@ -154,6 +154,72 @@ def test_a_dead_page_is_a_warning_and_the_idea_goes_on(server, elsewhere):
     assert any("page was not read" in warning for warning in story["warnings"])
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/html", b"<html><body><script>x()</script></body></html>"),
+        ("text/html", b"\0\1\2" * 500),
+        ("image/png", b"x"),
+    ],
+)
+def test_a_page_that_says_nothing_is_a_warning_too(server, elsewhere, kind, body):
+    elsewhere.files["/mute"] = (kind, body)
+    form = {"idea": f"A beekeeper on a roof, see {elsewhere.url}/mute", "scene_count": 1}
+    answer = server.post("/story/url-2-video", data={**form, "audio_option": QUIET})
+    story = server.wait(answer.json()["data"]["id"])
+    assert story["status"] == "success", story["message"]
+    assert any("page was not read" in warning for warning in story["warnings"])
+
+
+SHOWN = """<html><head><title>Bees of Elm Street</title><meta property="og:image" content="/hives.jpg">
+<meta property="og:image:alt" content="Three blue hives on a roof"></head><body><article><h1>Bees of Elm Street</h1>
+<p>Every morning Oda climbs to the roof of the library, where forty thousand bees live in three blue hives.</p>
+<img src="/broken.png" alt="broken"><img src="/not-there.png"><img src="/dot.png"><img src="/again.jpg">
+<img src="http://169.254.169.254/latest/meta-data/x.png"><img src="http://10.0.0.1/x.png">
+<p>She sells the honey on Saturdays. See <a href="/secret">this</a> and /also-secret.png.</p>
+<img src="/honey.webp" alt="A jar of honey"><img src="/late.png" alt="late"></article></body></html>"""
+
+
+@pytest.fixture(scope="module")
+def page_of_bees(elsewhere):
+    hives = picture(400, 300, (20, 60, 200), "JPEG")
+    elsewhere.files |= {
+        "/bees": ("text/html", SHOWN.encode()), "/hives.jpg": ("image/jpeg", hives), "/again.jpg": ("image/jpeg", hives),
+        "/broken.png": ("image/png", b"\x89PNG\r\n\x1a\n" + b"x" * 99), "/dot.png": ("image/png", picture(20, 20)),
+        "/honey.webp": ("image/webp", picture(300, 300, (220, 160, 20), "WEBP")), "/late.png": ("image/png", picture()),
+        "/secret": ("text/html", b"x"), "/also-secret.png": ("image/png", picture()),
+    }  # fmt: skip
+    return f"{elsewhere.url}/bees"
+
+
+def test_pictures_of_the_page_become_objects_if_asked(server, elsewhere, page_of_bees):
+    elsewhere.asked.clear()
+    form = {"idea": f"Tell {page_of_bees}", "scene_count": 2, "audio_option": QUIET, "page_pictures": "5"}
+    story = server.wait(server.post("/story/url-2-video", data=form).json()["data"]["id"])
+    assert story["status"] == "success", story["message"]
+    things = {one["name"]: one["image_url"] for one in story["storyboard"]["objects"]}
+    assert {"Three blue hives on a roof", "A jar of honey"} <= set(things)
+    assert all(url.startswith(server.url) for url in things.values())
+    blue = Image.open(io.BytesIO(requests.get(things["Three blue hives on a roof"], timeout=30).content))
+    assert blue.size == (400, 300)
+    left_out = [warning for warning in story["warnings"] if "picture of the page" in warning]
+    assert {warning.rpartition("it ")[2] for warning in left_out} >= {"was answered with status 404", "is too small"}
+    assert any("not fetched" in warning for warning in left_out)
+    assert not [warning for warning in story["warnings"] if "169.254" in warning]
+    assert not {"/secret", "/also-secret.png"} & set(elsewhere.asked)
+    assert len([path for path in elsewhere.asked if path != "/bees"]) <= 10
+
+
+def test_no_more_pictures_are_asked_for_than_were_wished_and_none_unasked(server, elsewhere, page_of_bees):
+    for wished, asked in ((1, {"/bees", "/hives.jpg"}), (0, {"/bees"})):
+        elsewhere.asked.clear()
+        form = {"idea": f"Tell {page_of_bees}", "scene_count": 1, "audio_option": QUIET, "page_pictures": wished}
+        story = server.wait(server.post("/story/url-2-video", data=form).json()["data"]["id"])
+        assert story["status"] == "success", story["message"]
+        assert set(elsewhere.asked) == asked
+        assert ("Three blue hives on a roof" in json.dumps(story["storyboard"]["objects"])) == bool(wished)
+
+
 def test_an_idea_without_an_address_is_refused(server):
     assert server.post("/story/url-2-video", data={"idea": "no address here"}).status_code == 400
 
