@@ -2,13 +2,14 @@
 
 import json
 import wave
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
-from pipelines.base import BadInput, Device, Economy, Kind
+from pipelines.base import BadInput, Device, Economy, Kind, Missing
 from pipelines.catalog import load
-from pipelines.kinds import ScoreParams
+from pipelines.kinds import NarrateParams, ScoreParams
 from pipelines.media.timeline import ScenePlace, SceneTiming, Timeline
 from tests.fixtures import weighted
 
@@ -173,3 +174,128 @@ def test_acestep_within_little_memory(built, score):
 def test_a_composer_needs_the_films_timeline(musicgen, tmp_path):
     with pytest.raises(BadInput, match="timeline"):
         list(musicgen.run(Kind.SCORE, ScoreParams(), {}, tmp_path, Report(), seed=1))
+
+
+# --- voices ------------------------------------------------------------------------------------------------------------
+
+NARRATORS = {"Rachel": {"height": 200}, "Brian": {"height": 95, "speed": 0.9}}
+SENTENCE = "Der Fuchs sah den Mond. Er blieb noch lange wach."
+
+
+class Speech:
+    """What a voice said: `samples` (−1 to 1) at `rate`, `words` with their times."""
+
+    def __init__(self, folder, report):
+        self.report, self.bytes = report, (folder / "narration.wav").read_bytes()
+        with wave.open(str(folder / "narration.wav")) as file:
+            assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
+            self.rate = file.getframerate()
+            self.samples = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768
+        made = json.loads((folder / "words.json").read_text("utf-8"))
+        self.words, self.seconds = made["words"], made["seconds"]
+
+
+@pytest.fixture
+def narrate(tmp_path):
+    counter = iter(range(100))
+
+    def speak(family, text, language="English", narrator="Rachel", seed=1, inputs=None):
+        out, report = tmp_path / str(next(counter)), Report()
+        out.mkdir()
+        params = NarrateParams(text=text, language=language, narrator=narrator)
+        made = list(family.run(Kind.NARRATE, params, inputs or {}, out, report, seed=seed))
+        assert [path.name for path in made] == ["narration.wav", "words.json"]
+        return Speech(out, report)
+
+    return speak
+
+
+def is_a_narration(speech, text):
+    """The words give the text back, none before the one before it, all within the sound."""
+    assert "".join(word["text"] for word in speech.words) == text
+    clock = 0.0
+    for word in speech.words:
+        assert clock <= word["start"] <= word["end"] <= speech.seconds
+        clock = word["end"]
+    assert speech.seconds == pytest.approx(len(speech.samples) / speech.rate, abs=1e-3)
+    assert speech.seconds > 0.3
+    assert speech.report.fractions[-1] == 1.0
+
+
+def vits(built, languages=("German",), label="", narrators=NARRATORS, **options):
+    from pipelines.speech.vits import Vits
+
+    folders = {language: built("vits", label, **options) for language in languages}
+    return Vits.load(weighted.spec(Vits, folders, options={"narrators": narrators}), Device())
+
+
+def test_vits_speaks_and_the_same_bytes_again(built, narrate):
+    family = vits(built)
+    speech = narrate(family, SENTENCE, "German")
+    is_a_narration(speech, SENTENCE)
+    assert speech.rate == 16_000
+    assert speech.report.facts == {"narrator": "Rachel", "voice": "tiny, German", "language": "German"}
+    narrate(family, "Etwas anderes!", "German", narrator="Brian")
+    assert narrate(family, SENTENCE, "German").bytes == speech.bytes
+    assert narrate(family, SENTENCE, "German", seed=2).bytes != speech.bytes
+
+
+def test_times_are_the_models_own_durations_to_the_frame(built):
+    """Frames of all letters add up to the sound, and a blank counts with the letter before it."""
+    family = vits(built)
+    tongue = family._tongue("German")
+    from pipelines.speech.words import split
+
+    words = tongue.reader.read(split("Der Fuchs schläft"), "German")
+    letters = {number: letter for letter, number in tongue.reader._letters.items()}
+    assert ["".join(letters[one] for one in word.ids[word.sound]) for word in words] == ["der", "fuchs", "schläft"]
+    ids = [one for word in words for one in word.ids]
+    samples, frames = tongue.infer(ids, speed=1.0, speaker=None, seed=1)
+    assert len(frames) == len(ids) + 2
+    assert frames.sum() * 256 == len(samples)
+    assert frames[1] == 0, "no space is spoken before the first word"
+    assert (frames[2:-1] >= 2).all(), "a letter and its blank last a frame each at least"
+
+
+def test_the_reader_gives_the_model_what_its_own_tokenizer_would(built):
+    from transformers import VitsTokenizer
+
+    from pipelines.speech.vits_text import Reader
+    from pipelines.speech.words import split
+
+    tokenizer = VitsTokenizer.from_pretrained(built("vits"))
+    reader = Reader(tokenizer)
+    ids = [one for word in reader.read(split(SENTENCE), "German") for one in word.ids]
+    assert reader.padded(ids) == tokenizer(SENTENCE)["input_ids"]
+
+
+def test_a_voice_with_phonemes_and_many_speakers(built, narrate):
+    pytest.importorskip("espeakng_loader", reason="phonemes come from eSpeak NG")
+    from tests.fixtures.tiny.vits import IPA
+
+    options = {"letters": IPA, "phonemes": True, "speakers": 4}
+    narrators = {"Rachel": {"speaker": 1}, "Brian": {"speaker": 3, "speed": 0.9}}
+    family = vits(built, ("English",), "-many", narrators, **options)
+    text = "The fox saw 3 stars, and Dr. Smith did too."
+    rachel, brian = narrate(family, text), narrate(family, text, narrator="Brian")
+    is_a_narration(rachel, text)
+    assert all(word["end"] > word["start"] for word in rachel.words)
+    assert brian.bytes != rachel.bytes
+
+
+def test_a_language_without_weights_is_refused_with_those_that_there_are(built, narrate):
+    family = vits(built)
+    with pytest.raises(BadInput, match="German"):
+        narrate(family, "月", "Japanese")
+
+
+def test_a_romanized_voice_reads_hangul(built, narrate):
+    if find_spec("uroman") is None:
+        with pytest.raises(Missing, match="uroman"):
+            narrate(vits(built, ("Korean",), "-roman", romanized=True), "여우는 달을 보았다.", "Korean")
+        return
+    family = vits(built, ("Korean",), "-roman", romanized=True)
+    text = "여우는 달을 보았다."
+    speech = narrate(family, text, "Korean")
+    is_a_narration(speech, text)
+    assert all(word["end"] > word["start"] for word in speech.words)
