@@ -3,8 +3,8 @@
 What was pulled has a lock: the commit and the SHA-256 of every file. Finding a lock reads no weights, so planning stays
 fast; `folder` is what a family calls before it loads, and nothing comes out of it that is not what the lock says.
 
-Under the home folder: `locks/*.json`, `snapshots/<lock>/` with the files of one lock (files of the same bytes are one file
-under several names), `partial/<lock>/` for what is still on its way, `envs/<digest>/` for interpreters of their own.
+Under the home folder: `locks/<lock>.json`, `snapshots/<lock>/<commit>/` with its files (the same bytes in several models are
+one file under several names), `partial/` for what is still on its way, `envs/<digest>/` for interpreters of their own.
 """
 
 from __future__ import annotations
@@ -126,13 +126,18 @@ class Shelf:
         """Where the lock of these weights lies, pulled or not: the same repository, revision and patterns share it."""
         return self.home / "locks" / f"{lock_name(weights)}.json"
 
+    def locks(self) -> Mapping[Path, Lock]:
+        """All that was pulled, by the files that say so."""
+        found = {path: Lock.read(path) for path in sorted((self.home / "locks").glob("*.json"))}
+        return {path: lock for path, lock in found.items() if lock is not None}
+
     def adopt(
         self, weights: Weights, folder: Path, *, commit: str = "", known: Mapping[str, str] | None = None
     ) -> Weights:
         """Lock the files in `folder` as these weights: all that can be loaded and that the patterns name. `known` holds
         digests that were just computed (name → SHA-256), which are not computed again. Raises Missing when no file is there."""
         folder = folder.absolute()
-        names = sorted(wanted(_names(folder), weights.files))
+        names = sorted(wanted(all_names(folder), weights.files))
         if not names:
             raise Missing(f"{folder}: no weights are there (files ending in {', '.join(LOADABLE)})")
         files = {name: _seen(folder / name, (known or {}).get(name)) for name in names}
@@ -192,7 +197,7 @@ def check(lock: Lock, place: Path, path: Path, *, every: bool = False) -> str | 
         if found.sha256 != seen.sha256:
             return f"{name} has other bytes"
         noted[name] = found
-    if strange := sorted(wanted(_names(place), lock.patterns) - set(lock.files)):
+    if strange := sorted(wanted(all_names(place), lock.patterns) - set(lock.files)):
         return f"{strange[0]} was not there then"
     if any(noted[name] != lock.files[name] for name in noted):
         with contextlib.suppress(OSError):  # a shelf that may only be read is hashed again each time
@@ -230,6 +235,11 @@ def _plain(name: str) -> str:
     return re.sub(r"\.(?:fp16|bf16|fp8)(?=[.-])", "", name)
 
 
+def all_names(place: Path) -> list[str]:
+    """All files below a folder, as relative names with `/`."""
+    return [(Path(root) / name).relative_to(place).as_posix() for root, _, names in os.walk(place) for name in names]
+
+
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hex."""
     with path.open("rb") as file:
@@ -240,11 +250,6 @@ def _expression(pattern: str) -> re.Pattern[str]:
     pieces = re.split(r"(\*\*/?|\*|\?)", pattern)
     known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     return re.compile("".join(known.get(piece, re.escape(piece)) for piece in pieces))
-
-
-def _names(place: Path) -> list[str]:
-    """All files below a folder, as relative names with `/`."""
-    return [(Path(root) / name).relative_to(place).as_posix() for root, _, names in os.walk(place) for name in names]
 
 
 def _seen(path: Path, sha256: str | None = None) -> Seen:
