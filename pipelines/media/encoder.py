@@ -7,7 +7,7 @@ machine is filled by parts being made side by side, and the same frames give the
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,8 @@ from pipelines.media.planes import Planes, split
 
 BT709 = 1  # the number of bt709 in primaries, transfer and matrix alike (ITU-T H.273)
 LIMITED = 1  # AVCOL_RANGE_MPEG
+HASTE = "subme=1,me=dia,ref=1,trellis=0,partitions=none"
+"""x264's search at its shortest that a stream can come back from (`subme=0` cannot be left again). The headers stay the same."""
 AVX_512F = 13  # CV_CPU_AVX_512F, which OpenCV's Python module does not name
 
 
@@ -45,17 +47,24 @@ class Encoder:
     """Writes one part: `with Encoder(path, …) as encoder: encoder.write(planes)`.
 
     `idr` holds the numbers of the frames that start a closed group of pictures, where the part can be cut without being
-    encoded again; frame 0 always does.
+    encoded again; frame 0 always does. `hasty` are frames that are looked at for less long: as good, but larger.
     """
 
     def __init__(
-        self, path: Path, width: int, height: int, fps: int, coding: Coding, idr: Collection[int] = frozenset()
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        fps: int,
+        coding: Coding,
+        idr: Collection[int] = frozenset(),
+        hasty: Sequence[range] = (),
     ) -> None:
         require_even(width, height)
         self._idr = frozenset(idr)
         self._written = 0
         self._container = av.open(str(path), "w", format="mp4", options=container_options(fps))
-        self._stream = self._container.add_stream("libx264", rate=fps, options=x264_options(coding))
+        self._stream = self._container.add_stream("libx264", rate=fps, options=x264_options(coding, hasty))
         context = self._stream.codec_context
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
         context.color_primaries = context.color_trc = context.colorspace = BT709
@@ -97,13 +106,14 @@ def container_options(fps: int) -> dict[str, str]:
     return {"fflags": "+bitexact", "video_track_timescale": str(track_timescale(fps))}
 
 
-def x264_options(coding: Coding) -> dict[str, str]:
+def x264_options(coding: Coding, hasty: Sequence[range] = ()) -> dict[str, str]:
     """Options of libx264 for every part, as ffmpeg names them."""
+    zones = "/".join(f"{frames.start},{frames.stop - 1},{HASTE}" for frames in hasty if frames)
     return {
         "preset": coding.preset,
         "crf": f"{coding.crf:g}",
         "forced-idr": "1",
-        "x264-params": f"open-gop=0:stitchable=1:threads=1{_steady_code()}",
+        "x264-params": f"open-gop=0:stitchable=1:threads=1{_steady_code()}{zones and f':zones={zones}'}",
     }
 
 

@@ -27,7 +27,7 @@ Warn = Callable[[str], None]
 
 def exact_frames(path: Path, first: int, last: int, timing: SceneTiming) -> Iterator[Planes]:
     """Frames `first` to before `last` of a clip that `Encoder` made for this scene; starts at the group before `first`."""
-    with open_clip(path) as container:
+    with open_clip(path, by_header=True) as container:
         stream = container.streams.video[0]
         stream.thread_count = 1
         tick = Fraction(1, timing.fps) / stream.time_base

@@ -15,12 +15,11 @@ from av.error import FFmpegError
 from pipelines.base import BadInput
 from pipelines.kinds import VideoParams
 from pipelines.media.encoder import container_options
+from pipelines.media.parts import FILES_ONLY, open_part
 from pipelines.media.seal import decode, is_sealed
 
 if TYPE_CHECKING:
     from av.container import InputContainer
-
-_FILES_ONLY = {"protocol_whitelist": "file"}
 
 
 def join(parts: Sequence[Path], target: Path, frame: VideoParams, frames: int) -> str:
@@ -43,7 +42,8 @@ def join(parts: Sequence[Path], target: Path, frame: VideoParams, frames: int) -
     lead, tick = max(fact.lead for fact in facts), round(1 / (frame.fps * facts[0].tick))
     digest = hashlib.sha256()
     with av.open(str(target), "w", format="mp4", options=container_options(frame.fps)) as film:
-        with _opened(parts[0], 1) as source:
+        # opened thoroughly: players read the shape of pixels from the film's own headers
+        with av.open(str(parts[0]), format="mov", options=FILES_ONLY) as source:
             track = film.add_stream_from_template(source.streams.video[0])
             track.time_base = facts[0].tick
         before = done = 0
@@ -63,7 +63,7 @@ def pictures(film: Path, fps: int) -> tuple[int, str]:
     """How many pictures a film has, and the digest of their packets. Raises RuntimeError unless each has its place in time."""
     digest, shown, decoded = hashlib.sha256(), [], []
     try:
-        with av.open(str(film), format="mov", options=_FILES_ONLY) as container:
+        with open_part(film) as container:
             stream = container.streams.video[0]
             tick = Fraction(1, fps) / (stream.time_base or 1)
             for packet in container.demux(stream):
@@ -81,7 +81,7 @@ def pictures(film: Path, fps: int) -> tuple[int, str]:
 
 def track_lengths(film: Path) -> list[float]:
     """Seconds of each track of picture or sound, as the container says."""
-    with av.open(str(film), format="mov", options=_FILES_ONLY) as container:
+    with open_part(film) as container:
         return [
             float(stream.duration * stream.time_base)
             for stream in container.streams
@@ -140,10 +140,9 @@ def _decode(part: Path, number: int) -> None:
 
 def _opened(part: Path, number: int) -> InputContainer:
     try:
-        container: InputContainer = av.open(str(part), format="mov", options=_FILES_ONLY)
+        return open_part(part)
     except (FFmpegError, ValueError):
         raise _damaged(number) from None
-    return container
 
 
 def _damaged(number: int) -> BadInput:

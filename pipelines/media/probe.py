@@ -16,11 +16,11 @@ from av.error import FFmpegError
 
 from pipelines.base import BadInput
 from pipelines.media.coding import Coding
-from pipelines.media.encoder import BT709, LIMITED, Encoder
+from pipelines.media.encoder import Encoder
+from pipelines.media.parts import BY_HEADER, FILES_ONLY
 from pipelines.media.planes import blank
 from pipelines.media.timeline import SceneTiming
 
-FILES_ONLY = {"protocol_whitelist": "file"}
 # The first bytes of a container → the demuxer that reads it. Nothing else is opened: a playlist would read other files.
 _MAGIC: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"....(ftyp|moov|mdat|wide|free|skip)", re.DOTALL), "mov"),
@@ -29,18 +29,22 @@ _MAGIC: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"GIF8[79]a"), "gif"),
 )
 _SETTINGS = re.compile(rb"x264 - core [ -~]+")
+_ZONES = re.compile(rb" zones=\S+")  # which frames are coded in haste is not a matter of kind
 _IDR = 5  # nal_unit_type of a slice that starts a closed group of pictures
 
 
-def open_clip(path: Path) -> Any:
-    """The clip as a PyAV container, read as what its first bytes say. Raises BadInput."""
+def open_clip(path: Path, *, by_header: bool = False) -> Any:
+    """The clip as a PyAV container, read as what its first bytes say. Raises BadInput.
+
+    `by_header` says that its headers tell enough: no frame is decoded to find out more.
+    """
     with path.open("rb") as file:
         head = file.read(16)
     reader = next((name for magic, name in _MAGIC if magic.match(head)), None)
     if reader is None:
         raise BadInput("clip", "is not a video that can be read.", "Use mp4, mov, webm, mkv, avi or gif.")
     try:
-        container = av.open(str(path), format=reader, options=FILES_ONLY)
+        container = av.open(str(path), format=reader, options=FILES_ONLY | (BY_HEADER if by_header else {}))
     except (FFmpegError, ValueError) as error:
         raise BadInput("clip", "is damaged or not a video.") from error
     if not container.streams.video:
@@ -51,7 +55,8 @@ def open_clip(path: Path) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Print:
-    """What tells one way of coding from another: parameter sets and the settings that x264 writes into its first frame."""
+    """What tells one way of coding from another: parameter sets (size, colour, shape of pixels) and the settings that x264 writes
+    into its first frame."""
 
     parameters: bytes
     settings: bytes
@@ -60,15 +65,14 @@ class Print:
 def is_conformant(path: Path, timing: SceneTiming, width: int, height: int, coding: Coding) -> bool:
     """Whether the clip is exactly what `Encoder` makes for this scene, so that its body can be cut by copying:
     the same coding, colour, size and time base, every frame in its place, closed groups where head and tail are."""
-    with open_clip(path) as container:
+    with open_clip(path, by_header=True) as container:
         stream = container.streams.video[0]
         if stream.frames != timing.frames or stream.codec_context.name != "h264":
             return False
         context = stream.codec_context
-        shape = (context.width, context.height, context.pix_fmt, context.color_range, context.colorspace)
-        if shape != (width, height, "yuv420p", LIMITED, BT709) or context.sample_aspect_ratio not in (None, 1):
+        if (context.width, context.height) != (width, height) or stream.time_base is None:
             return False
-        if stream.time_base is None or len(container.streams.video) != 1:
+        if len(container.streams.video) != 1:
             return False
         packets = [packet for packet in container.demux(stream) if packet.size]
         tick = Fraction(1, timing.fps) / stream.time_base
@@ -87,14 +91,14 @@ def reference(width: int, height: int, fps: int, coding: Coding) -> Print:
         path = Path(folder, "reference.mp4")
         with Encoder(path, width, height, fps, coding) as encoder:
             encoder.write(blank(width, height))
-        with open_clip(path) as container:
+        with open_clip(path, by_header=True) as container:
             packets = [packet for packet in container.demux(container.streams.video[0]) if packet.size]
             return _print_of(container.streams.video[0].codec_context.extradata, packets)
 
 
 def _print_of(extradata: bytes | None, packets: Sequence[Any]) -> Print:
     found = _SETTINGS.search(bytes(packets[0]))
-    return Print(extradata or b"", found.group() if found else b"")
+    return Print(extradata or b"", _ZONES.sub(b"", found.group()) if found else b"")
 
 
 def _starts_group(packet: bytes) -> bool:

@@ -12,8 +12,9 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-import av
 from av.error import FFmpegError
+
+from pipelines.media.parts import open_part
 
 _MARK = b"decoded "
 _HEADER = struct.pack(">L4s", 8 + len(_MARK) + 32, b"free") + _MARK
@@ -50,7 +51,7 @@ def decode(film: Path) -> int:
     """
     found = 0
     try:
-        with av.open(str(film), format="mov", options={"protocol_whitelist": "file"}) as container:
+        with open_part(film) as container:
             stream = container.streams.video[0]
             stream.thread_count = 1
             stream.codec_context.options = {"err_detect": "explode", "skip_loop_filter": "all"}

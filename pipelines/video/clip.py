@@ -13,9 +13,10 @@ from pipelines.kinds import AnimateParams
 from pipelines.media.coding import Coding
 from pipelines.media.encoder import Encoder
 from pipelines.media.timeline import SceneTiming
+from pipelines.video.flat import flat
 from pipelines.video.moves import Move
 from pipelines.video.path import matrices, poses
-from pipelines.video.plates import load
+from pipelines.video.plates import layered
 
 
 def write_clip(
@@ -32,13 +33,17 @@ def write_clip(
     timing = SceneTiming.model_validate_json(inputs["timing"][0].read_bytes())
     if timing.fps != params.fps:
         raise BadInput("fps", f"the timing counts {timing.fps} frames a second, the clip {params.fps}.")
-    if not inputs.get("layers"):
+    layers, size = inputs.get("layers"), (params.width, params.height)
+    if not layers:
         move = replace(move, track=move.track + move.orbit, orbit=0.0)  # around a flat picture is along it
     path = poses(move, timing.frames, timing.fps, params.loop, seed)
-    scene = load(inputs, params.width, params.height, closest=max(pose.zoom for pose in path))
+    closest = max(pose.zoom for pose in path)
+    scene = layered(layers, *size) if layers else flat(inputs["keyframe"][0], *size, closest)
     target = out / "clip.mp4"
     idr = {timing.head, timing.frames - timing.tail}
-    with Encoder(target, params.width, params.height, params.fps, coding, idr) as encoder:
+    # What is shared with the neighbours is coded again in the bridges: here it is only looked at while the story is made.
+    hasty = range(timing.head), range(timing.frames - timing.tail, timing.frames)
+    with Encoder(target, *size, params.fps, coding, idr, hasty) as encoder:
         for number, picture in enumerate(scene.film(matrices(path, scene.stage)), 1):
             encoder.write(picture)
             if number % params.fps == 0:

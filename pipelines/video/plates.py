@@ -1,24 +1,21 @@
-"""Pictures made ready to be looked at by a moving camera, and the frames that it sees."""
+"""A picture with depth, made ready to be looked at by a moving camera, and the frames that it sees."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from pipelines.base import BadInput
 from pipelines.image.layers import Layers
 from pipelines.media.planes import Planes, blank, halve, split, yuv444
+from pipelines.video.flat import DENSITY, Matrix, read_picture
 from pipelines.video.path import Stage
 
-Matrix = NDArray[np.float64]
-DENSITY = 1.5
-"""Pixels of a prepared picture per pixel of the frame: a move between pixels then neither softens nor shimmers."""
 PNG = b"\x89PNG"
 
 
@@ -118,24 +115,6 @@ class Set:
                 cv2.add(window, colour, dst=window)
 
 
-def flat(keyframe: Path, width: int, height: int, closest: float) -> Set:
-    """A picture without depth, cut to the frame's shape from its middle. `closest`: the largest zoom that it will be seen at,
-    up to which pixels beyond the frame's own are kept."""
-    rgb = _read(keyframe, cv2.IMREAD_COLOR)[..., ::-1]
-    rows, columns = rgb.shape[:2]
-    scale = min(columns / width, rows / height)
-    across, down = round(width * scale), round(height * scale)
-    x, y = (columns - across) // 2, (rows - down) // 2
-    rgb = np.ascontiguousarray(rgb[y : y + down, x : x + across])
-    kept = min(scale, closest)
-    if kept < scale:
-        rgb = cv2.resize(rgb, (round(width * kept), round(height * kept)), interpolation=cv2.INTER_AREA)
-    alpha = np.full(rgb.shape[:2], 255, np.uint8)
-    size = (round(width * DENSITY), round(height * DENSITY))
-    pixels = cv2.resize(np.dstack([yuv444(rgb), alpha]), size, interpolation=cv2.INTER_CUBIC)
-    return Set(Stage(width, height, 0, (0.5, 0.5), (1.0,)), (Plate(pixels, 0, 0, DENSITY, True),))
-
-
 def layered(files: Sequence[Path], width: int, height: int) -> Set:
     """A picture with depth, from the files of a keyframe's `layer*` in any order but the pictures' own (far to near).
 
@@ -150,7 +129,7 @@ def layered(files: Sequence[Path], width: int, height: int) -> Set:
     depths: list[float] = []
     merged: list[Planes] = []
     for layer, path in zip(description.layers, pictures, strict=True):
-        pixels = _premultiplied(_read(path, cv2.IMREAD_UNCHANGED))
+        pixels = _premultiplied(read_picture(path, cv2.IMREAD_UNCHANGED))
         if merged and pixels.shape != merged[0].shape:
             raise BadInput("layers", "the pictures differ in size.")
         if depths and layer.depth == depths[-1]:
@@ -190,13 +169,6 @@ def _sort(files: Sequence[Path]) -> tuple[Layers, list[Path]]:
     return description, pictures
 
 
-def _read(path: Path, mode: int) -> Planes:
-    pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), mode)
-    if pixels is None:
-        raise BadInput("keyframe", "is not a picture that can be read.")
-    return np.asarray(pixels, np.uint8)
-
-
 def _premultiplied(bgra: Planes) -> Planes:
     """BGR(A), straight → Y, U, V multiplied by A, and A."""
     alpha = bgra[..., 3] if bgra.ndim == 3 and bgra.shape[2] == 4 else np.full(bgra.shape[:2], 255, np.uint8)
@@ -208,10 +180,3 @@ def _over(near: Planes, far: Planes) -> Planes:
     through = cv2.bitwise_not(near[..., 3])
     behind = cv2.multiply(far, cv2.merge([through] * 4), scale=1 / 255)
     return np.asarray(cv2.add(near, behind), np.uint8)
-
-
-def load(inputs: Mapping[str, Sequence[Path]], width: int, height: int, closest: float) -> Set:
-    """What an `animate` step is given: its layers, or else its keyframe."""
-    if inputs.get("layers"):
-        return layered(inputs["layers"], width, height)
-    return flat(inputs["keyframe"][0], width, height, closest)

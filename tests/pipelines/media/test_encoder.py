@@ -11,7 +11,7 @@ from pipelines.base import BadInput
 from pipelines.media.coding import Coding
 from pipelines.media.encoder import Encoder, track_timescale
 from pipelines.media.planes import from_rgb
-from tests.pipelines.video.stage import frames, groups
+from tests.pipelines.video.stage import frames, groups, psnr
 
 
 def blend_of_noise(width, height, count):
@@ -44,6 +44,22 @@ def test_asked_frames_start_closed_groups_and_the_stream_says_its_colour(tmp_pat
         context = container.streams.video[0].codec_context
         told = (context.color_primaries, context.color_trc, context.colorspace, context.color_range)
         assert told == (1, 1, 1, 1)
+
+
+def test_frames_coded_in_haste_are_as_good_and_of_the_same_kind(tmp_path):
+    planes = [frame.copy() for frame in blend_of_noise(320, 180, 20)]
+    headers, losses = [], []
+    for name, hasty in (("plain", ()), ("hasty", (range(6), range(14, 20)))):
+        path = tmp_path / f"{name}.mp4"
+        with Encoder(path, 320, 180, 24, Coding("medium"), {6, 14}, hasty) as encoder:
+            for frame in planes:
+                encoder.write(frame)
+        with av.open(str(path)) as container:
+            headers.append(container.streams.video[0].codec_context.extradata)
+        losses.append([psnr(one, other) for one, other in zip(planes, frames(path), strict=True)])
+    assert headers[0] == headers[1]
+    assert losses[0] != losses[1]
+    assert np.mean(losses[1][:6] + losses[1][14:]) > np.mean(losses[0][:6] + losses[0][14:]) - 1
 
 
 def test_a_colour_chart_survives_within_two_delta_e(tmp_path):

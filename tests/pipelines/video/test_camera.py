@@ -6,12 +6,26 @@ import pytest
 
 from pipelines.base import BadInput
 from pipelines.kinds import AnimateParams
+from pipelines.media.planes import from_rgb, split
 from pipelines.video.camera import Camera
+from pipelines.video.flat import flat
 from pipelines.video.moves import Move
 from pipelines.video.path import Stage, ease, matrices, poses
-from pipelines.video.plates import flat, layered
+from pipelines.video.plates import layered
 from pipelines.video.still import Still
-from tests.pipelines.video.stage import ANIMATE, HEIGHT, WIDTH, Quiet, frames, groups, layers, load, picture, timing
+from tests.pipelines.video.stage import (
+    ANIMATE,
+    HEIGHT,
+    WIDTH,
+    Quiet,
+    frames,
+    groups,
+    layers,
+    load,
+    picture,
+    psnr,
+    timing,
+)
 
 MOVES = {
     "in": Move(zoom=1), "out": Move(zoom=-1), "pan": Move(pan=1), "tilt": Move(tilt=-1), "track": Move(track=-1),
@@ -135,6 +149,19 @@ def test_a_large_picture_lends_its_detail(tmp_path):
         for name in ("large", "small")
     )
     assert large > small * 1.1
+
+
+@pytest.mark.parametrize("view", [[[1, 0, 0], [0, 1, 0]], [[0.9, 0, 21.3], [0, 0.9, 7.6]]])
+def test_colour_stays_on_what_it_belongs_to(tmp_path, view):
+    """The frame's chroma is that of the whole picture moved at full size: half a pixel beside it is below 48 dB."""
+    art = cv2.imread(str(picture(tmp_path / "k.png")))
+    cv2.circle(art, (120, 80), 30, (40, 40, 230), -1, cv2.LINE_AA)
+    cv2.imwrite(str(tmp_path / "k.png"), art)
+    seen = next(flat(tmp_path / "k.png", WIDTH, HEIGHT, 1.0).film([[np.array(view, float)]]))
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(art, np.array(view, float), (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    for plane, expected in zip(split(seen), split(from_rgb(moved[..., ::-1])), strict=True):
+        assert psnr(plane, expected) > 50
 
 
 def test_a_picture_of_another_shape_is_cut_not_distorted(tmp_path):
