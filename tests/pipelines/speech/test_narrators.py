@@ -6,6 +6,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
+from pipelines.base import Kind
 from pipelines.catalog import load
 
 NARRATORS = (
@@ -45,7 +46,7 @@ def colour(samples, rate):
     return decibels - decibels.mean()
 
 
-@pytest.mark.parametrize("model", ["kokoro", "piper", "espeak"])
+@pytest.mark.parametrize("model", [name for name, spec in load().models.items() if Kind.NARRATE in spec.kinds])
 def test_every_model_knows_all_of_them(model):
     assert set(load().spec(model).options["narrators"]) == set(NARRATORS)
 
