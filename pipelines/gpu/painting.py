@@ -124,6 +124,12 @@ class Painter(ABC):
         """What the text encoder makes of the words, by the argument of the pipeline that takes it."""
         raise BadInput("kind", f"{self.spec.name} encodes words together with pictures.")
 
+    @property
+    def reference_pixels(self) -> int:
+        """Most pixels of a picture that the model is shown."""
+        pixels = self.recipe.reference_pixels
+        return pixels * 9 // 16 if self.device.economy >= Economy.SMALLER else pixels
+
     @abstractmethod
     def paint(self, job: Job) -> Image:
         """One picture of `job.width` × `job.height` pixels."""
@@ -150,7 +156,7 @@ class Painter(ABC):
 
         smaller = self.device.economy >= Economy.SMALLER
         width, height = size_for(params.width, params.height, self.recipe.pixels, self.multiple, smaller=smaller)
-        shown, on_sheet = self._shown(params, inputs, smaller=smaller)
+        shown, on_sheet = self._shown(params, inputs)
         if smaller:
             report.warn(f"{self.spec.name}: drawn at {width} × {height} pixels and enlarged, because memory was short")
         report.record(
@@ -166,7 +172,7 @@ class Painter(ABC):
         return self.paint(Job(params.prompt, words, shown, width, height, seed, report))
 
     def _shown(
-        self, params: PictureParams, inputs: Mapping[str, Sequence[Path]], *, smaller: bool
+        self, params: PictureParams, inputs: Mapping[str, Sequence[Path]]
     ) -> tuple[tuple[Image, ...], int]:
         """What the model is shown, and how many pictures lie on the sheet that is the last of them."""
         from pipelines.image.pictures import on_white, open_picture
@@ -177,10 +183,9 @@ class Painter(ABC):
             return (), 0
         pictures = [on_white(open_picture(path, role)) for role in roles for path in inputs.get(role, ())]
         alone, together = apart(pictures, limit)
-        most = self.recipe.reference_pixels * 9 // 16 if smaller else self.recipe.reference_pixels
-        shown = [fitted(picture, most, self.multiple) for picture in alone]
+        shown = [fitted(picture, self.reference_pixels, self.multiple) for picture in alone]
         if together:
-            shown.append(sheet(together, most, self.multiple))
+            shown.append(sheet(together, self.reference_pixels, self.multiple))
         return tuple(shown), len(together)
 
 
