@@ -15,7 +15,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,12 @@ HERE = "file:"
 
 LOADABLE = (".safetensors", ".json", ".txt", ".model", ".jinja", ".tiktoken", ".onnx")
 """Endings of the files that models are made of. No other file is pulled, locked or loaded: none of these can hold code."""
+
+
+NAMED = (".bin", ".pt", ".pth")
+"""Endings of files that a careless reader could be made to run code by. Only those are pulled, locked and loaded that a pattern
+of models.yaml names by their ending; their families read them in ways that run none: as bare numbers, or as
+`torch.load(weights_only=True)` does."""
 
 
 class Damaged(Missing):
@@ -212,10 +218,11 @@ def lock_name(weights: Weights) -> str:
     return f"{readable}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
-def wanted(names: Iterable[str], patterns: Iterable[str] = ()) -> set[str]:
+def wanted(names: Iterable[str], patterns: Collection[str] = ()) -> set[str]:
     """Those of the files that are loaded: of the ones that can be, those that match a pattern (`*` does not cross folders, `**`
     does). Without patterns what diffusers and transformers load: no second copy in another precision or another form."""
-    able = {name for name in names if name.endswith(LOADABLE) and not _hidden(name)}
+    endings = LOADABLE + tuple(ending for ending in NAMED if any(pattern.endswith(ending) for pattern in patterns))
+    able = {name for name in names if name.endswith(endings) and not _hidden(name)}
     wishes = [_expression(pattern) for pattern in patterns]
     if wishes:
         return {name for name in able if any(wish.fullmatch(name) for wish in wishes)}

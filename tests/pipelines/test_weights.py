@@ -149,6 +149,7 @@ LLM = [
         (["unet/x.fp16.safetensors"], (), {"unet/x.fp16.safetensors"}),
         (["m.bin", "m.pth", "m.pt", "m.ckpt", "m.py", "m.pkl", "m.so", ".cache/x.json", ".git/y.txt"], (), set()),
         (["m.bin", "m.py"], ("*",), set()),
+        (["voices/a.bin", "m.bin", "m.pth", "m.py"], ("voices/*.bin",), {"voices/a.bin"}),
     ],
 )  # fmt: skip
 def test_only_what_can_be_loaded_and_holds_no_code_is_wanted(
