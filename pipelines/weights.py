@@ -30,8 +30,8 @@ HERE = "file:"
 """Begins a `Weights.repo` that is a folder of this machine; a relative one lies in the home folder."""
 
 LOADABLE = (".safetensors", ".json", ".txt", ".model", ".jinja", ".tiktoken", ".onnx")
-"""Endings of the files that models are made of. No other file is pulled, locked or loaded: none of these can hold code."""
-
+"""Endings of the files that models are made of: none of these can hold code. No other file is pulled, locked or loaded, but for
+those of `NAMED`."""
 
 NAMED = (".bin", ".pt", ".pth")
 """Endings of files that a careless reader could be made to run code by. Only those are pulled, locked and loaded that a pattern
