@@ -54,7 +54,7 @@ class FilmRecipe(Recipe):
 class Job:
     """One window: `frames` frames of the size of `first`, which is the first of them; `last`, where there is one, is the last.
     `words`: what the text encoder made of the words; `sound`: whether sound is wanted too; `begin` and `end`: which share of the
-    whole work it is."""
+    whole work it is; `seen`: who is on stage."""
 
     words: Mapping[str, torch.Tensor]
     first: Image
@@ -65,6 +65,7 @@ class Job:
     report: Report
     begin: float
     end: float
+    seen: tuple[Image, ...] = ()
 
 
 R = TypeVar("R", bound=FilmRecipe)
@@ -130,9 +131,18 @@ class Filmer(ABC, Generic[R]):
         """One window."""
 
     @property
+    def starts(self) -> bool:
+        """Whether the first frame is enough for the weights."""
+        return True
+
+    @property
     def ends(self) -> bool:
         """Whether the weights can be told the last frame too."""
         return False
+
+    def references(self, inputs: Mapping[str, Sequence[Path]], report: Report) -> tuple[Image, ...]:
+        """The portraits of who is on stage, for weights that see them beside the keyframe."""
+        return ()
 
     def sound_rate(self) -> int | None:
         """Samples a second of the sound that is made with the picture; None: none is."""
@@ -180,15 +190,22 @@ class Filmer(ABC, Generic[R]):
         from pipelines.gpu.loading import torch_device
         from pipelines.gpu.words import read_words
 
+        if not self.starts:
+            raise BadInput(
+                "models.animate",
+                f"the weights of {self.spec.name} need a last picture too, and a clip has none.",
+                "They make bridges; choose another model for clips.",
+            )
         shot = self.window.shot(read_timing(asked, inputs), seed, loop=asked.loop, closes=self.ends)
         first = first_frame(inputs, self.size(asked.width, asked.height))
         words = read_words(inputs, torch_device(self.device)) or self._encoded(asked.words())
+        seen = self.references(inputs, report)
         sound_rate = self.sound_rate() if asked.native_audio else None
         self._tell(first, shot, report)
 
         def make(part: Part, picture: Image) -> Made:
             last = first if part.closes else None
-            return self.film(self._job(part, words, picture, last, report, sound=sound_rate is not None))
+            return self.film(self._job(part, words, picture, last, report, sound=sound_rate is not None, seen=seen))
 
         return write_clip(shot, first, make, out, sound_rate=sound_rate)
 
@@ -225,8 +242,9 @@ class Filmer(ABC, Generic[R]):
         report: Report,
         *,
         sound: bool = False,
+        seen: tuple[Image, ...] = (),
     ) -> Job:
-        return Job(words, first, last, part.frames, sound, part.seed, report, part.begin, part.end)
+        return Job(words, first, last, part.frames, sound, part.seed, report, part.begin, part.end, seen)
 
     def _encoded(self, prompt: str) -> Mapping[str, torch.Tensor]:
         """What the text encoder makes of words. Those of bridges are kept: they are always the same, and come with the first others,
