@@ -165,17 +165,21 @@ class Jobs:
 
     # What runs refer to
 
-    def refer(self, run_id: str, *, keys: Iterable[str] = (), digests: Iterable[str] = (), only: bool = False) -> None:
-        """The run needs these actions and blobs of the store; with `only`, nothing else any more. Raises `KeyError` when the
-        run was forgotten meanwhile."""
-        rows = [(run_id, "key", key) for key in keys] + [(run_id, "digest", digest) for digest in digests]
+    def refer(self, run_id: str, *, keys: Iterable[str] = (), digests: Iterable[str] = (), only: bool = False) -> bool:
+        """The run needs these actions and blobs of the store; with `only`, nothing else any more. Gives whether it needed
+        something that it needs no more. Raises `KeyError` when the run was forgotten meanwhile."""
+        rows = {(run_id, "key", key) for key in keys} | {(run_id, "digest", digest) for digest in digests}
+        dropped: set[tuple[str, str, str]] = set()
         try:
             with self._writing() as connection:
                 if only:
-                    connection.execute("DELETE FROM refers WHERE run = ?", (run_id,))
+                    before = connection.execute("SELECT run, what, value FROM refers WHERE run = ?", (run_id,))
+                    dropped = {tuple(row) for row in before} - rows
+                    connection.executemany("DELETE FROM refers WHERE run = ? AND what = ? AND value = ?", dropped)
                 connection.executemany("INSERT OR IGNORE INTO refers VALUES (?, ?, ?)", rows)
         except sqlite3.IntegrityError as error:
             raise KeyError(run_id) from error
+        return bool(dropped)
 
     def live_keys(self) -> frozenset[str]:
         """The actions that any run needs."""

@@ -25,7 +25,7 @@ from engine.fetch import CLIP, PAGE, PICTURE, SOUND, Door, FetchError, Want
 from engine.jobs import Jobs, Run
 from engine.pagepictures import LEFT_OUT, gathered, is_small, with_objects
 from engine.plan import Plan, Step
-from engine.planner import Planned, Upto, check_of, intake_id, plan_brief, plan_story, with_checks
+from engine.planner import Planned, PlanningError, Upto, check_of, intake_id, plan_brief, plan_story, with_checks
 from engine.runner import Result, Runner
 from engine.settings import Settings
 from engine.story import Brief, Picture, Story, StoryError, Tale, given, with_pictures
@@ -302,7 +302,10 @@ class Service:
         run_id: str | None,
         stop: StopSign | None,
     ) -> tuple[Result, tuple[str, ...]]:
-        keep = (lambda key: self.jobs.refer(run_id, keys=[key])) if run_id else (lambda key: None)
+        def keep(key: str) -> None:
+            if run_id:
+                self.jobs.refer(run_id, keys=[key])
+
         watch = _Watch(on_event, self.learned, self.economies, planned, keep)
         result = self.runner.run(planned.plan, want, watch, stop)
         if result.failed:
@@ -318,10 +321,20 @@ class Service:
         self.jobs.start_run(run_id, title=told.title or Path(source).stem, source=source, out=out, story=_plain(told))
         self.jobs.refer(run_id, digests=[picture.digest for picture in given(told).values()])
 
+    def keep(self, run_id: str, told: Brief | Story, made: Made | None = None, digests: Iterable[str] = ()) -> bool:
+        """The run needs of the store what there is of `told`, what was made last, and `digests`; nothing of what it was before.
+        Gives whether that leaves something to collect. Raises KeyError when the run was forgotten meanwhile."""
+        try:
+            plan = (plan_story(told, self.catalog) if isinstance(told, Story) else plan_brief(told, self.catalog)).plan
+        except PlanningError:  # a film of it could not be made here, so what there is of it cannot be told apart
+            return False
+        actions = (*self.runner.recall(plan).values(), *(made.actions.values() if made else ()))
+        files = (*(picture.digest for picture in given(told).values()), *digests)
+        return self.jobs.refer(run_id, keys=[action.key for action in actions], digests=files, only=True)
+
     def finish(self, run_id: str, made: Made) -> None:
         """Note what the run made, and that it needs nothing else of the store any more."""
-        self.jobs.refer(run_id, keys=[action.key for action in made.actions.values()], only=True)
-        self.jobs.refer(run_id, digests=[picture.digest for picture in given(made.story).values()])
+        self.keep(run_id, made.story, made)
         film = made.actions.get("compose")
         self.jobs.finish_run(run_id, "done", film=_output(film, "film.mp4") if film else None, warnings=made.warnings)
 

@@ -23,6 +23,8 @@ from engine.story import StoryError
 FILM_GOALS = frozenset({"film", "concat"})
 HOUSEKEEPING = 60.0
 """Seconds between two looks at what has expired and what may be collected."""
+COLLECT_SUPERSEDED = 3600.0
+"""Seconds at least between two collections of what earlier versions of stories left behind."""
 log = logging.getLogger("engine.server")
 
 
@@ -36,7 +38,7 @@ class Scheduler:
         self._running: tuple[Work, threading.Event] | None = None
         self._using = threading.Lock()
         self._percent: dict[str, int] = {}
-        self._collect_at = 0.0
+        self._forgot_at, self._collected_at, self._superseded = time.monotonic() - HOUSEKEEPING, -math.inf, False
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self.on_sent: Callable[[], None] = lambda: None
 
@@ -73,7 +75,7 @@ class Scheduler:
 
     def forgot(self) -> None:
         """A story was deleted: what only it used is collected once nothing can still be about to use it."""
-        self._collect_at = time.monotonic() + HOUSEKEEPING
+        self._forgot_at = time.monotonic()
 
     def percent(self, story_id: str, stored: int) -> int:
         """How far the work on a story has come, as finely as is known."""
@@ -108,8 +110,9 @@ class Scheduler:
         film: str | None = None
         try:
             record = self._records.get(work.story)
-            film = self._worker.do(work, record, stop, lambda percent: self._changed(work.story, percent))
-            state = "done"
+            outcome = self._worker.do(work, record, stop, lambda percent: self._changed(work.story, percent))
+            film, state = outcome.film, "done"
+            self._superseded |= outcome.superseded
         except RunCancelled:
             state = "cancelled"
         except KeyError:  # deleted meanwhile
@@ -162,8 +165,11 @@ class Scheduler:
             self._records.delete(story_id)
             self.forgot()
         self._records.tidy(24 * 3600.0)
-        if time.monotonic() >= self._collect_at:
-            self._collect_at = math.inf
+        now = time.monotonic()
+        # What was forgotten shortly before it was collected may still have been in use then.
+        forgotten = self._forgot_at > self._collected_at - HOUSEKEEPING
+        if forgotten or (self._superseded and now > self._collected_at + COLLECT_SUPERSEDED):
+            self._collected_at, self._superseded = now, False
             files, size = self._worker.service.collect(grace=HOUSEKEEPING)
             log.info("collected", extra={"fields": {"files": files, "bytes": size}})
 

@@ -81,6 +81,15 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a piece of work: the digest of the film where it is one; whether an earlier version of the story left something
+    behind."""
+
+    film: str | None = None
+    superseded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Worker:
     """Does one piece of work at a time."""
 
@@ -88,9 +97,8 @@ class Worker:
     records: Records
     shelf: Shelf
 
-    def do(self, work: Work, record: Record, stop: threading.Event, changed: Callable[[int], None]) -> str | None:
-        """Do it. Gives the digest of the film where the goal is one. Raises StoryError, PlanningError, RunFailed,
-        RunCancelled, StoreError."""
+    def do(self, work: Work, record: Record, stop: threading.Event, changed: Callable[[int], None]) -> Outcome:
+        """Do it. Raises StoryError, PlanningError, RunFailed, RunCancelled, StoreError, KeyError when the story was deleted."""
         plans: list[Plan] = []
 
         def seconds(step: str) -> float:
@@ -112,7 +120,7 @@ class Worker:
             self.shelf.drop(record.id)
             changed(watch.percent)
         if work.goal == "storyboard":
-            return None
+            return Outcome(superseded=self.service.keep(record.id, told))
         told = told.model_copy(update={"title": record.title or told.title})
         upto = UPTO[work.goal]
         plan = plan_story(told, self.service.catalog, upto).plan
@@ -122,7 +130,9 @@ class Worker:
         made = self.service.make(told, upto, watch, only=only, run_id=record.id, stop=stop)
         if own:
             self.records.advance(record.id, told, made.warnings)
-        return _film(made)
+        current = self.records.get(record.id)  # what was made may be another story: of this one's clips, or of others
+        shown = [current.film] if current.film else []
+        return Outcome(_film(made), self.service.keep(record.id, current.told, made, shown))
 
 
 def _film(made: Made) -> str | None:

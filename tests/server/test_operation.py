@@ -249,6 +249,35 @@ def test_what_was_deleted_leaves_no_files(tmp_path):
     assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
 
 
+def test_of_a_story_only_what_it_is_now_is_kept(tmp_path):
+    server = Server(tmp_path)
+    try:
+        form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
+        story_id = server.post("/story/idea-2-video", data=form).json()["data"]["id"]
+        assert server.wait(story_id)["status"] == "success"
+        for path, data in (("reroll", {"target": "scene 1"}), ("concat", {})):
+            assert server.post(f"/story/{story_id}/{path}", data=data).status_code == 200
+            assert server.wait(story_id)["status"] == "success"
+        other = server.post("/story", data={**form, "story_id": story_id, "idea": "A whale in the city"})
+        assert other.json()["data"]["status"] == "new"
+        for step in ("elements", "elements", "scenes"):
+            server.post(f"/story/{story_id}/{step}")
+        server.stop()
+        assert run("gc", "--grace", "0", home=tmp_path).returncode == 0
+        made = [
+            json.loads(path.read_text())["record"]["step"] for path in (tmp_path / "store/actions").glob("*/*.json")
+        ]
+        assert made.count("keyframe:1") == 1
+        assert not [step for step in made if step.startswith(("write", "animate", "compose"))]
+        server.start()
+        board = server.story(story_id)["storyboard"]
+        shown = [one["image_url"] for part in ("characters", "environments", "scenes") for one in board[part]]
+        assert shown
+        assert all(requests.get(url, timeout=30).ok for url in shown)
+    finally:
+        server.stop()
+
+
 def test_many_poll_while_a_film_is_made(server):
     """Bounded: scripts/bench server has 1,000 pollers."""
     story_id = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]
