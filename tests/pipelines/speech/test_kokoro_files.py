@@ -1,0 +1,80 @@
+"""Kokoro from a folder as the hub has it, and exports that name things otherwise. The model is the shipped one: real speech."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pipelines.base import Device, Kind, Missing
+from pipelines.catalog import load, missing_modules
+from pipelines.kinds import NarrateParams
+from pipelines.speech.kokoro import Kokoro, KokoroGraph
+from pipelines.speech.kokoro_files import pulled, shipped
+from pipelines.speech.onnx_graph import result_of
+from tests.fixtures import weighted
+from tests.pipelines.speech.conftest import Narration, Report
+
+NARRATORS = {"Rachel": {"timbre": {"af_heart": 1}}, "Brian": {"timbre": {"jm_kumo": 1}}}
+
+if absent := missing_modules(load().spec("kokoro")):
+    pytest.skip(f"kokoro is not installed (missing {', '.join(absent)})", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    """The shipped model, laid out as the hub lays out the official one."""
+    folder, files = tmp_path_factory.mktemp("kokoro") / "weights", shipped()
+    for name in ("onnx", "voices"):
+        (folder / name).mkdir(parents=True)
+    (folder / "onnx" / "model.onnx").write_bytes(files.model)
+    (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": files.vocabulary}}), "utf-8")
+    voices = {**files.voices, "af_heart": files.voices["jf_alpha"], "ff_siwis": files.voices["jf_nezumi"]}
+    for name, styles in voices.items():
+        styles.astype("<f4").tofile(folder / "voices" / f"{name}.bin")
+    return folder
+
+
+def test_a_pulled_folder_holds_what_the_packages_hold(hub):
+    found, files = pulled(hub), shipped()
+    assert found.model == files.model
+    assert found.vocabulary == files.vocabulary
+    assert set(found.voices) == {*files.voices, "af_heart", "ff_siwis"}
+    assert all(np.array_equal(found.voices[name], files.voices[name]) for name in files.voices)
+
+
+def test_pulled_weights_speak_and_lend_melodies_of_the_language(hub, tmp_path):
+    """Rachel, who is at home in English, speaks French with the melody of a woman from France, English with her own."""
+    options = {"narrators": NARRATORS, "melodies": {"French": {"f": "ff_siwis"}, "Japanese": {"m": "jm_kumo"}}}
+    files = ("onnx/model.onnx", "tokenizer.json", "voices/*.bin")
+    family = Kokoro.load(weighted.spec(Kokoro, hub, files, options=options), Device())
+    text, report = "Le renard sortit.", Report()
+    list(family.run(Kind.NARRATE, NarrateParams(text=text, language="French"), {}, tmp_path, report, seed=1))
+    assert "".join(word["text"] for word in Narration(tmp_path, report).words) == text
+    rachel, brian = (family._narrators[name] for name in NARRATORS)
+    assert family._at_home(rachel, "French").melody == {"ff_siwis": 1}
+    assert family._at_home(rachel, "English") == rachel
+    assert family._at_home(brian, "Japanese") == brian, "his own voice is at home there"
+
+
+def test_the_durations_are_found_in_the_graph_by_what_computes_them():
+    assert result_of(shipped().model, "Round", "Clip") == "/encoder/Clip_output_0"
+    assert result_of(shipped().model, "Round", "NoSuchOperator") is None
+
+
+def test_an_export_that_does_not_tell_durations_shares_the_sound_out(monkeypatch):
+    told = KokoroGraph(shipped().model, 1)
+    monkeypatch.setattr("pipelines.speech.onnx_graph.result_of", lambda *names: None)
+    silent = KokoroGraph(shipped().model, 1)
+    files = shipped()
+    ids, style = [files.vocabulary[letter] for letter in "həlˈoʊ"], files.voices["jf_alpha"][5, 0]
+    samples, frames = told.speak(ids, style, 1.0)
+    same, shares = silent.speak(ids, style, 1.0)
+    assert np.array_equal(samples, same)
+    assert len(shares) == len(frames) == len(ids) + 2
+    assert shares.sum() == pytest.approx(len(samples))
+    assert np.ptp(shares[1:-1]) == pytest.approx(0)
+
+
+def test_a_folder_without_voices_is_missing(tmp_path):
+    with pytest.raises(Missing, match="voices"):
+        pulled(tmp_path)
