@@ -30,29 +30,48 @@ def load_pipeline(
     without: Collection[str] = (),
     published: Collection[str] = (),
     prepare: Callable[[Any], None] | None = None,
+    turns: bool = False,
     **components: Any,
 ) -> Any:
     """The pipeline of class `kind` from the model's weights, on `device`, ready to be called. `without` names components that
     stay on the disk; `published` other classes of the same components under whose names weights are published; `components`
-    are given ready; `prepare` adds to the pipeline before it is moved anywhere. Raises Missing for weights that are not here,
-    BadInput for other classes."""
+    are given ready; `prepare` adds to the pipeline before it is moved anywhere; `turns`: a pipeline that is not loaded in halves lets its
+    components take turns on the device where memory is short. Raises Missing for weights that are not here, BadInput for other classes."""
     folder = weights_folder(spec)
     found = _components({kind.__name__, *published}, folder)
     given: dict[str, Any] = {**dict.fromkeys(found & set(without)), **components}
-    quantized = recipe.quantized or device.economy >= Economy.QUANTIZED
     parts = [name for name in recipe.quantizable if name in found and name not in given]
-    if quantized and parts:
-        given["quantization_config"] = _eight_bits(parts)
+    if quantized(recipe, device) and parts:
+        given["quantization_config"] = eight_bits(parts)
     pipe = kind.from_pretrained(
         folder, dtype=_dtypes(recipe, device), local_files_only=True, use_safetensors=True, **given
     )
     pipe.set_progress_bar_config(disable=True)
-    _lay_over(pipe, spec, recipe, keep_apart=quantized)
+    ready(pipe, spec, recipe, device, prepare=prepare, turns=turns)
+    return pipe
+
+
+def ready(
+    pipe: Any,
+    spec: ModelSpec,
+    recipe: Recipe,
+    device: Device,
+    *,
+    prepare: Callable[[Any], None] | None = None,
+    turns: bool = False,
+) -> None:
+    """What a pipeline goes through between its files and its first call, modular or not: weights laid over its own, `prepare`, what makes
+    it faster, and the way to its device."""
+    _lay_over(pipe, spec, recipe, keep_apart=quantized(recipe, device))
     if prepare is not None:
         prepare(pipe)
     _speed_up(pipe, recipe)
-    _place(pipe, recipe, device)
-    return pipe
+    _place(pipe, recipe, device, turns=turns)
+
+
+def quantized(recipe: Recipe, device: Device) -> bool:
+    """Whether weights have eight bits."""
+    return recipe.quantized or device.economy >= Economy.QUANTIZED
 
 
 def torch_device(device: Device) -> torch.device:
@@ -104,7 +123,7 @@ def _trusted(library: str) -> bool:
     return library in TRUSTED or own == f"diffusers.pipelines.{library}"
 
 
-def _eight_bits(parts: list[str]) -> Any:
+def eight_bits(parts: list[str]) -> Any:
     """Weights of eight bits, computed in the model's own precision."""
     from diffusers import PipelineQuantizationConfig, TorchAoConfig
     from transformers import TorchAoConfig as TransformersTorchAoConfig
@@ -166,27 +185,35 @@ def _speed_up(pipe: Any, recipe: Recipe) -> None:
             network.compile_repeated_blocks(fullgraph=True)
 
 
-def _place(pipe: Any, recipe: Recipe, device: Device) -> None:
-    """Onto the device: whole, or block by block, or layer by layer, as memory allows."""
+def _place(pipe: Any, recipe: Recipe, device: Device, *, turns: bool) -> None:
+    """Onto the device: whole, or part by part, or block by block, or layer by layer, as memory allows."""
     import torch
+    from diffusers.hooks import apply_group_offloading
 
     vae = getattr(pipe, "vae", None)
     if vae is not None and (recipe.tiles or device.economy >= Economy.TILES) and hasattr(vae, "enable_tiling"):
         vae.enable_tiling()
     onload = torch_device(device)
     if device.economy < Economy.GROUPS:
-        pipe.to(onload)
+        if turns and device.economy >= Economy.APART:
+            pipe.enable_model_cpu_offload(device=onload)
+        else:
+            pipe.to(onload)
         return
     leaves = device.economy >= Economy.LEAVES
-    pipe.enable_group_offload(
-        onload_device=onload,
-        offload_device=torch.device("cpu"),
-        offload_type="leaf_level" if leaves else "block_level",
-        num_blocks_per_group=None if leaves else 1,
-        use_stream=device.kind == "cuda",
-        low_cpu_mem_usage=device.kind == "cuda",
-        # Some small parts, such as the decoder of sound, cannot wait in main memory and stay on the device.
-        exclude_modules=[
-            name for name, part in pipe.components.items() if not getattr(part, "_supports_group_offloading", True)
-        ],
-    )
+    for part in pipe.components.values():
+        if not isinstance(part, torch.nn.Module):
+            continue
+        if not getattr(part, "_supports_group_offloading", True):
+            # Some small parts, such as the decoder of sound, cannot wait in main memory and stay on the device.
+            part.to(onload)
+            continue
+        apply_group_offloading(
+            part,
+            onload_device=onload,
+            offload_device=torch.device("cpu"),
+            offload_type="leaf_level" if leaves else "block_level",
+            num_blocks_per_group=None if leaves else 1,
+            use_stream=device.kind == "cuda",
+            low_cpu_mem_usage=device.kind == "cuda",
+        )

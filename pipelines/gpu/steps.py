@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pipelines.base import Report
@@ -26,3 +27,20 @@ def told(report: Report, total: int, what: str, begin: float = 0.0, end: float =
         return kwargs
 
     return after_step
+
+
+@contextmanager
+def counted(network: Any, report: Report, total: int, what: str) -> Iterator[None]:
+    """Reports each of the `total` passes through a network, for pipelines that tell nobody how far they are."""
+    done = 0
+
+    def after_pass(module: Any, arguments: Any, made: Any) -> None:
+        nonlocal done
+        done += 1
+        report.progress(min(1.0, done / max(1, total)), what)
+
+    hook = network.register_forward_hook(after_pass)
+    try:
+        yield
+    finally:
+        hook.remove()

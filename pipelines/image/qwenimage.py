@@ -49,7 +49,7 @@ class QwenImage(Painter):
 
         from pipelines.gpu.loading import load_pipeline
 
-        return load_pipeline(getattr(diffusers, self._name), self.spec, self.recipe, self.device)
+        return load_pipeline(getattr(diffusers, self._name), self.spec, self.recipe, self.device, turns=True)
 
     @cached_property
     def _from_words(self) -> Any:
