@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipelines.base import Missing, ModelSpec, Weights
+from pipelines.interpreter import interpreter
 
 if TYPE_CHECKING:
     from pipelines.catalog import Catalog
@@ -112,10 +113,12 @@ class Shelf:
         return catalog.model_copy(update={"models": models})
 
     def placed(self, spec: ModelSpec) -> ModelSpec:
-        """The model, knowing where its weights lie as far as they were pulled."""
-        if not spec.weights:
+        """The model, knowing where its weights and its interpreter lie as far as they were pulled."""
+        if not (spec.weights or spec.env):
             return spec
-        return spec.model_copy(update={"weights": {role: self._placed(one) for role, one in spec.weights.items()}})
+        weights = {role: self._placed(one) for role, one in spec.weights.items()}
+        env = spec.env and spec.env.model_copy(update={"interpreter": interpreter(self.home, spec.env)})
+        return spec.model_copy(update={"weights": weights, "env": env})
 
     def _placed(self, weights: Weights) -> Weights:
         path = self.lock_path(weights)

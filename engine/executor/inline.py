@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from engine.executor.base import Event, Slot, Slots, Task
+from engine.executor.base import MISSING, Done, Event, Failure, Slot, Slots, Task
 from engine.executor.worker import run_task
 from pipelines.base import Device
 from pipelines.pool import Pool
@@ -28,6 +28,10 @@ class InlineExecutor:
     def submit(self, task: Task) -> None:
         if self._happened:
             raise RuntimeError(f"no slot is free for {task.spec.name}")
+        if task.spec.env is not None:
+            message = f"{task.spec.name} has an interpreter of its own, for which it needs a worker process"
+            self._happened.append(Done(task.id, error=Failure(MISSING, message)))
+            return
         self._happened.append(run_task(task, self._pool, self._happened.append))
 
     def events(self, wait: float = 0.0) -> Iterator[Event]:

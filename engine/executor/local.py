@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psutil
 
+from engine.executor import elsewhere
 from engine.executor.base import (
     CANCELLED,
     LOST,
@@ -44,7 +45,7 @@ LOGS = "engine-workers-"
 
 class LocalExecutor:
     """CPU slots beside one slot per GPU. A worker starts with the first task of its slot, keeps its models between
-    tasks, and is replaced when it has died. What workers print goes to one file per slot in `logs` (default: a folder
+    tasks, and is replaced when it has died, or when the next task's model has an interpreter of its own. What workers print goes to one file per slot in `logs` (default: a folder
     that goes with this executor). With `nice` (0 to 19) they leave the processor to others. Not safe to be used from several
     threads at once."""
 
@@ -69,9 +70,14 @@ class LocalExecutor:
         if not fitting:
             raise RuntimeError(f"no slot is free for {task.spec.name}")
         name = fitting[0].name
+        interpreter = task.spec.env.interpreter if task.spec.env else ""
         worker = self._workers.get(name)
+        if worker is not None and worker.interpreter != interpreter:
+            worker.end()  # this gives all of its memory back
+            worker = None
         if worker is None or not worker.alive():
-            worker = self._workers[name] = _Worker(self._places[name], self._log_folder(), self._heard)
+            worker = _Worker(self._places[name], self._log_folder(), self._heard, interpreter)
+            self._workers[name] = worker
             worker.be_nice(self._nice)
         worker.give(task)
 
@@ -141,19 +147,25 @@ class LocalExecutor:
 class _Worker:
     """One process and the thread that listens to it."""
 
-    def __init__(self, place: Place, logs: Path, heard: queue.SimpleQueue[tuple[_Worker, Event | None]]) -> None:
-        self.place = place
+    def __init__(
+        self,
+        place: Place,
+        logs: Path,
+        heard: queue.SimpleQueue[tuple[_Worker, Event | None]],
+        interpreter: str = "",
+    ) -> None:
+        self.place, self.interpreter = place, interpreter
         self.task: Task | None = None
         self.resident: tuple[str, ...] = ()
         self._log = logs / f"{place.name}.log"
         setup = json.dumps({"device": asdict(place.device), "budget_mb": place.budget_mb})
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "engine.executor.worker", setup],
+                [*_program(interpreter), setup],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=_environment(place),
+                env=_environment(place, own=bool(interpreter)),
                 start_new_session=True,  # a group of its own: ^C is for the engine, and `end` reaches what the task started
             )
         self._listener = threading.Thread(target=self._listen, args=(heard,), daemon=True)
@@ -216,12 +228,19 @@ def _sweep_logs() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _environment(place: Place) -> dict[str, str]:
-    """This process's own, with the modules that it finds, UTF-8 whatever the locale, and no device but the place's."""
+def _program(interpreter: str) -> list[str]:
+    if interpreter:
+        return [interpreter, "-P", "-s", str(Path(elsewhere.__file__).resolve())]
+    return [sys.executable, "-P", "-m", "engine.executor.worker"]
+
+
+def _environment(place: Place, *, own: bool) -> dict[str, str]:
+    """This process's own, with the modules that it finds (an `own` interpreter finds its own), UTF-8 whatever the locale, and no
+    device but the place's."""
     root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    path = "" if own else os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONHOME"},
         "PYTHONPATH": path,
         "PYTHONUTF8": "1",
         "PYTHONIOENCODING": "utf-8:backslashreplace",

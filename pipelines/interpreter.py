@@ -1,0 +1,135 @@
+"""Interpreters of their own, for models whose packages exclude those of the engine. Made by `models pull`, never by a run."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipelines.base import Environment, Missing
+
+BODY = ("pydantic>=2.11,<3", "PyYAML>=6.0.2,<7", "psutil>=6,<8; sys_platform != 'linux'")
+"""What the body of a worker itself is built on; the engine's own code is not installed there but lent to it."""
+
+MADE = "made.json"
+"""Lies in an environment that is complete, and says what is installed there."""
+
+
+def folder_of(home: Path, environment: Environment) -> Path:
+    """Where the environment lies, made or not: models that need the same share it."""
+    identity = json.dumps([environment.python, sorted(environment.requires), BODY])
+    return home / "envs" / hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def interpreter(home: Path, environment: Environment) -> str:
+    """The interpreter of an environment; empty while it is not made."""
+    folder = folder_of(home, environment)
+    return str(_python_in(folder)) if (folder / MADE).is_file() else ""
+
+
+def make(home: Path, environment: Environment) -> str:
+    """Make the environment, with uv where that is installed, else with venv and pip; both speak to the terminal and use the
+    package index that they are set up for. Returns its interpreter. Raises Missing when a Python or a package cannot be had."""
+    from filelock import FileLock  # here, as the worker's own body does without it
+
+    folder = folder_of(home, environment)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / MADE).is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            requires = (*environment.requires, *BODY)
+            if uv := shutil.which("uv"):
+                _make_with_uv(uv, environment.python, folder, requires)
+            else:
+                _make_with_pip(environment.python, folder, requires)
+            _note(folder, environment)
+    return str(_python_in(folder))
+
+
+def remove(home: Path, environment: Environment) -> int:
+    """Remove an environment; returns how many bytes became free."""
+    folder = folder_of(home, environment)
+    freed = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    shutil.rmtree(folder, ignore_errors=True)
+    return freed
+
+
+def _make_with_uv(uv: str, version: str, folder: Path, requires: Sequence[str]) -> None:
+    _run(
+        [uv, "venv", "--quiet", "--no-project", "--python", version, str(folder)],
+        f"no Python {version} could be had by uv",
+    )
+    install = [uv, "pip", "install", "--python", str(_python_in(folder)), *requires]
+    _run(install, "its packages could not be installed")
+
+
+def _make_with_pip(version: str, folder: Path, requires: Sequence[str]) -> None:
+    python = next(_pythons(version), None)
+    if python is None:
+        raise Missing(f"no Python {version} is on this machine; install it, or uv, which brings one (pip install uv)")
+    target = str(_python_in(folder))
+    if importlib.util.find_spec("pip"):  # this interpreter's serves, and the environment needs none
+        _run([python, "-m", "venv", "--without-pip", str(folder)], f"{python} cannot make environments")
+        pip = [sys.executable, "-m", "pip", "--python", target]
+    else:
+        _run([python, "-m", "venv", str(folder)], f"{python} cannot make environments")
+        pip = [target, "-m", "pip"]
+    install = [*pip, "install", "--disable-pip-version-check", "--no-input", "--no-compile", *requires]
+    _run(install, "its packages could not be installed")
+
+
+def _note(folder: Path, environment: Environment) -> None:
+    """Say that it is complete, and what came to lie there."""
+    listing = (
+        "import importlib.metadata as m; print('\\n'.join(sorted(f'{d.name}=={d.version}' for d in m.distributions())))"
+    )
+    command = [str(_python_in(folder)), "-I", "-c", f"import pydantic, yaml; {listing}"]
+    answer = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
+    if answer.returncode:
+        raise Missing("its packages break what the engine lends to it: pydantic and PyYAML cannot be imported there")
+    content = {**environment.model_dump(include={"python", "requires"}), "installed": answer.stdout.split()}
+    partial = folder / f".{MADE}"
+    partial.write_text(json.dumps(content, indent=1))
+    partial.replace(folder / MADE)
+
+
+def _pythons(version: str) -> Iterator[str]:
+    """Interpreters of that version on this machine: the one that runs this, those on the path, pyenv's."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = (
+        getattr(sys, "_base_executable", sys.executable),
+        shutil.which(f"python{version}"),
+        *map(str, sorted(pyenv.glob(f"{version}*/bin/python"), reverse=True)),
+    )
+    for candidate in filter(None, candidates):
+        asked = [candidate, "-I", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]
+        answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if f"{answer.stdout.strip()}.".startswith(f"{version}."):
+            yield candidate
+
+
+def _python_in(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _run(command: Sequence[str], failure: str) -> None:
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), env=_environment(), check=False
+        )
+    except OSError as error:
+        raise Missing(f"{failure} ({error.strerror})") from error
+    if done.returncode:
+        raise Missing(f"{failure}; what the installer said stands above")
+
+
+def _environment() -> dict[str, str]:
+    """This process's own, without what would mix its packages with those of another interpreter."""
+    mixing = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__"}
+    return {name: value for name, value in os.environ.items() if name not in mixing}
