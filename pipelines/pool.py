@@ -24,6 +24,8 @@ class Pool:
         self, device: Device, budget_mb: int, measure: Callable[[Device], tuple[int, int] | None] | None = None
     ) -> None:
         self.device, self.budget_mb = device, budget_mb
+        self.loads = 0
+        """How often a model was loaded here."""
         self._measure = measure or measured
         self._resident: dict[str, tuple[ModelSpec, Family]] = {}  # least recently used first
         self._economy: dict[str, Economy] = {}
@@ -49,6 +51,7 @@ class Pool:
             while self._resident and not self._fits(spec):
                 self._evict(next(iter(self._resident)))
             known = spec, family_class(spec).load(spec, replace(self.device, economy=self.economy(spec)))
+            self.loads += 1
         self._resident[spec.name] = known
         yield known[1]
 

@@ -90,7 +90,7 @@ class Failure:
 class Done:
     """A task has ended. Without `error` its `outputs` are complete: (name, path), in the order in which the family gave
     them. `lost` says that nobody knows how it ended, as its worker died. `record` is what was measured: `seconds` (without
-    `load_seconds`), `peak_memory_mb`, `device`, `economy`, `rungs` (what was given up for memory), `warnings`, `facts`, `libraries`. `resident` names the models that are
+    `load_seconds`), `loaded` (whether the model had to be), `peak_memory_mb`, `device`, `economy`, `rungs` (what was given up for memory), `warnings`, `facts`, `libraries`. `resident` names the models that are
     loaded there now."""
 
     task_id: str

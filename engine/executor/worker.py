@@ -92,6 +92,7 @@ class TaskReport:
 def _attempt(task: Task, pool: Pool, report: TaskReport, rungs: list[str]) -> Done:
     memory = PeakMemory()
     begun = ready = time.perf_counter()
+    loads = pool.loads
     outputs: tuple[tuple[str, Path], ...] = ()
     error: Failure | None = None
     try:
@@ -106,6 +107,7 @@ def _attempt(task: Task, pool: Pool, report: TaskReport, rungs: list[str]) -> Do
     record = {
         "seconds": round(time.perf_counter() - ready, 4),
         "load_seconds": round(ready - begun, 4),
+        "loaded": pool.loads > loads,
         **memory.measured(),
         "device": asdict(pool.device),
         "economy": pool.economy(task.spec),
