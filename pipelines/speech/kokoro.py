@@ -37,7 +37,7 @@ class Kokoro:
     """Narration by Kokoro. Word times come from the durations that the model itself predicts for each phoneme.
 
     The option `melodies` names, for a language, the voices at home in it, by the second letter of a voice's name (`f`, `m`): they
-    lend narrators whose own voice is not (as its first letter tells) their melody.
+    lend narrators whose own voice is not (as its first letter tells) half of their melody.
     """
 
     version: ClassVar[str] = "1"
@@ -101,12 +101,13 @@ class Kokoro:
         self._voices = {}
 
     def _at_home(self, recipe: KokoroRecipe, language: Language) -> KokoroRecipe:
-        """The narrator with the melody of somebody who speaks that language."""
+        """The narrator with a melody halfway to that of somebody at home in the language."""
         voice = max(recipe.timbre, key=lambda name: recipe.timbre[name])
         lender = self._melodies.get(language, {}).get(voice[1:2])
         if lender is None or recipe.melody is not None or voice[:1] == lender[:1]:
             return recipe
-        return recipe.model_copy(update={"melody": {lender: 1.0}})
+        own = sum(recipe.timbre.values())
+        return recipe.model_copy(update={"melody": {**recipe.timbre, lender: own}})
 
 
 class KokoroGraph:
