@@ -21,6 +21,7 @@ class Kind(StrEnum):
     CHECK = "check"
     INTAKE = "intake"
     INSPECT = "inspect"
+    GLIMPSE = "glimpse"
     READ = "read"
     WRITE = "write"
     ENCODE = "encode"
@@ -40,16 +41,18 @@ class Kind(StrEnum):
 
 
 class Params(BaseModel):
-    """The parameters of one step: strict, frozen, complete. They are part of the key of the step."""
+    """The parameters of one step: strict, frozen, complete. They are part of the key of the step.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    `defer_build` here and below: a process pays for the models that it uses, not for all that it imports."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, strict=True, allow_inf_nan=False)
 
 
 class Weights(BaseModel):
     """Files that a model is made of, and where they were found. What is pulled is pinned: `pipelines.weights` fills in the
     last three fields from its lock, never models.yaml."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     repo: str = Field(description="Hub repository `owner/name`, or `file:` and a folder of this machine.")
     revision: str = Field("main", description="Branch, tag or commit; resolved to a commit when it is pulled.")
@@ -68,7 +71,7 @@ class Weights(BaseModel):
 class Environment(BaseModel):
     """An interpreter of its own, for a family whose packages cannot live beside the rest."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     python: str = Field("3.11", description="Which Python, as uv or pyenv name it.")
     requires: tuple[str, ...] = Field(min_length=1, description="Requirements as pip takes them, pinned.")
@@ -80,7 +83,7 @@ class Environment(BaseModel):
 class ModelSpec(BaseModel):
     """One entry of `models.yaml`: a family with weights, options and what is known of it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     name: str
     family: str = Field(description="`package.module:Class` of the family; the module lies in `pipelines`.")

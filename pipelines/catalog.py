@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.base import Family, Kind, Missing, ModelSpec
@@ -27,7 +26,7 @@ class CatalogError(ValueError):
 class Profile(BaseModel):
     """A named choice of models: for each alias the models to try, in order, before the alias's own list."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     about: str
     device_mb: int = Field(0, ge=0, description="Memory that the GPU must have for `auto` to take it; 0: needs none.")
@@ -45,7 +44,7 @@ class Choice:
 class Catalog(BaseModel):
     """Models, and the names by which they are asked for: aliases, the hosted APIs' tool names, profiles."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     models: Mapping[str, ModelSpec] = Field(default_factory=dict)
     kinds: Mapping[Kind, str] = Field(
@@ -194,6 +193,8 @@ def default_path() -> Path:
 def load(*overlays: Path, home: Path | None = None, device_mb: int = 0) -> Catalog:
     """The catalog, later files over earlier ones: an entry of an overlay replaces the fields that it names. `home` is where
     pulled weights are found (None: nothing is pulled), `device_mb` the memory of this machine's largest GPU."""
+    import yaml  # here, since a worker reads no catalog
+
     merged: dict[str, Any] = {}
     for path in (default_path(), *overlays):
         try:
