@@ -19,7 +19,7 @@ def blocks_of(spec: ModelSpec, known: Collection[str]) -> Any:
     """The blocks of the modular pipeline that the weights are of, one of the `known` classes of diffusers. Raises BadInput for any other."""
     import diffusers
 
-    name = _index(weights_folder(spec)).get("_class_name")
+    name = str(_index(weights_folder(spec)).get("_class_name"))
     if name not in known:
         raise BadInput("weights", f"these are of a {name}, not of a {' or a '.join(sorted(known))}.")
     return getattr(diffusers, getattr(diffusers, name).default_blocks_name)()
@@ -45,7 +45,9 @@ def load_modular(blocks: Any, spec: ModelSpec, recipe: Recipe, device: Device) -
     )
     lost = [name for name, component in pipe.components.items() if component is None]
     if lost:
-        raise Missing(f"{spec.name}: its {', '.join(lost)} could not be loaded; `python -m engine models verify {spec.name}`")
+        raise Missing(
+            f"{spec.name}: its {', '.join(lost)} could not be loaded; `python -m engine models verify {spec.name}`"
+        )
     ready(pipe, spec, recipe, device)
     return pipe
 

@@ -148,9 +148,7 @@ class Painter(ABC):
         report.record(drawn=False)
         return on_white(open_picture(references[0], "reference"))
 
-    def _drawn(
-        self, params: PictureParams, inputs: Mapping[str, Sequence[Path]], report: Report, seed: int
-    ) -> Image:
+    def _drawn(self, params: PictureParams, inputs: Mapping[str, Sequence[Path]], report: Report, seed: int) -> Image:
         from pipelines.gpu.loading import torch_device
         from pipelines.gpu.words import read_words
 
@@ -171,9 +169,7 @@ class Painter(ABC):
         words = read_words(inputs, torch_device(self.device))
         return self.paint(Job(params.prompt, words, shown, width, height, seed, report))
 
-    def _shown(
-        self, params: PictureParams, inputs: Mapping[str, Sequence[Path]]
-    ) -> tuple[tuple[Image, ...], int]:
+    def _shown(self, params: PictureParams, inputs: Mapping[str, Sequence[Path]]) -> tuple[tuple[Image, ...], int]:
         """What the model is shown, and how many pictures lie on the sheet that is the last of them."""
         from pipelines.image.pictures import on_white, open_picture
 
@@ -261,7 +257,8 @@ def size_for(
     `pixels`, both sides multiples of `multiple`. `smaller`: three quarters of that, whatever the fewest are."""
     least, most = pixels
     scale = math.sqrt(min(max(width * height, least), most) / (width * height)) * (0.75 if smaller else 1.0)
-    return tuple(max(multiple, round(side * scale / multiple) * multiple) for side in (width, height))  # type: ignore[return-value]
+    wide, high = (max(multiple, round(side * scale / multiple) * multiple) for side in (width, height))
+    return wide, high
 
 
 def apart(pictures: Sequence[Image], limit: int | None) -> tuple[Sequence[Image], Sequence[Image]]:
@@ -291,8 +288,10 @@ def fitted(picture: Image, most: int, multiple: int) -> Image:
         picture = ImageOps.pad(picture, (width, height), Pillow.Resampling.LANCZOS, PAPER)
     scale = min(1.0, math.sqrt(most / (width * height)))
     scale = max(scale, LEAST_SIDE / min(width, height))
-    fit = tuple(max(multiple, int(side * scale) // multiple * multiple) for side in (width, height))
-    return picture if picture.size == fit else ImageOps.fit(picture, fit, Pillow.Resampling.LANCZOS)
+    wide, high = (max(multiple, int(side * scale) // multiple * multiple) for side in (width, height))
+    if picture.size == (wide, high):
+        return picture
+    return ImageOps.fit(picture, (wide, high), Pillow.Resampling.LANCZOS)
 
 
 def sheet(pictures: Sequence[Image], most: int, multiple: int) -> Image:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
+
 class Flux2Recipe(PictureRecipe):
     """klein's steps and guidance, distilled: 4 and 1."""
 

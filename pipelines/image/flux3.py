@@ -31,7 +31,10 @@ class Flux3(Painter):
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
-        makers = {READS: lambda: self._load("text_encoder"), DRAWS: lambda: self._load("vae_encoder", "denoise", "decode")}
+        makers = {
+            READS: lambda: self._load("text_encoder"),
+            DRAWS: lambda: self._load("vae_encoder", "denoise", "decode"),
+        }
         self._halves = Halves(makers, together=device.economy < Economy.APART)
 
     def _load(self, *names: str) -> Any:

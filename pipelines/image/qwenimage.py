@@ -6,11 +6,13 @@ Qwen-Image-Edit (2509, 2511) draws after pictures only; the same weights draw fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property, partial
 from math import isqrt
 from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
 
 from pipelines.base import Device, ModelSpec
 from pipelines.gpu.painting import Job, Painter, PictureRecipe, pipeline_name
@@ -29,6 +31,10 @@ class QwenRecipe(PictureRecipe):
     steps: int = 40
     guidance: float = 4.0
     negative: str = " "
+    scheduler: Mapping[str, Any] = Field(
+        default_factory=dict,
+        description="Settings of the scheduler other than the weights' own, as few-step LoRAs want.",
+    )
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
 
 
@@ -49,7 +55,12 @@ class QwenImage(Painter):
 
         from pipelines.gpu.loading import load_pipeline
 
-        return load_pipeline(getattr(diffusers, self._name), self.spec, self.recipe, self.device, turns=True)
+        def prepare(pipe: Any) -> None:
+            if self.recipe.scheduler:
+                pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, **self.recipe.scheduler)
+
+        kind = getattr(diffusers, self._name)
+        return load_pipeline(kind, self.spec, self.recipe, self.device, prepare=prepare, turns=True)
 
     @cached_property
     def _from_words(self) -> Any:

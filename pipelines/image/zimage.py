@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
+
 class ZImageRecipe(PictureRecipe):
     """The model card's settings of Turbo: nine steps, of which the last moves nothing; no guidance."""
 
