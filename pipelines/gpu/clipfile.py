@@ -85,16 +85,39 @@ def _shown(shot: Shot, first: Image.Image, make: Make, sound_rate: int | None) -
 
 
 def _windows(shot: Shot, first: Image.Image, make: Make, sound_rate: int | None) -> Iterator[Made]:
+    """The frames of all parts, the first of each but for the first part's left out: it is the last of the part before. There the sounds
+    of both parts are heard, one fading into the other."""
     picture = first
+    waiting: Made | None = None
     for part in shot.parts:
         frames, sound = make(part, picture)
         if frames.shape != (part.frames, first.height, first.width, 3):
             raise RuntimeError(f"frames of {frames.shape} were made, not {part.frames} of {first.width}×{first.height}")
         picture = Image.fromarray(frames[-1])
-        doubled = 1 if part.number else 0
-        if sound is not None and sound_rate is not None:
-            sound = sound[round(doubled * sound_rate / shot.rate) :]
-        yield Made(frames[doubled:], sound)
+        if waiting is not None:
+            heard = waiting.sound
+            if heard is not None and sound is not None and sound_rate is not None:
+                until = round(len(waiting.frames) * sound_rate / shot.rate)
+                heard, sound = _joined(heard, sound, until, round(sound_rate / shot.rate))
+            yield Made(waiting.frames, heard)
+            frames = frames[1:]
+        waiting = Made(frames, sound)
+    if waiting is not None:
+        yield waiting
+
+
+def _joined(before: Sound, after: Sound, until: int, shared: int) -> tuple[Sound, Sound]:
+    """`before` with exactly `until` samples, the last `shared` of which fade into the first of `after`, and the rest of that. A sound that
+    ends early has faded by then."""
+    joined = np.zeros((until, 2), np.float32)
+    joined[: len(before)] = before[:until]
+    start, begin = until - shared, after[:shared]
+    gone = np.ones((len(begin), 1), np.float32)
+    fading = max(0, min(len(before) - start, len(begin)))
+    gone[:fading, 0] = np.linspace(0, 1, fading, dtype=np.float32)
+    join = joined[start : start + len(begin)]
+    join[:] = np.sqrt(1 - gone) * join + np.sqrt(gone) * begin
+    return joined, after[shared:]
 
 
 class ClipFile:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from pipelines.base import BadInput, Device, Economy, Kind, ModelSpec, Params, Report
 from pipelines.gpu.clips import Part, Shot, Window, first_frame, read_timing
-from pipelines.gpu.painting import DRAWS, READS, Halves
+from pipelines.gpu.painting import DRAWS, READS, Halves, pipeline_name
 from pipelines.gpu.recipe import Recipe
 from pipelines.kinds import AnimateParams, BridgeParams, EncodeParams
 from pipelines.media.coding import Coding
@@ -84,6 +84,8 @@ class Filmer(ABC, Generic[R]):
         Economy.QUANTIZED,
         Economy.SMALLER,
     )
+    known: ClassVar[tuple[str, ...]]
+    """Pipelines of diffusers as which such weights are published."""
     reads: ClassVar[tuple[str, ...]] = ("text_encoder", "tokenizer")
     """Components that the half that draws does without."""
     draws: ClassVar[tuple[str, ...]] = ("transformer", "vae")
@@ -92,6 +94,7 @@ class Filmer(ABC, Generic[R]):
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         self.spec, self.device = spec, device
         self.recipe = self.options(spec)
+        self.pipeline = pipeline_name(spec, self.known)
         self.window = self.recipe.window or self.usual()
         self._kept: dict[str, Mapping[str, torch.Tensor]] = {}
         makers = {READS: lambda: self.half(self.draws), DRAWS: lambda: self.half(self.reads)}

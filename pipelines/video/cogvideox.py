@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -37,6 +37,8 @@ class CogVideoXRecipe(FilmRecipe):
 
 class CogVideoX(Filmer[CogVideoXRecipe]):
     """Kinds `encode`, `animate`."""
+
+    known: ClassVar[tuple[str, ...]] = ("CogVideoXImageToVideoPipeline",)
 
     @staticmethod
     def options(spec: ModelSpec) -> CogVideoXRecipe:

@@ -36,6 +36,7 @@ class HunyuanRecipe(FilmRecipe):
 class Hunyuan(Filmer[HunyuanRecipe]):
     """Kinds `encode`, `animate`."""
 
+    known: ClassVar[tuple[str, ...]] = ("HunyuanVideo15ImageToVideoPipeline",)
     reads: ClassVar[tuple[str, ...]] = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
     # The pipeline does not come up without its decoder.
     draws: ClassVar[tuple[str, ...]] = ("transformer", "image_encoder", "feature_extractor")

@@ -13,7 +13,7 @@ from pydantic import Field
 from pipelines.base import Kind, ModelSpec, Params
 from pipelines.gpu.clips import Window
 from pipelines.gpu.filming import FILMS, Filmer, FilmRecipe, Job
-from pipelines.gpu.painting import DRAWS, READS, pipeline_name
+from pipelines.gpu.painting import DRAWS, READS
 from pipelines.kinds import BridgeParams
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Ltx(Filmer[LtxRecipe]):
     """Kinds `encode`, `animate`, and `bridge` as far as the weights can."""
 
     params: ClassVar[Mapping[Kind, type[Params]]] = {**FILMS, Kind.BRIDGE: BridgeParams}
+    known: ClassVar[tuple[str, ...]] = (ANYWHERE, BEGINNING, FIRST)
 
     @staticmethod
     def options(spec: ModelSpec) -> LtxRecipe:
@@ -54,7 +55,7 @@ class Ltx(Filmer[LtxRecipe]):
 
     @property
     def ends(self) -> bool:
-        return pipeline_name(self.spec, (ANYWHERE, BEGINNING, FIRST)) == ANYWHERE
+        return self.pipeline == ANYWHERE
 
     def half(self, without: Sequence[str]) -> Any:
         import diffusers

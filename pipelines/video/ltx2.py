@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     import torch
 
     from pipelines.gpu.clipfile import Made
+    from pipelines.media.sound import Sound
 
-PUBLISHED = ("LTX2Pipeline", "LTX2ImageToVideoPipeline")
-"""What weights are published as; the parts are the same."""
 TOKENS = 1024
 """Length to which words are filled up before the network sees them."""
+EDGE = 120
+"""Samples in which a window's sound fades at its end."""
 
 
 class Ltx2Recipe(FilmRecipe):
@@ -56,6 +57,7 @@ class Ltx2(Filmer[Ltx2Recipe]):
     """Kinds `encode`, `animate`, `bridge`."""
 
     params: ClassVar[Mapping[Kind, type[Params]]] = {**FILMS, Kind.BRIDGE: BridgeParams}
+    known: ClassVar[tuple[str, ...]] = ("LTX2Pipeline", "LTX2ImageToVideoPipeline", "LTX2ConditionPipeline")
     # The tokenizer is small, and says on which side words are filled up.
     reads: ClassVar[tuple[str, ...]] = ("text_encoder", "processor", "prompt_enhancer", "duration_head")
     draws: ClassVar[tuple[str, ...]] = (
@@ -83,7 +85,7 @@ class Ltx2(Filmer[Ltx2Recipe]):
         from pipelines.gpu.loading import load_pipeline
 
         pipe = load_pipeline(
-            LTX2ConditionPipeline, self.spec, self.recipe, self.device, without=without, published=PUBLISHED
+            LTX2ConditionPipeline, self.spec, self.recipe, self.device, without=without, published=self.known
         )
         if self.recipe.scheduler:
             pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, **self.recipe.scheduler)
@@ -132,8 +134,18 @@ class Ltx2(Filmer[Ltx2Recipe]):
             output_type="np",
             callback_on_step_end=told(job.report, steps, "moving", job.begin, job.end),
         )
-        sound = made.audio[0].float().cpu().numpy().T if job.sound else None
+        sound = _ended(made.audio[0].float().cpu().numpy().T) if job.sound else None
         return Made(as_frames(made.frames[0]), sound)
+
+
+def _ended(sound: Sound) -> Sound:
+    """Its decoder stops some milliseconds before the picture does: the end fades, so that nothing clicks."""
+    import numpy as np
+
+    ended = np.array(sound, np.float32)
+    edge = ended[-EDGE:]
+    edge *= np.linspace(1, 0, len(edge), dtype=np.float32)[:, None]
+    return ended
 
 
 def _bare(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
