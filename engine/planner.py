@@ -23,6 +23,7 @@ from pipelines.kinds import (
     ElementParams,
     EncodeParams,
     EnhanceParams,
+    GlimpseParams,
     InspectParams,
     IntakeParams,
     KeyframeParams,
@@ -342,6 +343,7 @@ def _plan_clips(draft: _Draft, story: Story) -> None:
     )
     for number, scene in enumerate(story.scenes):
         if scene.clip:
+            draft.inspect_given_clip(number, scene.clip)
             continue
         inputs: dict[str, tuple[Source, ...]] = {
             "keyframe": (keyframe_source(story, number),),
@@ -369,6 +371,8 @@ def _plan_clips(draft: _Draft, story: Story) -> None:
             inputs,
             name=story.choices.video_tool,
         )
+        if draft.steps[-1].spec.weights:  # it invents what comes after the keyframe, which was looked at
+            draft.inspect_made_clip(number, f"scenes[{number}].prompt")
 
 
 def _plan_film(draft: _Draft, story: Story) -> None:
@@ -509,7 +513,8 @@ class _Draft:
         except CatalogError as error:
             raise PlanningError(f"profile: {error}") from error
         self.steps: list[Step] = []
-        self.inspected: dict[str, str] | None = {}  # step of a picture → step that looks at it; None: nobody can
+        # Step of a picture, or digest of a given clip → step that looks at it; None: nobody can.
+        self.inspected: dict[str, str] | None = {}
         self.warnings: dict[str, None] = {}
 
     def model(self, kind: Kind, name: str | None = None, language: str | None = None) -> ModelSpec:
@@ -581,6 +586,30 @@ class _Draft:
             return
         self.inspected[step_id] = inspection
 
+    def inspect_given_clip(self, number: int, clip: Picture) -> None:
+        """A few frames of the given clip of scene `number` are looked at, before anything else is."""
+        self._inspect_clip(number, _given(clip), scene_id(Kind.GLIMPSE, number), clip.digest, f"scenes[{number}].clip")
+
+    def inspect_made_clip(self, number: int, place: str) -> None:
+        """So are those of the clip that was made of scene `number`; `place` is what its client would change."""
+        made = scene_id(Kind.ANIMATE, number)
+        self._inspect_clip(number, Ref(made, "clip.mp4"), made, made, place)
+
+    def _inspect_clip(self, number: int, clip: Source, looked_at: str, waits: str, place: str) -> None:
+        """`waits`: the step, or the digest, whose readers wait until it was looked at."""
+        if self.inspected is None:
+            return
+        try:
+            self.model(Kind.INSPECT)
+        except Missing:
+            self.inspected = None
+            return
+        glimpse = scene_id(Kind.GLIMPSE, number)
+        self.add(glimpse, Kind.GLIMPSE, GlimpseParams(), {"clip": (clip,)})
+        params = InspectParams(field=place, strictness=self.told.strictness)
+        self.add(inspection_id(looked_at), Kind.INSPECT, params, {"picture": (Ref(glimpse, "frame-*"),)})
+        self.inspected[waits] = inspection_id(looked_at)
+
     def enhance(self, step_id: str, name: str) -> None:
         """The picture `name` of a portrait or element gets a pass for detail, where that is wished."""
         if self.told.enhance_elements:
@@ -591,7 +620,8 @@ class _Draft:
         inspected = self.inspected or {}
         steps = []
         for step in self.steps:
-            looked_at = sorted(inspected[need] for need in step.needs() & inspected.keys())
-            waits = looked_at and step.kind is not Kind.INSPECT
+            files = {one.digest for sources in step.inputs.values() for one in sources if isinstance(one, Given)}
+            looked_at = sorted({inspected[need] for need in (step.needs() | files) & inspected.keys()})
+            waits = looked_at and step.kind not in (Kind.INSPECT, Kind.GLIMPSE)
             steps.append(replace(step, after=tuple(looked_at)) if waits else step)
         return Planned(Plan(tuple(steps)), self.profile, tuple(self.warnings))

@@ -275,10 +275,10 @@ class Service:
         return Made(story, planned, result.made, result.recalled, (*planned.warnings, *warnings))
 
     def _look_at_given(self, planned: Planned, run_id: str | None, stop: StopSign | None) -> Mapping[str, Action]:
-        intakes = [step.id for step in planned.plan if step.kind is Kind.INTAKE]
-        if not intakes:
+        given_ones = [step.id for step in planned.plan if step.kind in (Kind.INTAKE, Kind.GLIMPSE) and not step.needs()]
+        if not given_ones:
             return {}
-        result, _ = self._run(planned, with_checks(intakes, planned.plan), lambda event: None, run_id, stop)
+        result, _ = self._run(planned, with_checks(given_ones, planned.plan), lambda event: None, run_id, stop)
         return result.made
 
     def whole_plan(self, told: Brief | Story) -> Plan:
@@ -385,6 +385,8 @@ def _field_of(step: str, failure: Failure) -> str:
     if failure.type == BAD_INPUT:
         if kind == "narrate":
             return f"scenes[{int(rest) - 1}].narration"
+        if kind == "glimpse":
+            return f"scenes[{int(rest) - 1}].clip"
         if kind == "keyframe":
             return f"scenes[{int(rest) - 1}].prompt"
         if kind in ("write", "read"):

@@ -36,7 +36,7 @@ _GROUPS = {
 }
 
 
-_LOOKS = (Kind.CHECK, Kind.INSPECT)
+_LOOKS = (Kind.CHECK, Kind.INSPECT, Kind.GLIMPSE)
 """Steps that make nothing which could be made anew."""
 
 

@@ -50,6 +50,13 @@ class InspectParams(Params):
     strictness: Strictness = "normal"
 
 
+class GlimpseParams(Params):
+    """A few frames of a clip, spread over its length. Inputs: `clip` (1). Outputs: `frame-1.png` … (no more than `frames`, upright,
+    at most 512 pixels on the longer side)."""
+
+    frames: int = Field(5, ge=1, le=50)
+
+
 class IntakeParams(Params):
     """A file that came from outside → pixels that are safe to use. Inputs: `picture` (1 PNG, JPEG or WebP of any size).
     Outputs: `picture.png`: upright, RGB, nothing kept but the pixels; cropped to the middle and scaled to exactly `width` × `height`
@@ -269,6 +276,7 @@ class ComposeParams(VideoParams):
 PARAMS: dict[Kind, type[Params]] = {
     Kind.CHECK: CheckParams,
     Kind.INSPECT: InspectParams,
+    Kind.GLIMPSE: GlimpseParams,
     Kind.INTAKE: IntakeParams,
     Kind.READ: ReadParams,
     Kind.WRITE: WriteParams,

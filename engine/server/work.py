@@ -24,8 +24,8 @@ UPTO: dict[Goal, Upto] = {
     "film": "film",
     "concat": "film",
 }
-SCENE_KINDS = frozenset({Kind.CHECK, Kind.INTAKE, Kind.INSPECT, Kind.KEYFRAME, Kind.ENHANCE, Kind.NARRATE})
-"""What step 2 makes of the plan; motion comes with step 3."""
+SCENE_KINDS = frozenset({Kind.INTAKE, Kind.KEYFRAME, Kind.ENHANCE, Kind.NARRATE})
+"""What step 2 makes of the plan, beside the looks at it; motion comes with step 3."""
 WRITTEN = 8
 """Percent of a film when its storyboard is there."""
 

