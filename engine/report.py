@@ -11,7 +11,9 @@ from engine.console import duration
 from engine.estimate import Forecast
 from engine.jobs import Run
 from engine.planner import Planned
-from pipelines.catalog import Catalog, lacks
+from engine.stock import Order
+from pipelines.base import ModelSpec
+from pipelines.catalog import Catalog, family_class, install_hint, missing_modules, to_pull
 
 UNWRITTEN = "The storyboard is not written yet; the rest can be planned once it is."
 
@@ -105,14 +107,83 @@ def run_text(run: Run) -> str:
     return "\n".join(lines)
 
 
+def order_text(order: Order, home: Path, free: int) -> str:
+    """What a pull will bring here, before it is asked whether it shall."""
+    lines = []
+    for item in order.items:
+        model, pull = item.model, item.pull
+        if pull is None:
+            lines.append(
+                f"{model.name} ({model.licence or 'licence unknown'}): {item.weights.repo} is hashed and locked in place"
+            )
+            continue
+        listing = pull.listing
+        gated = ", gated by its owner" if item.weights.gated else ""
+        says = (
+            f"; the hub says {listing.licence}"
+            if listing.licence.casefold() not in ("", model.licence.casefold())
+            else ""
+        )
+        lines.append(f"{model.name} ({model.licence or 'licence unknown'}{says}{gated})")
+        brought = f"{megabytes(pull.missing_bytes())} to bring here of {megabytes(listing.size)}"
+        lines.append(f"  {listing.repo} at {listing.commit[:12] or 'no commit'}: {brought}, {len(listing.files)} files")
+        lines += [f"  {listing.note}"] if listing.note else []
+    for model in order.environments:
+        assert model.env is not None
+        lines.append(
+            f"{model.name}: an interpreter of its own, Python {model.env.python} with {', '.join(model.env.requires)}"
+        )
+    lines.append(f"{megabytes(order.bytes_to_bring)} in all; {megabytes(free)} are free in {home}")
+    return "\n".join(lines)
+
+
 def models_text(catalog: Catalog) -> str:
-    """What each model does, whether it is installed, what it may be used for; then the profiles."""
-    rows = [["model", "does", "state", "licence", "languages"]]
+    """What each model does, whether it is here and fits this machine, what it may be used for; then the profiles."""
+    rows = [["model", "does", "GPU", "multi-turn", "state", "licence", "languages"]]
     for spec in catalog.models.values():
-        state = lacks(spec) or "installed"
-        rows.append([spec.name, ", ".join(spec.kinds), state, spec.licence or "–", ", ".join(spec.languages) or "–"])
-    profiles = [f"profile {name}: {profile.about}" for name, profile in catalog.profiles.items()]
-    return "\n".join([table(rows), "", *profiles])
+        rows.append(
+            [
+                spec.name,
+                ", ".join(spec.kinds),
+                _fit(spec, catalog.device_mb),
+                "yes" if spec.multiturn else "",
+                _state(spec),
+                spec.licence or "–",
+                ", ".join(spec.languages) or "–",
+            ]
+        )
+    lines = [table(rows), "", *_commands(catalog), ""]
+    for name, profile in catalog.profiles.items():
+        short = catalog.short_of(name)
+        lines.append(f"profile {name}: {profile.about}" + (f" [{short}]" if short else ""))
+    return "\n".join(lines)
+
+
+def _state(spec: ModelSpec) -> str:
+    absent = missing_modules(spec)
+    facts = [f"missing {', '.join(absent)}"] if absent else []
+    facts += [f"to pull: {', '.join(to_pull(spec))}"] if to_pull(spec) else []
+    return "; ".join(facts) or "installed"
+
+
+def _commands(catalog: Catalog) -> list[str]:
+    """What brings here what is not."""
+    lines = dict.fromkeys(install_hint(spec) for spec in catalog.models.values() if missing_modules(spec))
+    if any(to_pull(spec) for spec in catalog.models.values()):
+        lines["python -m engine models pull MODEL (or PROFILE)"] = None
+    return [f"more: {line}" for line in lines if line]
+
+
+def _fit(spec: ModelSpec, device_mb: int) -> str:
+    """Whether a model fits this machine's GPU, by what it is said to need before it was measured here."""
+    if spec.device == "cpu":
+        return ""
+    if not device_mb:
+        return f"{spec.memory_mb / 1000:.0f} GB; none here"
+    if spec.memory_mb <= device_mb:
+        return f"{spec.memory_mb / 1000:.0f} GB; fits"
+    helps = bool(getattr(family_class(spec), "economies", ()))
+    return f"{spec.memory_mb / 1000:.0f} GB; {'in parts, slower' if helps else 'too large'}"
 
 
 def _time(seconds: float) -> str:

@@ -130,8 +130,8 @@ def lacks(spec: ModelSpec) -> str | None:
     if not modules and not to_pull(spec):
         return None
     facts = [f"missing {', '.join(modules)}"] if modules else []
-    facts += to_pull(spec)
-    return f"{_ABSENT[0] if modules else _ABSENT[1]} ({'; '.join(filter(None, (', '.join(facts), mend(spec))))})"
+    facts += (*to_pull(spec), spec.licence) if to_pull(spec) else ()
+    return f"{_ABSENT[0] if modules else _ABSENT[1]} ({'; '.join(filter(None, (', '.join(filter(None, facts)), mend(spec))))})"
 
 
 def to_pull(spec: ModelSpec) -> tuple[str, ...]:

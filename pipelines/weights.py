@@ -168,7 +168,8 @@ def folder(spec: ModelSpec, role: str = "model") -> Path:
         raise Missing(f'{spec.name}: models.yaml names no weights "{role}"')
     lock = Lock.read(Path(weights.lock)) if weights.lock else None
     if lock is None:
-        raise Missing(f"{spec.name}: not pulled ({', '.join(unpulled(spec))}); {pull_command(spec)}")
+        facts = ", ".join(filter(None, (*unpulled(spec), spec.licence)))
+        raise Missing(f"{spec.name}: not pulled ({facts}); {pull_command(spec)}")
     place = Path(weights.folder)
     if damage := check(lock, place, Path(weights.lock)):
         raise Damaged(f"{spec.name}: its weights are not what was pulled ({damage}); {pull_command(spec)}")
@@ -176,14 +177,17 @@ def folder(spec: ModelSpec, role: str = "model") -> Path:
 
 
 def unpulled(spec: ModelSpec) -> tuple[str, ...]:
-    """What a user wants to know of the weights that are not here, before pulling them; empty when all are here."""
+    """What is to be said of the weights that are not here: their size, and what stands before it; empty when all are here."""
     absent = [one for one in spec.weights.values() if not one.folder]
     if not absent:
         return ()
-    size = sum(one.gb for one in absent)
     gated = any(one.gated for one in absent)
-    facts = (f"{size:.2g} GB" if size else "", spec.licence, "gated by its owner" if gated else "")
-    return tuple(filter(None, facts)) or ("size unknown",)
+    return (gigabytes(sum(one.gb for one in absent)) or "size unknown", *(("gated by its owner",) if gated else ()))
+
+
+def gigabytes(size: float) -> str:
+    """A size in GB with two digits that count; empty for one that nobody has said."""
+    return (f"{size:.0f} GB" if size >= 9.95 else f"{size:.2g} GB") if size else ""
 
 
 def pull_command(spec: ModelSpec) -> str:
