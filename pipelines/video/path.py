@@ -123,33 +123,34 @@ def _sway(seed: int) -> Callable[[float], tuple[float, float, float]]:
     return at
 
 
-def _placed(pose: Pose, depth: float, stage: Stage) -> tuple[float, NDArray[np.float64]]:
+def _placed(pose: Pose, depth: float, stage: Stage) -> tuple[float, float, float]:
     """Scale, and the picture's point that the middle of the frame shows (before enlargement and roll)."""
     scale = 1 + (pose.zoom - 1) * (RIGID + (1 - RIGID) * depth)
-    middle = np.array([(stage.width - 1) / 2, (stage.height - 1) / 2])
-    size = np.array([stage.width - 1, stage.height - 1])
-    goal = np.clip(0.5 + REACH * (np.array(stage.focus) - 0.5), 0.05, 0.95) * size
-    shift = stage.width * np.array(
-        [pose.pan_x + pose.track_x * (depth - pose.pivot), pose.pan_y + pose.track_y * (depth - pose.pivot)]
-    )
-    return scale, goal + (middle - goal + shift) / scale
+    away = depth - pose.pivot
+    x = _middle(stage.width, stage.focus[0], stage.width * (pose.pan_x + pose.track_x * away), scale)
+    y = _middle(stage.height, stage.focus[1], stage.width * (pose.pan_y + pose.track_y * away), scale)
+    return scale, x, y
+
+
+def _middle(size: int, focus: float, shift: float, scale: float) -> float:
+    goal = _within(0.5 + REACH * (focus - 0.5), 0.05, 0.95) * (size - 1)
+    return goal + ((size - 1) / 2 - goal + shift) / scale
 
 
 def _enlargement(pose: Pose, depth: float, stage: Stage) -> float:
     """The least enlargement at which the picture covers every corner of the frame."""
-    scale, centre = _placed(pose, depth, stage)
-    cos, sin = math.cos(pose.roll), math.sin(pose.roll)
-    reach = np.array([(stage.width - 1) / 2, (stage.height - 1) / 2])
-    reach = np.array([cos * reach[0] + abs(sin) * reach[1], cos * reach[1] + abs(sin) * reach[0]]) / scale
-    low = np.array([-stage.margin, -stage.margin])
-    high = np.array([stage.width - 1, stage.height - 1]) + stage.margin
-    room = np.minimum(centre - low, high - centre)
-    return float(np.max(reach / np.maximum(room, 1.0)))
+    scale, x, y = _placed(pose, depth, stage)
+    cos, sin = math.cos(pose.roll), abs(math.sin(pose.roll))
+    right, bottom = stage.width - 1, stage.height - 1
+    across, down = (cos * right + sin * bottom) / 2 / scale, (cos * bottom + sin * right) / 2 / scale
+    room_x, room_y = stage.margin + min(x, right - x), stage.margin + min(y, bottom - y)
+    return max(across / max(room_x, 1.0), down / max(room_y, 1.0))
 
 
 def _inverse(pose: Pose, depth: float, stage: Stage, enlarge: float) -> NDArray[np.float64]:
-    scale, centre = _placed(pose, depth, stage)
+    scale, x, y = _placed(pose, depth, stage)
     cos, sin = math.cos(pose.roll) / (scale * enlarge), math.sin(pose.roll) / (scale * enlarge)
-    turn = np.array([[cos, sin], [-sin, cos]])
-    middle = np.array([(stage.width - 1) / 2, (stage.height - 1) / 2])
-    return np.hstack([turn, (centre - turn @ middle)[:, None]])
+    right, bottom = (stage.width - 1) / 2, (stage.height - 1) / 2
+    return np.array(
+        [[cos, sin, x - cos * right - sin * bottom], [-sin, cos, y + sin * right - cos * bottom]], np.float64
+    )
