@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +25,8 @@ class CatalogError(ValueError):
 
 
 class Profile(BaseModel):
-    """A named choice of models: for each alias the models to try, in order, before the alias's own list."""
+    """A named choice of models: for each alias, or for all whose names match a pattern (`image.*`), the models to try, in order,
+    before the alias's own list. A name that stands by itself wins over patterns."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -32,10 +34,15 @@ class Profile(BaseModel):
     device_mb: int = Field(0, ge=0, description="Memory that the GPU must have for `auto` to take it; 0: needs none.")
     picks: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
+    def picked(self, alias: str) -> tuple[str, ...]:
+        """The models to try first for an alias."""
+        patterns = (pattern for pattern in self.picks if fnmatchcase(alias, pattern))
+        return self.picks[alias] if alias in self.picks else self.picks.get(next(patterns, ""), ())
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which model serves, and which would have come before it but cannot, with the reason."""
+    """Which model serves, and which were picked before it but cannot, with the reason."""
 
     spec: ModelSpec
     passed_over: tuple[tuple[str, str], ...] = ()
@@ -75,17 +82,20 @@ class Catalog(BaseModel):
             raise CatalogError(
                 f'no model or alias "{name}" in models.yaml{suggest(name, [*self.models, *self.aliases])}'
             )
-        picks = self.profiles[profile].picks.get(name, ()) if profile else ()
+        picks = self.profiles[profile].picked(name) if profile else ()
         return tuple(self.models[model] for model in dict.fromkeys((*picks, *self.aliases[name])))
 
     def choose(self, name: str, kind: Kind, *, profile: str | None = None, language: str | None = None) -> Choice:
         """The first model behind `name` that can do `kind`, speaks `language` (where that matters) and is installed. Raises
         Missing when one would serve if it were installed, CatalogError when none can."""
+        picks = self.profiles[profile].picked(name) if profile else ()
         passed: list[tuple[str, str]] = []
         for spec in self.candidates(name, profile):
             reason = self.unfit(spec, kind, language)
             if reason is None:
-                return Choice(spec, tuple(passed))
+                # What nobody picked is not missed, nor is what was never made for this kind of step.
+                missed = [one for one in passed if kind in self.models[one[0]].kinds and (not picks or one[0] in picks)]
+                return Choice(spec, tuple(missed))
             passed.append((spec.name, reason))
         reasons = "; ".join(f"{model}: {reason}" for model, reason in passed)
         if any(reason.startswith(_ABSENT) for _, reason in passed):
@@ -240,6 +250,7 @@ def _check(catalog: Catalog) -> None:
                 raise CatalogError(f'models.yaml: {table}.{tool}: no alias "{alias}"{suggest(alias, catalog.aliases)}')
     for name, profile in catalog.profiles.items():
         for alias, models in profile.picks.items():
+            known = any(fnmatchcase(one, alias) for one in catalog.aliases)
             for model in models:
-                if alias not in catalog.aliases or model not in catalog.models:
+                if not known or model not in catalog.models:
                     raise CatalogError(f"models.yaml: profiles.{name}.picks.{alias}: unknown alias or model {model!r}")

@@ -175,3 +175,25 @@ def test_auto_takes_no_profile_that_the_gpu_is_too_small_for(tmp_path, device_mb
         assert (
             great_first.short_of("great") == f"needs a GPU with 19 GB, {'11 GB are' if device_mb else 'none is'} here"
         )
+
+
+PICKED = """
+models:
+  absent: {family: pipelines.image.enhance:Sharpen, kinds: [keyframe], requires: [no_such_module_at_all]}
+aliases:
+  image.default: [absent, illustrator]
+  image.fast: [absent, illustrator]
+profiles:
+  wishful: {about: "", picks: {image.*: [absent]}}
+"""
+
+
+def test_a_profile_picks_for_all_aliases_that_a_pattern_matches(tmp_path):
+    (tmp_path / "more.yaml").write_text(PICKED)
+    models = load(tmp_path / "more.yaml")
+    for alias in ("image.default", "image.fast"):
+        choice = models.choose(alias, Kind.KEYFRAME, profile="wishful")
+        assert (choice.spec.name, [name for name, _ in choice.passed_over]) == ("illustrator", ["absent"])
+    drafted = models.choose("image.fast", Kind.KEYFRAME, profile="draft")
+    assert (drafted.spec.name, drafted.passed_over) == ("illustrator", ()), "what nobody picked is not missed"
+    assert models.choose("image.enhance", Kind.ENHANCE, profile="draft").spec.name == "sharpen"
