@@ -29,8 +29,8 @@ def estimated(words: Sequence[Word], samples: Samples, rate: int) -> list[tuple[
     sounding = np.flatnonzero(loud)
     edges = shares / shares[-1] * len(sounding)
     spans = []
-    for begin, end in pairwise(edges):
-        first = sounding[min(int(begin), len(sounding) - 1)]
-        last = sounding[min(max(int(np.ceil(end)) - 1, int(begin)), len(sounding) - 1)] + 1
+    for begin, end in pairwise(int(edge) for edge in edges):
+        first = sounding[min(begin, len(sounding) - 1)]
+        last = sounding[end - 1] + 1 if end > begin else first
         spans.append((float(first * size) / rate, float(last * size) / rate))
     return spans
