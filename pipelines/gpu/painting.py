@@ -200,14 +200,18 @@ class Halves:
             self._made[name] = self._makers[name]()
         return self._made[name]
 
+    def loaded(self) -> tuple[str, ...]:
+        """Names of the parts that are here."""
+        return tuple(self._made)
+
     def close(self) -> None:
         """Give back all memory."""
         if not self._made:
             return
         self._made.clear()
         gc.collect()
-        torch = sys.modules["torch"]
-        if torch.cuda.is_available():
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
             torch.cuda.empty_cache()
 
 
@@ -304,7 +308,7 @@ def sheet(pictures: Sequence[Image], most: int, multiple: int) -> Image:
     shape = min(2.0, max(0.5, math.exp(sum(map(math.log, shapes)) / len(shapes))))
     count = len(pictures)
     grids = [(columns, math.ceil(count / columns)) for columns in range(1, count + 1)]
-    columns, rows = min(grids, key=lambda grid: (abs(math.log(grid[0] * shape / grid[1])), grid))
+    columns, rows = min(grids, key=lambda grid: (abs(math.log(grid[0] * shape / grid[1])), -grid[0]))
     height = math.sqrt(most / (columns * rows * shape))
     height = min(height, max(picture.height for picture in pictures))
     cell = [max(multiple, int(side) // multiple * multiple) for side in (height * shape, height)]

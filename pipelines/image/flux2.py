@@ -32,14 +32,14 @@ class Flux2(Painter):
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
-        self._halves = halves(
+        self.halves = halves(
             pipeline_name(spec, ("Flux2KleinPipeline", "Flux2Pipeline")), self, reads=("text_encoder", "tokenizer")
         )
 
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
         import torch
 
-        pipe = self._halves[READS]
+        pipe = self.halves[READS]
         with torch.no_grad():
             words = {"prompt_embeds": pipe.encode_prompt(prompt)[0]}
             # Only klein's undistilled weights are guided away from empty words.
@@ -51,7 +51,7 @@ class Flux2(Painter):
         from pipelines.gpu.steps import dice, told
 
         words = job.words or self.encode(job.prompt)
-        picture: Image = self._halves[DRAWS](
+        picture: Image = self.halves[DRAWS](
             image=list(job.pictures) or None,
             **words,
             width=job.width,
@@ -64,4 +64,4 @@ class Flux2(Painter):
         return picture
 
     def close(self) -> None:
-        self._halves.close()
+        self.halves.close()

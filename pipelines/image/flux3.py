@@ -35,7 +35,7 @@ class Flux3(Painter):
             READS: lambda: self._load("text_encoder"),
             DRAWS: lambda: self._load("vae_encoder", "denoise", "decode"),
         }
-        self._halves = Halves(makers, together=device.economy < Economy.APART)
+        self.halves = Halves(makers, together=device.economy < Economy.APART)
 
     def _load(self, *names: str) -> Any:
         from pipelines.gpu.modular import blocks_of, load_modular
@@ -55,7 +55,7 @@ class Flux3(Painter):
         return words
 
     def _read(self, prompt: str) -> torch.Tensor:
-        read: torch.Tensor = self._halves[READS](prompt=prompt, output="prompt_embeds")
+        read: torch.Tensor = self.halves[READS](prompt=prompt, output="prompt_embeds")
         return read
 
     def paint(self, job: Job) -> Image:
@@ -63,7 +63,7 @@ class Flux3(Painter):
 
         words = job.words or self.encode(job.prompt)
         shown = {"image": list(job.pictures)} if job.pictures else {}
-        pipe = self._halves[DRAWS]
+        pipe = self.halves[DRAWS]
         passes = self.recipe.steps * (2 if self.recipe.guidance > 1 else 1)
         with counted(pipe.transformer, job.report, passes, "drawing"):
             picture: Image = pipe(
@@ -78,4 +78,4 @@ class Flux3(Painter):
         return picture
 
     def close(self) -> None:
-        self._halves.close()
+        self.halves.close()

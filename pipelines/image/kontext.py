@@ -30,20 +30,20 @@ class Kontext(Painter):
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
         reads = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
-        self._halves = halves("FluxKontextPipeline", self, reads=reads)
+        self.halves = halves("FluxKontextPipeline", self, reads=reads)
 
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
         import torch
 
         with torch.no_grad():
-            words, pooled, _ = self._halves[READS].encode_prompt(prompt)
+            words, pooled, _ = self.halves[READS].encode_prompt(prompt)
         return {"prompt_embeds": words, "pooled_prompt_embeds": pooled}
 
     def paint(self, job: Job) -> Image:
         from pipelines.gpu.steps import dice, told
 
         words = job.words or self.encode(job.prompt)
-        picture: Image = self._halves[DRAWS](
+        picture: Image = self.halves[DRAWS](
             image=job.pictures[0] if job.pictures else None,
             **words,
             width=job.width,
@@ -59,4 +59,4 @@ class Kontext(Painter):
         return picture
 
     def close(self) -> None:
-        self._halves.close()
+        self.halves.close()

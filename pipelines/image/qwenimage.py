@@ -50,7 +50,7 @@ class QwenImage(Painter):
         self._name = pipeline_name(spec, (EDITS, DRAWS))
 
     @cached_property
-    def _pipe(self) -> Any:
+    def pipe(self) -> Any:
         import diffusers
 
         from pipelines.gpu.loading import load_pipeline
@@ -66,10 +66,10 @@ class QwenImage(Painter):
     def _from_words(self) -> Any:
         """The pipeline that draws without pictures: of the same parts."""
         if self._name == DRAWS:
-            return self._pipe
+            return self.pipe
         from diffusers import QwenImagePipeline
 
-        parts = {name: part for name, part in self._pipe.components.items() if name != "processor"}
+        parts = {name: part for name, part in self.pipe.components.items() if name != "processor"}
         pipe = QwenImagePipeline(**parts)
         pipe.set_progress_bar_config(disable=True)
         return pipe
@@ -79,10 +79,10 @@ class QwenImage(Painter):
             if not job.pictures:
                 draw = self._from_words
             elif self._name == DRAWS:
-                draw = partial(self._pipe, image=list(job.pictures), output_resolution=isqrt(self.reference_pixels))
+                draw = partial(self.pipe, image=list(job.pictures), output_resolution=isqrt(self.reference_pixels))
             else:
                 settings.enter_context(_enlarged_to(self.reference_pixels))
-                draw = partial(self._pipe, image=list(job.pictures))
+                draw = partial(self.pipe, image=list(job.pictures))
             return self._called(draw, job)
 
     def _called(self, draw: Callable[..., Any], job: Job) -> Image:
@@ -102,7 +102,7 @@ class QwenImage(Painter):
 
     def close(self) -> None:
         self.__dict__.pop("_from_words", None)
-        self.__dict__.pop("_pipe", None)
+        self.__dict__.pop("pipe", None)
 
 
 @contextmanager

@@ -53,7 +53,7 @@ class Sdxl(Painter):
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
         reads = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
-        self._halves = halves(
+        self.halves = halves(
             "StableDiffusionXLPipeline", self, reads=reads, draws=("unet", "vae"), prepare=self._adapt
         )
 
@@ -74,7 +74,7 @@ class Sdxl(Painter):
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
         import torch
 
-        pipe = self._halves[READS]
+        pipe = self.halves[READS]
         with torch.no_grad():
             parts = [
                 pipe.encode_prompt(part, negative_prompt=self.recipe.negative)
@@ -91,7 +91,7 @@ class Sdxl(Painter):
         from pipelines.gpu.steps import dice, told
 
         words = job.words or self.encode(job.prompt)
-        pipe = self._halves[DRAWS]
+        pipe = self.halves[DRAWS]
         picture: Image = pipe(
             **words,
             **self._after(pipe, job),
@@ -114,7 +114,7 @@ class Sdxl(Painter):
         return {"ip_adapter_image": [list(job.pictures) or [Pillow.new("RGB", (224, 224), PAPER)]]}
 
     def close(self) -> None:
-        self._halves.close()
+        self.halves.close()
 
 
 def in_parts(prompt: str, tokenizer: Any) -> list[str]:

@@ -30,13 +30,13 @@ class ZImage(Painter):
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
-        self._halves = halves("ZImagePipeline", self, reads=("text_encoder", "tokenizer"))
+        self.halves = halves("ZImagePipeline", self, reads=("text_encoder", "tokenizer"))
 
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
         import torch
 
         with torch.no_grad():
-            words, empty = self._halves[READS].encode_prompt(
+            words, empty = self.halves[READS].encode_prompt(
                 prompt, do_classifier_free_guidance=self.recipe.guidance > 1
             )
         encoded = {"prompt_embeds": words[0]}
@@ -48,7 +48,7 @@ class ZImage(Painter):
         from pipelines.gpu.steps import dice, told
 
         words = job.words or self.encode(job.prompt)
-        picture: Image = self._halves[DRAWS](
+        picture: Image = self.halves[DRAWS](
             **{name: [tensor] for name, tensor in words.items()},
             width=job.width,
             height=job.height,
@@ -60,4 +60,4 @@ class ZImage(Painter):
         return picture
 
     def close(self) -> None:
-        self._halves.close()
+        self.halves.close()
