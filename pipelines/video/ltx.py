@@ -35,6 +35,7 @@ class LtxRecipe(FilmRecipe):
     timesteps: tuple[float, ...] = Field(
         (), description="Of weights distilled to few steps: all of them, instead of `steps`."
     )
+    rescale: float = Field(0.0, ge=0, le=1, description="How much of the contrast that guidance adds is taken back.")
     decode_timestep: float = Field(0.05, ge=0, le=1, description="At which noise the picture is decoded.")
     decode_noise: float = Field(0.025, ge=0, le=1, description="How much noise is added for that.")
     picture_noise: float = Field(0.025, ge=0, le=1, description="Noise added to given pictures, so that they move.")
@@ -90,6 +91,7 @@ class Ltx(Filmer[LtxRecipe]):
             num_inference_steps=steps,
             timesteps=list(recipe.timesteps) or None,
             guidance_scale=recipe.guidance,
+            guidance_rescale=recipe.rescale,
             decode_timestep=recipe.decode_timestep,
             decode_noise_scale=recipe.decode_noise,
             generator=dice(job.seed),

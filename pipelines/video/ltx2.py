@@ -61,7 +61,7 @@ class Ltx2(Filmer[Ltx2Recipe]):
     # The tokenizer is small, and says on which side words are filled up.
     reads: ClassVar[tuple[str, ...]] = ("text_encoder", "processor", "prompt_enhancer", "duration_head")
     draws: ClassVar[tuple[str, ...]] = (
-        "transformer", "connectors", "vae", "audio_vae", "vocoder", "prompt_enhancer", "duration_head",
+        "transformer", "connectors", "vae", "audio_vae", "vocoder", "processor", "prompt_enhancer", "duration_head",
     )  # fmt: skip
 
     @staticmethod
