@@ -40,6 +40,7 @@ TOKENS = 512
 """Length to which words are filled up; the network counts on it to tell them from pictures."""
 UNKNOWN = (128, 128, 128)
 """What VACE is shown where it has to draw."""
+FROM_PICTURES, ON_MASKS = "WanImageToVideoPipeline", "WanVACEPipeline"
 FROM_WORDS = "WanPipeline"
 """What TI2V-5B is published as; the parts are the same."""
 
@@ -82,16 +83,15 @@ class Abilities:
         index = json.loads((folder / "model_index.json").read_text("utf-8"))
         network = json.loads((folder / "transformer" / "config.json").read_text("utf-8"))
         pair = index.get("boundary_ratio") is not None
-        if index.get("_class_name") == "WanVACEPipeline":
-            return cls("WanVACEPipeline", starts=True, ends=True, sees=True, pair=pair)
-        name = "WanImageToVideoPipeline"
+        if index.get("_class_name") == ON_MASKS:
+            return cls(ON_MASKS, starts=True, ends=True, sees=True, pair=pair)
         if index.get("expand_timesteps"):
-            return cls(name, starts=True, ends=False, expands=True)
+            return cls(FROM_PICTURES, starts=True, ends=False, expands=True)
         if network.get("image_dim"):
             both = network.get("pos_embed_seq_len") is not None
-            return cls(name, starts=not both, ends=both)
+            return cls(FROM_PICTURES, starts=not both, ends=both)
         if network["in_channels"] > network["out_channels"]:
-            return cls(name, starts=True, ends=True, pair=pair)
+            return cls(FROM_PICTURES, starts=True, ends=True, pair=pair)
         raise BadInput("weights", "this checkpoint makes videos from words alone.", "Choose one for image to video.")
 
 
@@ -99,7 +99,15 @@ class Wan(Filmer[WanRecipe]):
     """Kinds `encode`, `animate`, `bridge`, as far as the checkpoint can."""
 
     params: ClassVar[Mapping[Kind, type[Params]]] = {**FILMS, Kind.BRIDGE: BridgeParams}
-    draws = ("transformer", "transformer_2", "vae", "scheduler", "image_encoder", "image_processor")
+    known: ClassVar[tuple[str, ...]] = (FROM_PICTURES, ON_MASKS, FROM_WORDS)
+    draws: ClassVar[tuple[str, ...]] = (
+        "transformer",
+        "transformer_2",
+        "vae",
+        "scheduler",
+        "image_encoder",
+        "image_processor",
+    )
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         from pipelines.weights import folder
