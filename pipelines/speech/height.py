@@ -11,6 +11,14 @@ _LOWEST, _HIGHEST = 65.0, 400.0  # hertz
 _LOUD = 0.06  # root mean square of a frame of levelled speech that is looked at
 
 
+def bent(own: float | None, wanted: float | None, limits: tuple[float, float]) -> float:
+    """By which factor a voice that speaks at `own` hertz is made smaller or larger to speak at `wanted`, as far as it stays a
+    voice; 1 where either is unknown."""
+    if not own or not wanted:
+        return 1.0
+    return min(max(wanted / own, limits[0]), limits[1])
+
+
 def height(samples: Samples, rate: int) -> float | None:
     """Median fundamental frequency of the voiced frames in hertz, by autocorrelation; None where nothing is voiced. Expects
     levelled samples."""

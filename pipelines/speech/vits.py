@@ -153,11 +153,11 @@ class VitsVoice:
     """One narrator of one language."""
 
     def __init__(self, tongue: Tongue, recipe: VitsRecipe, seed: int) -> None:
+        from pipelines.speech.height import bent
+
         self.rate = tongue.rate
         self._tongue, self._recipe, self._seed = tongue, recipe, seed
-        self._pitch = recipe.pitch
-        if recipe.height is not None and (own := tongue.height):
-            self._pitch = min(max(recipe.pitch * recipe.height / own, _BEND[0]), _BEND[1])
+        self._pitch = recipe.pitch * (bent(tongue.height, recipe.height, _BEND) if recipe.height else 1.0)
 
     def say(self, words: Sequence[Word], language: Language) -> Sound:
         from pipelines.speech.neural import spoken

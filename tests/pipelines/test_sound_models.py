@@ -380,3 +380,78 @@ def test_without_its_packages_xtts_says_what_to_install(tmp_path):
     spec = weighted.spec(Xtts, tmp_path / "weights", ("*.json", "*.pth"), options=options)
     with pytest.raises(Missing, match=r"story-engine\[tts\]"):
         Xtts.load(spec, Device())
+
+
+class Hummer:
+    """Stands where chatterbox-tts's model stands, whose packages cannot be installed beside these: the same calls, another
+    sound for another voice, text and throw of the dice."""
+
+    sr = 24_000
+
+    def __init__(self):
+        self.conds, self.told = 120.0, []
+
+    def prepare_conditionals(self, wav_fpath, exaggeration=0.5):
+        with wave.open(wav_fpath) as file:
+            assert (file.getnchannels(), file.getframerate()) == (1, 48_000)
+        self.conds = 180.0
+
+    def generate(
+        self,
+        text,
+        language_id,
+        audio_prompt_path=None,
+        exaggeration=0.5,
+        cfg_weight=0.5,
+        temperature=0.8,
+        repetition_penalty=2.0,
+        min_p=0.05,
+        top_p=1.0,
+    ):
+        import torch
+
+        self.told.append((text, language_id))
+        at = torch.arange(int(0.06 * len(text) * self.sr)) / self.sr
+        voice = sum(torch.sin(2 * torch.pi * self.conds * number * at) / number for number in range(1, 6))
+        return (0.2 * voice + 0.001 * torch.randn(len(at)))[None]
+
+
+def chatterbox(**narrators):
+    from pipelines.speech.chatterbox import Chatterbox, ChatterboxRecipe
+
+    recipes = {name: ChatterboxRecipe(**recipe) for name, recipe in narrators.items()}
+    return Chatterbox(Hummer(), Device(), recipes)
+
+
+def test_chatterbox_speaks_and_the_same_bytes_again(narrate):
+    family = chatterbox(Rachel={"height": 150}, Brian={"height": 100})
+    text = "Der Fuchs sah 3 Sterne. Er war sehr froh darüber."
+    speech = narrate(family, text, "German")
+    is_a_narration(speech, text)
+    assert speech.report.facts["watermark"] == "Perth"
+    assert family._model.told[1:] == [(text, "de")], "after what it is measured by"
+    brian = narrate(family, text, "German", narrator="Brian")
+    assert brian.seconds > 1.3 * speech.seconds, "a larger speaker is a slower one"
+    assert narrate(family, text, "German").bytes == speech.bytes
+    assert narrate(family, text, "German", seed=2).bytes != speech.bytes
+
+
+def test_chatterbox_speaks_with_a_given_voice_and_then_with_its_own_again(narrate, recording):
+    family = chatterbox(Rachel={})
+    own = narrate(family, "Hello there, little fox.")
+    given = narrate(family, "Hello there, little fox.", inputs={"sample": [recording(110)]})
+    assert given.bytes != own.bytes
+    assert given.report.facts["narrator"] == "the given voice"
+    assert narrate(family, "Hello there, little fox.").bytes == own.bytes
+
+
+def test_under_the_engines_own_interpreter_chatterbox_says_where_it_runs(tmp_path):
+    if find_spec("chatterbox") is not None:
+        pytest.skip("chatterbox-tts is installed here")
+    from pipelines.speech.chatterbox import Chatterbox
+
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "ve.pt").write_bytes(b"")
+    spec = weighted.spec(Chatterbox, tmp_path / "weights", ("*.pt",), options={"narrators": {"Rachel": {}}})
+    with pytest.raises(Missing, match="interpreter of its own"):
+        Chatterbox.load(spec, Device())
