@@ -311,23 +311,36 @@ def test_the_last_economies_make_a_clip_too(weights, key, tmp_path):
 
 @pytest.fixture(scope="module")
 def loras(weights, tmp_path_factory):
-    """A folder with what may be laid over each network of a pair, as such things are published."""
+    """What may be laid over each network of a pair: one named as diffusers names things, one as Wan itself and its trainers do."""
     import torch
     from diffusers import WanImageToVideoPipeline, WanTransformer3DModel
     from peft import LoraConfig
     from peft.utils import get_peft_model_state_dict
+    from safetensors.torch import save_file
 
-    folder = tmp_path_factory.mktemp("laid")
-    for number, name in enumerate(("high", "low")):
+    folder = tmp_path_factory.mktemp("laid") / "weights" / "V1"
+    layers = []
+    for seed in range(2):
         network = WanTransformer3DModel.from_pretrained(weights["a14b"] / "transformer")
-        torch.manual_seed(number)
+        torch.manual_seed(seed)
         network.add_adapter(LoraConfig(r=2, lora_alpha=2, init_lora_weights=False, target_modules=["to_q", "to_v"]))
-        WanImageToVideoPipeline.save_lora_weights(
-            folder / "weights" / "V1",
-            transformer_lora_layers=get_peft_model_state_dict(network),
-            weight_name=f"{name}.safetensors",
-        )
-    return folder / "weights"
+        layers.append(get_peft_model_state_dict(network))
+    WanImageToVideoPipeline.save_lora_weights(folder, transformer_lora_layers=layers[0], weight_name="high.safetensors")
+    names = {
+        "attn1": "self_attn",
+        "attn2": "cross_attn",
+        "to_q": "q",
+        "to_v": "v",
+        "lora_A": "lora_down",
+        "lora_B": "lora_up",
+    }
+    own = {}
+    for name, tensor in layers[1].items():
+        own_name = ".".join(["diffusion_model", *(names.get(part, part) for part in name.split("."))])
+        own[own_name] = tensor.contiguous()
+        own[own_name.partition(".lora")[0] + ".alpha"] = torch.tensor(2.0)
+    save_file(own, folder / "low.safetensors")
+    return folder.parent
 
 
 def test_what_is_laid_over_a_pair_reaches_the_network_that_it_is_for(weights, models, loras, key, tmp_path):
