@@ -71,14 +71,14 @@ class Hunyuan(Filmer[HunyuanRecipe]):
 
     def _side(self) -> int:
         """The side of the square with as many pixels as the weights are made for."""
-        side: int = self._config("transformer")["target_size"]
+        side: int = self._config("transformer").get("target_size", 640)
         if self.device.economy < Economy.SMALLER:
             return side
         multiple = self._multiple()
         return int(side * SMALLER) // multiple * multiple
 
     def _multiple(self) -> int:
-        multiple: int = self._config("vae")["spatial_compression_ratio"]
+        multiple: int = self._config("vae").get("spatial_compression_ratio", 16)
         return multiple
 
     def _config(self, part: str) -> dict[str, Any]:

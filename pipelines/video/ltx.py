@@ -32,6 +32,9 @@ class LtxRecipe(FilmRecipe):
 
     negative: str = "worst quality, inconsistent motion, blurry, jittery, distorted"
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
+    anywhere: bool = Field(
+        False, description="They take pictures anywhere in a clip, whatever pipeline they are published as."
+    )
     timesteps: tuple[float, ...] = Field(
         (), description="Of weights distilled to few steps: all of them, instead of `steps`."
     )
@@ -56,7 +59,7 @@ class Ltx(Filmer[LtxRecipe]):
 
     @property
     def ends(self) -> bool:
-        return self.pipeline == ANYWHERE
+        return self.recipe.anywhere or self.pipeline == ANYWHERE
 
     def half(self, without: Sequence[str]) -> Any:
         import diffusers
@@ -64,7 +67,7 @@ class Ltx(Filmer[LtxRecipe]):
         from pipelines.gpu.loading import load_pipeline
 
         kind = getattr(diffusers, ANYWHERE if self.ends else BEGINNING)
-        return load_pipeline(kind, self.spec, self.recipe, self.device, without=without, published=(FIRST,))
+        return load_pipeline(kind, self.spec, self.recipe, self.device, without=without, published=self.known)
 
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
         words, mask, negative, negative_mask = self.halves[READS].encode_prompt(

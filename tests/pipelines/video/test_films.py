@@ -8,12 +8,16 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipelines.base import BadInput, Device, Economy, Kind
+from pipelines.gpu.clipfile import Made, write_clip
+from pipelines.gpu.clips import Window
 from pipelines.kinds import AnimateParams, BridgeParams, EncodeParams, VideoParams
 from pipelines.media.join import join
 from pipelines.media.seal import is_sealed
 from pipelines.media.sound import blocks
+from pipelines.media.timeline import SceneTiming
 from pipelines.video.bridge import Bridge
 from pipelines.video.camera import Camera
 from pipelines.video.cogvideox import CogVideoX
@@ -202,8 +206,13 @@ def test_a_scene_longer_than_a_window_goes_on_where_the_window_ends(name, weight
     assert stand.report.fractions == sorted(stand.report.fractions)
 
 
-@pytest.mark.parametrize("economy", [one for one in Economy if one])
-@every_model
+@pytest.mark.parametrize(
+    ("name", "economy"),
+    [
+        *((name, economy) for name in ("ltx", "ltx2") for economy in Economy if economy),
+        *((name, economy) for name in ("hunyuan", "cogvideox") for economy in Economy if economy > Economy.APART),
+    ],
+)
 def test_every_saving_of_memory_makes_the_clip(name, economy, weights, words, stand):
     assert economy in MODELS[name].family.economies
     family = model(name, weights(name), economy)
@@ -288,6 +297,25 @@ def test_sound_that_nobody_asked_for_is_left_out_and_the_picture_is_the_same(wei
     assert np.array_equal(frames(silent), frames(sounding))
 
 
+def test_the_sounds_of_two_windows_fade_into_each_other(tmp_path):
+    """In the frame that both show; also where the first stops before its picture does."""
+    rate, window = 24_000, Window(fps=24, frames=17, every=8, stretch=1.0)
+    loud = [0.2, 0.6]
+
+    def make(part, first):
+        samples = round(part.frames * rate / window.fps)
+        sound = np.full((samples if part.number else samples - 400, 2), loud[part.number], np.float32)
+        return Made(np.zeros((part.frames, 64, 96, 3), np.uint8), sound)
+
+    shot = window.shot(SceneTiming(fps=FPS, frames=33), seed=1)
+    sound = heard(write_clip(shot, Image.new("RGB", (96, 64)), make, tmp_path, sound_rate=rate))[:, 0]
+    joint = 16 * SAMPLES // FPS  # where the shared frame begins
+    assert sound[joint - 500 : joint - 100].mean() == pytest.approx(0.2, abs=0.02)
+    assert sound[joint + 2500 : joint + 3500].mean() == pytest.approx(0.6, abs=0.02)
+    assert sound[2000 : 33 * SAMPLES // FPS - 2000].min() > 0.15
+    assert np.abs(np.diff(sound[joint - 500 : joint + 3000])).max() < 0.05
+
+
 @pytest.mark.parametrize("name", ["ltx", "hunyuan", "cogvideox"])
 def test_a_model_without_sound_makes_a_silent_clip(name, weights, words, stand):
     assert shown(stand.film(model(name, weights(name)), 5, words=words(name), native_audio=True))[2] == 0
@@ -305,6 +333,17 @@ def test_the_first_ltx_knows_only_where_a_clip_begins(weights, words, stand, tmp
     assert shown(stand.film(family, 12, words=words("ltx")))[0] == 12
     with pytest.raises(BadInput, match="cannot be told a last picture"):
         stand.bridge(family, "match")
+
+
+def test_a_newer_ltx2_heeds_every_guidance_and_sounds_wider(weights, stand):
+    folder = weights("ltx2", newer=True)
+    plain = stand.film(model("ltx2", folder), 9, native_audio=True)
+    assert abs(len(heard(plain)) / SAMPLES - 9 / FPS) < 1 / FPS
+    guided = {
+        name: stand.film(model("ltx2", folder, skipped=[0], **{name: value}), 9, native_audio=True).read_bytes()
+        for name, value in (("skipping", 1.0), ("together", 3.0), ("rescale", 0.7), ("sound_guidance", 7.0))
+    }
+    assert len({plain.read_bytes(), *guided.values()}) == 5
 
 
 def test_hunyuan_films_in_a_shape_that_it_knows(weights):
