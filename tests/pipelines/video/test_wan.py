@@ -359,6 +359,7 @@ def test_what_is_laid_over_a_pair_reaches_the_network_that_it_is_for(weights, mo
     assert len(set(made)) == 4
     assert clip("nothing", {**high, "strength": 0.0}, {**low, "strength": 0.0}) == made[0]
     assert clip("saving", high, low, economy=Economy.LEAVES) == made[3]
+    assert clip("eight", economy=Economy.QUANTIZED) != clip("bits", high, low, economy=Economy.QUANTIZED)
 
 
 def test_the_second_network_of_a_pair_has_a_guidance_of_its_own(weights, models, key, tmp_path):
