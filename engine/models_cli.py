@@ -25,11 +25,18 @@ def register(app: typer.Typer) -> None:
 
 
 @models_app.command("list")
-def list_models(models: Overlay = None) -> None:
+def list_models(
+    models: Overlay = None,
+    page: Annotated[bool, typer.Option("--page", help="The documentation of all models, as Markdown.")] = False,
+) -> None:
     """List models: what they do, whether they are here and fit this machine, their licences."""
+    from engine.models_page import page as documentation
     from engine.report import models_text
 
     stock = _stock(models)
+    if page:
+        print(documentation(stock.catalog))
+        return
     print(models_text(stock.catalog))
     for path, lock in stock.unused().items():
         print(f"no model uses {lock.repo} ({lock.size / 1e9:.1f} GB, {path.stem}); `models rm --unused` removes it")
