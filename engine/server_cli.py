@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,8 +36,13 @@ def serve(
 ) -> None:
     """Serve both hosted story APIs on one port."""
     from engine.server.run import serve as run
+    from engine.server.settings import SettingsError
 
-    run(host, port, models or [])
+    try:
+        run(host, port, models or [])
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 @keys_app.command("add")

@@ -21,6 +21,7 @@ from engine.estimate import Forecast, Learned, forecast
 from engine.events import Event, OnEvent, StepDone, StepFailed, StepWarned
 from engine.executor.base import BAD_INPUT, DISK_FULL, MISSING, REJECTED, Done, Executor, Failure, Task
 from engine.executor.inline import InlineExecutor
+from engine.executor.shared import Shared
 from engine.fetch import CLIP, PAGE, PICTURE, SOUND, Door, FetchError, Want
 from engine.jobs import Jobs, Run
 from engine.pagepictures import LEFT_OUT, gathered, is_small, with_objects
@@ -28,7 +29,7 @@ from engine.plan import Plan, Step
 from engine.planner import Planned, PlanningError, Upto, check_of, intake_id, plan_brief, plan_story, with_checks
 from engine.runner import Result, Runner
 from engine.settings import Settings
-from engine.story import Brief, Picture, Story, StoryError, Tale, given, with_pictures
+from engine.story import SAMPLE, Brief, Picture, Story, StoryError, Tale, given, with_pictures
 from engine.storyboard import story_of
 from pipelines.base import Kind, Missing
 from pipelines.catalog import Catalog
@@ -101,17 +102,22 @@ class _Watch:
 
 
 class Service:
-    """One store, one history, one executor. Use it as a context manager; it starts and stops its workers."""
+    """One store, one history, one executor. Use it as a context manager; it starts and stops its workers. Several threads may make
+    something at the same time."""
 
     def __init__(self, settings: Settings, catalog: Catalog, executor: Executor) -> None:
         self.settings, self.catalog, self.executor = settings, catalog, executor
         self.store = Store(settings.store)
         self.jobs = Jobs(settings.database)
         self.learned, self.economies = Learned(self.jobs), Economies(self.jobs)
-        self.runner = Runner(self.store, executor, estimate=self.learned.seconds, economy=self.economies.of)
+        self.shared = Shared(executor)
+        self.runner = self._runner(executor)  # recalls; what runs gets a view of the executor
         # Words are looked at here and now: a request can be refused while all workers are busy with others.
         self._inline = InlineExecutor()
         self._checking = Lock()
+
+    def _runner(self, executor: Executor) -> Runner:
+        return Runner(self.store, executor, estimate=self.learned.seconds, economy=self.economies.of)
 
     def __enter__(self) -> Service:
         self.store.sweep()
@@ -292,7 +298,7 @@ class Service:
 
     def forecast(self, planned: Planned) -> Forecast:
         """What is in the store already, and what the rest will take."""
-        return forecast(planned.plan, self.runner.recall(planned.plan), self.learned, self.executor.slots())
+        return forecast(planned.plan, self.runner.recall(planned.plan), self.learned, self.shared.slots())
 
     def _run(
         self,
@@ -307,7 +313,11 @@ class Service:
                 self.jobs.refer(run_id, keys=[key])
 
         watch = _Watch(on_event, self.learned, self.economies, planned, keep)
-        result = self.runner.run(planned.plan, want, watch, stop)
+        view = self.shared.view()
+        try:
+            result = self._runner(view).run(planned.plan, want, watch, stop)
+        finally:
+            view.stop()
         if result.failed:
             raise RunFailed(result.failed)
         if result.cancelled:
@@ -361,7 +371,7 @@ def _want(place: str) -> Want:
     """What the file at a place of a story must be."""
     if place.endswith(".clip"):
         return CLIP
-    return SOUND if place.startswith("audio_urls[") else PICTURE
+    return SOUND if place.startswith(("audio_urls[", SAMPLE)) else PICTURE
 
 
 def run_id_of(spec: Path, out: Path) -> str:

@@ -46,6 +46,7 @@ class StoryView:
     unknown: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     expires: float | None = None
+    used_credits: int = 0
 
 
 def story_object(view: StoryView) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def story_object(view: StoryView) -> dict[str, Any]:
         "description": view.description,
         "visibility_status": view.visibility,
         "scene_count": count,
-        "used_credits": 0,
+        "used_credits": view.used_credits,
         "created_at": moment(view.created),
         "updated_at": moment(view.updated),
         "expires_at": moment(view.expires) if view.expires else None,

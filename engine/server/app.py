@@ -17,6 +17,7 @@ from engine.artifacts import StoreError, StoreFull
 from engine.fetch import Door, FetchError
 from engine.planner import PlanningError
 from engine.server import generate_routes, story_routes
+from engine.server.credits import Credits, prices
 from engine.server.desk import Desk
 from engine.server.edge import Edge
 from engine.server.errors import ApiError, response, told
@@ -41,13 +42,15 @@ ROOM = 200 << 20
 
 def desk_of(service: Service, settings: ServerSettings) -> Desk:
     """What the routes share, over one service."""
-    records = Records(service.jobs)
+    records = Records(service.jobs, Credits(service.jobs, settings.credits, prices(settings.credit_costs)))
     hub, shelf = Hub(), Shelf(service)
     private = service.settings.allow_private_urls
     webhook_door = Door(allow_private=private, allowed_hosts=settings.webhook_hosts)
     key = settings.webhook_secret or secret(service.jobs, "webhooks", new_secret)
     sender = Sender(records, webhook_door, key, settings.webhook_pauses)
-    scheduler = Scheduler(Worker(service, records, shelf), records, hub, webhook_body(settings.customer_id))
+    scheduler = Scheduler(
+        Worker(service, records, shelf), records, hub, webhook_body(settings.customer_id), settings.max_running
+    )
     scheduler.on_sent = sender.wake
     return Desk(
         settings=settings,

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from engine.estimate import Forecast
 from engine.fetch import Door, FetchError
 from engine.plan import Plan, Ref
-from engine.planner import Upto, keyframe_source, plan_brief, plan_story
+from engine.planner import Planned, Upto, keyframe_source, plan_brief, plan_story
 from engine.schemas.generate_view import JobStatus, JobView
 from engine.schemas.story_steps import PARTS, Known
 from engine.schemas.story_view import Media as Addresses
@@ -29,7 +29,7 @@ from engine.server.keys import Keys
 from engine.server.limits import Rate
 from engine.server.media import Media
 from engine.server.metrics import Metrics
-from engine.server.records import Api, Goal, Record, Records
+from engine.server.records import Api, Change, Goal, Record, Records
 from engine.server.scheduler import Scheduler
 from engine.server.settings import ServerSettings
 from engine.server.shelf import Files, Shelf, file_of
@@ -84,14 +84,17 @@ class Desk:
         """The owner's story. Raises ApiError: 400 for what is no id, 404 for what is not there or another's."""
         if not _ID.fullmatch(story_id):
             if api == "v1":
-                raise ApiError(404, "there is no such job", word="job_not_found")
+                raise self._not_there(api)
             raise ApiError(400, "the story id is malformed", word="invalid_story_id")
         record = self.records.find(owner, api, story_id)
         if record is None:
-            if api == "v1":
-                raise ApiError(404, "there is no such job", word="job_not_found")
-            raise ApiError(404, "there is no such story", word="story_not_found")
+            raise self._not_there(api)
         return record
+
+    def _not_there(self, api: Api) -> ApiError:
+        if api == "v1":
+            return ApiError(404, "there is no such job", word="job_not_found")
+        return ApiError(404, "there is no such story", word="story_not_found")
 
     # Showing
 
@@ -166,6 +169,7 @@ class Desk:
             unknown=record.extra.get("unknown", {}),
             warnings=tuple(record.extra.get("warnings", ())),
             expires=record.expires,
+            used_credits=record.used_credits,
         )
 
     def job(self, record: Record, base: str) -> JobView:
@@ -317,11 +321,26 @@ class Desk:
         """Work was added."""
         self.scheduler.wake()
 
-    def changed(self, record: Record) -> None:
-        """A story was changed by its client."""
+    def change(
+        self,
+        record: Record,
+        change: Change,
+        goal: Goal | None = None,
+        *,
+        priority: int = 0,
+        told: Story | None = None,
+        cost: int = 0,
+    ) -> Record:
+        """Store a change of a story, and begin the work on it that `goal` names. Raises ApiError 402, and 404 for a story that was
+        deleted meanwhile."""
+        try:
+            changed = self.records.change(record, change, goal, priority=priority, told=told, cost=cost)
+        except KeyError:
+            raise self._not_there(record.api) from None
         self.shelf.drop(record.id)
         self.scheduler.wake()
         self.hub.ring(record.id)
+        return changed
 
     def delete(self, record: Record) -> None:
         """Stop work on a story and forget it."""
@@ -361,17 +380,26 @@ class Desk:
         await run_in_threadpool(self.records.answer, owner, key, status, bytes(answer.body).decode())
         return answer
 
-    def forecast(self, told: Brief | Story, goal: Goal) -> dict[str, Any]:
-        """What a request would take, as far as it can be known before anything is read or written."""
+    def cost(self, told: Brief | Story, goal: Goal) -> int:
+        """The credits that work of that goal takes, where they are counted."""
+        if not self.records.credits.are_counted or goal in ("storyboard", "elements"):
+            return 0
+        return self.records.credits.cost(self._forecast(told, goal)[1])
+
+    def _forecast(self, told: Brief | Story, goal: Goal) -> tuple[Planned, Forecast]:
         told = with_pictures(told, lambda place, file: file.model_copy(update={"digest": file.digest or "0" * 64}))
         planned = plan_brief(told, self.service.catalog) if isinstance(told, Brief) else None
         if planned is None or goal != "storyboard":
-            upto: Upto = "keyframes" if goal == "keyframes" else "film"
+            upto: Upto = "keyframes" if goal in ("keyframes", "scenes") else "film"
             story = told if isinstance(told, Story) else _unwritten(told)
             made = plan_story(story, self.service.catalog, upto)
             steps = {**(planned.plan.by_id if planned else {}), **made.plan.by_id}
             planned = replace(made, plan=Plan(tuple(steps.values())))
-        found: Forecast = self.service.forecast(planned)
+        return planned, self.service.forecast(planned)
+
+    def forecast(self, told: Brief | Story, goal: Goal) -> dict[str, Any]:
+        """What a request would take, as far as it can be known before anything is read or written."""
+        planned, found = self._forecast(told, goal)
         return {
             "dry_run": True,
             "profile": planned.profile,
@@ -380,6 +408,7 @@ class Desk:
             "memory_mb": found.memory_mb,
             "disk_bytes": found.size,
             "learned": found.learned,
+            "credits": self.cost(told, goal),
             "warnings": list(planned.warnings),
             "steps": [
                 {

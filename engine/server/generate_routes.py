@@ -78,9 +78,17 @@ async def generate(request: Request) -> Response:
             return 200, await run_in_threadpool(desk.forecast, story, "keyframes")
         expires = desk.expiry(wishes.expires_at)
         await run_in_threadpool(desk.admit, owner)
+        cost = await run_in_threadpool(desk.cost, story, "keyframes")
         record = await run_in_threadpool(
             lambda: desk.records.create(
-                owner, "v1", story, "keyframes", priority=wishes.priority, extra={"warnings": warnings}, expires=expires
+                owner,
+                "v1",
+                story,
+                "keyframes",
+                priority=wishes.priority,
+                extra={"warnings": warnings},
+                expires=expires,
+                cost=cost,
             )
         )
         desk.begun()
@@ -112,7 +120,7 @@ def cancel(request: Request, job_id: str) -> Response:
     "/v1/jobs/{job_id}/reroll",
     status_code=202,
     **operation(
-        (202, 400, 401, 403, 404, 409, 413, 422, 429, 500), json_body=TargetBody, parameters=(IDEMPOTENCY,),
+        (202, 400, 401, 402, 403, 404, 409, 413, 422, 429, 451, 500, 503), json_body=TargetBody, parameters=(IDEMPOTENCY,),
         example={"target": "scene 1"},
     ),
 )  # fmt: skip
@@ -134,8 +142,8 @@ async def reroll(request: Request, job_id: str) -> Response:
         takes = {**record.told.takes, **{step: record.told.takes.get(step, 0) + 1 for step in steps}}
         story = record.told.model_copy(update={"takes": takes})
         await run_in_threadpool(desk.admit, owner)
-        changed = await run_in_threadpool(desk.records.change, record, Change(told=story), "keyframes")
-        desk.changed(changed)
+        cost = await run_in_threadpool(desk.cost, story, "keyframes")
+        await run_in_threadpool(lambda: desk.change(record, Change(told=story), "keyframes", cost=cost))
         return 202, {"job_id": job_id, "poll_url": f"{desk.base(request)}/v1/jobs/{job_id}", "status": "pending"}
 
     return await desk.once(request, owner, digest, make)

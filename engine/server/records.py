@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.jobs import Jobs
+from engine.server.credits import Credits
 from engine.story import Brief, Story, given
 
 Api = Literal["story", "v1"]
@@ -78,6 +79,7 @@ class Record:
     webhook: str | None
     expires: float | None
     work: Work | None = None
+    used_credits: int = 0
 
     @property
     def active(self) -> bool:
@@ -145,6 +147,7 @@ class Records:
     """Reads and writes the tables. Safe from several threads."""
 
     jobs: Jobs
+    credits: Credits
     clock: Callable[[], float] = field(default=time.time)
 
     def __post_init__(self) -> None:
@@ -164,8 +167,9 @@ class Records:
         webhook: str | None = None,
         extra: Mapping[str, Any] | None = None,
         expires: float | None = None,
+        cost: int = 0,
     ) -> Record:
-        """A new story and the first work on it."""
+        """A new story and the first work on it, which costs `cost` credits. Raises ApiError 402."""
         now, story_id = self.clock(), str(uuid.uuid4())
         plain = json.loads(told.model_dump_json())
         digests = [picture.digest for picture in given(told).values() if picture.digest]
@@ -175,13 +179,14 @@ class Records:
             self.jobs.start_run(story_id, title=told.title, source=f"{api} request", story=plain)
             self.jobs.refer(story_id, digests=digests)
             connection.execute(f"INSERT INTO stories VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
-            _enqueue(connection, story_id, goal, priority, None, now)
+            number = _enqueue(connection, story_id, goal, priority, None, now)
+            self.credits.put_aside(connection, number, owner, story_id, cost)
         return self.get(story_id)
 
     def get(self, story_id: str) -> Record:
         """The story of that id. Raises KeyError."""
         for row in self.jobs.read("SELECT * FROM stories WHERE id = ?", story_id):
-            return _record(row, self._last_work(story_id))
+            return _record(row, self._last_work(story_id), self.credits.used(story_id))
         raise KeyError(story_id)
 
     def find(self, owner: str, api: Api, story_id: str) -> Record | None:
@@ -220,13 +225,20 @@ class Records:
         which = (owner, api, self.clock())
         rows = self.jobs.read(f"SELECT * {where} ORDER BY created DESC, id LIMIT ? OFFSET ?", *which, limit, offset)
         total = self.jobs.read(f"SELECT count(*) AS n {where}", *which)[0]["n"]
-        return [_record(row, self._last_work(row["id"])) for row in rows], total
+        return [_record(row, self._last_work(row["id"]), self.credits.used(row["id"])) for row in rows], total
 
     def change(
-        self, record: Record, change: Change, goal: Goal | None = None, *, priority: int = 0, told: Story | None = None
+        self,
+        record: Record,
+        change: Change,
+        goal: Goal | None = None,
+        *,
+        priority: int = 0,
+        told: Story | None = None,
+        cost: int = 0,
     ) -> Record:
-        """Change a story, and begin work on it where a goal is given; `told` is what that work makes instead of the story.
-        Raises KeyError when the story is no more."""
+        """Change a story, and begin work on it where a goal is given, which costs `cost` credits; `told` is what that work makes
+        instead of the story. Raises KeyError when the story is no more, ApiError 402."""
         now = self.clock()
         columns = {**change.columns(record), "updated": now}
         with self.jobs.writing() as connection:
@@ -238,12 +250,15 @@ class Records:
             if not done.rowcount:
                 raise KeyError(record.id)
             if goal:
-                _enqueue(connection, record.id, goal, priority, told_text(told) if told else None, now)
+                number = _enqueue(connection, record.id, goal, priority, told_text(told) if told else None, now)
+                self.credits.put_aside(connection, number, record.owner, record.id, cost)
         return self.get(record.id)
 
     def delete(self, story_id: str) -> None:
         """Forget a story, the work on it and its webhooks; what only it used may be collected."""
         with self.jobs.writing() as connection:
+            for row in connection.execute("SELECT number FROM work WHERE story = ?", (story_id,)).fetchall():
+                self.credits.settle(connection, row["number"])
             connection.execute("DELETE FROM stories WHERE id = ?", (story_id,))
         self.jobs.forget_run(story_id)
 
@@ -313,6 +328,7 @@ class Records:
                 "UPDATE work SET state = ?, message = ?, word = ?, ended = ?, progress = ? WHERE number = ?",
                 (state, message, word, now, 100 if state == "done" else work.progress, work.number),
             )
+            self.credits.settle(connection, work.number)
             connection.execute(
                 "UPDATE stories SET updated = ?, revision = revision + 1 WHERE id = ?", (now, work.story)
             )
@@ -402,19 +418,20 @@ def told_of(text: str) -> Brief | Story:
     return Story.model_validate_json(text[len('{"story": ') : -1])
 
 
-def _enqueue(connection: Any, story_id: str, goal: Goal, priority: int, told: str | None, now: float) -> None:
-    connection.execute(
+def _enqueue(connection: Any, story_id: str, goal: Goal, priority: int, told: str | None, now: float) -> int:
+    done = connection.execute(
         "INSERT INTO work (story, goal, priority, state, progress, told, message, word, created) "
         "VALUES (?, ?, ?, 'queued', 0, ?, '', '', ?)",
         (story_id, goal, priority, told, now),
     )
+    return int(done.lastrowid)
 
 
 def _work(row: Any) -> Work:
     return Work(**{name: row[name] for name in Work.__slots__})
 
 
-def _record(row: Any, work: Work | None) -> Record:
+def _record(row: Any, work: Work | None, used_credits: int = 0) -> Record:
     plain = ("id", "owner", "api", "created", "updated", "revision", "title", "description", "visibility", "film",
              "film_number", "webhook", "expires")  # fmt: skip
     return Record(
@@ -423,4 +440,5 @@ def _record(row: Any, work: Work | None) -> Record:
         extra=json.loads(row["extra"]),
         stages=tuple(row["stages"].split()),
         work=work,
+        used_credits=used_credits,
     )

@@ -1,4 +1,4 @@
-"""The one thread that works: takes what is most urgent, makes it, notes how it ended. It alone uses the executor."""
+"""The threads that work: each takes what is most urgent, makes it, notes how it ended."""
 
 from __future__ import annotations
 
@@ -29,17 +29,28 @@ log = logging.getLogger("engine.server")
 
 
 class Scheduler:
-    """Starts with `start`; `stop` ends the running work, which waits again at the next start."""
+    """Starts with `start`; `stop` ends the running work, which waits again at the next start. `threads`: so many stories are made at
+    the same time."""
 
-    def __init__(self, worker: Worker, records: Records, hub: Hub, webhook_body: Callable[[Record, str], str]) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        records: Records,
+        hub: Hub,
+        webhook_body: Callable[[Record, str], str],
+        threads: int = 1,
+    ) -> None:
         self._worker, self._records, self._hub, self._webhook_body = worker, records, hub, webhook_body
         self._wake = threading.Event()
         self._ending = threading.Event()
-        self._running: tuple[Work, threading.Event] | None = None
-        self._using = threading.Lock()
+        self._running: dict[str, threading.Event] = {}
+        self._using, self._tidying = threading.Lock(), threading.Lock()
+        self._tidied = -HOUSEKEEPING
         self._percent: dict[str, int] = {}
         self._forgot_at, self._collected_at, self._superseded = time.monotonic() - HOUSEKEEPING, -math.inf, False
-        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._run, name=f"scheduler-{number}", daemon=True) for number in range(threads)
+        ]
         self.on_sent: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -47,21 +58,23 @@ class Scheduler:
         left = self._records.requeue()
         if left:
             log.info("work goes on", extra={"fields": {"requeued": left}})
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """End at once; what is finished is kept."""
         self._ending.set()
         self._wake.set()
         with self._using:
-            if self._running:
-                self._running[1].set()
-        if self._thread.is_alive():
-            self._thread.join()
+            for stop in self._running.values():
+                stop.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
 
     def alive(self) -> bool:
         """Whether work is taken."""
-        return self._thread.is_alive()
+        return all(thread.is_alive() for thread in self._threads)
 
     def wake(self) -> None:
         """There is something to do."""
@@ -70,8 +83,8 @@ class Scheduler:
     def cancel(self, story_id: str) -> None:
         """Stop the work on a story, if it runs."""
         with self._using:
-            if self._running and self._running[0].story == story_id:
-                self._running[1].set()
+            if story_id in self._running:
+                self._running[story_id].set()
 
     def forgot(self) -> None:
         """A story was deleted: what only it used is collected once nothing can still be about to use it."""
@@ -82,15 +95,13 @@ class Scheduler:
         return max(stored, self._percent.get(story_id, 0))
 
     def _run(self) -> None:
-        tidied = -HOUSEKEEPING
         while not self._ending.is_set():
             self._wake.clear()
             try:
-                if time.monotonic() - tidied > HOUSEKEEPING:
-                    tidied = time.monotonic()
-                    self._tidy()
+                self._tidy()
                 work = self._records.take()
                 if work is not None:
+                    self._wake.set()  # there may be more, for another thread
                     self._work(work)
             except (JobsError, StoreError, OSError):
                 log.exception("the scheduler could not go on; it tries again")
@@ -102,7 +113,9 @@ class Scheduler:
     def _work(self, work: Work) -> None:
         stop = threading.Event()
         with self._using:
-            self._running = work, stop
+            self._running[work.story] = stop
+            if self._ending.is_set():
+                stop.set()
         self._percent[work.story] = work.progress
         begun = time.monotonic()
         state: State = "failed"
@@ -126,7 +139,7 @@ class Scheduler:
             message, word = "the engine made a mistake; its log says which", "internal_error"
         finally:
             with self._using:
-                self._running = None
+                del self._running[work.story]
             self._percent.pop(work.story, None)
         if state == "cancelled" and self._ending.is_set():
             return  # it stays `running` in the table, and waits again at the next start
@@ -161,6 +174,16 @@ class Scheduler:
         self._hub.ring(story_id)
 
     def _tidy(self) -> None:
+        if not self._tidying.acquire(blocking=False):
+            return  # another thread does it
+        try:
+            if time.monotonic() - self._tidied > HOUSEKEEPING:
+                self._tidied = time.monotonic()
+                self._keep_house()
+        finally:
+            self._tidying.release()
+
+    def _keep_house(self) -> None:
         for story_id in self._records.expired():
             self._records.delete(story_id)
             self.forgot()

@@ -37,8 +37,13 @@ class ServerSettings:
     max_images: int = _setting(20, "pictures of one request", 1)
     max_upload_mb: int = _setting(25, "megabytes of one uploaded picture", 1)
     max_body_mb: int = _setting(128, "megabytes of one request", 1)
+    max_running: int = _setting(1, "stories that are made at the same time; steps still share the devices", 1)
     max_queue: int = _setting(10_000, "stories that may wait; more are refused with 429", 1)
     creations_per_minute: int = _setting(0, "creating requests per key and minute; 0: any number", 0)
+    credits: int = _setting(0, "credits that each key may spend; then 402; 0: no budget, nothing is counted", 0)
+    credit_costs: tuple[str, ...] = _setting(
+        ("scene_image=1", "scene_video=4"), "what a picture and a clip of a scene cost; what is there already is free"
+    )
     sync_wait_seconds: tuple[float, float, float] = _setting(
         (50.0, 110.0, 170.0), "how long steps 1, 1.5 and 2 wait before they answer `processing`"
     )

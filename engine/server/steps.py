@@ -57,6 +57,9 @@ def scenes(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story 
     body = parse(ScenesStepBody, decoded(ScenesStepBody, form))
     story, extra, _ = _edited(desk, record, body.storyboard, keep_pictures=False)
     story = with_audio(with_ratio(story, body.aspect_ratio), body.audio_option)
+    if body.audio_option and (sample := story.audio.sample):
+        sample = desk.found(record.owner, "audio_option.narrator_sample", sample.source)
+        story = story.model_copy(update={"audio": story.audio.model_copy(update={"sample": sample})})
     story = _with_tool(desk, story, body.option, Kind.KEYFRAME)
     story = story.model_copy(update={"enhance": body.enhance_image})
     return Change(told=story, extra=extra, stage="scenes"), "scenes", None

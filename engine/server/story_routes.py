@@ -178,7 +178,8 @@ async def change(request: Request, story_id: str) -> Response:
         visibility=str(body.visibility_status) if body.visibility_status is not None else None,
         extra=extra if body.additional_videos is not None else None,
     )
-    return await _changed(desk, request, record, wanted, None)
+    changed = await run_in_threadpool(desk.change, record, wanted)
+    return await run_in_threadpool(_shown, desk, request, changed)
 
 
 @router.delete("/story/{story_id}", **operation(READING))
@@ -273,6 +274,7 @@ async def _create(request: Request, name: str) -> Response:
             return 200, {"data": await run_in_threadpool(desk.forecast, brief, goal)}
         webhook, expires = desk.webhook(wishes.webhook_url), desk.expiry(wishes.expires_at)
         await run_in_threadpool(desk.admit, owner)
+        cost = await run_in_threadpool(desk.cost, brief, goal)
         extra = {"warnings": warnings}
         seconds = desk.settings.sync_wait_seconds[0]
         if old is not None:
@@ -281,13 +283,14 @@ async def _create(request: Request, name: str) -> Response:
                 told=brief, title=brief.title or None, extra={**old.extra, "unknown": {}, **extra}, webhook=webhook,
                 drop_film=True, stages=(),
             )  # fmt: skip
-            record = await run_in_threadpool(lambda: desk.records.change(old, change, goal, priority=wishes.priority))
-            desk.changed(record)
+            record = await run_in_threadpool(
+                lambda: desk.change(old, change, goal, priority=wishes.priority, cost=cost)
+            )
         else:
             record = await run_in_threadpool(
                 lambda: desk.records.create(
                     owner, "story", brief, goal, priority=wishes.priority, webhook=webhook, extra=extra, expires=expires,
-                    stages=() if goal == "storyboard" else ("elements", "scenes", "film"),
+                    cost=cost, stages=() if goal == "storyboard" else ("elements", "scenes", "film"),
                 )
             )  # fmt: skip
             desk.begun()
@@ -347,8 +350,8 @@ async def _once(request: Request, story_id: str, step: steps.Step) -> Response:
         if isinstance(change.told, Story):
             await run_in_threadpool(desk.check, change.told)
         await run_in_threadpool(desk.admit, free.owner)
-        changed = await run_in_threadpool(lambda: desk.records.change(free, change, goal, told=told))
-        desk.changed(changed)
+        cost = await run_in_threadpool(desk.cost, told or change.told or free.told, goal)
+        await run_in_threadpool(lambda: desk.change(free, change, goal, told=told, cost=cost))
         if goal in WAITS:
             seconds = desk.settings.sync_wait_seconds[WAITS[goal]]
             await wait_until(desk.hub, free.id, lambda: not desk.records.is_active(free.id), seconds)
@@ -378,14 +381,6 @@ async def _free(desk: Desk, record: Record, seconds: float) -> Record:
     if found is None:
         raise ApiError(404, "there is no such story", word="story_not_found")
     return found
-
-
-async def _changed(desk: Desk, request: Request, record: Record, change: Change, goal: Goal | None) -> Response:
-    try:
-        changed = await run_in_threadpool(lambda: desk.records.change(record, change, goal))
-    except KeyError:
-        raise ApiError(404, "there is no such story", word="story_not_found") from None
-    return await run_in_threadpool(_shown, desk, request, changed)
 
 
 async def _form(desk: Desk, request: Request) -> Form:

@@ -60,6 +60,8 @@ class Watch:
                 self._done[step] = fraction
                 self._count()
             case StepDone(step=step, outputs=outputs):
+                if not event.recalled:
+                    self.records.credits.made(self.work.number, Kind(event.kind))
                 self._done[step] = 1.0
                 if inspection_id(step) in self._all:
                     self._unseen[inspection_id(step)] = step, outputs

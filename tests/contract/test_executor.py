@@ -14,6 +14,7 @@ from engine.executor.base import OUT_OF_MEMORY, Done, Progress, Slots, Task, War
 from engine.executor.devices import Place
 from engine.executor.inline import InlineExecutor
 from engine.executor.local import LocalExecutor
+from engine.executor.shared import Shared, View
 from pipelines.base import Device, Economy, Kind, ModelSpec
 from pipelines.pool import SAID
 from tests.fixtures import families
@@ -24,7 +25,18 @@ def places(count=1):
     return [Place(f"cpu-{number}", Device("cpu", number), 4096, {"OMP_NUM_THREADS": "1"}) for number in range(count)]
 
 
-MAKERS = {"inline": InlineExecutor, "local": lambda: LocalExecutor(places())}
+class Alone(View):
+    """The only view of an executor."""
+
+    def __init__(self):
+        self.whole = LocalExecutor(places())
+        super().__init__(Shared(self.whole))
+
+    def stop(self):
+        self.whole.stop()
+
+
+MAKERS = {"inline": InlineExecutor, "local": lambda: LocalExecutor(places()), "shared": Alone}
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -360,3 +372,69 @@ def test_logs_of_a_killed_process_go_when_the_next_one_starts(tmp_path, monkeypa
     finally:
         executor.stop()
     assert {folder.name for folder in tmp_path.glob("engine-workers-*")} == {other.name}
+
+
+# What several runs that share one can rely on
+
+
+@pytest.fixture
+def shared():
+    executor = LocalExecutor(places())
+    yield Shared(executor)
+    executor.stop()
+
+
+def test_each_view_hears_of_its_own_tasks(shared, tmp_path):
+    views = [shared.view() for _ in range(3)]
+    tasks = [task(tmp_path, spec(), text=str(number)) for number in range(3)]
+    for view, one in zip(views, tasks, strict=True):
+        view.submit(one)
+    for view, one in reversed(list(zip(views, tasks, strict=True))):
+        heard = listen(view, {one.id})
+        assert {event.task_id for event in heard} == {one.id}
+
+
+def test_who_has_always_something_to_do_does_not_keep_others_away(shared, tmp_path):
+    greedy, modest = shared.view(), shared.view()
+    greedy.submit(task(tmp_path, spec(), seconds=0.2))
+    assert not greedy.slots().fitting(spec())
+    assert modest.slots().fitting(spec())
+    mine = task(tmp_path, spec())
+    modest.submit(mine)
+    assert not modest.slots().fitting(spec()), "one task waits for each kind of place"
+    done = []
+    for _ in range(3):
+        while not any(isinstance(event, Done) for event in greedy.events(5)):
+            pass
+        done += [event.task_id for event in modest.events() if isinstance(event, Done)]
+        greedy.submit(task(tmp_path, spec(), seconds=0.2))
+    assert done == [mine.id]
+
+
+def test_a_task_that_waits_can_be_cancelled(shared, tmp_path):
+    busy, view = shared.view(), shared.view()
+    long, one = task(tmp_path, spec(families.Patient), log=str(tmp_path / "log")), task(tmp_path, spec())
+    busy.submit(long)
+    view.submit(one)
+    view.cancel(one.id)
+    (done,) = view.events(5)
+    assert (done.task_id, done.error.type) == (one.id, "Cancelled")
+    assert not one.out.exists()
+    busy.stop()
+    assert outcome(view, task(tmp_path, spec())).ok, "whoever leaves gives its places back"
+
+
+def test_views_in_threads_of_their_own(shared, tmp_path):
+    ends = []
+
+    def work(number):
+        view = shared.view()
+        ends.extend(outcome(view, task(tmp_path, spec(), text=f"{number}")).ok for _ in range(5))
+        view.stop()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert ends == [True] * 20

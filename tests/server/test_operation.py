@@ -14,6 +14,11 @@ from tests.server.conftest import KEY, OTHER, ROOT, SMALL, Server
 from tests.server.elsewhere import picture
 
 QUIET = json.dumps({"has_bg_music": False, "has_narration": False})
+ONE_JOB = {
+    "model": "local-story",
+    "characters": [{"name": "Ilva", "appearance": "a red scarf"}],
+    "scenes": [{"prompt": f"Ilva walks {n} miles"} for n in range(3)],
+}
 LONG = {"idea": "A long journey over many mountains", "scene_count": 10, "audio_option": QUIET}
 
 
@@ -56,6 +61,82 @@ class TestIdempotency:
         story_id = server.post("/story", data={"idea": "A snail", "scene_count": 1}).json()["data"]["id"]
         answers = [server.post(f"/story/{story_id}/elements", headers={"Idempotency-Key": "five"}) for _ in range(2)]
         assert answers[0].json() == answers[1].json()
+
+
+def test_a_step_does_not_wait_for_a_film_where_two_stories_may_be_made_at_once(tmp_path):
+    server = Server(tmp_path, ENGINE_MAX_RUNNING="2")
+    try:
+        long = server.post("/story/idea-2-video", data={**LONG, "scene_count": 20}).json()["data"]["id"]
+        began = time.monotonic()
+        while server.story(long)["progress_percentage"] < 5:
+            assert time.monotonic() - began < 60
+            time.sleep(0.05)
+        story = server.post("/story", data={"idea": "A snail", "scene_count": 1, "audio_option": QUIET}).json()["data"]
+        scenes = server.post(f"/story/{story['id']}/scenes").json()["data"]["scenes"]
+        assert "image_url" in scenes[0]
+        assert server.story(long)["status"] == "processing"
+        assert server.ask("DELETE", f"/story/{long}").status_code == 200
+        assert server.post(f"/story/{story['id']}/videos").status_code == 200
+        assert server.wait(story["id"])["status"] == "success"
+        assert not server.mistakes()
+    finally:
+        server.stop()
+
+
+class TestCredits:
+    def test_there_is_no_budget_unless_the_operator_sets_one(self, server):
+        form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
+        story = server.wait(server.post("/story/idea-2-video", data=form).json()["data"]["id"])
+        assert (story["status"], story["used_credits"]) == ("success", 0)
+        assert server.post("/story?dry_run=1", data=form).json()["data"]["credits"] == 0
+
+    def test_what_is_made_is_counted_and_no_work_begins_that_cannot_be_paid(self, tmp_path):
+        server = Server(tmp_path, ENGINE_CREDITS="12", ENGINE_CREDIT_COSTS="scene_image=1,scene_video=4")
+        try:
+            form = {"idea": "A snail", "scene_count": 2, "audio_option": QUIET}
+            dry = server.post("/story/idea-2-video?dry_run=1", data=form).json()["data"]
+            assert dry["credits"] == 10
+            story = server.post("/story", data=form).json()["data"]
+            assert story["used_credits"] == 0
+            story = server.post(f"/story/{story['id']}/scenes").json()["data"]
+            assert story["used_credits"] == 2
+            again = server.post(f"/story/{story['id']}/scenes").json()["data"]
+            assert again["used_credits"] == 2  # nothing was made
+            server.post(f"/story/{story['id']}/videos")
+            story = server.wait(story["id"])
+            assert (story["status"], story["used_credits"]) == ("success", 10)
+
+            answers = [
+                server.post("/story/idea-2-video", data={**form, "scene_count": 1, "idea": "A whale"}),
+                server.post("/v1/generate/story", json=ONE_JOB),
+                server.post(f"/story/{story['id']}/reroll", data={"target": "scene 1"}),
+                server.post(f"/story/{story['id']}/videos", data={"duration": "2"}),
+            ]
+            for answer in answers:
+                assert (answer.status_code, answer.json()["error"]) == (402, "insufficient_credits"), answer.text
+                assert answer.json()["details"]["left"] == 2
+            assert server.story(story["id"]) == story
+            assert server.get("/story").json()["total"] == 1
+
+            assert server.post("/story", data=form).status_code == 200  # costs nothing
+            other = server.post("/story/idea-2-video", data={**form, "scene_count": 1, "idea": "A whale"}, key=OTHER)
+            assert other.status_code == 200
+            server.stop()
+            server.start()
+            assert server.post("/v1/generate/story", json=ONE_JOB).status_code == 402
+        finally:
+            server.stop()
+
+    def test_what_was_put_aside_for_work_that_was_not_done_is_free_again(self, tmp_path):
+        server = Server(tmp_path, ENGINE_CREDITS="200")
+        try:
+            long = server.post("/story/idea-2-video", data={**LONG, "scene_count": 20}).json()["data"]["id"]
+            short = {**LONG, "scene_count": 20, "idea": "A snail"}
+            assert [server.post("/story/idea-2-video", data=short).status_code for _ in range(2)] == [200, 402]
+            assert server.ask("DELETE", f"/story/{long}").status_code == 200
+            assert server.post("/story/idea-2-video", data=short).status_code == 200
+        finally:
+            server.stop(kill=True)
 
 
 class TestLimits:
