@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,14 +14,23 @@ from pipelines.kinds import ConformParams
 from pipelines.media.burn import burned
 from pipelines.media.coding import Coding
 from pipelines.media.encoder import Encoder, container_options
-from pipelines.media.frames import scene_frames
+from pipelines.media.frames import Warn, scene_frames
+from pipelines.media.planes import Planes
 from pipelines.media.probe import is_conformant, open_clip
 from pipelines.media.seal import seal
 from pipelines.media.timeline import SceneTiming
 
+Source = Callable[[Path, int, int, SceneTiming, int, int, bool, Warn], Iterator[Planes]]
+"""Where the frames of a scene come from, as `scene_frames`."""
+
 
 def write_body(
-    asked: ConformParams, inputs: Mapping[str, Sequence[Path]], out: Path, coding: Coding, report: Report
+    asked: ConformParams,
+    inputs: Mapping[str, Sequence[Path]],
+    out: Path,
+    coding: Coding,
+    report: Report,
+    source: Source = scene_frames,
 ) -> Path:
     """Write `body.mp4` into `out` and seal it. Raises BadInput when the clip cannot be used."""
     cv2.setNumThreads(1)  # steps run side by side, one on each core
@@ -35,7 +44,7 @@ def write_body(
     if conformant and subtitles is None:
         cut(clip, body, first, last, timing.fps)
     else:
-        frames = scene_frames(clip, first, last, timing, width, height, conformant, report.warn)
+        frames = source(clip, first, last, timing, width, height, conformant, report.warn)
         if subtitles is not None:
             frames = burned(frames, subtitles, first, width, height, timing.fps)
         with Encoder(body, width, height, timing.fps, coding) as encoder:

@@ -18,6 +18,9 @@ LONGEST = 640
 """Motion is looked for in pictures whose longer side has at most so many pixels."""
 ALIKE = 12.0
 """Two pixels are the same thing seen twice when their mean difference is at most so many steps of 255."""
+ENOUGH = 0.65
+"""The share of the frame that two pictures must show both. Pictures of one place and light have 0.77 and more, others 0.46
+and less; above the one nothing melts that should not, below the other everything does."""
 OTHER = 20.0
 """From here they are certainly two things."""
 REACH = 8.0

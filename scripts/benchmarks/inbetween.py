@@ -1,7 +1,8 @@
 """In-between frames: how near they come to the frame that the camera saw, beside plain blending, and what they cost.
 
 A camera pans over a scenery of shapes; of every three frames the middle one is hidden, made again from its neighbours and compared
-(PSNR of all planes, frame by frame, without what only one neighbour shows). CPU is user + system of one thread, for whole frames as a
+(PSNR of all planes, frame by frame, without what only one neighbour shows). Then the same pan at 16 frames a second, as models make
+clips, is shown at 24: each frame against the one that a camera at 24 sees, beside repeating the nearest. CPU is user + system of one thread, for whole frames as a
 bridge makes them. Decibels hold anywhere; seconds belong to the machine.
 """
 
@@ -19,8 +20,10 @@ import numpy as np
 from pipelines import catalog
 from pipelines.base import Device, Missing
 from pipelines.media.planes import Planes, from_rgb, split
+from pipelines.media.timeline import SceneTiming
 from pipelines.video import rife
 from pipelines.video.blends import match
+from pipelines.video.rate import Flow, Rate, between
 
 SIZES = ((640, 360), (1280, 720))
 MINIMUM = {"in between": 30.0}
@@ -43,12 +46,17 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--picture", type=Path, help="pan over this picture instead (at least twice as wide as high)")
     asked = parser.parse_args(argv)
     cv2.setNumThreads(1)
+    spec = catalog.load().spec("rife")
     try:
-        model = rife.Rife.load(catalog.load().spec("rife"), Device())
+        from pipelines.video.motion import Motion
+
+        model = rife.Rife.load(spec, Device())
     except (Missing, ModuleNotFoundError) as error:
         parser.exit(1, f"{error}\n")
     for size in SIZES:
         compare(model, *size, asked.frames, asked.picture)
+    for size in SIZES:
+        change_rate(Motion.load(spec.revision, Device()), *size, asked.frames, asked.picture)
 
 
 def compare(model: rife.Rife, width: int, height: int, count: int, picture: Path | None) -> None:
@@ -78,6 +86,26 @@ def compare(model: rife.Rife, width: int, height: int, count: int, picture: Path
         print(f"  {name:18} {mean:5.1f} dB PSNR   {bar}: {'met' if good else 'MISSED'}")
     for name, seconds in cost.items():
         print(f"  {name:18} {np.median(seconds):5.2f} s CPU for a frame")
+
+
+def change_rate(flow: Flow, width: int, height: int, count: int, picture: Path | None) -> None:
+    whole = scenery(width, height) if picture is None else cover(picture, width, height)
+    speed = width / 3  # pixels a second: three seconds for the width of the frame
+    old = [view(whole, round((k + 0.5) / 16 * speed), width) for k in range(count + 2)]
+    quality: dict[str, list[float]] = {"in between": [], "nearest repeated": []}
+    begun = time.process_time()
+    for n, moment in enumerate(Rate(16, len(old)).moments(SceneTiming(fps=24, frames=count))):
+        k = int(moment)
+        truth = view(whole, round((n + 0.5) / 24 * speed), width)
+        made = between(old[k], old[k + 1], moment - k, flow) if moment > k else old[k]
+        quality["in between"].append(psnr(made, truth, int(speed / 16) + 1))
+        quality["nearest repeated"].append(psnr(old[int((n + 0.5) / 24 * 16)], truth, int(speed / 16) + 1))
+    seconds = (time.process_time() - begun) / count
+    print(f"\n{width}×{height}, 16 frames a second shown at 24, {speed / 16:.0f} pixels between neighbours")
+    for name, figures in quality.items():
+        bar = f"   bar ≥ 30: {'met' if np.mean(figures) >= 30 else 'MISSED'}" if name == "in between" else ""
+        print(f"  {name:18} {np.mean(figures):5.1f} dB PSNR, worst frame {min(figures):.1f}{bar}")
+    print(f"  {'in between':18} {seconds:5.2f} s CPU for a frame")
 
 
 def scenery(width: int, height: int) -> Planes:

@@ -12,14 +12,15 @@ from pipelines.kinds import BridgeParams
 from pipelines.media.coding import Coding
 from pipelines.media.encoder import Encoder
 from pipelines.media.planes import from_rgb
-from pipelines.video import morph, rife
+from pipelines.video import morph
 from pipelines.video.blends import match
 from pipelines.video.bridge import Bridge
-from pipelines.video.rife import Between, Motion, Rife
+from pipelines.video.rife import Between, Rife
 from tests.pipelines.video.stage import BRIDGE, HEIGHT, WIDTH, Quiet, frames, load, psnr, timing
 
 torch = pytest.importorskip("torch", reason="in-between frames need torch")
 from pipelines.video.ifnet import MULTIPLE, IFNet  # noqa: E402
+from pipelines.video.motion import Motion  # noqa: E402
 
 SPEC = catalog.load().spec("rife")
 OVERLAP = 7
@@ -54,9 +55,7 @@ def dice_motion():
 
 @pytest.fixture(scope="module")
 def motion():
-    network = IFNet()
-    network.load_state_dict(rife._state(SPEC.revision))
-    return Motion(network, Device())
+    return Motion.load(SPEC.revision, Device())
 
 
 class Known:
