@@ -112,7 +112,7 @@ def _profiles(catalog: Catalog) -> list[list[str]]:
         [
             name,
             profile.about,
-            f"{profile.device_mb / 1000:.0f} GB" if profile.device_mb else "none",
+            f"{profile.device_mb / 1024:.0f} GB" if profile.device_mb else "none",
             ", ".join(dict.fromkeys(models[0] for models in profile.picks.values() if models)),
         ]
         for name, profile in catalog.profiles.items()

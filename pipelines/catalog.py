@@ -126,8 +126,8 @@ class Catalog(BaseModel):
         """What keeps `auto` from taking a profile, in words; None when nothing does."""
         needs = self.profiles[profile]
         if needs.device_mb > self.device_mb:
-            there = f"{self.device_mb >> 10} GB are here" if self.device_mb else "none is here"
-            return f"needs a GPU with {needs.device_mb >> 10} GB, {there}"
+            there = f"{self.device_mb / 1024:.0f} GB are here" if self.device_mb else "none is here"
+            return f"needs a GPU with {needs.device_mb / 1024:.0f} GB, {there}"
         for alias, picks in needs.picks.items():
             if all(lacks(self.models[model]) for model in picks):
                 return f"{alias} needs {picks[0]}: {lacks(self.models[picks[0]])}"
@@ -205,10 +205,12 @@ def load(*overlays: Path, home: Path | None = None, device_mb: int = 0) -> Catal
     pulled weights are found (None: nothing is pulled), `device_mb` the memory of this machine's largest GPU."""
     import yaml  # here, since a worker reads no catalog
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where it was built
+
     merged: dict[str, Any] = {}
     for path in (default_path(), *overlays):
         try:
-            content = yaml.safe_load(path.read_text("utf-8")) or {}
+            content = yaml.load(path.read_text("utf-8"), loader) or {}  # noqa: S506 (one of the two safe ones)
         except OSError as error:
             raise CatalogError(f"{path}: cannot be read ({error.strerror})") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
