@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -251,9 +251,29 @@ class _Run:
         swaps = bool(fitting) and not any(spec.name in slot.models for slot in fitting)
         return swaps, -self.rank[ready.step.id]
 
+    def _may_begin(self, spec: ModelSpec) -> bool:
+        """Whether there is a slot, and no model would have to go for this one that is needed again before it."""
+        fitting = self.executor.slots().fitting(spec)
+        if spec.device == "cpu" or not self.running:
+            return bool(fitting)
+        return any(spec.name in slot.models or not self._still_wanted(slot.models) for slot in fitting)
+
+    def _still_wanted(self, models: Collection[str]) -> bool:
+        """Whether a step of one of these models will come without waiting for another model of a GPU."""
+        coming: set[str] = set()
+        for step in self.plan:
+            other = step.spec.device != "cpu" and step.spec.name not in models
+            if step.id in self.made:
+                coming.add(step.id)
+            elif not other and step.id not in self.failed and step.needs() <= coming:
+                if step.spec.device != "cpu":
+                    return True
+                coming.add(step.id)
+        return False
+
     def _try_to_begin(self, ready: _Ready) -> None:
         step = ready.step
-        if step.id not in self.elsewhere and not self.executor.slots().fitting(step.spec):
+        if step.id not in self.elsewhere and not self._may_begin(step.spec):
             return
         lock = self.store.lock(ready.key)
         if lock is None:
@@ -265,7 +285,7 @@ class _Run:
             lock.release()
             del self.ready[step.id]
             self._advance(self._done(step, action, recalled=True))
-        elif self.executor.slots().fitting(step.spec):
+        elif self._may_begin(step.spec):
             del self.ready[step.id]
             self._begin(ready, lock)
         else:

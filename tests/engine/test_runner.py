@@ -15,6 +15,7 @@ import pytest
 from engine import events
 from engine.artifacts import Store
 from engine.executor.base import Failure, Slot, Slots
+from engine.executor.devices import Place
 from engine.executor.inline import InlineExecutor
 from engine.executor.local import LocalExecutor
 from engine.plan import Given, Plan, Ref
@@ -340,6 +341,26 @@ class Nowhere(InlineExecutor):
 
 
 # Order
+
+
+def test_a_model_stays_while_steps_for_it_are_on_their_way(store, log):
+    """The GPU rather waits for a look at a picture than loads what comes next, and the painter a second time after it."""
+    painter, mover = ({"name": name, "device": "gpu"} for name in ("painter", "mover"))
+    plan = Plan((
+        step("first", log=str(log), model=painter),
+        step("look", inputs=after("first"), log=str(log), seconds=0.3),
+        step("second", inputs=after("look"), log=str(log), model=painter),
+        step("words", log=str(log), model=mover),
+        step("last", inputs=after("second") | {"words": (Ref("words", "text.txt"),)}, log=str(log), model=mover),
+    ))  # fmt: skip
+    places = (Place("cpu-0", Device("cpu"), 4096, {}), Place("cuda-0", Device("cuda"), 4096, {}))
+    executor = LocalExecutor(places)
+    result = Runner(store, executor).run(plan)
+    executor.stop()
+    assert noted(log) == ["first", "look", "second", "words", "last"]
+    assert [result.made[name].record["loaded"] for name in ("first", "second", "words", "last")] == [
+        True, False, True, False,
+    ]  # fmt: skip
 
 
 def test_long_chains_begin_first_and_loaded_models_are_preferred_on_a_gpu(store, log):
