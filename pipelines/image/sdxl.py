@@ -26,9 +26,9 @@ class Adapter(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     role: str = "adapter"
-    folder: str = ""
-    file: str = "ip_adapter.safetensors"
-    sees: str = Field("image_encoder", description="Folder of what sees the pictures.")
+    folder: str = "sdxl_models"
+    file: str = "ip-adapter-plus_sdxl_vit-h.safetensors"
+    sees: str = Field("models/image_encoder", description="Folder of what sees the pictures.")
     strength: float = Field(0.6, ge=0, le=2)
 
 
