@@ -11,7 +11,7 @@ from typing import Literal
 from engine import context
 from engine.mood import mood_of
 from engine.plan import Given, Plan, Ref, Source, Step
-from engine.story import Brief, Picture, Place, Scene, Story, Told, given, texts
+from engine.story import SAMPLE, Brief, Picture, Place, Scene, Story, Told, given, texts
 from pipelines.base import Kind, Missing, ModelSpec, Params
 from pipelines.catalog import Catalog, CatalogError
 from pipelines.kinds import (
@@ -45,6 +45,8 @@ Upto = Literal["portraits", "keyframes", "clips", "film"]
 PORTRAIT_SIZE = (768, 1024)
 OBJECT_SIZE = (768, 768)
 IDEA_CHECK, TEXT_CHECK = "check:idea", "check:texts"
+CLONED = "narration.cloned"
+"""The alias of models that speak with the voice of a given recording."""
 """The steps that look whether the words of a brief, and of a story, may be told."""
 
 
@@ -154,7 +156,7 @@ def plan_brief(brief: Brief, catalog: Catalog) -> Planned:
     """Everything up to the storyboard."""
     draft = _Draft(brief, catalog)
     draft.check()
-    draft.intake((place, picture) for place, picture in given(brief).items() if place != "page")
+    draft.intake((place, picture) for place, picture in given(brief).items() if place not in ("page", SAMPLE))
     inputs: dict[str, tuple[Source, ...]] = {}
     if brief.page:
         draft.add("read", Kind.READ, ReadParams(url=brief.page.source), {"page": (_given(brief.page),)})
@@ -197,7 +199,9 @@ def plan_story(story: Story, catalog: Catalog, upto: Upto = "film") -> Planned:
 
 def _plan_portraits(draft: _Draft, story: Story) -> None:
     draft.intake(
-        (place, picture) for place, picture in given(story).items() if not place.startswith(("scenes[", "audio_urls["))
+        (place, picture)
+        for place, picture in given(story).items()
+        if not place.startswith(("scenes[", "audio_urls[", SAMPLE))
     )
     for number, scene in enumerate(story.scenes):
         if scene.picture:
@@ -315,10 +319,17 @@ def _plan_keyframe(draft: _Draft, story: Story, number: int) -> None:
 
 
 def _plan_clips(draft: _Draft, story: Story) -> None:
+    sample = story.audio.sample if any(is_narrated(story, scene) for scene in story.scenes) else None
+    cloned = CLONED if sample else None
+    if cloned and not (model := draft.model(Kind.NARRATE, cloned, story.language)).clones:
+        raise PlanningError(
+            f'{SAMPLE}: "{model.name}" cannot speak with a given voice; leave models.{Kind.NARRATE} out'
+        )
     for number, scene in enumerate(story.scenes):
         if is_narrated(story, scene):
             params = NarrateParams(text=scene.narration, language=story.language, narrator=story.audio.narrator)
-            draft.add(scene_id(Kind.NARRATE, number), Kind.NARRATE, params, language=story.language)
+            voice = {"sample": (_given(sample),)} if sample else {}
+            draft.add(scene_id(Kind.NARRATE, number), Kind.NARRATE, params, voice, name=cloned, language=story.language)
     video = story.video
     last = len(story.scenes) - 1
     times = tuple(

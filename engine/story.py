@@ -118,6 +118,9 @@ class Audio(Frozen):
     music: bool = True
     native: bool = False
     narrator: Narrator = "Rachel"
+    sample: Picture | None = Field(
+        None, description="A given recording of the voice that narrates, instead of `narrator`."
+    )
     mood: Text = ""
 
     @model_validator(mode="after")
@@ -245,6 +248,9 @@ class Story(Told):
 
 Tale = TypeVar("Tale", bound=Told)
 
+SAMPLE = "audio.narrator_sample"
+"""The field that names a recording of a voice."""
+
 
 def with_pictures(told: Tale, take: Callable[[str, Picture], Picture]) -> Tale:
     """The same, with every given file replaced by `take(field, picture)`; `field` is the client's word for its place."""
@@ -276,6 +282,7 @@ def with_pictures(told: Tale, take: Callable[[str, Picture], Picture]) -> Tale:
         ),
         "locations": places("locations", told.locations),
         "objects": places("objects", told.objects),
+        "audio": told.audio.model_copy(update={"sample": taken(SAMPLE, told.audio.sample)}),
     }
     if isinstance(told, Brief):
         updates["pictures"] = tuple(take(f"image_urls[{n}]", picture) for n, picture in enumerate(told.pictures))

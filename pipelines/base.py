@@ -115,6 +115,7 @@ class ModelSpec(BaseModel):
         description="Words are encoded by a step of their own (`encode`), so that making a picture anew encodes nothing.",
     )
     max_references: int | None = Field(None, ge=0, description="How many reference pictures at most; none: no limit.")
+    clones: bool = Field(False, description="Can speak with the voice of a given recording.")
     languages: tuple[str, ...] = Field(
         (), description="Languages that it speaks or writes well; empty: all, or none needed."
     )

@@ -172,7 +172,8 @@ class EnhanceParams(Params):
 
 
 class NarrateParams(Params):
-    """Text → speech. Outputs: `narration.wav` (mono, any rate; no leading or trailing silence beyond 0.1 s) and
+    """Text → speech. Inputs: `sample` (0..1 recording of the voice to speak with, any sound file; `narrator` has no say then).
+    Outputs: `narration.wav` (mono, any rate; no leading or trailing silence beyond 0.1 s) and
     `words.json`: `{"seconds": float, "words": [{"text": str, "start": s, "end": s}, …]}`; joined by the separators of
     the text (which each word keeps: trailing spaces and punctuation are part of `text`) the words give the text back."""
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.story import Audio, Choices, Lacking, Narrator, StoryError, Subtitles, Video
+from engine.story import Audio, Choices, Lacking, Narrator, Picture, StoryError, Subtitles, Video
 from pipelines.base import Kind
 from pipelines.catalog import suggest
 from pipelines.kinds import Language, Transition
@@ -35,6 +35,11 @@ class AudioOption(Wire):
     has_narration: bool = Field(True, description="The story is told by a voice; off when `native_audio` is on.")
     native_audio: bool = Field(False, description="The video model makes effects and speech itself.")
     narrator: str = Field("Rachel", description="One of the 21 voices; looked at only when narration is on.")
+    narrator_sample: str | None = Field(
+        None,
+        min_length=1,
+        description="Extension: path or address of a recording, 5 to 30 seconds of one voice, with which a model that can do so speaks.",
+    )
 
     def audio(self, mood: str = "") -> Audio:
         """The effective choice. Raises StoryError for an unknown narrator who would have to speak."""
@@ -43,7 +48,15 @@ class AudioOption(Wire):
         if speaks and self.narrator not in narrators:
             raise StoryError("audio_option.narrator", f'no narrator "{self.narrator}"; one of: {", ".join(narrators)}')
         narrator = typing.cast("Narrator", self.narrator if self.narrator in narrators else "Rachel")
-        return Audio(narration=speaks, music=self.has_bg_music, native=self.native_audio, narrator=narrator, mood=mood)
+        sample = Picture(source=self.narrator_sample) if speaks and self.narrator_sample else None
+        return Audio(
+            narration=speaks,
+            music=self.has_bg_music,
+            native=self.native_audio,
+            narrator=narrator,
+            sample=sample,
+            mood=mood,
+        )
 
 
 class VideoExtension(Wire):

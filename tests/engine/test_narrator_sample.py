@@ -1,0 +1,81 @@
+"""A story that is told by a given voice."""
+
+import pytest
+
+from engine.planner import PlanningError, plan_brief, plan_story
+from engine.schemas import generate_story, story_api
+from engine.service import _want
+from engine.story import SAMPLE, given, with_pictures
+from pipelines import catalog
+from pipelines.base import Kind, Missing
+
+BODY = {
+    "model": "local-story",
+    "characters": [{"name": "Mara", "appearance": "auburn braid"}],
+    "scenes": [{"prompt": "Mara lights the lamp"}, {"prompt": "Mara looks at the sea"}],
+    "language": "English",
+    "audio": {"narrator_sample": "grandma.wav"},
+}
+
+
+def told(digit="a", **changes):
+    story = generate_story.story({**BODY, **changes})
+    return with_pictures(story, lambda place, file: file.model_copy(update={"digest": digit * 64}))
+
+
+def with_clones(*names):
+    """The catalog, in which those models can speak with a given voice."""
+    known = catalog.load()
+    models = {
+        name: spec.model_copy(update={"clones": name in names, "requires": () if name in names else spec.requires})
+        for name, spec in known.models.items()
+    }
+    aliases = {**known.aliases, "narration.cloned": names}
+    return known.model_copy(update={"models": models, "aliases": aliases})
+
+
+def test_the_recording_is_one_of_the_files_that_the_client_gave():
+    story = generate_story.story(BODY)
+    assert given(story)[SAMPLE].source == "grandma.wav"
+    assert _want(SAMPLE).what == "sound"
+    brief = story_api.brief("idea-2-video", {"idea": "A light", "audio_option": {"narrator_sample": "grandma.wav"}})
+    assert given(brief)[SAMPLE].source == "grandma.wav"
+
+
+def test_who_does_not_speak_needs_no_recording():
+    assert SAMPLE not in given(generate_story.story({**BODY, "audio": {**BODY["audio"], "has_narration": False}}))
+
+
+def test_every_narration_hears_the_recording_and_no_picture_is_made_of_it():
+    plan = plan_story(told(), with_clones("espeak")).plan
+    steps = [step for step in plan if step.kind is Kind.NARRATE]
+    assert len(steps) == 2
+    for step in steps:
+        assert step.spec.name == "espeak"
+        assert [source.digest for source in step.inputs["sample"]] == ["a" * 64]
+    assert not [step for step in plan if step.kind is Kind.INTAKE]
+    brief = story_api.brief("idea-2-video", {"idea": "A light", "audio_option": {"narrator_sample": "grandma.wav"}})
+    assert not [step for step in plan_brief(brief, with_clones("espeak")).plan if step.kind is Kind.INTAKE]
+
+
+def test_another_recording_is_another_narration():
+    first, second = (plan_story(told(digit), with_clones("espeak")).plan for digit in "ab")
+    keys = [{step.id: step.inputs for step in plan if step.kind is Kind.NARRATE} for plan in (first, second)]
+    assert keys[0].keys() == keys[1].keys()
+    assert all(keys[0][step] != keys[1][step] for step in keys[0])
+
+
+def test_without_a_recording_nothing_changes():
+    steps = plan_story(told(audio={}), with_clones("espeak")).plan
+    assert {step.spec.name for step in steps if step.kind is Kind.NARRATE} == {"kokoro"}
+    assert not any("sample" in step.inputs for step in steps)
+
+
+def test_a_model_that_cannot_is_refused_by_name():
+    with pytest.raises(PlanningError, match=r'audio\.narrator_sample: "kokoro" cannot speak with a given voice'):
+        plan_story(told(models={"narrate": "kokoro"}), with_clones("espeak"))
+
+
+def test_where_none_that_can_is_installed_it_is_said_what_to_pull():
+    with pytest.raises(Missing, match=r"chatterbox.*xtts"):
+        plan_story(told(), catalog.load())
