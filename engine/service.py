@@ -394,7 +394,7 @@ def _field_of(step: str, failure: Failure) -> str:
         return rest
     if failure.type == BAD_INPUT:
         if kind == "narrate":
-            return f"scenes[{int(rest) - 1}].narration"
+            return SAMPLE if failure.field == SAMPLE else f"scenes[{int(rest) - 1}].narration"
         if kind == "glimpse":
             return f"scenes[{int(rest) - 1}].clip"
         if kind == "keyframe":
