@@ -43,10 +43,7 @@ def weights(tmp_path_factory):
 @pytest.fixture(scope="module")
 def models(weights):
     """One loaded family for each checkpoint."""
-    made = {variant: load(folder) for variant, folder in weights.items()}
-    yield made
-    for model in made.values():
-        model.close()
+    return {variant: load(folder) for variant, folder in weights.items()}
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +200,13 @@ def test_what_a_checkpoint_can_do_stands_in_its_own_configuration(weights):
     assert [variant for variant, one in can.items() if one.pair] == ["a14b"]
 
 
+def test_a_checkpoint_knows_its_window_and_what_its_sizes_are_multiples_of(weights):
+    big, small = (load(weights[variant], options={}) for variant in ("5b", "a14b"))
+    assert (big.window.fps, big.window.frames, big.size(1280, 720)) == (24, 121, (1248, 704))
+    assert (small.window.fps, small.window.frames, small.size(1280, 720)) == (16, 81, (832, 464))
+    assert (big.window.multiple, big.window.every, small.window.multiple, small.window.every) == (32, 4, 16, 4)
+
+
 def call(model, **pictures):
     """The pipeline itself, as diffusers offers it."""
     from pipelines.gpu.painting import DRAWS
@@ -294,17 +298,21 @@ def test_repeated_motion_ends_where_it_began_where_the_checkpoint_can(models, ke
 
 @pytest.mark.parametrize("economy", [Economy.APART, Economy.GROUPS, Economy.TILES, Economy.LEAVES])
 def test_saving_memory_does_not_change_the_clip(models, weights, key, tmp_path, economy):
-    model = load(weights["a14b"], economy)
-    saved = animate(model, key, tmp_path / "a")
-    model.close()
+    saved = animate(load(weights["a14b"], economy), key, tmp_path / "a")
     assert same(saved, animate(models["a14b"], key, tmp_path / "b"))
+
+
+def test_a_model_that_gave_back_its_memory_can_be_used_again(weights, models, key, tmp_path):
+    model = load(weights["5b"])
+    first = animate(model, key, tmp_path / "a")
+    model.close()
+    assert same(first, animate(model, key, tmp_path / "b"))
 
 
 def test_the_last_economies_make_a_clip_too(weights, key, tmp_path):
     for economy in (Economy.QUANTIZED, Economy.SMALLER):
         model = load(weights["vace"], economy)
         seen = frames(animate(model, key, tmp_path / economy.name), "rgb24")
-        model.close()
         assert len(seen) == 8
         assert seen[0].shape == ((16, 48, 3) if economy is Economy.SMALLER else (32, 64, 3))
 
@@ -349,9 +357,7 @@ def test_what_is_laid_over_a_pair_reaches_the_network_that_it_is_for(weights, mo
     def clip(name, *laid, economy=Economy.NONE):
         # Of two steps the first is the high-noise network's, the second the other's.
         model = load({"model": weights["a14b"], "laid": loras}, economy, {**OPTIONS, "loras": laid})
-        made = animate(model, key, tmp_path / name, words=words)
-        model.close()
-        return made.read_bytes()
+        return animate(model, key, tmp_path / name, words=words).read_bytes()
 
     high = {"role": "laid", "file": "V1/high.safetensors"}
     low = {"role": "laid", "file": "V1/low.safetensors", "second": True}
