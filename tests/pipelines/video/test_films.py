@@ -336,7 +336,7 @@ def test_the_first_ltx_knows_only_where_a_clip_begins(weights, words, stand, tmp
 
 
 def test_a_newer_ltx2_heeds_every_guidance_and_sounds_wider(weights, stand):
-    folder = weights("ltx2", newer=True)
+    folder = weights("ltx2", version="2.3")
     plain = stand.film(model("ltx2", folder), 9, native_audio=True)
     assert abs(len(heard(plain)) / SAMPLES - 9 / FPS) < 1 / FPS
     guided = {
@@ -344,6 +344,14 @@ def test_a_newer_ltx2_heeds_every_guidance_and_sounds_wider(weights, stand):
         for name, value in (("skipping", 1.0), ("together", 3.0), ("rescale", 0.7), ("sound_guidance", 7.0))
     }
     assert len({plain.read_bytes(), *guided.values()}) == 5
+
+
+def test_the_newest_ltx2_has_its_words_read_by_gemma_4(weights, stand, tmp_path):
+    folder = weights("ltx2", version="2.5")
+    words = encode(model("ltx2", folder), tmp_path)
+    clip = stand.film(model("ltx2", folder, picture_crf=18), 9, words=words, native_audio=True)
+    assert shown(clip)[0] == 9
+    assert clip.read_bytes() != stand.film(model("ltx2", folder), 9, words=words, native_audio=True).read_bytes()
 
 
 def test_hunyuan_films_in_a_shape_that_it_knows(weights):
