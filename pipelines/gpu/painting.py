@@ -107,7 +107,7 @@ class Painter(ABC):
         if isinstance(params, EncodeParams):
             from pipelines.gpu.words import write_words
 
-            return [write_words(self.encode(params.prompt), out)]
+            return [write_words(self.encode(params.prompt, report), out)]
         if not isinstance(params, PictureParams) or kind not in _NAMES:
             raise BadInput("kind", f"{self.spec.name} cannot {kind}.")
         picture = self._given(params, inputs, report) or self._drawn(params, inputs, report, seed)
@@ -120,7 +120,7 @@ class Painter(ABC):
         before = inputs.get("before", ())
         return [made, write_turn(params, before[0] if before else None, made, out)]
 
-    def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
+    def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         """What the text encoder makes of the words, by the argument of the pipeline that takes it."""
         raise BadInput("kind", f"{self.spec.name} encodes words together with pictures.")
 
@@ -242,6 +242,15 @@ def halves(
 
     makers = {READS: lambda: half(draws), DRAWS: lambda: half(reads, **drawing)}
     return Halves(makers, together=device.economy < Economy.APART)
+
+
+def tell_what_is_not_read(prompt: str, tokenizer: Any, room: int, report: Report) -> None:
+    """Warns where a text encoder reads no more than `room` tokens and the prompt has more: what the pictures show stands at its end."""
+    count = len(tokenizer(prompt).input_ids)
+    if count > room:
+        report.warn(
+            f"the prompt has {count} tokens, of which the model reads the first {room}: shorter descriptions help"
+        )
 
 
 def pipeline_name(spec: ModelSpec, known: Sequence[str]) -> str:

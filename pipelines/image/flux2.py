@@ -8,8 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pipelines.base import Device, Kind, ModelSpec, Params
-from pipelines.gpu.painting import DRAWS, PICTURES, READS, Job, Painter, PictureRecipe, halves, pipeline_name
+from pipelines.base import Device, Kind, ModelSpec, Params, Report
+from pipelines.gpu.painting import (
+    DRAWS,
+    PICTURES,
+    READS,
+    Job,
+    Painter,
+    PictureRecipe,
+    halves,
+    pipeline_name,
+    tell_what_is_not_read,
+)
 from pipelines.kinds import EncodeParams
 
 if TYPE_CHECKING:
@@ -36,10 +46,13 @@ class Flux2(Painter):
             pipeline_name(spec, ("Flux2KleinPipeline", "Flux2Pipeline")), self, reads=("text_encoder", "tokenizer")
         )
 
-    def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
+    def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         import torch
 
         pipe = self.halves[READS]
+        # dev's tokenizer is part of a processor, which could read pictures too.
+        tokenizer = getattr(pipe.tokenizer, "tokenizer", pipe.tokenizer)
+        tell_what_is_not_read(prompt, tokenizer, pipe.tokenizer_max_length, report)
         with torch.no_grad():
             words = {"prompt_embeds": pipe.encode_prompt(prompt)[0]}
             # Only klein's undistilled weights are guided away from empty words.
@@ -50,7 +63,7 @@ class Flux2(Painter):
     def paint(self, job: Job) -> Image:
         from pipelines.gpu.steps import dice, told
 
-        words = job.words or self.encode(job.prompt)
+        words = job.words or self.encode(job.prompt, job.report)
         picture: Image = self.halves[DRAWS](
             image=list(job.pictures) or None,
             **words,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipelines.base import Device, Economy, Kind, ModelSpec, Params
+from pipelines.base import Device, Economy, Kind, ModelSpec, Params, Report
 from pipelines.gpu.painting import DRAWS, PICTURES, READS, Halves, Job, Painter, PictureRecipe
 from pipelines.kinds import EncodeParams
 
@@ -48,7 +48,7 @@ class Flux3(Painter):
             pipe.update_components(guider=pipe.guider.new(guidance_scale=self.recipe.guidance))
         return pipe
 
-    def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
+    def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         words = {"prompt_embeds": self._read(prompt)}
         if self.recipe.guidance > 1:
             words["negative_prompt_embeds"] = self._read("")
@@ -61,7 +61,7 @@ class Flux3(Painter):
     def paint(self, job: Job) -> Image:
         from pipelines.gpu.steps import counted, dice
 
-        words = job.words or self.encode(job.prompt)
+        words = job.words or self.encode(job.prompt, job.report)
         shown = {"image": list(job.pictures)} if job.pictures else {}
         pipe = self.halves[DRAWS]
         passes = self.recipe.steps * (2 if self.recipe.guidance > 1 else 1)

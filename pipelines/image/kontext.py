@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pipelines.base import Device, Kind, ModelSpec, Params
-from pipelines.gpu.painting import DRAWS, PICTURES, READS, Job, Painter, PictureRecipe, halves
+from pipelines.base import Device, Kind, ModelSpec, Params, Report
+from pipelines.gpu.painting import DRAWS, PICTURES, READS, Job, Painter, PictureRecipe, halves, tell_what_is_not_read
 from pipelines.kinds import EncodeParams
 
 if TYPE_CHECKING:
@@ -32,17 +32,19 @@ class Kontext(Painter):
         reads = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
         self.halves = halves("FluxKontextPipeline", self, reads=reads)
 
-    def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
+    def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         import torch
 
+        pipe = self.halves[READS]
+        tell_what_is_not_read(prompt, pipe.tokenizer_2, 512, report)
         with torch.no_grad():
-            words, pooled, _ = self.halves[READS].encode_prompt(prompt)
+            words, pooled, _ = pipe.encode_prompt(prompt)
         return {"prompt_embeds": words, "pooled_prompt_embeds": pooled}
 
     def paint(self, job: Job) -> Image:
         from pipelines.gpu.steps import dice, told
 
-        words = job.words or self.encode(job.prompt)
+        words = job.words or self.encode(job.prompt, job.report)
         picture: Image = self.halves[DRAWS](
             image=job.pictures[0] if job.pictures else None,
             **words,

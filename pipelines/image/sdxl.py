@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.base import Device, Economy, Kind, ModelSpec, Params
+from pipelines.base import Device, Economy, Kind, ModelSpec, Params, Report
 from pipelines.gpu.painting import DRAWS, PAPER, PICTURES, READS, Job, Painter, PictureRecipe, halves
 from pipelines.kinds import EncodeParams
 
@@ -53,9 +53,7 @@ class Sdxl(Painter):
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
         reads = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
-        self.halves = halves(
-            "StableDiffusionXLPipeline", self, reads=reads, draws=("unet", "vae"), prepare=self._adapt
-        )
+        self.halves = halves("StableDiffusionXLPipeline", self, reads=reads, draws=("unet", "vae"), prepare=self._adapt)
 
     def _adapt(self, pipe: Any) -> None:
         adapter = self.recipe.adapter
@@ -71,7 +69,7 @@ class Sdxl(Painter):
             local_files_only=True,
         )
 
-    def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
+    def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         import torch
 
         pipe = self.halves[READS]
@@ -90,7 +88,7 @@ class Sdxl(Painter):
     def paint(self, job: Job) -> Image:
         from pipelines.gpu.steps import dice, told
 
-        words = job.words or self.encode(job.prompt)
+        words = job.words or self.encode(job.prompt, job.report)
         pipe = self.halves[DRAWS]
         picture: Image = pipe(
             **words,

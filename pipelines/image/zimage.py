@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pipelines.base import Device, Kind, ModelSpec, Params
-from pipelines.gpu.painting import DRAWS, PICTURES, READS, Job, Painter, PictureRecipe, halves
+from pipelines.base import Device, Kind, ModelSpec, Params, Report
+from pipelines.gpu.painting import DRAWS, PICTURES, READS, Job, Painter, PictureRecipe, halves, tell_what_is_not_read
 from pipelines.kinds import EncodeParams
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ class ZImage(Painter):
         super().__init__(spec, device)
         self.halves = halves("ZImagePipeline", self, reads=("text_encoder", "tokenizer"))
 
-    def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
+    def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         import torch
 
+        pipe = self.halves[READS]
+        tell_what_is_not_read(prompt, pipe.tokenizer, 512, report)
         with torch.no_grad():
-            words, empty = self.halves[READS].encode_prompt(
-                prompt, do_classifier_free_guidance=self.recipe.guidance > 1
-            )
+            words, empty = pipe.encode_prompt(prompt, do_classifier_free_guidance=self.recipe.guidance > 1)
         encoded = {"prompt_embeds": words[0]}
         if empty:
             encoded["negative_prompt_embeds"] = empty[0]
@@ -47,7 +47,7 @@ class ZImage(Painter):
     def paint(self, job: Job) -> Image:
         from pipelines.gpu.steps import dice, told
 
-        words = job.words or self.encode(job.prompt)
+        words = job.words or self.encode(job.prompt, job.report)
         picture: Image = self.halves[DRAWS](
             **{name: [tensor] for name, tensor in words.items()},
             width=job.width,

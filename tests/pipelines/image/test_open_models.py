@@ -44,6 +44,7 @@ class Made:
 MODELS = [
     Made("flux2", Flux2, {"model": flux2.build}, 4),
     Made("flux2-guided", Flux2, {"model": flux2.build_base}, 4, {"guidance": 4.0}),
+    Made("flux2-dev", Flux2, {"model": flux2.build_dev}, 6, {"guidance": 4.0}, (SIGHTED,)),
     Made("zimage", ZImage, {"model": zimage.build}, 0),
     Made("kontext", Kontext, {"model": kontext.build}, 1),
     Made("sdxl", Sdxl, {"model": sdxl.build}, 0),
@@ -228,7 +229,7 @@ def test_a_model_that_sees_no_pictures_lets_a_given_one_stand_for_itself(made, a
         assert hand.report.facts == {"drawn": False}
 
 
-@each("flux2", "flux2-guided", "zimage", "kontext", "sdxl", "flux3")
+@each("flux2", "flux2-guided", "flux2-dev", "zimage", "kontext", "sdxl", "flux3")
 def test_words_encoded_before_give_the_same_picture_and_the_encoder_stays_away(made, at_hand):
     hand = at_hand(made)
     hand.family.close()
@@ -367,6 +368,15 @@ def test_long_prompts_are_read_in_parts_and_nothing_is_lost(built):
     assert all(len(tokenizer(part).input_ids) <= 77 for part in parts)
     assert in_parts("", tokenizer) == [""]
     assert in_parts("x" * 200, tokenizer) == ["x" * 200]
+
+
+@each("flux2", "flux2-dev", "zimage", "kontext")
+def test_who_reads_only_the_begin_of_a_long_prompt_says_so(made, at_hand):
+    hand = at_hand(made)
+    hand.encode()
+    assert not hand.report.warnings
+    hand.encode(" ".join(f"word{number}" for number in range(120)))
+    assert "512" in hand.report.warnings[0]
 
 
 @each("sdxl")
