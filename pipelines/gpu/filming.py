@@ -12,7 +12,8 @@ from pydantic import Field
 
 from pipelines.base import BadInput, Device, Economy, Kind, ModelSpec, Params, Report
 from pipelines.gpu.clips import Part, Shot, Window, first_frame, read_timing
-from pipelines.gpu.painting import DRAWS, READS, Halves, pipeline_name
+from pipelines.gpu.halves import DRAWS, READS, Halves
+from pipelines.gpu.loading import pipeline_name
 from pipelines.gpu.recipe import Recipe
 from pipelines.kinds import AnimateParams, BridgeParams, EncodeParams
 from pipelines.media.coding import Coding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,14 @@ def ready(
 def quantized(recipe: Recipe, device: Device) -> bool:
     """Whether weights have eight bits."""
     return recipe.quantized or device.economy >= Economy.QUANTIZED
+
+
+def pipeline_name(spec: ModelSpec, known: Sequence[str]) -> str:
+    """Which of the `known` diffusers pipelines the weights are of. Raises BadInput for any other."""
+    name: str = json.loads((weights_folder(spec) / "model_index.json").read_text("utf-8")).get("_class_name")
+    if name not in known:
+        raise BadInput("weights", f"these are of a {name}, not of a {' or a '.join(known)}.")
+    return name
 
 
 def torch_device(device: Device) -> torch.device:

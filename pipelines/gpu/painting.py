@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gc
-import json
 import math
-import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -185,65 +182,6 @@ class Painter(ABC):
         return tuple(shown), len(together)
 
 
-class Halves:
-    """A pipeline in parts that are not needed at the same time, such as what reads the words and what draws. Each is made when it is first
-    needed; where memory is short (`together` is False) the others go first."""
-
-    def __init__(self, makers: Mapping[str, Callable[[], Any]], *, together: bool) -> None:
-        self._makers, self._together = makers, together
-        self._made: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._made:
-            if not self._together:
-                self.close()
-            self._made[name] = self._makers[name]()
-        return self._made[name]
-
-    def loaded(self) -> tuple[str, ...]:
-        """Names of the parts that are here."""
-        return tuple(self._made)
-
-    def close(self) -> None:
-        """Give back all memory."""
-        if not self._made:
-            return
-        self._made.clear()
-        gc.collect()
-        torch = sys.modules.get("torch")
-        if torch is not None and torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-
-READS = "reads"
-"""The half of a pipeline that reads words: text encoders with their tokenizers."""
-DRAWS = "draws"
-"""The half that draws: the network and what decodes its picture."""
-
-
-def halves(
-    pipeline: str,
-    painter: Painter,
-    *,
-    reads: Sequence[str],
-    draws: Sequence[str] = ("transformer", "vae"),
-    **drawing: Any,
-) -> Halves:
-    """The halves `READS` and `DRAWS` of the diffusers pipeline of that name, which consist of these components. `drawing`: what
-    `load_pipeline` takes besides for the half that draws."""
-    spec, recipe, device = painter.spec, painter.recipe, painter.device
-
-    def half(without: Sequence[str], **more: Any) -> Any:
-        import diffusers
-
-        from pipelines.gpu.loading import load_pipeline
-
-        return load_pipeline(getattr(diffusers, pipeline), spec, recipe, device, without=without, **more)
-
-    makers = {READS: lambda: half(draws), DRAWS: lambda: half(reads, **drawing)}
-    return Halves(makers, together=device.economy < Economy.APART)
-
-
 def tell_what_is_not_read(prompt: str, tokenizer: Any, room: int, report: Report) -> None:
     """Warns where a text encoder reads no more than `room` tokens and the prompt has more: what the pictures show stands at its end."""
     count = len(tokenizer(prompt).input_ids)
@@ -251,16 +189,6 @@ def tell_what_is_not_read(prompt: str, tokenizer: Any, room: int, report: Report
         report.warn(
             f"the prompt has {count} tokens, of which the model reads the first {room}: shorter descriptions help"
         )
-
-
-def pipeline_name(spec: ModelSpec, known: Sequence[str]) -> str:
-    """Which of the `known` diffusers pipelines the weights are of. Raises BadInput for any other."""
-    from pipelines.weights import folder
-
-    name: str = json.loads((folder(spec) / "model_index.json").read_text("utf-8")).get("_class_name")
-    if name not in known:
-        raise BadInput("weights", f"these are of a {name}, not of a {' or a '.join(known)}.")
-    return name
 
 
 def size_for(

@@ -9,17 +9,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.gpu.painting import (
-    DRAWS,
-    PICTURES,
-    READS,
-    Job,
-    Painter,
-    PictureRecipe,
-    halves,
-    pipeline_name,
-    tell_what_is_not_read,
-)
+from pipelines.gpu.halves import DRAWS, READS, halves_of
+from pipelines.gpu.loading import pipeline_name
+from pipelines.gpu.painting import PICTURES, Job, Painter, PictureRecipe, tell_what_is_not_read
 from pipelines.kinds import EncodeParams
 
 if TYPE_CHECKING:
@@ -42,9 +34,8 @@ class Flux2(Painter):
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
-        self.halves = halves(
-            pipeline_name(spec, ("Flux2KleinPipeline", "Flux2Pipeline")), self, reads=("text_encoder", "tokenizer")
-        )
+        name = pipeline_name(spec, ("Flux2KleinPipeline", "Flux2Pipeline"))
+        self.halves = halves_of(name, spec, self.recipe, device, reads=("text_encoder", "tokenizer"))
 
     def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         import torch

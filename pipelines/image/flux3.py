@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipelines.base import Device, Economy, Kind, ModelSpec, Params, Report
-from pipelines.gpu.painting import DRAWS, PICTURES, READS, Halves, Job, Painter, PictureRecipe
+from pipelines.gpu.halves import DRAWS, READS, Halves
+from pipelines.gpu.painting import PICTURES, Job, Painter, PictureRecipe
 from pipelines.kinds import EncodeParams
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from pipelines.base import Device, ModelSpec
-from pipelines.gpu.painting import Job, Painter, PictureRecipe, pipeline_name
+from pipelines.gpu.loading import pipeline_name
+from pipelines.gpu.painting import Job, Painter, PictureRecipe
 
 if TYPE_CHECKING:
     from PIL.Image import Image

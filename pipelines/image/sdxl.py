@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.base import Device, Economy, Kind, ModelSpec, Params, Report
-from pipelines.gpu.painting import DRAWS, PAPER, PICTURES, READS, Job, Painter, PictureRecipe, halves
+from pipelines.gpu.halves import DRAWS, READS, halves_of
+from pipelines.gpu.painting import PAPER, PICTURES, Job, Painter, PictureRecipe
 from pipelines.kinds import EncodeParams
 
 if TYPE_CHECKING:
@@ -53,7 +54,15 @@ class Sdxl(Painter):
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
         reads = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
-        self.halves = halves("StableDiffusionXLPipeline", self, reads=reads, draws=("unet", "vae"), prepare=self._adapt)
+        self.halves = halves_of(
+            "StableDiffusionXLPipeline",
+            spec,
+            self.recipe,
+            device,
+            reads=reads,
+            draws=("unet", "vae"),
+            prepare=self._adapt,
+        )
 
     def _adapt(self, pipe: Any) -> None:
         adapter = self.recipe.adapter

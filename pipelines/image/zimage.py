@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.gpu.painting import DRAWS, PICTURES, READS, Job, Painter, PictureRecipe, halves, tell_what_is_not_read
+from pipelines.gpu.halves import DRAWS, READS, halves_of
+from pipelines.gpu.painting import PICTURES, Job, Painter, PictureRecipe, tell_what_is_not_read
 from pipelines.kinds import EncodeParams
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class ZImage(Painter):
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
-        self.halves = halves("ZImagePipeline", self, reads=("text_encoder", "tokenizer"))
+        self.halves = halves_of("ZImagePipeline", spec, self.recipe, device, reads=("text_encoder", "tokenizer"))
 
     def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         import torch

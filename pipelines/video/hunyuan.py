@@ -15,7 +15,7 @@ from pydantic import Field
 from pipelines.base import Economy, ModelSpec
 from pipelines.gpu.clips import SMALLER, Window
 from pipelines.gpu.filming import Filmer, FilmRecipe, Job
-from pipelines.gpu.painting import DRAWS, READS
+from pipelines.gpu.halves import DRAWS, READS
 
 if TYPE_CHECKING:
     import torch

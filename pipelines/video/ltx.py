@@ -13,7 +13,7 @@ from pydantic import Field
 from pipelines.base import Kind, ModelSpec, Params
 from pipelines.gpu.clips import Window
 from pipelines.gpu.filming import FILMS, Filmer, FilmRecipe, Job
-from pipelines.gpu.painting import DRAWS, READS
+from pipelines.gpu.halves import DRAWS, READS
 from pipelines.kinds import BridgeParams
 
 if TYPE_CHECKING:

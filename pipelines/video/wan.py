@@ -26,7 +26,7 @@ from pydantic import Field
 from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Report
 from pipelines.gpu.clips import Window
 from pipelines.gpu.filming import FILMS, Filmer, FilmRecipe, Job
-from pipelines.gpu.painting import DRAWS, READS
+from pipelines.gpu.halves import DRAWS, READS
 from pipelines.gpu.recipe import Precision
 from pipelines.kinds import BridgeParams
 

@@ -6,7 +6,8 @@ from PIL import Image
 
 from pipelines import catalog
 from pipelines.base import BadInput, Economy, Kind
-from pipelines.gpu.painting import PAPER, Halves, Painter, PictureRecipe, apart, fitted, sheet, size_for
+from pipelines.gpu.halves import Halves
+from pipelines.gpu.painting import PAPER, Painter, PictureRecipe, apart, fitted, sheet, size_for
 from tests.fixtures.weighted import spec
 
 CATALOG = catalog.load()

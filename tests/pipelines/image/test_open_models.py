@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from pipelines.base import BadInput, Device, Economy, Kind, Missing
-from pipelines.gpu.painting import DRAWS, READS, Painter
+from pipelines.gpu.halves import DRAWS, READS
+from pipelines.gpu.painting import Painter
 from pipelines.image.flux2 import Flux2
 from pipelines.image.flux3 import Flux3
 from pipelines.image.kontext import Kontext
