@@ -3,7 +3,7 @@
 Six scenes of five seconds, 1280×720 at 24 frames a second, half-second crossfades, a voice in every scene, music ducked under it. Each way runs
 in processes of its own; CPU is user + system of all of them, memory the largest sum over them. The engine's steps are run as its users'
 are: a plan, a store, two worker processes; their start is part of every figure unless said otherwise. Ratios count; seconds belong to
-the machine.
+the machine. The pictures are as large as the film and the camera does in each scene what `--moves` says, for all ways alike.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,13 +21,24 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.plan import Given, Ref, Source, Step
 
 WIDTH, HEIGHT, FPS, RATE = 1280, 720, 24, 48_000
-MOVES = ("push in", "pan left", "pull out", "pan right", "track left", "crane up")
+MOVES = {
+    "push in": (1, 0, 0),
+    "pan left": (0, -1, 0),
+    "pull out": (-1, 0, 0),
+    "pan right": (0, 1, 0),
+    "track left": (0, -1, 0),
+    "crane up": (0, 0, -1),
+}
+"""What the camera does, and what that is in numbers: in or out, right or left, down or up."""
+CLOSER, SHIFT = 0.088, 0.06
+"""How much a scene of five seconds is enlarged by a push in, and how far it shifts in a pan, as the engine's camera does."""
 FADE = 0.5
 
 
@@ -45,6 +57,9 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--scenes", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a scene")
     parser.add_argument("--presets", nargs="*", default=["veryfast", "medium"])
+    parser.add_argument("--moves", nargs="*", default=list(MOVES), choices=list(MOVES), metavar="MOVE")
+    parser.add_argument("--pictures", default=f"{WIDTH}x{HEIGHT}", help="size of the pictures, of the film's shape")
+    parser.add_argument("--rounds", type=int, default=1, help="repeat all, and print the medians of the ratios")
     parser.add_argument("--no-moviepy", action="store_true", help="skip the slowest way")
     parser.add_argument("--memory", action="store_true", help="also compare the memory of 10 scenes with that of 100")
     parser.add_argument("--way", help=argparse.SUPPRESS)
@@ -54,48 +69,74 @@ def main(argv: Sequence[str]) -> None:
         WAYS[asked.way](asked.folder, asked.scenes, asked.presets[0])
         return
     with tempfile.TemporaryDirectory(prefix="composition-") as folder:
+        width, height = map(int, asked.pictures.split("x"))
+        size = width, height
         for preset in asked.presets:
-            compare(Path(folder, preset), asked.scenes, asked.seconds, preset, not asked.no_moviepy)
+            rounds = []
+            for number in range(asked.rounds):
+                place = Path(folder, f"{preset}-{number}")
+                sources(place, asked.scenes, asked.seconds, size)
+                (place / "moves.json").write_text(json.dumps(asked.moves))
+                print(
+                    f"\n{asked.scenes} scenes × {asked.seconds:g} s, {preset}; {', '.join(asked.moves)}; load {os.getloadavg()[0]:.1f}"
+                )
+                rounds.append(compare(place, asked.scenes, size, preset, not asked.no_moviepy))
+                shutil.rmtree(place)
+            if asked.rounds > 1:
+                print(f"\nMedians of {asked.rounds} rounds, {preset}")
+                for name in rounds[0]:
+                    values = sorted(each[name] for each in rounds)
+                    print(f"  {name:55s} {median(values):6.2f}   ({', '.join(f'{value:.2f}' for value in values)})")
         if asked.memory:
             compare_memory(Path(folder, "memory"))
 
 
-def compare(folder: Path, scenes: int, seconds: float, preset: str, moviepy: bool) -> None:
-    sources(folder, scenes, seconds)
-    print(f"\n{scenes} scenes × {seconds:g} s, {preset}; load {os.getloadavg()[0]:.1f}", flush=True)
+def compare(folder: Path, scenes: int, size: tuple[int, int], preset: str, moviepy: bool) -> dict[str, float]:
+    """Run all ways on the sources in a folder; the figures that there are bars for."""
     started = measure("start", folder, scenes, preset)
-    print(f"  processes start      {started}   (part of each of this engine's figures)", flush=True)
+    told("processes start", started, "part of each of this engine's figures")
     full = measure("ours", folder, scenes, preset)
-    print(f"  this engine          {full}", flush=True)
+    told("this engine", full)
     again = measure("ours", folder, scenes, preset)
-    print(f"  … nothing changed    {again}   {judged('wall', again.wall, 1.0)}", flush=True)
-    picture(folder / "scene-2" / "keyframe.png", 99)
+    told("… nothing changed", again)
+    picture(folder / "scene-2" / "keyframe.png", 99, size)
     changed = measure("ours", folder, scenes, preset)
-    print(f"  … one scene changed  {changed}   {judged('CPU of a full one', changed.cpu / full.cpu, 0.25)}")
-    print(
-        f"                       without the start of processes {(changed.cpu - started.cpu) / (full.cpu - started.cpu):.2f}"
-    )
+    told("… one scene changed", changed)
     measure("prepare", folder, scenes, preset)
     limit = measure("raw", folder, scenes, preset)
+    told("raw x264", limit)
     (folder / "ready.yuv").unlink()
-    bar = 1.7 if preset == "veryfast" else 1.25
-    print(f"  raw x264             {limit}   {judged('our CPU of its', full.cpu / limit.cpu, bar)}")
-    print(
-        f"                       without the start of processes {(full.cpu - started.cpu) / limit.cpu:.2f}", flush=True
-    )
     layered = measure("layered", folder, scenes, preset)
-    print(f"  … with five layers   {layered}   {layered.cpu / full.cpu:.2f} of the flat pictures' CPU", flush=True)
+    told("this engine, five layers", layered)
+    figures = {
+        f"CPU / raw x264's (bar {1.7 if preset == 'veryfast' else 1.25})": full.cpu / limit.cpu,
+        "… without the start of processes, of raw x264's": (full.cpu - started.cpu) / limit.cpu,
+        "one scene changed / all, CPU (bar 0.25)": changed.cpu / full.cpu,
+        "… without the start of processes, of all": (changed.cpu - started.cpu) / (full.cpu - started.cpu),
+        "nothing changed, seconds (bar 1)": again.wall,
+        "CPU of five layers / of flat pictures": layered.cpu / full.cpu,
+    }
     if moviepy:
         peer = measure("moviepy", folder, scenes, preset)
-        print(f"  MoviePy              {peer}")
-        print(f"    its wall / ours {peer.wall / full.wall:5.1f} (bar 9 at veryfast on an idle machine)")
-        print(f"    its CPU  / ours {peer.cpu / full.cpu:5.1f} (bar {5 if preset == 'veryfast' else 2.7})", flush=True)
+        told("MoviePy", peer)
+        figures |= {
+            f"MoviePy's CPU / ours (bar {5 if preset == 'veryfast' else 2.7})": peer.cpu / full.cpu,
+            "MoviePy's wall / ours (bar 9 at veryfast, idle machine)": peer.wall / full.wall,
+            "MoviePy's CPU / raw x264's": peer.cpu / limit.cpu,
+        }
+    for name, value in figures.items():
+        print(f"    {name:55s} {value:6.2f}", flush=True)
+    return figures
+
+
+def told(what: str, cost: Cost, remark: str = "") -> None:
+    print(f"  {what:25s} {cost}   {remark}", flush=True)
 
 
 def compare_memory(folder: Path) -> None:
     costs = []
     for scenes in (10, 100):
-        sources(folder / str(scenes), scenes, 1.0)
+        sources(folder / str(scenes), scenes, 1.0, (WIDTH, HEIGHT))
         costs.append(measure("ours", folder / str(scenes), scenes, "ultrafast"))
         print(f"\n{scenes} scenes × 1 s, ultrafast: {costs[-1]}")
     print(f"  {judged('memory of 100 scenes over that of 10', costs[1].rss / costs[0].rss, 1.15)}")
@@ -143,7 +184,7 @@ def _children() -> float:
 # --- what goes in -----------------------------------------------------------------------------------------------------
 
 
-def sources(folder: Path, scenes: int, seconds: float) -> None:
+def sources(folder: Path, scenes: int, seconds: float, size: tuple[int, int]) -> None:
     """A picture and a voice for each scene (noise with the rhythm of speech), and music (a chord)."""
     import numpy as np
     import soundfile
@@ -154,7 +195,7 @@ def sources(folder: Path, scenes: int, seconds: float) -> None:
     for number in range(scenes):
         place = folder / f"scene-{number}"
         place.mkdir(parents=True)
-        picture(place / "keyframe.png", number)
+        picture(place / "keyframe.png", number, size)
         voice = chance.standard_normal(clock.size) * np.clip(np.sin(2 * np.pi * 3 * clock), 0.02, 1) * 0.1
         soundfile.write(place / "narration.wav", voice, RATE)
         (place / "words.json").write_text(json.dumps({"seconds": spoken, "words": []}))
@@ -163,21 +204,20 @@ def sources(folder: Path, scenes: int, seconds: float) -> None:
     soundfile.write(folder / "music.wav", np.stack([chord, chord], 1), RATE)
 
 
-def picture(path: Path, seed: int) -> None:
+def picture(path: Path, seed: int, size: tuple[int, int]) -> None:
     """Drawn shapes with outlines over a gradient: what the draft profile's pictures are to an encoder."""
     import cv2
     import numpy as np
 
     chance = np.random.default_rng(seed)
-    art = cv2.resize(
-        chance.integers(90, 230, (3, 4, 3), dtype=np.uint8), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC
-    )
+    scale = size[0] / WIDTH
+    art = cv2.resize(chance.integers(90, 230, (3, 4, 3), dtype=np.uint8), size, interpolation=cv2.INTER_CUBIC)
     for _ in range(40):
-        centre = (int(chance.integers(0, WIDTH)), int(chance.integers(0, HEIGHT)))
-        axes = (int(chance.integers(20, 140)), int(chance.integers(20, 140)))
+        centre = (round(chance.integers(0, WIDTH) * scale), round(chance.integers(0, HEIGHT) * scale))
+        axes = (round(chance.integers(20, 140) * scale), round(chance.integers(20, 140) * scale))
         colour = tuple(int(part) for part in chance.integers(20, 240, 3))
         cv2.ellipse(art, centre, axes, 0, 0, 360, colour, -1, cv2.LINE_AA)
-        cv2.ellipse(art, centre, axes, 0, 0, 360, (20, 20, 20), 4, cv2.LINE_AA)
+        cv2.ellipse(art, centre, axes, 0, 0, 360, (20, 20, 20), round(4 * scale), cv2.LINE_AA)
     cv2.imwrite(str(path), art)
 
 
@@ -187,7 +227,7 @@ def cut_out(place: Path) -> None:
     import numpy as np
 
     margin = 64
-    art = cv2.imread(str(place / "keyframe.png"))
+    art = cv2.resize(cv2.imread(str(place / "keyframe.png")), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     wide = cv2.copyMakeBorder(art, margin, margin, margin, margin, cv2.BORDER_REFLECT)
     layers = []
     for number, depth in enumerate((0.0, 0.2, 0.5, 1.0, 1.5)):
@@ -213,6 +253,12 @@ FAMILIES = {
 FRAME = {"width": WIDTH, "height": HEIGHT, "fps": FPS}
 
 
+def moves_of(folder: Path) -> list[str]:
+    """What the camera does in each scene."""
+    told = folder / "moves.json"
+    return list(json.loads(told.read_text())) if told.exists() else list(MOVES)
+
+
 class Film:
     """The steps from pictures and voices to the film, done by the engine's runner in two worker processes."""
 
@@ -221,6 +267,7 @@ class Film:
 
         self.folder, self.options, self.layered = folder, options, layered
         self.store = Store(folder / "store")
+        self.moves = moves_of(folder)
         self.steps: list[Step] = []
 
     def make(self, scenes: int, target: Path) -> None:
@@ -255,7 +302,7 @@ class Film:
             pictures = {"keyframe": [self._given(place / "keyframe.png")]}
             if self.layered:
                 pictures["layers"] = [self._given(path) for path in sorted(place.glob("layer*"))]
-            camera = FRAME | {"camera": MOVES[number % len(MOVES)]}
+            camera = FRAME | {"camera": self.moves[number % len(self.moves)]}
             self._add("animate", camera, number, timing=[timings[number]], **pictures)
         for number in range(scenes):
             clips = [Ref(f"animate-{each}", "clip.mp4") for each in (number, number + 1)]
@@ -298,7 +345,9 @@ def start(folder: Path, scenes: int, preset: str) -> None:
     from engine.executor.local import _environment
 
     code = "import engine.executor.worker, pipelines.video.clip, pipelines.video.overlap, pipelines.media.body"
-    workers = [subprocess.Popen([sys.executable, "-c", code], env=_environment(place)) for place in cpu_places(2)]
+    workers = [
+        subprocess.Popen([sys.executable, "-c", code], env=_environment(place, own=False)) for place in cpu_places(2)
+    ]
     for worker in workers:
         worker.wait()
 
@@ -341,9 +390,10 @@ def prepare(folder: Path, scenes: int, preset: str) -> None:
 
 
 def moviepy(folder: Path, scenes: int, preset: str) -> None:
-    """As its documentation would have one write it."""
+    """As its documentation would have one write it: the same moves, fades, ducked music, quality and container."""
     from moviepy import AudioFileClip, CompositeAudioClip, CompositeVideoClip, ImageClip, afx, vfx
 
+    moves = moves_of(folder)
     clips: list[Any] = []
     voices: list[Any] = []
     start = 0.0
@@ -352,15 +402,41 @@ def moviepy(folder: Path, scenes: int, preset: str) -> None:
         voice = AudioFileClip(str(place / "narration.wav"))
         length = voice.duration + 0.5 + FADE
         clip = ImageClip(str(place / "keyframe.png")).with_duration(length)
-        clip = clip.resized(lambda t, length=length: 1 + 0.08 * t / length).with_position("center").with_start(start)
+        clip = moved(clip, MOVES[moves[number % len(moves)]], length).with_start(start)
         clips.append(clip.with_effects([vfx.CrossFadeIn(FADE)]) if number else clip)
         voices.append(voice.with_start(start + FADE))
         start += length - FADE
     film = CompositeVideoClip(clips, size=(WIDTH, HEIGHT)).with_duration(start)
-    music = AudioFileClip(str(folder / "music.wav")).with_effects([afx.MultiplyVolume(0.25)])
+    music = AudioFileClip(str(folder / "music.wav")).with_effects([afx.MultiplyVolume(0.8)])
     music = music.with_duration(min(music.duration, start))
+    music = music.with_effects([afx.MultiplyVolume(0.25, start_time=each.start, end_time=each.end) for each in voices])
     film = film.with_audio(CompositeAudioClip([music, *voices]))
-    film.write_videofile(str(folder / "moviepy.mp4"), fps=FPS, preset=preset, audio_codec="aac", logger=None)
+    film.write_videofile(
+        str(folder / "moviepy.mp4"),
+        fps=FPS,
+        codec="libx264",
+        preset=preset,
+        audio_codec="aac",
+        audio_bitrate="192k",
+        ffmpeg_params=["-crf", "18", "-movflags", "+faststart"],
+        logger=None,
+    )
+
+
+def moved(clip: Any, move: tuple[int, int, int], length: float) -> Any:
+    """A picture clip as the camera sees it that zooms, or pans across a picture made a little larger."""
+    zoom, across, down = move
+    fit = WIDTH / clip.w
+    if zoom:
+        begin, more = (1.0, CLOSER) if zoom > 0 else (1.0 + CLOSER, -CLOSER)
+        return clip.resized(lambda t: fit * (begin + more * t / length)).with_position("center")
+    spare_x, spare_y = WIDTH * SHIFT, HEIGHT * SHIFT
+
+    def corner(t: float) -> tuple[float, float]:
+        way = t / length - 0.5
+        return -spare_x * (0.5 + across * way), -spare_y * (0.5 + down * way)
+
+    return clip.resized(fit * (1 + SHIFT)).with_position(corner)
 
 
 WAYS = {"ours": ours, "layered": with_layers, "raw": raw, "prepare": prepare, "start": start, "moviepy": moviepy}
