@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -106,12 +106,16 @@ class MusicGen:
         wanted = round(seconds * self.rate)
         memory = min(self._options.memory, self._options.window * 0.75)
         heard = round(memory * self.rate)
-        music = self._play(prompt, min(seconds, self._options.window), None)
+        music = np.zeros((0, 1), np.float32)
+
+        def played_on(more: float) -> None:
+            report.progress(min(1.0, (len(music) + more * self.rate) / max(1, wanted)), "composing music")
+
+        music = self._play(prompt, min(seconds, self._options.window), None, played_on)
         while len(music) < wanted:
-            report.progress(len(music) / wanted, "composing music")
             tail = music[-heard:]
             more = min((wanted - len(music)) / self.rate, self._options.window - memory)
-            played = self._play(prompt, more, tail)
+            played = self._play(prompt, more, tail, played_on)
             if len(played) <= len(tail):
                 raise RuntimeError("the model plays nothing further")
             # It plays what it heard once more, a little changed by its codec, before it goes on.
@@ -122,12 +126,13 @@ class MusicGen:
         report.progress(1.0, "music composed")
         return music
 
-    def _play(self, prompt: str, seconds: float, heard: Stereo | None) -> Stereo:
-        """`heard` (if any) and about `seconds` more, as (samples, channels)."""
+    def _play(self, prompt: str, seconds: float, heard: Stereo | None, played_on: Callable[[float], None]) -> Stereo:
+        """`heard` (if any) and about `seconds` more, as (samples, channels). `played_on` is told how many of them are done."""
         import math
 
         import numpy as np
         import torch
+        from transformers import StoppingCriteriaList
 
         given = dict(self._tokenizer([prompt], return_tensors="pt", truncation=True, max_length=256))
         device = (
@@ -137,6 +142,15 @@ class MusicGen:
         if heard is not None:
             given["input_values"] = torch.from_numpy(np.ascontiguousarray(heard.T)[None]).to(device, self._model.dtype)
         options = self._options
+        begun: list[int] = []
+
+        def watch(ids: Any, scores: Any, **_: Any) -> Any:
+            """Where others would stop: after each frame. It never does."""
+            begun.append(ids.shape[-1])
+            if (done := ids.shape[-1] - begun[0]) % round(self._frames) == 0:
+                played_on(min(seconds, done / self._frames))
+            return torch.zeros(ids.shape[0], dtype=torch.bool, device=ids.device)
+
         # Codebooks are played one after the other: as many frames later the last of them is there.
         frames = math.ceil(seconds * self._frames) + self._model.decoder.num_codebooks
         made = self._model.generate(
@@ -146,6 +160,7 @@ class MusicGen:
             temperature=options.temperature,
             top_k=options.top_k,
             max_new_tokens=frames,
+            stopping_criteria=StoppingCriteriaList([watch]),
         )
         return np.ascontiguousarray(made[0].float().cpu().numpy().T)
 
