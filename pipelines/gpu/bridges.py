@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.base import Report
-from pipelines.gpu.clipfile import Frames
+from pipelines.gpu.clipfile import Frames, drift, recoloured
 from pipelines.kinds import BridgeParams
 from pipelines.media.coding import Coding
 from pipelines.media.encoder import BT709, LIMITED
@@ -67,8 +67,10 @@ class Gap:
 
     def _between(self, made: Frames, asked: BridgeParams) -> Iterator[Planes]:
         steps = self.frames - 1
+        away, home = drift(np.asarray(self.before), made[0]), drift(np.asarray(self.after), made[-1])
         for number in range(1, steps):
             shown = made[(number * (len(made) - 1) + steps // 2) // steps]
+            shown = recoloured(shown, away + (home - away) * number / steps)
             fitted = Image.fromarray(shown).resize((asked.width, asked.height), Image.Resampling.BICUBIC)
             yield from_rgb(np.asarray(fitted))
 

@@ -25,6 +25,8 @@ Frames = NDArray[np.uint8]
 
 CODING = Coding("veryfast", 10.0)
 """Nearly without loss: the clip is decoded and coded again when it becomes a part of the film."""
+DRIFT = 8.0
+"""Steps of 255 by which a picture may change its colours between going into a model and coming out; more is no mistake."""
 BITRATE = 256_000
 """Bits a second of the sound, for the same reason."""
 
@@ -69,6 +71,28 @@ def as_frames(video: Any) -> Frames:
     return np.asarray(np.rint(np.clip(frames, 0, 1) * 255), np.uint8)
 
 
+def drift(given: Frames, made: Frames) -> NDArray[np.float64]:
+    """How much redder, greener and bluer a given picture (height, width, 3) is as a whole than what a model made of it, in steps of 255,
+    at most `DRIFT`. Seen where the two meet as a flash, and at the end of many windows as another light."""
+    return np.asarray(np.clip(given.mean((0, 1)) - made.mean((0, 1)), -DRIFT, DRIFT), np.float64)
+
+
+def recoloured(frames: Frames, by: NDArray[np.float64]) -> Frames:
+    """The frames with so much more red, green and blue."""
+    levels = np.clip(np.arange(256)[:, None] + np.rint(by), 0, 255).astype(np.uint8)
+    return np.stack([levels[frames[..., colour], colour] for colour in range(3)], -1)
+
+
+def paced(made: Made, times: Fraction) -> Made:
+    """The same with sound that takes `times` as long, for frames that are shown a little slower or faster than they were made for."""
+    if made.sound is None or times == 1:
+        return made
+    count = len(made.sound)
+    at = np.linspace(0, count - 1, round(count * times))
+    channels = [np.interp(at, np.arange(count), channel) for channel in made.sound.T]
+    return Made(made.frames, np.stack(channels, axis=1).astype(np.float32))
+
+
 def _shown(shot: Shot, first: Image.Image, make: Make, sound_rate: int | None) -> Iterator[Made]:
     """The frames in the order in which they are shown, none twice in a row."""
     windows = _windows(shot, first, make, sound_rate)
@@ -93,6 +117,8 @@ def _windows(shot: Shot, first: Image.Image, make: Make, sound_rate: int | None)
         frames, sound = make(part, picture)
         if frames.shape != (part.frames, first.height, first.width, 3):
             raise RuntimeError(f"frames of {frames.shape} were made, not {part.frames} of {first.width}×{first.height}")
+        if waiting is not None:
+            frames = recoloured(frames, drift(np.asarray(picture), frames[0]))
         picture = Image.fromarray(frames[-1])
         if waiting is not None:
             heard = waiting.sound

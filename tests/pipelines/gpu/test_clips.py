@@ -153,6 +153,25 @@ def test_windows_are_chained_the_doubled_frame_is_shown_once(tmp_path):
     assert levels(path) == list(range(40))
 
 
+def test_a_model_that_changes_the_light_does_not_flash_and_grows_no_darker(tmp_path):
+    def make(part, picture):
+        return Made(np.repeat(np.asarray(picture)[None] - np.array([3, 0, 5], np.uint8), part.frames, 0))
+
+    grey = Image.new("RGB", (64, 48), (128, 128, 128))
+    seen = frames(write_clip(SMALL.shot(scene(60), 7), grey, make, tmp_path), "rgb24")
+    assert len(seen) == 40
+    assert all(np.abs(frame.mean((0, 1)) - seen[0].mean((0, 1))).max() < 1 for frame in seen)
+
+
+def test_another_light_on_purpose_stays(tmp_path):
+    def make(part, picture):
+        return Made(np.full((part.frames, 48, 64, 3), 200 if part.number else 100, np.uint8))
+
+    grey = Image.new("RGB", (64, 48), (100, 100, 100))
+    seen = frames(write_clip(SMALL.shot(scene(24), 7), grey, make, tmp_path), "rgb24")
+    assert abs(seen[-1].mean() - 192) < 2
+
+
 def test_to_and_fro_where_a_model_cannot_end_where_it_began(tmp_path):
     shot, _, path = clip(tmp_path, 60, loop=3)
     assert shot.leg == 13
