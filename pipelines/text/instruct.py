@@ -190,7 +190,8 @@ class Writing:
         schema = shapes.cast(self._asked, self._options.lengths)
         self._report.progress(0.05, "planning the story")
         plan = self._voice.answer(self._fitting(messages, schema), schema, self._seed)
-        messages.append({"role": "assistant", "content": json.dumps(plan, ensure_ascii=False)})
+        # The plan repeats names that the client gave.
+        messages.append({"role": "assistant", "content": self._wording.plain(json.dumps(plan, ensure_ascii=False))})
         elements = {
             "characters": _once(self._asked.characters, plan.get("characters", ())),
             "locations": _once(self._asked.locations, plan.get("locations", ())),
@@ -205,7 +206,10 @@ class Writing:
             **elements,
             scenes=tuple(self._scenes(messages, names, count)),
         )
-        self._check_language(board)
+        if found := strayed(board, self._asked):
+            self._report.warn(
+                f"The story seems to be told in {found}, not in {self._asked.language}: another seed may help."
+            )
         return board
 
     def _opening(self, pages: Sequence[Path], pictures: Sequence[Path], count: int | None) -> list[dict[str, str]]:
@@ -274,15 +278,14 @@ class Writing:
             )
         return messages
 
-    def _check_language(self, board: Storyboard) -> None:
-        from pipelines.text.draft.clean import guess_language
 
-        texts = [scene.narration for scene in board.scenes] if self._asked.narrated else [board.description]
-        found = guess_language(" ".join(texts), self._asked.language)
-        if found != self._asked.language:
-            self._report.warn(
-                f"The story seems to be told in {found}, not in {self._asked.language}: another seed or writer may help."
-            )
+def strayed(board: Storyboard, asked: WriteParams) -> str | None:
+    """The language that the story seems to be told in, when it is not the one asked for."""
+    from pipelines.text.draft.clean import guess_language
+
+    texts = [scene.narration for scene in board.scenes] if asked.narrated else [board.description]
+    found = guess_language(" ".join(texts), asked.language)
+    return None if found == asked.language else found
 
 
 def _once(given: Iterable[Any], written: Iterable[Mapping[str, str]]) -> tuple[WrittenElement, ...]:

@@ -1,8 +1,8 @@
 """The form of a storyboard, as schemas for constrained writing: what they allow is a storyboard, whoever writes. Pure.
 
 Writing has two stages. First who, where and what (`cast`); then scenes, which can name nothing else (`scenes`). Every string
-has a pattern: it begins with a letter, holds no escapes, only letters of the language it is in, and is bounded. So all that
-the schemas allow is finite, can be spoken, and needs no repair.
+has a pattern: it begins with a letter, ends (where it is no name) like a sentence, holds no escapes, only letters of the language it is in, and is
+bounded. So all that the schemas allow is finite, can be spoken, and needs no repair.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -47,7 +47,17 @@ _MARKS: Mapping[Language, str] = {"Arabic": "\u064b-\u0652\u0670", "Hindi": "\u0
 """Signs that stand on a letter before them."""
 _OPENING = "¿¡“„«‘「『"
 # Capitals and digits are for what has no other name in any script: DNA, TV, 3D. No quotation mark or backslash of JSON.
-_BETWEEN = " A-Z0-9,.;:!?…'’‘“”„«»¿¡()%&/+°–—、。，！？：；（）「」『』・،؛؟।\u200c\u200d-"
+_WORDS = " A-Z0-9'’\u200c\u200d-"
+_ENDS = ".!?…"
+_OTHER_ENDS: Mapping[Language, str] = {"Arabic": "؟", "Chinese": "。！？", "Hindi": "।", "Japanese": "。！？"}
+_BETWEEN = ",;:‘“”„()%&/+°–—"
+_OTHER_BETWEEN: Mapping[Language, str] = {
+    "Arabic": "،؛«»",
+    "Chinese": "、，：；（）「」『』《》",
+    "French": "«»",
+    "Japanese": "、：；（）「」『』・",
+    "Spanish": "«»¿¡",
+}
 _CHARACTERS = "x-characters"
 """Keyword for the most characters of a string with a pattern: `maxLength` beside a pattern is not understood by the grammar."""
 _BYTES = 4
@@ -60,25 +70,29 @@ class Lengths(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: int = Field(40, ge=2, le=200)
-    plot: int = Field(600, ge=2, le=4000)
+    plot: int = Field(600, ge=4, le=4000)
     looks: int = Field(
-        240, ge=2, le=2000, description="Of a character, a place, a thing; and of the whole film's style."
+        240, ge=4, le=2000, description="Of a character, a place, a thing; and of the whole film's style."
     )
-    image: int = Field(320, ge=2, le=2000)
-    narration: int = Field(320, ge=2, le=2000)
+    image: int = Field(320, ge=4, le=2000)
+    narration: int = Field(320, ge=4, le=2000)
 
 
 @dataclass(frozen=True, slots=True)
 class _Alphabet:
-    """Letters, and signs on them, as ranges of a regular expression."""
+    """Letters, signs on them, what ends a sentence, and what else stands between words: as ranges of a regular expression."""
 
     letters: str
     marks: str = ""
+    ends: str = _ENDS
+    between: str = _BETWEEN
 
     @classmethod
     def of(cls, asked: WriteParams) -> _Alphabet:
         """That of the language."""
-        return cls(_LETTERS[asked.language], _MARKS.get(asked.language, "")).with_names(asked)
+        language = asked.language
+        ends, between = _ENDS + _OTHER_ENDS.get(language, ""), _BETWEEN + _OTHER_BETWEEN.get(language, "")
+        return cls(_LETTERS[language], _MARKS.get(language, ""), ends, between).with_names(asked)
 
     def with_names(self, asked: WriteParams) -> _Alphabet:
         """This one, and what names that the client gave are written in."""
@@ -86,7 +100,7 @@ class _Alphabet:
         names = (one.name for one in (*asked.characters, *asked.locations, *asked.objects))
         strange = sorted({c for name in names for c in name if not known.match(c)})
         letters, marks = ("".join(c for c in strange if unicodedata.category(c)[0] == kind) for kind in "LM")
-        return _Alphabet(self.letters + letters, self.marks + marks)
+        return replace(self, letters=self.letters + letters, marks=self.marks + marks)
 
 
 _ENGLISH = _Alphabet(_LATIN)
@@ -98,7 +112,7 @@ def cast(asked: WriteParams, lengths: Lengths) -> Schema:
     own = _Alphabet.of(asked)
     properties: Schema = {
         "description": _text(own, lengths.plot),
-        "title": _text(own, lengths.name),
+        "title": _name(own, lengths.name),
         "style": _text(_ENGLISH, lengths.looks),
         "mood": {"enum": list(MOODS)},
         "characters": _elements(asked, asked.characters, lengths, fewest=0, most=3),
@@ -121,7 +135,7 @@ def scenes(
     """Between so many scenes and so many. Only the given names can be named."""
     own = _Alphabet.of(asked)
     properties: Schema = {
-        "name": _text(own, lengths.name),
+        "name": _name(own, lengths.name),
         "image_description": _text(_ENGLISH.with_names(asked), lengths.image),
         "narration": _text(own, lengths.narration),
         "camera_movement": {"enum": list(CAMERA)},
@@ -158,14 +172,21 @@ def _elements(asked: WriteParams, given: Sequence[Named], lengths: Lengths, *, f
     looks = _text(_ENGLISH.with_names(asked), lengths.looks)
     bare = [_object({"name": {"const": one.name}, "description": looks}) for one in given if not one.description]
     described = len(given) - len(bare)
-    fresh = _object({"name": _text(_Alphabet.of(asked), lengths.name), "description": looks})
+    fresh = _object({"name": _name(_Alphabet.of(asked), lengths.name), "description": looks})
     listed = _list(fresh, max(fewest - described, len(bare)), max(most - described, len(bare)))
     return {**listed, "prefixItems": bare} if bare else listed
 
 
-def _text(alphabet: _Alphabet, most: int) -> Schema:
+def _name(alphabet: _Alphabet, most: int) -> Schema:
     letters, marks = alphabet.letters, alphabet.marks
-    pattern = f"^[{_OPENING}]?[{letters}][{letters}{marks}{_BETWEEN}]{{0,{most - 2}}}$"
+    return {"type": "string", "pattern": f"^[{letters}][{letters}{marks}{_WORDS}]{{0,{most - 1}}}$", _CHARACTERS: most}
+
+
+def _text(alphabet: _Alphabet, most: int) -> Schema:
+    """Sentences: what is cut off at its bound ends like one too."""
+    letters, ends = alphabet.letters, alphabet.ends
+    within = f"{letters}{alphabet.marks}{ends}{alphabet.between}{_WORDS}"
+    pattern = f"^[{_OPENING}]?[{letters}][{within}]{{0,{most - 4}}}[{ends}][”»」』]?$"
     return {"type": "string", "pattern": pattern, _CHARACTERS: most}
 
 
