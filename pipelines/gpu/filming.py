@@ -16,7 +16,7 @@ from pipelines.gpu.halves import DRAWS, READS, Halves
 from pipelines.gpu.loading import pipeline_name
 from pipelines.gpu.recipe import Recipe
 from pipelines.kinds import AnimateParams, BridgeParams, EncodeParams
-from pipelines.media.coding import Coding
+from pipelines.media.coding import Coding, Preset
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +44,8 @@ class FilmRecipe(Recipe):
         "One continuous shot: the camera glides on and the scene flows smoothly and naturally into the next.",
         description="The words of a bridge, which has none of its own.",
     )
+    preset: Preset = Field(Coding().preset, description="How bridges are coded: as every other part of the film.")
+    crf: float = Field(Coding().crf, gt=0, le=40)
 
     @property
     def guided(self) -> bool:
@@ -221,7 +223,7 @@ class Filmer(ABC, Generic[R]):
         from pipelines.video.blends import BLENDS
         from pipelines.video.overlap import write_bridge
 
-        coding = Coding()
+        coding = Coding(self.recipe.preset, self.recipe.crf)
         if asked.transition != "match":
             return write_bridge(BLENDS[asked.transition], asked, inputs, out, coding, report)
         if not self.ends:

@@ -182,6 +182,12 @@ def test_a_bridge_heeds_both_sides_and_joins_the_film(models, sides, tmp_path, v
     assert is_conformant(made, SceneTiming(fps=24, frames=OVERLAP), WIDTH, HEIGHT, Coding())
 
 
+def test_a_bridge_is_coded_as_the_rest_of_the_film(weights, sides, tmp_path):
+    model = load(weights["a14b"], options={**OPTIONS, "preset": "ultrafast", "crf": 30})
+    made = bridge(model, sides, tmp_path)
+    assert is_conformant(made, SceneTiming(fps=24, frames=OVERLAP), WIDTH, HEIGHT, Coding("ultrafast", 30.0))
+
+
 def test_other_transitions_are_blends_whatever_the_checkpoint(models, sides, tmp_path):
     seen = frames(bridge(models["5b"], sides, tmp_path, transition="dissolve"))
     before, after = frames(sides[0][0])[-1], frames(sides[0][1])[0]
