@@ -146,8 +146,10 @@ def with_checks(ids: Iterable[str], plan: Plan) -> tuple[str, ...]:
 
 
 def check_of(told: Brief | Story, catalog: Catalog) -> Planned:
-    """The check of the words alone."""
+    """The check of the words alone. Models that the story names must be there, whatever they are for."""
     draft = _Draft(told, catalog)
+    for kind in told.choices.models:
+        draft.model(kind)
     draft.check()
     return draft.done()
 

@@ -27,11 +27,17 @@ MAX_SCENES = 1000
 
 
 class StoryError(ValueError):
-    """The story contradicts itself. `field` is the place as the client wrote it, e.g. `scenes[2].characters[0].name`."""
+    """The story contradicts itself. `field` is the place as the client wrote it, e.g. `scenes[2].characters[0].name`; `got` what
+    stood there, where the message repeats it between double quotes."""
 
-    def __init__(self, field: str, message: str) -> None:
+    def __init__(self, field: str, message: str, got: str = "") -> None:
         super().__init__(f"{field}: {message}" if field else message)
-        self.field, self.message = field, message
+        self.field, self.message, self.got = field, message, got
+
+    @property
+    def discreet(self) -> str:
+        """The message without what was sent: it may end up in logs and pages of others."""
+        return self.message.replace(f'"{self.got}"', "this") if self.got else self.message
 
 
 class Lacking(StoryError):
@@ -218,23 +224,33 @@ class Story(Told):
         for number, presence in enumerate(scene.characters):
             field = f"{place}.characters[{number}]"
             if presence.name not in cast:
-                raise StoryError(f"{field}.name", f'no character "{presence.name}"{suggest(presence.name, cast)}')
+                raise StoryError(
+                    f"{field}.name", f'no character "{presence.name}"{suggest(presence.name, cast)}', presence.name
+                )
             if presence.name in seen:
                 raise StoryError(
-                    f"{field}.name", f'"{presence.name}" is in this scene twice; one character has one state in a scene'
+                    f"{field}.name",
+                    f'"{presence.name}" is in this scene twice; one character has one state in a scene',
+                    presence.name,
                 )
             seen.add(presence.name)
             states = [state.name for state in cast[presence.name].states]
             if presence.state is not None and presence.state not in states:
                 known = suggest(presence.state, states) if states else f'; "{presence.name}" has no states'
-                raise StoryError(f"{field}.state", f'no state "{presence.state}" of "{presence.name}"{known}')
+                raise StoryError(
+                    f"{field}.state", f'no state "{presence.state}" of "{presence.name}"{known}', presence.state
+                )
         locations = [location.name for location in self.locations]
         if scene.location is not None and scene.location not in locations:
-            raise StoryError(f"{place}.location", f'no location "{scene.location}"{suggest(scene.location, locations)}')
+            raise StoryError(
+                f"{place}.location",
+                f'no location "{scene.location}"{suggest(scene.location, locations)}',
+                scene.location,
+            )
         objects = [thing.name for thing in self.objects]
         for number, name in enumerate(scene.objects):
             if name not in objects:
-                raise StoryError(f"{place}.objects[{number}]", f'no object "{name}"{suggest(name, objects)}')
+                raise StoryError(f"{place}.objects[{number}]", f'no object "{name}"{suggest(name, objects)}', name)
 
     def character(self, name: str) -> Character:
         return next(character for character in self.characters if character.name == name)
@@ -346,4 +362,4 @@ def texts(told: Told) -> tuple[tuple[str, str], ...]:
 def _unique(field: str, names: list[str]) -> None:
     for number, name in enumerate(names):
         if name in names[:number]:
-            raise StoryError(f"{field}[{number}].name", f'"{name}" is there twice; names must be unique')
+            raise StoryError(f"{field}[{number}].name", f'"{name}" is there twice; names must be unique', name)

@@ -61,7 +61,9 @@ def steps_of(target: str, plan: Plan) -> tuple[str, ...]:
         found = []
     if not found or any(step not in plan for step in found):
         known = [_spoken(step.id) for step in plan if step.kind not in _LOOKS]
-        raise StoryError("", f'there is no "{target}" to make in this story{suggest(target, known) or _examples(plan)}')
+        raise StoryError(
+            "", f'there is no "{target}" to make in this story{suggest(target, known) or _examples(plan)}', target
+        )
     return tuple(found)
 
 

@@ -104,7 +104,7 @@ def story(content: Mapping[str, Any]) -> Story:
     try:
         audio = body.audio.audio(body.music_mood)
     except StoryError as error:
-        raise StoryError(error.field.replace("audio_option", "audio"), error.message) from None
+        raise StoryError(error.field.replace("audio_option", "audio"), error.message, error.got) from None
     try:
         return Story(
             title=body.title,
@@ -176,7 +176,7 @@ def _picture_size(size: str | None, ratio: tuple[int, int]) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{2,4})[xX×](\d{2,4})", size)
     width, height = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (64 <= width <= 4096 and 64 <= height <= 4096):
-        raise StoryError("image_size", f'"{size}" is not served; give WxH (64..4096 pixels each), 1K or 2K')
+        raise StoryError("image_size", f'"{size}" is not served; give WxH (64..4096 pixels each), 1K or 2K', size)
     return width, height
 
 

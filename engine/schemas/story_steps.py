@@ -212,7 +212,9 @@ def checked(story: Story, updates: Mapping[str, Any]) -> Story:
         return Story.model_validate(fields)
     except ValidationError as error:
         told = explained(error, Story)
-        raise StoryError(f"storyboard.{told.field.replace('locations', 'environments')}", told.message) from None
+        raise StoryError(
+            f"storyboard.{told.field.replace('locations', 'environments')}", told.message, told.got
+        ) from None
 
 
 def _picture(

@@ -46,7 +46,9 @@ class AudioOption(Wire):
         speaks = self.has_narration and not self.native_audio
         narrators = typing.get_args(Narrator)
         if speaks and self.narrator not in narrators:
-            raise StoryError("audio_option.narrator", f'no narrator "{self.narrator}"; one of: {", ".join(narrators)}')
+            raise StoryError(
+                "audio_option.narrator", f'no narrator "{self.narrator}"; one of: {", ".join(narrators)}', self.narrator
+            )
         narrator = typing.cast("Narrator", self.narrator if self.narrator in narrators else "Rachel")
         sample = Picture(source=self.narrator_sample) if speaks and self.narrator_sample else None
         return Audio(
@@ -87,7 +89,7 @@ class Extensions(Wire):
         kinds = [str(kind) for kind in Kind]
         for kind in self.models:
             if kind not in kinds:
-                raise StoryError(f"models.{kind}", f"no such kind of step{suggest(kind, kinds)}")
+                raise StoryError("models", f'no kind of step "{kind}"{suggest(kind, kinds)}', kind)
         models = {Kind(kind): model for kind, model in self.models.items()}
         return Choices(profile=self.profile, image_tool=image_tool, video_tool=video_tool, models=models)
 
@@ -133,7 +135,9 @@ def ratio_of(field: str, text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,4}):(\d{1,4})", text)
     across, down = (int(match[1]), int(match[2])) if match else (0, 0)
     if not across or not down or max(across, down) > 4 * min(across, down):
-        raise StoryError(field, f'"{text}" is no aspect ratio; one of 16:9, 4:3, 1:1, 3:4, 9:16, or W:H up to 4:1')
+        raise StoryError(
+            field, f'"{text}" is no aspect ratio; one of 16:9, 4:3, 1:1, 3:4, 9:16, or W:H up to 4:1', text
+        )
     return across, down
 
 
@@ -176,7 +180,7 @@ def explained(error: ValidationError, body: type[BaseModel]) -> StoryError:
     inner = first.get("ctx", {}).get("error")
     if isinstance(inner, StoryError):
         place = field_name(first["loc"])
-        return StoryError(".".join(part for part in (place, inner.field) if part), inner.message)
+        return StoryError(".".join(part for part in (place, inner.field) if part), inner.message, inner.got)
     loc = first["loc"]
     message = str(first["msg"])
     if first["type"] == "extra_forbidden":
@@ -191,7 +195,7 @@ def explained(error: ValidationError, body: type[BaseModel]) -> StoryError:
         return Lacking(field_name(loc), "is missing")
     elif first["type"] == "literal_error":
         got = str(first["input"])[:60]
-        message = f'"{got}" is not one of {first["ctx"]["expected"]}'
+        return StoryError(field_name(loc), f'"{got}" is not one of {first["ctx"]["expected"]}', got)
     return StoryError(field_name(loc), message.removeprefix("Value error, "))
 
 

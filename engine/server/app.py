@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from engine.artifacts import StoreError, StoreFull
 from engine.fetch import Door, FetchError
+from engine.jobs import JobsError
 from engine.planner import PlanningError
 from engine.server import generate_routes, story_routes
 from engine.server.credits import Credits, prices
@@ -35,6 +36,7 @@ from engine.server.webhooks import Sender, new_secret
 from engine.server.work import Worker
 from engine.service import RunFailed, Service
 from engine.story import StoryError
+from pipelines.base import Missing
 
 ROOM = 200 << 20
 """Bytes of free disk below which the server says that it is not ready."""
@@ -169,7 +171,7 @@ def _add_errors(app: FastAPI) -> None:
         place = str(first["loc"][-1])
         return response(ApiError(422, f"{place}: {first['msg']}", details={"field": place}), request)
 
-    for kind in (ApiError, StoryError, FetchError, PlanningError, RunFailed, StoreFull):
+    for kind in (ApiError, StoryError, FetchError, PlanningError, Missing, RunFailed, StoreFull, JobsError):
         app.add_exception_handler(kind, explained)
     app.add_exception_handler(HTTPException, of_router)
     app.add_exception_handler(RequestValidationError, of_parameters)

@@ -305,7 +305,8 @@ class Desk:
             raise ApiError(429, "the queue is full; try again later", word="queue_full", headers={"Retry-After": "60"})
 
     def check(self, told: Brief | Story) -> None:
-        """Whether the words may be told. Raises ApiError 451 naming field and category, never the words."""
+        """Whether the words may be told, and the models that are named are there. Raises ApiError 451 naming field and category,
+        never the words, PlanningError and Missing for models."""
         try:
             self.service.check(told)
         except RunFailed as error:

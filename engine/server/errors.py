@@ -3,6 +3,7 @@ from an exception that nobody foresaw."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +12,11 @@ from starlette.responses import JSONResponse
 
 from engine.artifacts import StoreFull
 from engine.fetch import FetchError
+from engine.jobs import JobsError
 from engine.planner import PlanningError
 from engine.service import RunFailed
 from engine.story import Lacking, StoryError
+from pipelines.base import Missing
 
 WORDS: Mapping[int, str] = {
     400: "bad_request",
@@ -30,6 +33,12 @@ WORDS: Mapping[int, str] = {
     500: "internal_error",
     503: "unavailable",
 }
+
+
+LONGEST_FIELD = 300
+"""Letters of a field that an answer names: keys of a client's own may be part of it."""
+_NAMED = re.compile(r'no (profile|model or alias|model) ".*"(?=; | in models\.yaml|$)', re.DOTALL)
+"""What a request named and nobody knows, which is not repeated."""
 
 
 class ApiError(Exception):
@@ -55,18 +64,23 @@ def told(error: Exception, *, v1: bool = False) -> ApiError | None:
         case ApiError():
             return error
         case Lacking(field=field, message=message) if not v1:
-            return ApiError(400, f"{field}: {message}", word="missing_field", details={"field": field})
-        case StoryError(field=field, message=message):
+            return ApiError(400, f"{field[:LONGEST_FIELD]}: {message}", word="missing_field", details={"field": field})
+        case StoryError(field=field, discreet=message):
+            field = field[:LONGEST_FIELD]
             text = f"{field}: {message}" if field else message
             return ApiError(422, text, details={"field": field})
         case FetchError():
             return ApiError(422, error.message, details={"reason": error.reason})
+        case Missing():
+            return ApiError(503, str(error), word="model_unavailable")
         case PlanningError():
-            return ApiError(422, str(error))
+            return ApiError(422, _NAMED.sub(r"no such \1", str(error)))
         case RunFailed():
             return ApiError(503, "this machine cannot look at the request's words now; its log says why")
         case StoreFull():
             return ApiError(503, "there is no room left on the disk of this machine", word="disk_full")
+        case JobsError():
+            return ApiError(503, "the history of this machine cannot be written or read now; its log says why")
     return None
 
 

@@ -65,4 +65,6 @@ class _Server(uvicorn.Server):
         for server in self.servers:
             for socket in server.sockets:
                 host, port = socket.getsockname()[:2]
-                print(f"listening on http://{host}:{port}", file=sys.stderr, flush=True)
+                # In one piece: other threads write lines too.
+                sys.stderr.write(f"listening on http://{host}:{port}\n")
+                sys.stderr.flush()

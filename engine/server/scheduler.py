@@ -19,6 +19,7 @@ from engine.server.records import Record, Records, State, Work
 from engine.server.work import Worker
 from engine.service import RunCancelled, RunFailed
 from engine.story import StoryError
+from pipelines.base import Missing
 
 FILM_GOALS = frozenset({"film", "concat"})
 HOUSEKEEPING = 60.0
@@ -132,6 +133,8 @@ class Scheduler:
             state = "cancelled"
         except RunFailed as error:
             message, word = str(error), "content_rejected" if error.rejected else "backend_failed"
+        except Missing as error:
+            message, word = str(error), "model_unavailable"
         except (StoryError, PlanningError, PlanError, StoreError) as error:
             message, word = str(error), "disk_full" if isinstance(error, StoreFull) else "backend_failed"
         except Exception:
