@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -90,44 +90,50 @@ def paced(made: Made, times: Fraction) -> Made:
     count = len(made.sound)
     at = np.linspace(0, count - 1, round(count * times))
     channels = [np.interp(at, np.arange(count), channel) for channel in made.sound.T]
-    return Made(made.frames, np.stack(channels, axis=1).astype(np.float32))
+    return Made(made.frames, np.asarray(np.stack(channels, axis=1), np.float32))
 
 
 def _shown(shot: Shot, first: Image.Image, make: Make, sound_rate: int | None) -> Iterator[Made]:
     """The frames in the order in which they are shown, none twice in a row."""
-    windows = _windows(shot, first, make, sound_rate)
+    motion = _in_a_row(_windows(shot, first, make), shot, sound_rate)
     if shot.loop == 1:
-        yield from windows
+        yield from motion
         return
-    motion = list(windows)
-    frames = np.concatenate([made.frames for made in motion])[: shot.leg + 1]
-    sounds = [made.sound for made in motion if made.sound is not None]
+    windows = list(motion)
+    frames = np.concatenate([made.frames for made in windows])[: shot.leg + 1]
+    sounds = [made.sound for made in windows if made.sound is not None]
     sound = np.concatenate(sounds) if sounds else None
-    for leg in range(shot.loop):
-        onward = frames if shot.closed or leg % 2 == 0 else frames[::-1]
-        yield Made(onward[1 if leg else 0 :], sound)
+    legs = (frames if shot.closed or leg % 2 == 0 else frames[::-1] for leg in range(shot.loop))
+    yield from _in_a_row((Made(leg, sound) for leg in legs), shot, sound_rate)
 
 
-def _windows(shot: Shot, first: Image.Image, make: Make, sound_rate: int | None) -> Iterator[Made]:
-    """The frames of all parts, the first of each but for the first part's left out: it is the last of the part before. There the sounds
-    of both parts are heard, one fading into the other."""
+def _windows(shot: Shot, first: Image.Image, make: Make) -> Iterator[Made]:
+    """What is made of each part; the first frame of each but the first is the last of the one before."""
     picture = first
-    waiting: Made | None = None
     for part in shot.parts:
         frames, sound = make(part, picture)
         if frames.shape != (part.frames, first.height, first.width, 3):
             raise RuntimeError(f"frames of {frames.shape} were made, not {part.frames} of {first.width}×{first.height}")
-        if waiting is not None:
+        if part.number:
             frames = recoloured(frames, drift(np.asarray(picture), frames[0]))
         picture = Image.fromarray(frames[-1])
-        if waiting is not None:
-            heard = waiting.sound
-            if heard is not None and sound is not None and sound_rate is not None:
-                until = round(len(waiting.frames) * sound_rate / shot.rate)
-                heard, sound = _joined(heard, sound, until, round(sound_rate / shot.rate))
-            yield Made(waiting.frames, heard)
-            frames = frames[1:]
-        waiting = Made(frames, sound)
+        yield Made(frames, sound)
+
+
+def _in_a_row(pieces: Iterable[Made], shot: Shot, sound_rate: int | None) -> Iterator[Made]:
+    """Pieces whose neighbours share a frame, each but the first without it. There the sounds of both are heard, one fading into the
+    other."""
+    waiting: Made | None = None
+    for frames, sound in pieces:
+        if waiting is None:
+            waiting = Made(frames, sound)
+            continue
+        heard = waiting.sound
+        if heard is not None and sound is not None and sound_rate is not None:
+            until = round(len(waiting.frames) * sound_rate / shot.rate)
+            heard, sound = _joined(heard, sound, until, round(sound_rate / shot.rate))
+        yield Made(waiting.frames, heard)
+        waiting = Made(frames[1:], sound)
     if waiting is not None:
         yield waiting
 

@@ -192,7 +192,7 @@ class Filmer(ABC, Generic[R]):
     def _animated(
         self, asked: AnimateParams, inputs: Mapping[str, Sequence[Path]], out: Path, report: Report, seed: int
     ) -> Path:
-        from pipelines.gpu.clipfile import write_clip
+        from pipelines.gpu.clipfile import paced, write_clip
         from pipelines.gpu.loading import torch_device
         from pipelines.gpu.words import read_words
 
@@ -211,7 +211,8 @@ class Filmer(ABC, Generic[R]):
 
         def make(part: Part, picture: Image) -> Made:
             last = first if part.closes else None
-            return self.film(self._job(part, words, picture, last, report, sound=sound_rate is not None, seen=seen))
+            made = self.film(self._job(part, words, picture, last, report, sound=sound_rate is not None, seen=seen))
+            return paced(made, self.window.fps / shot.rate)
 
         return write_clip(shot, first, make, out, sound_rate=sound_rate)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from pipelines.base import Kind, ModelSpec, Params
+from pipelines.base import Device, Kind, ModelSpec, Params
 from pipelines.gpu.clips import Window
 from pipelines.gpu.filming import FILMS, Filmer, FilmRecipe, Job
 from pipelines.gpu.halves import DRAWS, READS
@@ -64,12 +64,17 @@ class Ltx2(Filmer[Ltx2Recipe]):
         "transformer", "connectors", "vae", "audio_vae", "vocoder", "processor", "prompt_enhancer", "duration_head",
     )  # fmt: skip
 
+    def __init__(self, spec: ModelSpec, device: Device) -> None:
+        super().__init__(spec, device)
+        # Pictures may be shown slower than they were made; voices may not be heard slower.
+        self.window = self.window.model_copy(update={"stretch": 1.0})
+
     @staticmethod
     def options(spec: ModelSpec) -> Ltx2Recipe:
         return Ltx2Recipe.of(spec)
 
     def usual(self) -> Window:
-        return Window(fps=24, frames=121, every=8, width=960, height=544, multiple=32, stretch=1.0)
+        return Window(fps=24, frames=121, every=8, width=960, height=544, multiple=32)
 
     @property
     def ends(self) -> bool:

@@ -45,7 +45,7 @@ class Model:
 EIGHTS = {"fps": 24, "frames": 17, "every": 8, "width": 128, "height": 96, "multiple": 32}
 MODELS = {
     "ltx": Model(Ltx, EIGHTS),
-    "ltx2": Model(Ltx2, {**EIGHTS, "stretch": 1.0}),
+    "ltx2": Model(Ltx2, EIGHTS),
     "hunyuan": Model(Hunyuan, {"fps": 24, "frames": 5, "every": 4}, 5, 9),
     "cogvideox": Model(CogVideoX, {"fps": 16, "frames": 9, "every": 8, "width": 96, "height": 64}),
 }
@@ -287,6 +287,19 @@ def test_the_sound_of_a_clip_is_as_long_as_its_picture(count, weights, words, st
     assert abs(len(sound) / SAMPLES - seconds) < 1 / FPS
     assert np.abs(sound).max() > 0.001
     assert clip.read_bytes() == stand.film(family, count, words=words("ltx2"), native_audio=True).read_bytes()
+
+
+def test_sound_keeps_pace_with_a_motion_that_is_shown_slower_to_close(weights, words, stand):
+    """37 frames in two rounds of 18 are made as two of 16, and shown slower."""
+    family = model("ltx2", weights("ltx2"))
+    clip = stand.film(family, 37, words=words("ltx2"), native_audio=True, loop=2)
+    made, seconds, _ = shown(clip)
+    assert made == 33
+    assert seconds == pytest.approx(37 / FPS, abs=1e-3)
+    sound = heard(clip)
+    assert abs(len(sound) / SAMPLES - seconds) < 1 / FPS
+    pieces = np.abs(sound[: SAMPLES * 36 // FPS]).reshape(-1, 500, 2).max(axis=(1, 2))
+    assert pieces.min() > 0.01  # where the second round begins, too
 
 
 def test_sound_that_nobody_asked_for_is_left_out_and_the_picture_is_the_same(weights, words, stand):
