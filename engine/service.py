@@ -92,7 +92,9 @@ class _Watch:
             case StepWarned(step=step, message=message):
                 self.warnings[f"{step}: {message}"] = None
             case StepFailed(step=step, error=error):
-                _log.error("%s failed: %s: %s\n%s", step, error.type, error.message, error.detail)
+                theirs = error.type in (BAD_INPUT, REJECTED)  # no mistake of ours
+                level = logging.INFO if theirs else logging.ERROR
+                _log.log(level, "%s failed: %s: %s\n%s", step, error.type, error.message, error.detail)
             case StepDone(step=step, key=key, recalled=recalled):
                 self.keep(key)
                 if not recalled:

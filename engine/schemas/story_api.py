@@ -11,12 +11,13 @@ from pydantic import Field, ValidationError, field_validator
 
 from engine.pagepictures import MOST
 from engine.schemas.wire import AspectRatio, AudioOption, Extensions, Wire, explained, parse, ratio_of
-from engine.story import Brief, Character, Lacking, Picture, Place
+from engine.story import Brief, Character, Lacking, Picture, Place, Told
 from pipelines.kinds import Language, Strictness
 
 ImageTool = Literal["Seedream", "FluxTurbo", "NanoBanana", "QwenImage"]
 VideoTool = Literal["Auto", "KlingAI", "Seedance", "Pixverse", "VeoFast"]
 MAX_SCENES = 20
+CLOSING = ".,;:!?\"'»”’"
 PICTURE_IDEA = "A story told by these pictures."
 
 
@@ -178,9 +179,23 @@ def brief(name: str, content: Mapping[str, Any]) -> Brief:
 
 
 def address_in(idea: str) -> str | None:
-    """The first address in a text, without the punctuation and quotes that close a sentence behind it."""
-    match = re.search(r"https?://\S+", idea)
-    return match[0].rstrip(".,;:!?)\"'»”’") if match else None
+    """The first address in a text, without the punctuation and quotes that close a sentence behind it; a bracket that the address
+    itself opens belongs to it."""
+    match = re.search(r"https?://\S+", idea, re.IGNORECASE)
+    if match is None:
+        return None
+    address = match[0]
+    while address and (address[-1] in CLOSING or (address[-1] == ")" and address.count(")") > address.count("("))):
+        address = address[:-1]
+    return address
+
+
+def spoken(place: str, told: Told) -> str:
+    """A place of a story in the words of this API: where a client of it would change that."""
+    part = "elements" if isinstance(told, Brief) else "storyboard"
+    place = place.replace("locations[", "environments[")
+    place = re.sub(r"\b(characters|environments|objects)(\[\d+\])\.reference_url", rf"{part}.\1\2.image_url", place)
+    return re.sub(r"\bscenes(\[\d+\])\.clip\b", r"concat_video_urls\1", place)
 
 
 def _places(elements: list[ElementBody]) -> tuple[Place, ...]:

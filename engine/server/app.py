@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -109,6 +110,19 @@ def application(service: Service, settings: ServerSettings) -> FastAPI:
     return app
 
 
+def ranges_of(header: str) -> list[int] | None:
+    """The first bytes of the parts that a Range header asks for (0 for those that count from the end); None where it is not one
+    that can be followed."""
+    match = re.fullmatch(r"bytes=\s*((?:\d{0,18}-\d{0,18}\s*,?\s*){1,20})", header)
+    found = []
+    for part in match[1].replace(" ", "").strip(",").split(",") if match else ():
+        first, _, last = part.partition("-")
+        if not (first or last) or (first and last and int(first) > int(last)):
+            return None
+        found.append(int(first) if first else 0)
+    return found or None
+
+
 def _add_media(app: FastAPI) -> None:
     codes: Sequence[int] = (200, 206, 304, 404, 416)
     page = operation(codes, answer={"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}})
@@ -129,6 +143,14 @@ def _add_media(app: FastAPI) -> None:
                    "Content-Security-Policy": "default-src 'none'; sandbox"}  # fmt: skip
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
+        size = path.stat().st_size
+        if (ranges := ranges_of(request.headers.get("range", ""))) is None:
+            # Half-understood ranges are none (RFC 9110, 14.2); the file's own answer must not read them otherwise.
+            request.scope["headers"] = [one for one in request.scope["headers"] if one[0] != b"range"]
+        elif not any(first < size for first in ranges):
+            raise ApiError(
+                416, "the file has no such part", word="no_such_part", headers={"Content-Range": f"bytes */{size}"}
+            )
         return FileResponse(path, media_type=kind, headers=headers)
 
 

@@ -20,6 +20,7 @@ from engine.fetch import Door, FetchError
 from engine.plan import Plan, Ref
 from engine.planner import Planned, Upto, keyframe_source, plan_brief, plan_story
 from engine.schemas.generate_view import JobStatus, JobView
+from engine.schemas.story_api import spoken
 from engine.schemas.story_steps import PARTS, Known
 from engine.schemas.story_view import Media as Addresses
 from engine.schemas.story_view import Status, StoryView, element_ref, given_ref
@@ -226,11 +227,13 @@ class Desk:
             if self.records.owner_of(medium.story) != owner:
                 raise StoryError(place, "leads to nothing here")
             return Picture(source=f"{OWN}{medium.digest}", digest=medium.digest)
+        url = url.strip()
         try:
             self.door.check(url)
         except FetchError as error:
             raise StoryError(place, error.message) from None
-        return Picture(source=url)
+        scheme, _, rest = url.partition("://")
+        return Picture(source=f"{scheme.lower()}://{rest}")
 
     def resolved(self, owner: str, told: Tale, uploads: Sequence[Picture] = (), *, https: bool = False) -> Tale:
         """The same, with every address looked at, and uploads in their places. Raises StoryError."""
@@ -239,12 +242,12 @@ class Desk:
         def take(place: str, picture: Picture) -> Picture:
             if picture.source in own:
                 return own[picture.source]
-            if https and not picture.source.startswith("https://") and self.media.find(picture.source) is None:
+            if https and self.media.find(picture.source) is None:
                 try:
-                    self.door.check(picture.source, ("https",))
+                    self.door.check(picture.source.strip(), ("https",))
                 except FetchError as error:
                     raise StoryError(place, error.message) from None
-            return self.found(owner, place, picture.source)
+            return self.found(owner, place if https else spoken(place, told), picture.source)
 
         return with_pictures(told, take)
 
@@ -270,6 +273,7 @@ class Desk:
 
     def webhook(self, url: str | None) -> str | None:
         """An address for a webhook. Raises StoryError."""
+        url = (url or "").strip()
         if not url:
             return None
         try:
@@ -313,7 +317,7 @@ class Desk:
             refused = error.rejected
             if refused is None:
                 raise
-            field_ = refused.field.replace("locations[", "environments[") if isinstance(told, Brief) else refused.field
+            field_ = spoken(refused.field, told) if isinstance(told, Brief) else refused.field
             raise ApiError(
                 451, f"{field_}: {refused.message}", details={"field": field_, "category": refused.category}
             ) from None

@@ -31,6 +31,7 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope["path"] = _tidy(scope["path"])
         exchange = _Exchange(scope, receive, send, self._max)
         begun = time.perf_counter()
         try:
@@ -52,6 +53,11 @@ class Edge:
                 "ms": round(seconds * 1000, 1),
             }  # fmt: skip
             log.info("request", extra={"fields": fields})
+
+
+def _tidy(path: str) -> str:
+    """The path of clients that join it to a base URL with a slash too many."""
+    return "/" + path.strip("/") if len(path) > 1 else path
 
 
 class _Exchange:

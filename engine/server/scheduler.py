@@ -14,6 +14,7 @@ from engine.artifacts import StoreError, StoreFull
 from engine.jobs import JobsError
 from engine.plan import PlanError
 from engine.planner import PlanningError
+from engine.schemas.story_api import spoken
 from engine.server.events import Hub
 from engine.server.records import Record, Records, State, Work
 from engine.server.work import Worker
@@ -122,6 +123,7 @@ class Scheduler:
         state: State = "failed"
         message = word = ""
         film: str | None = None
+        record: Record | None = None
         try:
             record = self._records.get(work.story)
             outcome = self._worker.do(work, record, stop, lambda percent: self._changed(work.story, percent))
@@ -146,6 +148,8 @@ class Scheduler:
             self._percent.pop(work.story, None)
         if state == "cancelled" and self._ending.is_set():
             return  # it stays `running` in the table, and waits again at the next start
+        if record is not None and record.api == "story":
+            message = spoken(message, record.told)
         self._end(work, state, message, word, film)
         log.info(
             "work ended",

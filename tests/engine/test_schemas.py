@@ -222,3 +222,18 @@ def test_what_is_wrong_with_a_story_api_body_is_named(name, body, message):
     with pytest.raises(StoryError) as caught:
         story_api.brief(name, body)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("idea", "address"),
+    [
+        ("https://a.example/b", "https://a.example/b"),
+        ("(https://a.example/b).", "https://a.example/b"),
+        ("Fox: https://a.example/Fox_(animal)", "https://a.example/Fox_(animal)"),
+        ("(https://a.example/Fox_(animal)), he said", "https://a.example/Fox_(animal)"),
+        ("HTTPS://A.example/?!", "HTTPS://A.example/"),
+        ("no address", None),
+    ],
+)
+def test_the_address_ends_where_the_sentence_goes_on(idea, address):
+    assert story_api.address_in(idea) == address

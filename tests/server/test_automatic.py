@@ -3,6 +3,7 @@
 import io
 import json
 import subprocess
+import time
 
 import pytest
 import requests
@@ -220,6 +221,37 @@ def test_no_more_pictures_are_asked_for_than_were_wished_and_none_unasked(server
         assert ("Three blue hives on a roof" in json.dumps(story["storyboard"]["objects"])) == bool(wished)
 
 
+@pytest.mark.parametrize(
+    "idea",
+    [
+        "{}/page",
+        "See {}/page.",
+        "({}/page)",
+        '"{}/page"!',
+        "{}/page, please",
+        "Http{rest}/page tells it",
+        "first {}/page then http://b.example/",
+    ],
+)
+def test_the_address_may_stand_anywhere_in_the_idea(server, elsewhere, idea):
+    elsewhere.asked.clear()
+    form = {"idea": idea.format(elsewhere.url, rest=elsewhere.url.removeprefix("http")), "scene_count": 1}
+    story = server.post("/story/url-2-video", data=form).json()["data"]["id"]
+    deadline = time.monotonic() + 20
+    while not elsewhere.asked and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert elsewhere.asked == ["/page"]
+    server.ask("DELETE", f"/story/{story}")
+
+
+def test_a_space_around_an_address_and_a_slash_around_a_path_are_no_mistakes(server, elsewhere):
+    elsewhere.files["/0.png"] = ("image/png", picture())
+    form = {"image_urls": f" {elsewhere.url}/0.png\n", "webhook_url": f" {elsewhere.url}/hook", "audio_option": QUIET}
+    story = server.post("//story", data={"idea": "A hill", **form}).json()["data"]
+    assert (story["status"], story["message"]) == ("new", None)
+    assert server.get(f"//story/{story['id']}/").json()["data"]["id"] == story["id"]
+
+
 def test_an_idea_without_an_address_is_refused(server):
     assert server.post("/story/url-2-video", data={"idea": "no address here"}).status_code == 400
 
@@ -277,6 +309,26 @@ def test_the_film_plays_from_any_point(film):
     tag = requests.get(url, timeout=30).headers["etag"]
     assert requests.get(url, headers={"If-None-Match": tag}, timeout=30).status_code == 304
     assert requests.head(url, timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "content_range"),
+    [
+        ("bytes=0-0", 206, "bytes 0-0/{}"), ("bytes=-10", 206, None), ("bytes=100-", 206, None), ("bytes=0-1, 4-5", 206, None),
+        ("bytes=99999999-", 416, "bytes */{}"), ("bytes=5-1", 200, None), ("lines=1-2", 200, None), ("bytes=", 200, None),
+        ("bytes=-", 200, None), ("bytes=a-b", 200, None), ("bytes=" + "0-0," * 5000, 200, None),
+    ],
+)  # fmt: skip
+def test_ranges_that_can_be_followed_are_and_no_others(film, asked, status, content_range):
+    answer = requests.get(film["story"]["video_url"], headers={"Range": asked}, timeout=30)
+    assert answer.status_code == status
+    size = requests.head(film["story"]["video_url"], timeout=30).headers["content-length"]
+    if content_range:
+        assert answer.headers["content-range"] == content_range.format(size)
+    if status == 416:
+        assert answer.json()["error"] == "no_such_part"
+    if status == 200:
+        assert len(answer.content) == int(size)
 
 
 def test_a_browser_and_ffmpeg_take_the_address_as_it_is(film):

@@ -47,6 +47,6 @@ def test_a_given_clip_is_looked_at_before_a_film_is_made_of_it(tmp_path, elsewhe
         server.post(f"/story/{story['id']}/concat", data={"concat_video_urls": [url]})
         failed = server.wait(story["id"])
         assert (failed["status"], failed["video_url"]) == ("fail", None)
-        assert "scenes[0].clip: content_rejected (nudity: " in failed["message"]
+        assert "concat_video_urls[0]: content_rejected (nudity: " in failed["message"]
     finally:
         server.stop()
