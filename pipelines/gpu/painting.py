@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -53,8 +53,6 @@ class Job:
     height: int
     seed: int
     report: Report
-    begin: float = field(default=0.0)
-    """How much of the step is done before the first denoising step."""
 
 
 class Painter(ABC):

@@ -28,7 +28,7 @@ class Adapter(BaseModel):
 
     role: str = "adapter"
     folder: str = "sdxl_models"
-    file: str = "ip-adapter-plus_sdxl_vit-h.safetensors"
+    file: str = Field("ip-adapter-plus_sdxl_vit-h.safetensors", pattern=r"\.safetensors$")
     sees: str = Field("models/image_encoder", description="Folder of what sees the pictures.")
     strength: float = Field(0.6, ge=0, le=2)
 
@@ -68,15 +68,16 @@ class Sdxl(Painter):
         adapter = self.recipe.adapter
         if adapter is None:
             return
+        from transformers import CLIPVisionModelWithProjection
+
         from pipelines.weights import folder
 
-        pipe.load_ip_adapter(
-            folder(self.spec, adapter.role),
-            subfolder=adapter.folder,
-            weight_name=adapter.file,
-            image_encoder_folder=adapter.sees,
-            local_files_only=True,
+        place = folder(self.spec, adapter.role)
+        sees = CLIPVisionModelWithProjection.from_pretrained(
+            place / adapter.sees, dtype=pipe.dtype, local_files_only=True, use_safetensors=True
         )
+        pipe.register_modules(image_encoder=sees)
+        pipe.load_ip_adapter(place, subfolder=adapter.folder, weight_name=adapter.file, local_files_only=True)
 
     def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         import torch

@@ -387,9 +387,32 @@ def test_the_end_of_a_long_prompt_changes_the_picture(made, at_hand):
     assert not same(hand.portrait(prompt=f"{long} a red boat"), hand.portrait(prompt=f"{long} a green hill"))
 
 
-@each("qwen-edit")
-def test_few_step_weights_bring_their_own_noise_levels(made, at_hand):
-    hand = at_hand(made, scheduler={"shift": 3.0, "use_dynamic_shifting": False})
-    assert hand.portrait()
-    assert hand.family.pipe.scheduler.config.shift == 3.0
-    assert not hand.family.pipe.scheduler.config.use_dynamic_shifting
+FEW_STEPS = [
+    pytest.param(Flux2, flux2.build, flux2.build_lora, {}, id="flux2"),
+    pytest.param(
+        QwenImage, qwenimage.build, qwenimage.build_lora,
+        {"scheduler": {"shift": 3.0, "use_dynamic_shifting": False}}, id="qwen-edit", marks=SIGHTED,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("economy", [Economy.NONE, Economy.QUANTIZED], ids=lambda economy: economy.name)
+@pytest.mark.parametrize(("family", "build", "lora", "options"), FEW_STEPS)
+def test_weights_laid_over_others_change_the_picture(family, build, lora, options, economy, built, tmp_path):
+    folders = {"model": built(build), "lightning": built(lora)}
+    drawn = []
+    for chosen in ({}, {"loras": [{"role": "lightning", "file": "lora.safetensors", "strength": 2.0}], **options}):
+        one = spec(family, folders, options={**TINY, "guidance": 1.0, **chosen})
+        hand = Hand(family.load(one, Device(economy=economy)), tmp_path / str(len(drawn)))
+        hand.folder.mkdir()
+        drawn.append(hand.portrait())
+        pipe = hand.family.halves[DRAWS] if hasattr(hand.family, "halves") else hand.family.pipe
+        assert {name: pipe.scheduler.config[name] for name in chosen.get("scheduler", {})} == chosen.get(
+            "scheduler", {}
+        )
+        apart = getattr(pipe.transformer, "peft_config", {})
+        assert bool(apart) == (bool(chosen) and economy >= Economy.QUANTIZED), (
+            "one with the others, unless those are quantized"
+        )
+        hand.family.close()
+    assert not same(*drawn)
