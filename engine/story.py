@@ -37,7 +37,7 @@ class StoryError(ValueError):
     @property
     def discreet(self) -> str:
         """The message without what was sent: it may end up in logs and pages of others."""
-        return self.message.replace(f'"{self.got}"', "this") if self.got else self.message
+        return self.message.replace(f'"{self.got}"', '"…"') if self.got else self.message
 
 
 class Lacking(StoryError):

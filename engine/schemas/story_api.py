@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from engine.pagepictures import MOST
 from engine.schemas.wire import AspectRatio, AudioOption, Extensions, Wire, explained, parse, ratio_of
-from engine.story import Brief, Character, Lacking, Picture, Place, Told
+from engine.story import SAMPLE, Brief, Character, Lacking, Picture, Place, Told
 from pipelines.kinds import Language, Strictness
 
 ImageTool = Literal["Seedream", "FluxTurbo", "NanoBanana", "QwenImage"]
@@ -193,7 +193,7 @@ def address_in(idea: str) -> str | None:
 def spoken(place: str, told: Told) -> str:
     """A place of a story in the words of this API: where a client of it would change that."""
     part = "elements" if isinstance(told, Brief) else "storyboard"
-    place = place.replace("locations[", "environments[")
+    place = place.replace("locations[", "environments[").replace(SAMPLE, "audio_option.narrator_sample")
     place = re.sub(r"\b(characters|environments|objects)(\[\d+\])\.reference_url", rf"{part}.\1\2.image_url", place)
     return re.sub(r"\bscenes(\[\d+\])\.clip\b", r"concat_video_urls\1", place)
 

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.server.errors import ApiError, response, told
@@ -36,6 +36,8 @@ class Edge:
         begun = time.perf_counter()
         try:
             await self.app(scope, exchange.receive, exchange.send)
+        except ClientDisconnect:
+            pass  # nobody is there to be answered
         except Exception as error:
             answer = told(error)
             if answer is None:

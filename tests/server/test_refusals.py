@@ -1,6 +1,8 @@
 """Everything that is refused: one shape, the right code, nothing of the story changed, nothing told that came from inside."""
 
 import json
+import socket
+import time
 
 import pytest
 import requests
@@ -176,3 +178,14 @@ def test_every_narrator_is_taken(server):
     for narrator in narrators:
         form = {**IDEA, "audio_option": json.dumps({"narrator": narrator})}
         assert server.post("/story?dry_run=true", data=form).status_code == 200
+
+
+def test_who_hangs_up_while_sending_is_no_mistake_of_the_server(server):
+    host, port = server.url.removeprefix("http://").split(":")
+    head = f"POST /story HTTP/1.1\r\nHost: {host}\r\nX-Api-Key: {KEY}\r\nContent-Length: 1000\r\n\r\nidea=half"
+    for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json"):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(head.replace("Content-Length", f"Content-Type: {kind}\r\nContent-Length").encode())
+            time.sleep(0.1)
+    assert server.get("/story/options").status_code == 200
+    assert not server.mistakes()
