@@ -111,7 +111,9 @@ class Ltx2(Filmer[Ltx2Recipe]):
         from pipelines.gpu.steps import dice, told
 
         recipe, pipe = self.recipe, self.halves[DRAWS]
+        # The last picture is placed where the last latent frame begins: what that makes of it and what comes after is left out.
         pictures = {0: job.first} if job.last is None else {0: job.first, -1: job.last}
+        beyond = 0 if job.last is None else self.window.every
         skipping = recipe.skipping if pipe.transformer.config.perturbed_attn else 0.0
         steps = len(recipe.sigmas) or recipe.steps
         made = pipe(
@@ -121,7 +123,7 @@ class Ltx2(Filmer[Ltx2Recipe]):
             **_filled(job.words),
             width=job.first.width,
             height=job.first.height,
-            num_frames=job.frames,
+            num_frames=job.frames + beyond,
             frame_rate=float(self.window.fps),
             num_inference_steps=steps,
             sigmas=list(recipe.sigmas) or None,
@@ -139,8 +141,12 @@ class Ltx2(Filmer[Ltx2Recipe]):
             output_type="np",
             callback_on_step_end=told(job.report, steps, "moving", job.begin, job.end),
         )
-        sound = _ended(made.audio[0].float().cpu().numpy().T) if job.sound else None
-        return Made(as_frames(made.frames[0]), sound)
+        frames = as_frames(made.frames[0])[: job.frames]
+        if not job.sound:
+            return Made(frames)
+        sound = made.audio[0].float().cpu().numpy().T
+        rate = pipe.vocoder.config.output_sampling_rate
+        return Made(frames, _ended(sound[: round(job.frames * rate / self.window.fps)]))
 
 
 def _ended(sound: Sound) -> Sound:

@@ -105,10 +105,10 @@ class Stand:
         (clip,) = family.run(Kind.ANIMATE, params, inputs, out, self.report, seed=seed)
         return clip
 
-    def bridge(self, family, transition, count=11):
+    def bridge(self, family, transition, count=11, scenes=(0, 1)):
         """Between two scenes of 30 frames that a camera pans over."""
         inputs = {"clips": [], "timings": []}
-        for number, (head, tail) in enumerate(((0, count), (count, 0))):
+        for number, (head, tail) in zip(scenes, ((0, count), (count, 0)), strict=True):
             out = self.folder / f"scene-{number}"
             out.mkdir(exist_ok=True)
             scene = {"keyframe": [picture(out / "k.png", seed=number)], "timing": [timing(out, 30, head, tail)]}
@@ -241,6 +241,13 @@ def test_a_match_is_filmed_from_the_one_scene_to_the_other(name, weights, stand)
     whole = stand.folder / "joined.mp4"
     join([blend, made], whole, VideoParams(width=WIDTH, height=HEIGHT, fps=FPS), 22)
     assert shown(whole)[0] == 22
+
+
+@pytest.mark.parametrize("name", ["ltx", "ltx2"])
+def test_a_match_depends_on_where_it_comes_from_and_where_it_leads(name, weights, stand):
+    family = model(name, weights(name))
+    made = {stand.bridge(family, "match", scenes=scenes).read_bytes() for scenes in ((0, 1), (0, 2), (2, 1))}
+    assert len(made) == 3
 
 
 @pytest.mark.parametrize("name", ["ltx", "ltx2"])
