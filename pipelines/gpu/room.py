@@ -15,7 +15,7 @@ def torch_room(threads: int, seed: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, threads))
     try:
-        quiet = torch.backends.cudnn.flags(deterministic=True, benchmark=False)
+        quiet = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)
         with torch.random.fork_rng(), torch.inference_mode(), quiet:
             torch.manual_seed(seed % 2**63)
             yield

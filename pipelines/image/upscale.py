@@ -143,7 +143,7 @@ def _steady(device: Device) -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, device.threads))
     try:
-        with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False):
             yield
     finally:
         torch.set_num_threads(threads)
