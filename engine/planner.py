@@ -403,7 +403,8 @@ def _plan_film(draft: _Draft, story: Story) -> None:
         inputs: dict[str, tuple[Source, ...]] = {"clip": (clip,), "timing": (timing(number),)}
         if burned:
             inputs["subtitles"] = (_burned(number),)
-        draft.add(scene_id(Kind.CONFORM, number), Kind.CONFORM, ConformParams(**frame), inputs)
+        whole = story.scenes[number].clip is not None
+        draft.add(scene_id(Kind.CONFORM, number), Kind.CONFORM, ConformParams(**frame, whole=whole), inputs)
         parts.append(Ref(scene_id(Kind.CONFORM, number), "body.mp4"))
         if video.transition and number + 1 < len(story.scenes):
             inputs = {

@@ -231,6 +231,11 @@ class ConformParams(VideoParams):
     closed-GOP segment. Inputs: `clip` (1), `timing` (1), `subtitles` (0..1 scene-NNN.ass to burn in). Outputs: `body.mp4`
     (no file when the transitions take every frame is not allowed: the timeline keeps at least one frame)."""
 
+    whole: bool = Field(
+        False,
+        description="A clip of another shape is shown whole, with black beside it; else it is cut to fill the frame.",
+    )
+
 
 class BridgeParams(VideoParams):
     """The moving form of a cut. Inputs: `clips` (2: before, after), `timings` (2), `subtitles` (0 or 2). Outputs:

@@ -14,7 +14,7 @@ from pipelines.kinds import ConformParams
 from pipelines.media.burn import burned
 from pipelines.media.coding import Coding
 from pipelines.media.encoder import Encoder, container_options
-from pipelines.media.frames import Warn, scene_frames
+from pipelines.media.frames import Warn, framed, inside, scene_frames
 from pipelines.media.planes import Planes
 from pipelines.media.probe import is_conformant, open_clip
 from pipelines.media.seal import seal
@@ -44,7 +44,10 @@ def write_body(
     if conformant and subtitles is None:
         cut(clip, body, first, last, timing.fps)
     else:
-        frames = source(clip, first, last, timing, width, height, conformant, report.warn)
+        size = inside(clip, width, height) if asked.whole and not conformant else (width, height)
+        frames = source(clip, first, last, timing, *size, conformant, report.warn)
+        if size != (width, height):
+            frames = framed(frames, width, height)
         if subtitles is not None:
             frames = burned(frames, subtitles, first, width, height, timing.fps)
         with Encoder(body, width, height, timing.fps, coding) as encoder:

@@ -74,6 +74,31 @@ def fitted_frames(
             yield fit(shown)
 
 
+def inside(path: Path, width: int, height: int) -> tuple[int, int]:
+    """The largest even size within `width` × `height` in which the whole clip can be seen undistorted. Raises BadInput when nothing
+    can be decoded."""
+    for _, frame in _decoded(path):
+        shown = (frame.width * _aspect(path), float(frame.height))
+        wide, high = shown if round(frame.rotation / 90) % 2 == 0 else shown[::-1]
+        scale = min(width / wide, height / high)
+        return tuple(min(limit, max(2, 2 * round(side * scale / 2))) for side, limit in ((wide, width), (high, height)))  # type: ignore[return-value]
+    raise BadInput("clip", "holds no picture that can be decoded.")
+
+
+def framed(frames: Iterator[Planes], width: int, height: int) -> Iterator[Planes]:
+    """Frames in the middle of a larger, black frame."""
+    for planes in frames:
+        picture = blank(width, height)
+        luma, *_ = split(planes)
+        y, x = (
+            (outer - inner) // 4 for outer, inner in zip((height, width), luma.shape, strict=True)
+        )  # in pixels of colour
+        for source, target, step in zip(split(planes), split(picture), (2, 1, 1), strict=True):
+            rows, columns = source.shape
+            target[step * y : step * y + rows, step * x : step * x + columns] = source
+        yield picture
+
+
 class _Fit:
     """One decoded frame → `Planes` of the frame's size; the last result is kept, since frames are often shown twice."""
 

@@ -43,12 +43,14 @@ def shoot(folder, camera="pan left", seed=1, **timed):
     return next(iter(load(Camera, ANIMATE).run(ANIMATE, params, inputs, folder, Quiet(), seed=seed)))
 
 
-def conform(clip, folder, report=None, subtitles=None, **timed):
+def conform(clip, folder, report=None, subtitles=None, whole=False, **timed):
     inputs = {"clip": [clip], "timing": [timing(folder, **timed)]}
     if subtitles:
         inputs["subtitles"] = [subtitles]
     report = report or Quiet()
-    made = list(load(Conformer, CONFORM).run(CONFORM, ConformParams(**SIZE), inputs, folder, report, seed=0))
+    made = list(
+        load(Conformer, CONFORM).run(CONFORM, ConformParams(**SIZE, whole=whole), inputs, folder, report, seed=0)
+    )
     return made[0], report
 
 
@@ -133,6 +135,23 @@ def test_a_clip_that_was_filmed_upright_is_turned(tmp_path):
 
     expected = cv2.imread(str(shown))
     assert psnr(frames(body, "bgr24")[3], expected) > 25
+
+
+@pytest.mark.parametrize("shape", ["120x120", "90x160", "320x80", "64x48"])
+def test_a_given_clip_of_another_shape_is_shown_whole_with_black_beside_it(tmp_path, shape):
+    clip = tmp_path / "clip.mp4"
+    ffmpeg("-f", "lavfi", "-i", f"color=white:s={shape}:r=24:d=1", "-c:v", "libx264", clip)
+    body, _ = conform(clip, tmp_path / "body", frames=24, whole=True)
+    shown = frames(body, "gray")[3]
+    assert shown.shape == (HEIGHT, WIDTH)
+    across, down = (int(side) for side in shape.split("x"))
+    scale = min(WIDTH / across, HEIGHT / down)
+    white = shown > 128
+    assert abs(white.any(0).sum() - across * scale) <= 2
+    assert abs(white.any(1).sum() - down * scale) <= 2
+    assert white[HEIGHT // 2, WIDTH // 2]
+    corner = shown[0, 0], shown[-1, -1]
+    assert max(corner) < 20
 
 
 def test_full_range_and_old_matrix_keep_their_colours(tmp_path):
