@@ -27,7 +27,7 @@ SMALL = {"idea": "A snail", "scene_count": 1, "audio_option": '{"has_bg_music": 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench server")
-    for name, default in (("pollers", 1000), ("seconds", 30), ("jobs", 10_000), ("races", 200), ("fuzz", 6000)):
+    for name, default in (("pollers", 1000), ("seconds", 30), ("jobs", 10_000), ("races", 200), ("fuzz", 8000)):
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args(arguments)
     sys.path.insert(0, str(ROOT))
