@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 import time
 
 import pytest
@@ -357,6 +358,31 @@ class TestStory:
         assert make(server)["status"] == "new"  # the queue goes on
         assert time.monotonic() - began < 20
         assert not elsewhere.of("/never")
+
+    @pytest.mark.parametrize("asked", ["image_urls", "page"])
+    def test_delete_ends_a_fetch_that_is_under_way(self, server, elsewhere, asked):
+        waiting = threading.Event()
+
+        class Never:
+            """A file that does not come."""
+
+            def __iter__(self):
+                waiting.set()
+                time.sleep(20)
+                return iter(("text/html", b""))
+
+        elsewhere.files["/never"] = Never()
+        url = f"{elsewhere.url}/never"
+        path, form = (
+            ("/story/url-2-video", {"idea": url}) if asked == "page" else ("/story/images-2-video", {asked: url})
+        )
+        story_id = server.post(path, data=form).json()["data"]["id"]
+        assert waiting.wait(20)
+        began = time.monotonic()
+        assert server.ask("DELETE", f"/story/{story_id}").status_code == 200
+        assert make(server)["status"] == "new"
+        assert time.monotonic() - began < 10
+        del elsewhere.files["/never"]
 
     def test_stories_are_listed_newest_first(self, server):
         story = make(server, title="Newest")
