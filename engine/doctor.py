@@ -14,7 +14,7 @@ from engine.export import engine_version
 from engine.report import megabytes, table
 from engine.settings import Settings
 from pipelines.base import Kind, Missing
-from pipelines.catalog import Catalog, family_class, lacks, load, mend
+from pipelines.catalog import Catalog, family_class, install_hint, lacks, load, missing_modules, to_pull
 
 
 def examine(settings: Settings) -> str:
@@ -58,7 +58,9 @@ def _models(catalog: Catalog) -> str:
     for kind in Kind:
         able = [spec for spec in catalog.models.values() if kind in spec.kinds]
         ready = [spec.name for spec in able if not lacks(spec)]
-        more = dict.fromkeys(mend(spec) for spec in able if lacks(spec) and mend(spec))
+        installs = dict.fromkeys(install_hint(spec) for spec in able if missing_modules(spec))
+        pulls = [spec.name for spec in able if to_pull(spec)]
+        more = [*filter(None, installs), *([f"models pull {' | '.join(pulls)}"] if pulls else [])]
         rows.append([str(kind), ", ".join(ready) or "nothing", f"more: {'; '.join(more)}" if more else ""])
     return table(rows)
 

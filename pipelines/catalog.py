@@ -127,7 +127,7 @@ class Catalog(BaseModel):
         needs = self.profiles[profile]
         if needs.device_mb > self.device_mb:
             there = f"{self.device_mb / 1024:.0f} GB are here" if self.device_mb else "none is here"
-            return f"needs a GPU with {needs.device_mb / 1024:.0f} GB, {there}"
+            return f"needs a GPU with at least {needs.device_mb / 1024:.0f} GB, {there}"
         for alias, picks in needs.picks.items():
             if all(lacks(self.models[model]) for model in picks):
                 return f"{alias} needs {picks[0]}: {lacks(self.models[picks[0]])}"

@@ -227,7 +227,7 @@ def test_models_are_listed_with_what_they_can_and_whether_they_fit(
     out = command("list")[1]
     assert "9 GB; none here" in line(out, "big ")
     assert "yes" in line(out, "illustrator ")
-    assert line(out, "profile great") == "profile great: the best [needs a GPU with 23 GB, none is here]"
+    assert line(out, "profile great") == "profile great: the best [needs a GPU with at least 23 GB, none is here]"
     assert "more: python -m engine models pull MODEL (or PROFILE)" in out
     monkeypatch.setattr("engine.executor.devices._nvidia", lambda: [("GPU-a", 24_000)])
     assert "9 GB; fits" in line(command("list")[1], "big ")

@@ -173,7 +173,8 @@ def test_auto_takes_no_profile_that_the_gpu_is_too_small_for(tmp_path, device_mb
     assert great_first.profile("auto") == chosen
     if chosen == "draft":
         assert (
-            great_first.short_of("great") == f"needs a GPU with 20 GB, {'12 GB are' if device_mb else 'none is'} here"
+            great_first.short_of("great")
+            == f"needs a GPU with at least 20 GB, {'12 GB are' if device_mb else 'none is'} here"
         )
 
 
