@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipelines.base import Environment, Missing
 
-BODY = ("pydantic>=2.11,<3", "PyYAML>=6.0.2,<7", "psutil>=6,<8; sys_platform != 'linux'")
+BODY = ("pydantic>=2.11,<3", "psutil>=6,<8; sys_platform != 'linux'")
 """What the body of a worker itself is built on; the engine's own code is not installed there but lent to it."""
 
 MADE = "made.json"
@@ -89,10 +89,10 @@ def _note(folder: Path, environment: Environment) -> None:
     listing = (
         "import importlib.metadata as m; print('\\n'.join(sorted(f'{d.name}=={d.version}' for d in m.distributions())))"
     )
-    command = [str(_python_in(folder)), "-I", "-c", f"import pydantic, yaml; {listing}"]
+    command = [str(_python_in(folder)), "-I", "-c", f"import pydantic; {listing}"]
     answer = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
     if answer.returncode:
-        raise Missing("its packages break what the engine lends to it: pydantic and PyYAML cannot be imported there")
+        raise Missing("its packages break what the engine lends to it: pydantic cannot be imported there")
     content = {**environment.model_dump(include={"python", "requires"}), "installed": answer.stdout.split()}
     partial = folder / f".{MADE}"
     partial.write_text(json.dumps(content, indent=1))

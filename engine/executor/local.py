@@ -43,6 +43,10 @@ LOGS = "engine-workers-"
 """How folders of logs in the system's folder for temporary files begin; the process that they belong to follows."""
 
 
+NO_FETCHING = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+"""What is not here is missing: a run never asks a hub, whatever a library would do by itself."""
+
+
 class LocalExecutor:
     """CPU slots beside one slot per GPU. A worker starts with the first task of its slot, keeps its models between
     tasks, and is replaced when it has died, or when the next task's model has an interpreter of its own. What workers print goes to one file per slot in `logs` (default: a folder
@@ -241,6 +245,7 @@ def _environment(place: Place, *, own: bool) -> dict[str, str]:
     path = "" if own else os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     return {
         **{name: value for name, value in os.environ.items() if name != "PYTHONHOME"},
+        **NO_FETCHING,
         "PYTHONPATH": path,
         "PYTHONUTF8": "1",
         "PYTHONIOENCODING": "utf-8:backslashreplace",

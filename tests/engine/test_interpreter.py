@@ -68,7 +68,7 @@ def lent(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (site / libraries.name).symlink_to(libraries)
     log = folder / "begun.jsonl"
     (site / "sitecustomize.py").write_text(
-        f"import json, os, sys\nopen({str(log)!r}, 'a').write(json.dumps([os.getpid(), sys.executable, sys.path]) + '\\n')\n"
+        f"import json, os, sys\nopen({str(log)!r}, 'a').write(json.dumps([os.getpid(), sys.executable, sys.path, os.environ.get('HF_HUB_OFFLINE')]) + '\\n')\n"
     )
     return python
 
@@ -88,7 +88,7 @@ def do(executor: LocalExecutor | InlineExecutor, spec: ModelSpec, tmp_path: Path
                 return event
 
 
-def starts(python: Path) -> list[tuple[int, str, list[str]]]:
+def starts(python: Path) -> list[tuple[int, str, list[str], str]]:
     log = python.parents[1] / "begun.jsonl"
     return [tuple(json.loads(line)) for line in log.read_text().splitlines()] if log.exists() else []
 
@@ -103,7 +103,7 @@ def test_the_worker_is_exchanged_when_the_next_model_needs_another(
     assert [done.error for done in results] == [None] * 4
     assert [done.resident for done in results] == [("sharpen",), ("sharpen-apart",), ("sharpen-apart",), ("sharpen",)]
     begun = starts(lent)[before:]
-    assert [executable for _, executable, _ in begun] == [str(lent)]  # one process did both of its tasks
+    assert [executable for _, executable, *_ in begun] == [str(lent)]  # one process did both of its tasks
     pictures = {done.outputs[0][1].read_bytes() for done in results}
     assert len(pictures) == 1
 
@@ -113,8 +113,9 @@ def test_only_the_engine_itself_is_lent_and_nothing_that_is_installed_beside_it(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", sysconfig.get_path("purelib"))
     assert do(executor, own(lent), tmp_path, "task").ok
-    *_, (_, _, path) = starts(lent)
+    *_, (_, _, path, offline) = starts(lent)
     root = Path(interpreter.__file__).parents[1]
+    assert offline == "1", "a run never asks a hub"
     assert not {str(root), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")} & set(path)
 
 
