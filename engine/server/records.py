@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from engine.jobs import Jobs
 from engine.server.credits import Credits
-from engine.story import Brief, Story, given
+from engine.story import Brief, Story, Told, given
 
 Api = Literal["story", "v1"]
 Goal = Literal["storyboard", "elements", "scenes", "film", "concat", "keyframes"]
@@ -172,12 +172,11 @@ class Records:
         """A new story and the first work on it, which costs `cost` credits. Raises ApiError 402."""
         now, story_id = self.clock(), str(uuid.uuid4())
         plain = json.loads(told.model_dump_json())
-        digests = [picture.digest for picture in given(told).values() if picture.digest]
         row = (story_id, owner, api, now, now, 1, told_text(told), told.title, told.description, "0", json.dumps(extra or {}),
                " ".join(stages), None, 0, webhook, expires)  # fmt: skip
         with self.jobs.writing() as connection:
             self.jobs.start_run(story_id, title=told.title, source=f"{api} request", story=plain)
-            self.jobs.refer(story_id, digests=digests)
+            self.jobs.refer(story_id, digests=_digests(told))
             connection.execute(f"INSERT INTO stories VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
             number = _enqueue(connection, story_id, goal, priority, None, now)
             self.credits.put_aside(connection, number, owner, story_id, cost)
@@ -249,6 +248,8 @@ class Records:
             )
             if not done.rowcount:
                 raise KeyError(record.id)
+            for one in filter(None, (change.told, told)):  # what came with the request is needed until the work begins
+                self.jobs.refer(record.id, digests=_digests(one))
             if goal:
                 number = _enqueue(connection, record.id, goal, priority, told_text(told) if told else None, now)
                 self.credits.put_aside(connection, number, record.owner, record.id, cost)
@@ -404,6 +405,10 @@ class Records:
     def _last_work(self, story_id: str) -> Work | None:
         rows = self.jobs.read("SELECT * FROM work WHERE story = ? ORDER BY number DESC LIMIT 1", story_id)
         return _work(rows[0]) if rows else None
+
+
+def _digests(told: Told) -> list[str]:
+    return [picture.digest for picture in given(told).values() if picture.digest]
 
 
 def told_text(told: Brief | Story) -> str:

@@ -392,3 +392,23 @@ def run(*arguments, home):
     del environment["ENGINE_API_KEYS"]
     command = [sys.executable, "-m", "engine", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def test_an_upload_for_a_story_that_is_there_is_kept_until_its_turn_comes(tmp_path):
+    server = Server(tmp_path)
+    try:
+        story = server.post("/story", data={"idea": "A snail", "scene_count": 1, "audio_option": QUIET}).json()["data"]
+        long = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]  # what comes now waits
+        files = [("image_files", ("x.png", picture(), "image/png"))]
+        again = threading.Thread(
+            target=lambda: server.post("/story", data={"idea": "A hill", "story_id": story["id"]}, files=files)
+        )
+        again.start()
+        while server.story(story["id"])["status"] != "processing":
+            time.sleep(0.05)
+        assert run("gc", "--grace", "0", home=tmp_path).returncode == 0
+        server.ask("DELETE", f"/story/{long}")
+        again.join()
+        assert (server.wait(story["id"])["status"], server.story(story["id"])["message"]) == ("new", None)
+    finally:
+        server.stop(kill=True)
