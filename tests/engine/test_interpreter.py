@@ -55,7 +55,6 @@ def lent(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "annotated_types",
         "typing_inspection",
         "typing_extensions",
-        "yaml",
         "PIL",
     ):
         found = importlib.util.find_spec(name)
@@ -125,7 +124,7 @@ def test_a_worker_is_built_on_what_an_environment_is_given() -> None:
     root = Path(interpreter.__file__).parents[1]
     modules = set(subprocess.check_output([sys.executable, "-c", code], text=True, cwd=root).split())
     installed = {name for name in packages_distributions() if not name.startswith("_")}
-    brought = {"pydantic", "pydantic_core", "annotated_types", "typing_inspection", "typing_extensions", "yaml"}
+    brought = {"pydantic", "pydantic_core", "annotated_types", "typing_inspection", "typing_extensions"}
     assert modules & installed - {"engine", "pipelines"} == brought
 
 
