@@ -92,6 +92,8 @@ def form_schema(body: type[BaseModel], *, files: bool) -> dict[str, Any]:
     whole = inlined(body)
     properties: dict[str, Any] = {}
     for name, schema in whole.get("properties", {}).items():
+        if name == "page":
+            continue  # a path of this machine means nothing to a client
         if name == "image_files":
             if files:
                 properties[name] = {"type": "array", "items": {"type": "string", "format": "binary"}}
