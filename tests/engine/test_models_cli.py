@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from pipelines import interpreter
 from tests.fixtures.hub import FakeHub, served
 
 Command = Callable[..., tuple[int, str, str]]
+ROOT = Path(__file__).resolve().parents[2]
 
 CATALOG = """
 models:
@@ -99,6 +104,36 @@ def test_what_was_pulled_is_listed_verified_and_not_pulled_again(command: Comman
     hub.asked.clear()
     assert command("pull", "big") == (0, "big: all weights are here\n", "")
     assert hub.asked == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a signal of POSIX")
+def test_a_pull_that_is_killed_goes_on_where_it_was(command: Command, hub: FakeHub, tmp_path: Path) -> None:
+    large = bytes(range(256)) * 46_000  # more than the 10 MB in which the hub's library writes
+    hub.files["o/big"]["model.safetensors"] = large
+    hub.stall, hub.wait = {"model.safetensors": 11_000_000}, threading.Event()
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_HUB_CACHE": str(tmp_path / "cache"),
+        "PYTHONPATH": str(ROOT),
+    }
+    words = [sys.executable, "-m", "engine", "models", "pull", "big", "--yes", "--models", str(tmp_path / "more.yaml")]
+    killed = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    partial = tmp_path / "home" / "weights" / "partial"
+    deadline = time.monotonic() + 30
+    while not any(path.stat().st_size for path in partial.rglob("*.begun")):
+        assert time.monotonic() < deadline
+        assert killed.poll() is None
+        time.sleep(0.02)
+    killed.kill()
+    killed.wait()
+    hub.wait.set()
+    hub.stall.clear()
+    hub.asked.clear()
+    assert "to pull" in line(command("list")[1], "big ")
+    assert command("pull", "big", "--yes")[0] == 0
+    assert [wanted for _, path, _, wanted in hub.asked if path.endswith("model.safetensors")] == ["bytes=10485760-"]
+    assert command("verify", "big")[0] == 0
 
 
 def test_damage_is_found_and_mended(command: Command, tmp_path: Path) -> None:
