@@ -16,6 +16,7 @@ from engine.service import Service
 from engine.settings import Settings
 from pipelines import catalog
 from pipelines.base import Economy, Kind, Weights
+from pipelines.pool import SAID
 from pipelines.weights import Shelf
 from tests.fixtures.tiny import (
     acestep,
@@ -100,8 +101,8 @@ def shelf(tmp_path_factory):
     return tmp_path_factory.mktemp("open")
 
 
-def overlay(entries, home):
-    """A file like models.yaml in which these entries have tiny weights, built when they are first needed."""
+def overlay(entries, home, **changes):
+    """A file like models.yaml in which these entries have tiny weights, built when they are first needed, and `changes`."""
     models = {}
     for name in entries:
         tiny = EVERYTHING[name]
@@ -112,13 +113,13 @@ def overlay(entries, home):
             if not folder.exists():
                 build(folder)
                 Shelf(home / "weights").adopt(Weights(**weights[role]), folder)
-        models[name] = {"weights": weights, "options": tiny.options}
+        models[name] = {"weights": weights, "options": tiny.options, **changes}
     path = home / f"{'+'.join(entries)}.yaml"
     path.write_text(json.dumps({"models": models}))
     return path
 
 
-def make(models, home, shelf):
+def make(models, home, shelf, **changes):
     """The film and the records of all steps."""
     body = {
         "model": "local-story",
@@ -134,7 +135,7 @@ def make(models, home, shelf):
         "models": {**models, Kind.PORTRAIT: models[Kind.KEYFRAME], Kind.ELEMENT: models[Kind.KEYFRAME]},
     }
     body["scenes"][0]["narration"] = "The lamp is lit."
-    known = catalog.load(overlay(sorted(set(models.values())), shelf), home=shelf / "weights")
+    known = catalog.load(overlay(sorted(set(models.values())), shelf, **changes), home=shelf / "weights")
     story = generate_story.story({**body, "models": {str(kind): name for kind, name in body["models"].items()}})
     with Service(Settings(home, shelf / "weights"), known, InlineExecutor(budget_mb=10**6)) as service:
         made = service.make(story)
@@ -163,6 +164,26 @@ def test_open_models_make_a_film_and_the_same_bytes_again(models, shelf, tmp_pat
     assert sorted(loaded) == sorted(used), "each model is loaded once"
     again, _ = make(models, tmp_path / "two", shelf)
     assert hashlib.sha256(again).hexdigest() == hashlib.sha256(film).hexdigest()
+
+
+def test_a_film_comes_out_of_a_gpu_that_is_too_small(shelf, tmp_path):
+    """Every rung of the ladder is taken once, told and recorded; what helped is kept for the rest of the film and for the next."""
+    family = "tests.fixtures.tiny.starved:Starved"
+    home = tmp_path / "home"
+    _, records = make({Kind.KEYFRAME: "flux2-klein-4b"}, home, shelf, family=family)
+    painted = [record for record in records.values() if record["model"] == "flux2-klein-4b"]
+    assert {record["economy"] for record in painted} == {Economy.SMALLER}
+    (fallen,) = [record for record in painted if record["rungs"]]
+    assert fallen["rungs"] == ["all loaded models were unloaded", *SAID.values()]
+    assert len(fallen["warnings"]) == len(fallen["rungs"])
+    drawn = next(record for record in painted if record["kind"] == Kind.KEYFRAME)
+    assert drawn["facts"]["size"][0] < WIDTH, "drawn smaller, and scaled up to what was asked"
+
+    for action in (home / "store").rglob("*"):
+        action.unlink() if action.is_file() else None
+    _, again = make({Kind.KEYFRAME: "flux2-klein-4b"}, home, shelf, family=family)
+    painted = [record for record in again.values() if record["model"] == "flux2-klein-4b"]
+    assert [record["rungs"] for record in painted] == [[]] * len(painted), "it is not found out by failing again"
 
 
 def test_every_family_with_weights_has_its_film():
