@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -19,7 +20,7 @@ class Shared:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
-        self._using = threading.Lock()
+        self._using, self._next = threading.Lock(), threading.Lock()
         self._views: list[View] = []
         self._owners: dict[str, View] = {}
         self._waiting: deque[Task] = deque()
@@ -27,17 +28,26 @@ class Shared:
     def view(self) -> View:
         """An executor of one's own, until it is stopped."""
         view = View(self)
-        with self._using:
+        with self._turn():
             self._views.append(view)
         return view
 
     def slots(self) -> Slots:
-        """What is free now."""
-        with self._using:
-            return self._executor.slots()
+        """What is free now, or was a moment ago."""
+        return self._executor.slots()
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Whoever listens does so again and again: who waits must come before him."""
+        with self._next:
+            self._using.acquire()
+        try:
+            yield
+        finally:
+            self._using.release()
 
     def _leave(self, view: View) -> None:
-        with self._using:
+        with self._turn():
             self._views.remove(view)
             for task_id in [task_id for task_id, owner in self._owners.items() if owner is view]:
                 self._end(task_id)
@@ -45,7 +55,7 @@ class Shared:
     def _slots_of(self, view: View) -> Slots:
         """Besides what is free: who has no task on a kind of place yet may queue one for it, so that a run which always has
         something to do does not keep all others away."""
-        with self._using:
+        with self._turn():
             slots = self._executor.slots()
             mine = {self._is_for_device(task, slots) for task in view.tasks.values()}
             return Slots(
@@ -56,7 +66,7 @@ class Shared:
             )
 
     def _submit(self, view: View, task: Task) -> None:
-        with self._using:
+        with self._turn():
             self._owners[task.id] = view
             view.tasks[task.id] = task
             self._waiting.append(task)
@@ -69,7 +79,7 @@ class Shared:
                 self._executor.submit(task)
 
     def _cancel(self, task_id: str) -> None:
-        with self._using:
+        with self._turn():
             if task_id in self._owners:
                 owner = self._owners[task_id]
                 self._end(task_id)
@@ -85,7 +95,7 @@ class Shared:
             self._start_waiting()
 
     def _listen(self, seconds: float) -> None:
-        with self._using:
+        with self._turn():
             for event in self._executor.events(seconds if len(self._views) == 1 else min(seconds, SLICE)):
                 owner = self._owners.get(event.task_id)
                 if owner is None:

@@ -438,3 +438,25 @@ def test_views_in_threads_of_their_own(shared, tmp_path):
     for thread in threads:
         thread.join(30)
     assert ends == [True] * 20
+
+
+def test_who_listens_all_the_time_lets_others_in(shared, tmp_path):
+    over = threading.Event()
+    busy = shared.view()
+
+    def listen_on():
+        while not over.is_set():
+            list(busy.events(0.2))
+
+    listener = threading.Thread(target=listen_on)
+    listener.start()
+    try:
+        begun = time.monotonic()
+        for _ in range(3):
+            view = shared.view()
+            view.submit(task(tmp_path, spec()))
+            view.stop()
+        assert time.monotonic() - begun < 3
+    finally:
+        over.set()
+        listener.join()
