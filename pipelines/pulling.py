@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from pipelines.base import Missing, Weights
 from pipelines.hub import Listing, Remote, Source
-from pipelines.weights import HERE, Damaged, Lock, Shelf
+from pipelines.weights import HERE, Damaged, Lock, Seen, Shelf
 
 Say = Callable[[str], None]
 
@@ -84,11 +85,21 @@ class Pull:
                     yield found
 
     def _shelved(self, remote: Remote) -> Iterator[Path]:
-        """The same bytes under another lock: models often share a text encoder."""
-        for lock in self.shelf.locks().values() if remote.sha256 else ():
+        """The same bytes under a lock, this one or another: models often share a text encoder. A file that was written to since
+        is none."""
+        for path, seen in self._locked.get(remote.sha256, ()):
+            with contextlib.suppress(OSError):
+                if seen.looks_the_same(path):
+                    yield path
+
+    @cached_property
+    def _locked(self) -> Mapping[str, list[tuple[Path, Seen]]]:
+        """All files on the shelf by their SHA-256."""
+        found: dict[str, list[tuple[Path, Seen]]] = {}
+        for lock in self.shelf.locks().values():
             for name, seen in lock.files.items():
-                if seen.sha256 == remote.sha256:
-                    yield self.shelf.home / lock.folder / name
+                found.setdefault(seen.sha256, []).append((self.shelf.home / lock.folder / name, seen))
+        return found
 
     def _put_in_place(self) -> None:
         self._place.parent.mkdir(parents=True, exist_ok=True)

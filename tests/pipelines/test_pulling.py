@@ -199,6 +199,8 @@ def test_damage_on_the_shelf_is_mended_from_the_same_commit(hub: FakeHub, shelf:
     with pytest.raises(Damaged):
         loaded(pulled)
     hub.asked.clear()
+    listing = Hub(hub.url).listing(ASKED, COMMIT)
+    assert Pull(shelf, ASKED, listing, Hub(hub.url)).missing_bytes() >= len(BIG)
     assert (loaded(pull(shelf, Hub(hub.url), commit=COMMIT)) / VAE).read_bytes() == BIG
     assert hub.downloads().count(VAE) == 1
 
