@@ -31,10 +31,12 @@ python -m engine models pull flux2-klein-4b        # or the name of a profile
   what is in the hub library's own cache is linked, not downloaded again. `models rm NAME` keeps what others share.
 - Gated weights: accept the licence on the page of the model, then set `HF_TOKEN`.
 - A mirror: `HF_ENDPOINT`, or `--from https://mirror.example` (the token is not sent there). The command goes to the host that it is told
-  of, and to no other: the guarded door that stories' addresses go through is not in its way.
+  of, and to no other: the guarded door that stories' addresses go through is not in its way. A mirror is believed in what it states of
+  its files.
 - Without a network: `--offline` takes what the hub library's cache holds, `--from FOLDER` what lies in a folder (the files of one
   repository, or `owner/name` below it for several). Weights that are kept elsewhere for good are named in an overlay
   (`--models FILE`) as `repo: "file:/path"`; `models pull` then hashes and locks them where they lie.
+- Workers run with `HF_HUB_OFFLINE=1`: what is not here is missing. A running server sees what was pulled when it is started again.
 - Some packages exclude others. A model with `env:` in models.yaml has an interpreter of its own; `models pull` makes it, with uv
   where that is installed, else with venv and pip, and its steps run there.
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from engine.executor.devices import cpu_places, device_places
+from engine.executor.devices import cpu_places, device_places, largest_mb
 
 NVIDIA_SMI = """#!/bin/sh
 echo '0, GPU-aaaa, 24564'
@@ -42,6 +42,7 @@ def test_each_gpu_has_a_slot_whose_process_sees_it_as_the_first(two_gpus):
     assert [place.environment["CUDA_VISIBLE_DEVICES"] for place in places] == ["GPU-aaaa", "GPU-bbbb"]
     assert [(place.device.kind, place.device.index) for place in places] == [("cuda", 0)] * 2
     assert [place.budget_mb for place in places] == [24564 * 9 // 10, 81920 * 9 // 10]
+    assert (largest_mb(places), largest_mb(cpu_places())) == (81920, 0)
 
 
 @pytest.mark.parametrize(
