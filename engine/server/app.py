@@ -31,7 +31,7 @@ from engine.server.metrics import Metrics
 from engine.server.openapi import operation
 from engine.server.records import Records
 from engine.server.scheduler import Scheduler, webhook_body
-from engine.server.settings import ServerSettings
+from engine.server.settings import ServerSettings, SettingsError
 from engine.server.shelf import Shelf
 from engine.server.webhooks import Sender, new_secret
 from engine.server.work import Worker
@@ -48,7 +48,10 @@ def desk_of(service: Service, settings: ServerSettings) -> Desk:
     records = Records(service.jobs, Credits(service.jobs, settings.credits, prices(settings.credit_costs)))
     hub, shelf = Hub(), Shelf(service)
     private = service.settings.allow_private_urls
-    webhook_door = Door(allow_private=private, allowed_hosts=settings.webhook_hosts)
+    try:
+        webhook_door = Door(allow_private=private, allowed_hosts=settings.webhook_hosts)
+    except ValueError as error:
+        raise SettingsError(f"webhook_hosts: {error}") from None
     key = settings.webhook_secret or secret(service.jobs, "webhooks", new_secret)
     sender = Sender(records, webhook_door, key, settings.webhook_pauses)
     scheduler = Scheduler(

@@ -384,11 +384,11 @@ def test_many_poll_while_a_film_is_made(server):
     server.ask("DELETE", f"/story/{story_id}")
 
 
-def run(*arguments, home):
+def run(*arguments, home, **settings):
     import os
 
     environment = {k: v for k, v in os.environ.items() if not k.startswith("ENGINE_")}
-    environment |= {**SMALL, "ENGINE_HOME": str(home)}
+    environment |= {**SMALL, "ENGINE_HOME": str(home), **settings}
     del environment["ENGINE_API_KEYS"]
     command = [sys.executable, "-m", "engine", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)

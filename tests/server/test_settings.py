@@ -52,6 +52,20 @@ def test_what_cannot_be_in_the_file_is_said(tmp_path, text):
         ServerSettings.read({"ENGINE_SETTINGS": str(file)})
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"ENGINE_CREDIT_COSTS": "moon=1"},
+        {"ENGINE_WEBHOOK_HOSTS": "http://x/"},
+    ],
+)
+def test_a_server_that_cannot_start_as_it_is_told_says_so_in_one_line(tmp_path, setting):
+    answer = run("serve", "--port", "0", home=tmp_path, **setting)
+    assert answer.returncode == 2
+    (line,) = answer.stderr.strip().splitlines()
+    assert line.startswith(next(iter(setting)).removeprefix("ENGINE_").lower())
+
+
 def test_help_lists_every_setting(tmp_path):
     told = run("serve", "--help", home=tmp_path).stdout
     for name in ServerSettings.__dataclass_fields__:
