@@ -354,6 +354,9 @@ def _plan_clips(draft: _Draft, story: Story) -> None:
             ),
         },
     )
+    tool = story.choices.video_tool
+    if story.audio.native and not all(scene.clip for scene in story.scenes):
+        tool = draft.sounding(tool)
     for number, scene in enumerate(story.scenes):
         if scene.clip:
             draft.inspect_given_clip(number, scene.clip)
@@ -365,7 +368,7 @@ def _plan_clips(draft: _Draft, story: Story) -> None:
         if not scene.picture and not story.enhance:
             # Layers are the drawn picture taken apart; an enhanced picture exists only whole.
             inputs["layers"] = (Ref(scene_id(Kind.KEYFRAME, number), "layer*"),)
-        if draft.model(Kind.ANIMATE, story.choices.video_tool).multiturn:
+        if draft.model(Kind.ANIMATE, tool).multiturn:
             inputs["references"] = tuple(
                 portrait_source(story, presence.name, presence.state) for presence in scene.characters
             )
@@ -382,7 +385,7 @@ def _plan_clips(draft: _Draft, story: Story) -> None:
                 native_audio=story.audio.native,
             ),
             inputs,
-            name=story.choices.video_tool,
+            name=tool,
         )
         if draft.steps[-1].spec.weights:  # it invents what comes after the keyframe, which was looked at
             draft.inspect_made_clip(number, f"scenes[{number}].prompt")
@@ -542,6 +545,23 @@ class _Draft:
         for passed, reason in choice.passed_over:
             self.warnings[f"{kind}: {choice.spec.name} serves instead of {passed}, which {reason}"] = None
         return choice.spec
+
+    def sounding(self, tool: str | None) -> str | None:
+        """By which name clips are asked for that are to bring their own sound: the first model behind the tool that makes sound, where
+        one is here; else the tool itself, and the client is told that its clips are silent."""
+        chosen = self.model(Kind.ANIMATE, tool)
+        if chosen.sounds:
+            return tool
+        alias = self.told.choices.models.get(Kind.ANIMATE) or (
+            self.catalog.video_tools.get(tool, tool) if tool else self.catalog.kinds[Kind.ANIMATE]
+        )
+        able = [one for one in self.catalog.candidates(alias, self.profile) if one.sounds]
+        here = [one.name for one in able if self.catalog.unfit(one, Kind.ANIMATE) is None]
+        if here:
+            return here[0]
+        more = f"; `python -m engine models pull {able[0].name}` brings one that does" if able else ""
+        self.warnings[f"native_audio: {chosen.name} makes no sound, its clips are silent{more}"] = None
+        return tool
 
     def add(
         self,

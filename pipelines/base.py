@@ -116,6 +116,7 @@ class ModelSpec(BaseModel):
     )
     max_references: int | None = Field(None, ge=0, description="How many reference pictures at most; none: no limit.")
     clones: bool = Field(False, description="Can speak with the voice of a given recording.")
+    sounds: bool = Field(False, description="Makes sound together with the picture.")
     languages: tuple[str, ...] = Field(
         (), description="Languages that it speaks or writes well; empty: all, or none needed."
     )

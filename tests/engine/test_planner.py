@@ -143,6 +143,27 @@ def test_models_that_encode_words_apart_find_them_encoded_when_a_picture_is_made
     assert after["keyframe:2"] != before["keyframe:2"]
 
 
+SOUNDING = """
+models:
+  talkie: {family: pipelines.video.still:Still, kinds: [animate], sounds: true}
+aliases:
+  video.default: [camera, talkie]
+  video.kenburns: [camera]
+"""
+
+
+def test_clips_that_bring_their_own_sound_are_asked_of_a_model_that_makes_it(body, models, tmp_path):
+    (tmp_path / "talkie.yaml").write_text(SOUNDING)
+    body["audio"] = {"native_audio": True}
+    heard = plan_story(generate_story.story(body), catalog.load(tmp_path / "talkie.yaml"))
+    assert {step.spec.name for step in heard.plan if step.kind is Kind.ANIMATE} == {"talkie"}
+    assert not [warning for warning in heard.warnings if "native_audio" in warning]
+    silent = plan_story(generate_story.story(body), models)
+    assert {step.spec.name for step in silent.plan if step.kind is Kind.ANIMATE} == {"camera"}
+    (warning,) = [warning for warning in silent.warnings if "native_audio" in warning]
+    assert "camera makes no sound, its clips are silent; `python -m engine models pull ltx-2" in warning
+
+
 def test_raw_prompts_go_to_the_model_as_they_are(story):
     raw = story.model_copy(update={"raw_prompts": True})
     assert scene_words(raw, 1, shown(raw, 1, None)) == "Mara finds Tomas"
