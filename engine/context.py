@@ -6,8 +6,9 @@ conversation that matter for the scene, within the model's limit, and say in the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from engine.story import Character, Place, Scene, Story
 from pipelines.kinds import OnStage, Role
@@ -16,6 +17,9 @@ MAX_TURNS = 2
 """How many earlier scenes are shown at most: more of them water down the portraits."""
 SHEET = 6
 """How many pictures share one sheet at most: smaller ones tell a model nothing."""
+
+
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def earlier(story: Story, number: int) -> tuple[int, ...]:
 
 def shown(story: Story, number: int, limit: int | None, *, multiturn: bool = True) -> tuple[Shown, ...]:
     """The pictures for scene `number` (from 0), most important first. `limit` is how many pictures the model sees (None: as
-    many as there are); what is beyond shares the last of them as a sheet (`seen`), and what does not fit there is left out.
+    many as there are); what is beyond shares the last of them as a sheet (`grouped`), and what does not fit there is left out.
 
     Faces come first, since their drift is seen first; then the place, the things, what the client shared with all scenes,
     and the scenes before.
@@ -67,11 +71,14 @@ def shown(story: Story, number: int, limit: int | None, *, multiturn: bool = Tru
     return tuple(pictures if limit is None else pictures[: max(0, limit - 1 + SHEET) if limit else 0])
 
 
-def seen(pictures: Sequence[Shown], limit: int | None) -> tuple[tuple[Shown, ...], ...]:
-    """The same pictures as a model sees them that takes `limit`: each alone, those beyond the limit together on a last sheet."""
-    if limit is None or len(pictures) <= limit:
-        return tuple((picture,) for picture in pictures)
-    return (*((picture,) for picture in pictures[: limit - 1]), tuple(pictures[limit - 1 :]))
+def grouped(things: Sequence[Thing], limit: int | None) -> tuple[tuple[Thing, ...], ...]:
+    """Pictures, or what is said of them, as a model gets them that takes `limit`: each alone, those beyond the limit together
+    on a last sheet; none where it takes none."""
+    if limit == 0:
+        return ()
+    if limit is None or len(things) <= limit:
+        return tuple((thing,) for thing in things)
+    return (*((thing,) for thing in things[: limit - 1]), tuple(things[limit - 1 :]))
 
 
 def look(character: Character, state: str | None) -> str:
@@ -92,8 +99,9 @@ def on_stage(story: Story, scene: Scene) -> tuple[OnStage, ...]:
 
 
 def scene_words(story: Story, number: int, pictures: Sequence[Shown], limit: int | None = None) -> str:
-    """The whole prompt of a scene: look, setting, place, people, the scene's words, and what each picture is that a model sees
-    which takes `limit`. With `raw_prompts` the scene's words alone; the pictures are given all the same."""
+    """The whole prompt of a scene: look, the scene's words, what each picture is that a model sees which takes `limit`, setting,
+    place, people. Models stop reading after some hundred words: what comes last is what the pictures show as well. With
+    `raw_prompts` the scene's words alone; the pictures are given all the same."""
     scene = story.scenes[number]
     if story.raw_prompts:
         return scene.prompt
@@ -107,45 +115,64 @@ def scene_words(story: Story, number: int, pictures: Sequence[Shown], limit: int
     things = [_described(story.thing(name)) for name in scene.objects]
     return _sentences(
         story.style,
+        scene.prompt,
+        *_numbered(grouped([_picture_words(picture) for picture in pictures], limit)),
         story.prompt,
         story.setting,
         f"Location: {place}" if place else "",
         f"Characters: {'; '.join(people)}" if people else "",
         f"Objects: {'; '.join(things)}" if things else "",
-        scene.prompt,
-        *(_seen_words(n + 1, group) for n, group in enumerate(seen(pictures, limit))),
     )
 
 
-def portrait_words(story: Story, character: Character, state: str | None) -> str:
-    """The prompt of a portrait."""
+def portrait_words(
+    story: Story, character: Character, state: str | None, *, given: bool = False, limit: int | None = None
+) -> str:
+    """The prompt of a portrait, and what each picture is that a model sees which takes `limit`: the client's own (`given`), and for a
+    state the portrait of the base look."""
     who = f"Portrait of {character.name}" + (f" ({state})" if state else "")
-    return _sentences(story.style, _joined(": ", who, look(character, state)), "Whole face visible, plain background")
+    told = []
+    if given:
+        told.append(f"shows {character.name}: keep face, hair and clothes exactly")
+    if state:
+        told.append(f"shows {character.name} as usual: keep face and hair, and change only what the words say")
+    return _sentences(
+        story.style,
+        _joined(": ", who, look(character, state)),
+        "Whole face visible, plain background",
+        *_numbered(grouped(told, limit)),
+    )
 
 
-def element_words(story: Story, place: Place) -> str:
-    """The prompt of the reference picture of a location or an object."""
-    return _sentences(story.style, story.setting, _described(place), "Nobody in the picture")
+def element_words(story: Story, place: Place, *, given: bool = False, limit: int | None = None) -> str:
+    """The prompt of the reference picture of a location or an object; `given` and `limit` as for a portrait."""
+    told = [f"shows {place.name}: keep it the same"] if given else []
+    return _sentences(
+        story.style, story.setting, _described(place), "Nobody in the picture", *_numbered(grouped(told, limit))
+    )
 
 
-def _seen_words(number: int, group: Sequence[Shown]) -> str:
-    if len(group) == 1:
-        return _picture_words(f"Picture {number}", group[0])
-    parts = "; ".join(_picture_words(f"part {n + 1}", picture) for n, picture in enumerate(group))
-    return f"Picture {number} is a sheet of {len(group)} parts, counted row by row from the top left: {parts}"
+def _numbered(groups: Sequence[Sequence[str]]) -> Iterator[str]:
+    """What is said of each picture, or of each part of a sheet, with its number before it."""
+    for number, group in enumerate(groups):
+        if len(group) == 1:
+            yield f"Picture {number + 1} {group[0]}"
+            continue
+        parts = "; ".join(f"part {n + 1} {words}" for n, words in enumerate(group))
+        yield f"Picture {number + 1} is a sheet of {len(group)} parts, counted row by row from the top left: {parts}"
 
 
-def _picture_words(which: str, picture: Shown) -> str:
+def _picture_words(picture: Shown) -> str:
     match picture.role:
         case "character":
             who = picture.name + (f" ({picture.state})" if picture.state else "")
-            return f"{which} shows {who}: keep face, hair and clothes exactly"
+            return f"shows {who}: keep face, hair and clothes exactly"
         case "location" | "object":
-            return f"{which} shows {picture.name}: keep it the same"
+            return f"shows {picture.name}: keep it the same"
         case "shared":
-            return f"{which} is a reference: {picture.description}"
+            return f"is a reference: {picture.description}"
         case "turn":
-            return f"{which} is {picture.name} of the same story: keep its look, do not repeat its composition"
+            return f"is {picture.name} of the same story: keep its look, do not repeat its composition"
 
 
 def _described(place: Place) -> str:

@@ -227,7 +227,13 @@ def _plan_portraits(draft: _Draft, story: Story) -> None:
                 portrait_id(character.name, name),
                 Kind.PORTRAIT,
                 PortraitParams(
-                    prompt=context.portrait_words(story, character, name),
+                    prompt=context.portrait_words(
+                        story,
+                        character,
+                        name,
+                        given=picture is not None,
+                        limit=draft.model(Kind.PORTRAIT, story.choices.image_tool).max_references,
+                    ),
                     width=PORTRAIT_SIZE[0],
                     height=PORTRAIT_SIZE[1],
                     style=story.style,
@@ -259,7 +265,12 @@ def _plan_element(
         element_id(role, place.name),
         Kind.ELEMENT,
         ElementParams(
-            prompt=context.element_words(story, place),
+            prompt=context.element_words(
+                story,
+                place,
+                given=place.reference is not None,
+                limit=draft.model(Kind.ELEMENT, story.choices.image_tool).max_references,
+            ),
             width=size[0],
             height=size[1],
             style=story.style,

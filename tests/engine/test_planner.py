@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from engine.context import SHEET, earlier, scene_words, seen, shown
+from engine.context import SHEET, earlier, grouped, portrait_words, scene_words, shown
 from engine.plan import Ref
 from engine.planner import PlanningError, keyframe_source, plan_brief, plan_story, portrait_id
 from engine.schemas import generate_story, story_api
@@ -86,12 +86,12 @@ def test_continuity_can_be_wished_for(story):
 
 def test_faces_come_first_when_a_model_sees_few_pictures(story):
     pictures = shown(story, 1, 3)
-    assert [[(one.role, one.name) for one in group] for group in seen(pictures, 3)] == [
+    assert [[(one.role, one.name) for one in group] for group in grouped(pictures, 3)] == [
         [("character", "Mara")],
         [("character", "Tomas")],
         [("location", "Cove"), ("turn", "scene 1")],
     ]
-    assert [len(group) for group in seen(shown(story, 1, 1), 1)] == [4], "one picture is a sheet of all"
+    assert [len(group) for group in grouped(shown(story, 1, 1), 1)] == [4], "one picture is a sheet of all"
     assert shown(story, 1, 0) == (), "a model of words alone sees none"
     assert [one.role for one in shown(story, 1, None)] == ["character", "character", "location", "turn"]
     assert [one.role for one in shown(story, 1, None, multiturn=False)] == ["character", "character", "location"]
@@ -112,11 +112,25 @@ def test_the_prompt_names_the_parts_of_a_sheet(story):
     assert "part 3 is scene 1 of the same story" in words
 
 
+def test_the_prompt_of_a_portrait_says_what_its_pictures_are(story):
+    mara = story.characters[0]
+    assert "Picture" not in portrait_words(story, mara, None)
+    assert portrait_words(story, mara, None, given=True).endswith(
+        "Picture 1 shows Mara: keep face, hair and clothes exactly."
+    )
+    assert "Picture 1 shows Mara as usual: keep face and hair" in portrait_words(story, mara, "soaked")
+    both = portrait_words(story, mara, "soaked", given=True)
+    assert "Picture 1 shows Mara: keep" in both
+    assert "Picture 2 shows Mara as usual" in both
+    assert "Picture 1 is a sheet of 2 parts" in portrait_words(story, mara, "soaked", given=True, limit=1)
+    assert "Picture" not in portrait_words(story, mara, "soaked", given=True, limit=0)
+
+
 def test_no_more_share_a_sheet_than_can_be_made_out(story):
     people = tuple(Character(name=f"P{n}", appearance="red hat") for n in range(12))
     crowd = story.scenes[1].model_copy(update={"characters": tuple(Presence(name=one.name) for one in people)})
     many = story.model_copy(update={"characters": people, "scenes": (story.scenes[0], crowd)})
-    assert [len(group) for group in seen(shown(many, 1, 4), 4)] == [1, 1, 1, SHEET]
+    assert [len(group) for group in grouped(shown(many, 1, 4), 4)] == [1, 1, 1, SHEET]
 
 
 WEIGHTED = """
