@@ -42,14 +42,20 @@ class Pull:
             alone.acquire()
         except Timeout:
             raise Missing(f"{self.weights.repo} is being pulled by another process") from None
-        with alone:
-            for number, remote in enumerate(self.listing.files, 1):
-                how = self._bring(remote)
-                say(f"  {number}/{len(self.listing.files)} {remote.name} ({how})")
-            self._put_in_place()
-            known = {remote.name: remote.sha256 for remote in self.listing.files if remote.sha256}
-            pulled = self.shelf.adopt(self.weights, self._place, commit=self.listing.commit, known=known)
-        Path(f"{self._partial}.lock").unlink(missing_ok=True)
+        try:
+            pulled = self._all_of_it(say)
+        finally:
+            alone.release()
+        Path(alone.lock_file).unlink(missing_ok=True)
+        return pulled
+
+    def _all_of_it(self, say: Say) -> Weights:
+        for number, remote in enumerate(self.listing.files, 1):
+            how = self._bring(remote)
+            say(f"  {number}/{len(self.listing.files)} {remote.name} ({how})")
+        self._put_in_place()
+        known = {remote.name: remote.sha256 for remote in self.listing.files if remote.sha256}
+        pulled = self.shelf.adopt(self.weights, self._place, commit=self.listing.commit, known=known)
         self._forget_older()
         return pulled
 
