@@ -7,7 +7,7 @@ from tests.server.bad_inputs import MARK, rows
 from tests.server.conftest import KEY
 
 ROWS = rows()
-LEAST = 300
+LEAST = 800
 INSIDE = (
     "Traceback",
     "Error(",
