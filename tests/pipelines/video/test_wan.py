@@ -215,7 +215,7 @@ def test_a_checkpoint_knows_its_window_and_what_its_sizes_are_multiples_of(weigh
 
 def call(model, **pictures):
     """The pipeline itself, as diffusers offers it."""
-    from pipelines.gpu.painting import DRAWS
+    from pipelines.gpu.halves import DRAWS
     from pipelines.gpu.steps import dice
 
     words = model.encode("A keeper lights the lamp.")
