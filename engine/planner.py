@@ -45,9 +45,9 @@ Upto = Literal["portraits", "keyframes", "clips", "film"]
 PORTRAIT_SIZE = (768, 1024)
 OBJECT_SIZE = (768, 768)
 IDEA_CHECK, TEXT_CHECK = "check:idea", "check:texts"
+"""The steps that look whether the words of a brief, and of a story, may be told."""
 CLONED = "narration.cloned"
 """The alias of models that speak with the voice of a given recording."""
-"""The steps that look whether the words of a brief, and of a story, may be told."""
 
 
 class PlanningError(ValueError):
