@@ -155,16 +155,16 @@ class Slots:
     all: tuple[Slot, ...]
 
     def fitting(self, spec: ModelSpec) -> tuple[Slot, ...]:
-        """The free slots in which `spec` may run, those that have it loaded first. A model for a GPU takes a device slot;
-        where there is none, the first of the others, as no machine should hold it twice. All else leaves device slots alone."""
+        """The free slots in which `spec` may run, those that have it loaded first. A model for a GPU takes a device slot, an empty one
+        rather than another model's; where there is none, the first of the others, as no machine should hold it twice. All else
+        leaves device slots alone, and takes a worker that is there rather than a new one."""
         devices = [slot for slot in self.all if slot.device.kind != "cpu"]
         others = [slot for slot in self.all if slot.device.kind == "cpu"]
         fit = others if spec.device == "cpu" else devices or others[:1]
-        return tuple(
-            sorted(
-                (slot for slot in fit if slot.free), key=lambda slot: (spec.name not in slot.models, len(slot.models))
-            )
-        )
+        free = [slot for slot in fit if slot.free]
+        if spec.device == "cpu":
+            return tuple(sorted(free, key=lambda slot: (spec.name not in slot.models, not slot.models)))
+        return tuple(sorted(free, key=lambda slot: (spec.name not in slot.models, len(slot.models))))
 
 
 class Executor(Protocol):

@@ -18,6 +18,9 @@ CPU_SLOT_MB = 2048
 """Memory that a CPU slot should have to itself; there are fewer slots than cores where memory is short."""
 
 
+LEAN = {"PYDANTIC_DISABLE_PLUGINS": "1"}
+"""Pydantic otherwise looks for plugins among all installed packages whenever a worker starts."""
+
 KEPT = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
 """glibc otherwise gives memory back to the system with each array that goes and asks for it again for the next, which costs
 work on pictures and sound up to a third of its time. Other C libraries do not know these names."""
@@ -73,7 +76,7 @@ def _cores() -> int:
 def _threads(threads: int, cuda: str) -> dict[str, str]:
     """`cuda` names the one device of a worker; empty: none."""
     libraries = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    return {**dict.fromkeys(libraries, str(threads)), **KEPT, "CUDA_VISIBLE_DEVICES": cuda}
+    return {**dict.fromkeys(libraries, str(threads)), **KEPT, **LEAN, "CUDA_VISIBLE_DEVICES": cuda}
 
 
 def _nvidia() -> list[tuple[str, int]]:
