@@ -297,13 +297,14 @@ def test_the_same_story_gives_the_same_bytes_in_another_home(command, spec, tmp_
 def test_only_a_part_can_be_made(command, spec):
     code, out, _ = command("run", spec(small), "--only", "portrait Mara/soaked")
     assert code == 0
-    assert [line.split()[1] for line in out.splitlines() if line.startswith("[")] == [
-        "check:texts",
+    done = [line.split()[1] for line in out.splitlines() if line.startswith("[")]
+    assert [step for step in done if step != "check:texts"] == [
         "portrait:Mara",
         "inspect:portrait:Mara",
         "portrait:Mara@soaked",
         "inspect:portrait:Mara@soaked",
     ]
+    assert "check:texts" in done
     assert Path("films/story/portraits/01-mara-soaked.png").is_file()
     assert not Path("films/story/keyframes").exists()
 
