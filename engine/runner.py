@@ -38,9 +38,6 @@ from pipelines.catalog import family_class
 ATTEMPTS = 2
 """How often a step is tried whose worker dies or runs out of memory."""
 
-WORTH = 0.8
-"""Seconds of work that must wait before a worker more is started for it: about twice what its start takes."""
-
 LISTEN = 0.2
 """Seconds between two looks at whether the run is to stop, while the executor has nothing to say."""
 
@@ -140,7 +137,7 @@ class _Run:
     def __init__(self, runner: Runner, plan: Plan, on_event: OnEvent, stop: threading.Event) -> None:
         self.store, self.executor, self.clock = runner.store, runner.executor, runner.clock
         self.family_version, self.plan, self.tell, self.stop = runner.family_version, plan, on_event, stop
-        self.economy, self.estimate = runner.economy, runner.estimate
+        self.economy = runner.economy
         self.readers: dict[str, list[str]] = {step.id: [] for step in plan}
         for step in plan:
             for need in step.needs():
@@ -255,14 +252,10 @@ class _Run:
         return swaps, -self.rank[ready.step.id]
 
     def _may_begin(self, spec: ModelSpec) -> bool:
-        """Whether there is a slot that is worth its while: no worker is started for what others do sooner, and no model has to go that
-        is needed again before this one."""
+        """Whether there is a slot, and no model would have to go for this one that is needed again before it."""
         fitting = self.executor.slots().fitting(spec)
-        if not self.running:
+        if spec.device == "cpu" or not self.running:
             return bool(fitting)
-        if spec.device == "cpu":
-            waiting = sum(self.estimate(ready.step) for ready in self.ready.values() if ready.step.spec.device == "cpu")
-            return any(slot.models or waiting > WORTH for slot in fitting)
         return any(spec.name in slot.models or not self._still_wanted(slot.models) for slot in fitting)
 
     def _still_wanted(self, models: Collection[str]) -> bool:

@@ -1,7 +1,6 @@
 """A plan is brought about: nothing twice, nothing in vain, nothing lost."""
 
 import itertools
-import json
 import multiprocessing
 import os
 import random
@@ -342,21 +341,6 @@ class Nowhere(InlineExecutor):
 
 
 # Order
-
-
-def test_no_worker_is_started_for_what_another_does_sooner(store, local, log):
-    """Short steps wait for the worker that is there; a second one comes when enough work waits."""
-
-    def workers(seconds):
-        plan = Plan((
-            step("first", families.Where, seconds=0.2),
-            *(step(f"{seconds}-{n}", families.Where, after("first"), seconds=0.1, model={"seconds": seconds}) for n in range(3)),
-        ))  # fmt: skip
-        made = Runner(store, local).run(plan).made
-        return {json.loads(store.path(action.outputs[0].digest).read_text())["pid"] for action in made.values()}
-
-    assert len(workers(0.2)) == 1
-    assert len(workers(5.0)) == 2
 
 
 def test_a_model_stays_while_steps_for_it_are_on_their_way(store, log):
