@@ -107,7 +107,7 @@ def prepare(folder: Path, scenes: int) -> None:
         "model": "local-story",
         "seed": SEED,
         "audio": {"has_narration": False, "has_bg_music": False},
-        "video": dict(zip(("width", "height"), SIZE["keyframe"], strict=True)) | {"fps": 16},
+        "video": dict(zip(("width", "height"), SIZE["keyframe"], strict=True)) | {"fps": 16, "transition": "none"},
         "characters": [{"name": "Mara", "appearance": "auburn braid"}, {"name": "Tomas", "appearance": "red scarf"}],
         "scenes": [{"prompt": f"Scene {n}: they walk on", "duration": (FRAMES - 1) / 16, "characters": [{"name": "Mara"}, {"name": "Tomas"}]} for n in range(scenes)],
         "models": {"portrait": "tiny-flux2", "keyframe": "tiny-flux2", "animate": "tiny-wan"},
