@@ -547,15 +547,18 @@ class _Draft:
 
     def model(self, kind: Kind, name: str | None = None, language: str | None = None) -> ModelSpec:
         """The model for a kind of step: named in `models`, else by tool or alias `name`, else the kind's default."""
-        tools = self.catalog.video_tools if kind is Kind.ANIMATE else self.catalog.image_tools
-        alias = self.told.choices.models.get(kind) or (tools.get(name, name) if name else self.catalog.kinds[kind])
         try:
-            choice = self.catalog.choose(alias, kind, profile=self.profile, language=language)
+            choice = self.catalog.choose(self._asked(kind, name), kind, profile=self.profile, language=language)
         except CatalogError as error:
             raise PlanningError(f"models.{kind}: {error}") from error
         for passed, reason in choice.passed_over:
             self.warnings[f"{kind}: {choice.spec.name} serves instead of {passed}, which {reason}"] = None
         return choice.spec
+
+    def _asked(self, kind: Kind, name: str | None) -> str:
+        """The model or alias by which a kind of step is asked for."""
+        tools = self.catalog.video_tools if kind is Kind.ANIMATE else self.catalog.image_tools
+        return self.told.choices.models.get(kind) or (tools.get(name, name) if name else self.catalog.kinds[kind])
 
     def sounding(self, tool: str | None) -> str | None:
         """By which name clips are asked for that are to bring their own sound: the first model behind the tool that makes sound, where
@@ -563,10 +566,7 @@ class _Draft:
         chosen = self.model(Kind.ANIMATE, tool)
         if chosen.sounds:
             return tool
-        alias = self.told.choices.models.get(Kind.ANIMATE) or (
-            self.catalog.video_tools.get(tool, tool) if tool else self.catalog.kinds[Kind.ANIMATE]
-        )
-        able = [one for one in self.catalog.candidates(alias, self.profile) if one.sounds]
+        able = [one for one in self.catalog.candidates(self._asked(Kind.ANIMATE, tool), self.profile) if one.sounds]
         here = [one.name for one in able if self.catalog.unfit(one, Kind.ANIMATE) is None]
         if here:
             return here[0]

@@ -79,14 +79,7 @@ class Filmer(ABC, Generic[R]):
 
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = FILMS
-    economies: ClassVar[tuple[Economy, ...]] = (
-        Economy.APART,
-        Economy.GROUPS,
-        Economy.TILES,
-        Economy.LEAVES,
-        Economy.QUANTIZED,
-        Economy.SMALLER,
-    )
+    economies: ClassVar[tuple[Economy, ...]] = tuple(Economy)[1:]
     known: ClassVar[tuple[str, ...]]
     """Pipelines of diffusers as which such weights are published."""
     reads: ClassVar[tuple[str, ...]] = ("text_encoder", "tokenizer")
@@ -105,14 +98,9 @@ class Filmer(ABC, Generic[R]):
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        import torch
+        from pipelines.gpu.loading import before_loading
 
-        from pipelines.weights import folder
-
-        if device.kind == "cpu":
-            torch.set_num_threads(device.threads)
-        for role in spec.weights:
-            folder(spec, role)
+        before_loading(spec, device)
         return cls(spec, device)
 
     @staticmethod

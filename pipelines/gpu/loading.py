@@ -82,6 +82,17 @@ def pipeline_name(spec: ModelSpec, known: Sequence[str]) -> str:
     return name
 
 
+def before_loading(spec: ModelSpec, device: Device) -> None:
+    """Before anything is loaded: all weights of the model are verified, and a processor gets no more threads than its slot has.
+    Raises Missing for weights that are not here."""
+    import torch
+
+    if device.kind == "cpu":
+        torch.set_num_threads(device.threads)
+    for role in spec.weights:
+        weights_folder(spec, role)
+
+
 def torch_device(device: Device) -> torch.device:
     """The torch name of a device."""
     import torch

@@ -60,14 +60,7 @@ class Painter(ABC):
 
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = PICTURES
-    economies: ClassVar[tuple[Economy, ...]] = (
-        Economy.APART,
-        Economy.GROUPS,
-        Economy.TILES,
-        Economy.LEAVES,
-        Economy.QUANTIZED,
-        Economy.SMALLER,
-    )
+    economies: ClassVar[tuple[Economy, ...]] = tuple(Economy)[1:]
     options: ClassVar[type[PictureRecipe]] = PictureRecipe
     multiple: ClassVar[int] = 16
     """Width and height are multiples of it, in pixels."""
@@ -78,14 +71,9 @@ class Painter(ABC):
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        import torch
+        from pipelines.gpu.loading import before_loading
 
-        from pipelines.weights import folder
-
-        if device.kind == "cpu":
-            torch.set_num_threads(device.threads)
-        for role in spec.weights:
-            folder(spec, role)
+        before_loading(spec, device)
         return cls(spec, device)
 
     def run(
