@@ -263,7 +263,14 @@ def _muzzle(sheet: Sheet, kind: Species, fur: str, mood: str) -> None:
         elif mood == "afraid":
             sheet.ellipse(x, y + 5, 6, 7, "#7c2f35")
         else:
-            sheet.curve([(x - wide, y), (x - wide / 2, y + 5), (x, y), (x + wide / 2, y + 5), (x + wide, y)], ink, 3)
+            half = wide / 2
+            sheet.path(
+                f"M{x - wide} {y}C{x - wide} {y + 8} {x} {y + 8} {x} {y}C{x} {y + 8} {x + wide} {y + 8} {x + wide} {y}",
+                None,
+                ink,
+                3,
+            )
+            sheet.line([(x, y - half), (x, y)], ink, 2.4)
 
     match kind.muzzle:
         case "long":

@@ -336,6 +336,9 @@ def _torso(sheet: Sheet, looks: Looks, frame: Frame, *, seated: bool) -> None:
     if "dirty" in looks.conditions:
         for x, y, r in ((-0.4, 0.75, 12), (0.45, 0.6, 10), (0.1, 0.45, 14)):
             sheet.ellipse(w * x, n * y, r, r * 0.7, "#5f4630", 0.55)
+    if "floury" in looks.conditions:
+        for x, y, r in ((-0.45, 0.86, 12), (0.4, 0.72, 15), (-0.1, 0.6, 11), (0.6, 0.9, 9), (-0.6, 0.66, 8)):
+            sheet.ellipse(w * x, n * y, r, r * 0.75, "#fbf8f2", 0.75)
     if "snowy" in looks.conditions:
         for side in (-1, 1):
             sheet.ellipse(side * s * 0.75, n + 6, s * 0.3, 7, "#fbfdff")
@@ -499,7 +502,8 @@ def _neck(sheet: Sheet, looks: Looks, frame: Frame, medallion: bool) -> None:
 
 def _worn(sheet: Sheet, looks: Looks, frame: Frame) -> None:
     s, w, n, h = frame.shoulder, frame.waist, frame.neck, frame.hip
-    for extra in looks.extras:
+    # A waistcoat lies under whatever else is worn.
+    for extra in sorted(looks.extras, key=lambda extra: extra.name != "vest"):
         colour, dark = extra.colour, darker(extra.colour, 0.18)
         match extra.name:
             case "scarf":
@@ -517,6 +521,8 @@ def _worn(sheet: Sheet, looks: Looks, frame: Frame) -> None:
                     colour,
                 )
                 sheet.rect(-w * 0.4, h * 1.02, w * 0.9, 20, dark, 4, 0.6)
+            case "vest":
+                _vest(sheet, frame, colour)
             case "tie":
                 sheet.path(
                     f"M0 {n + 6:.1f}L9 {n + 6:.1f}L13 {n * 0.74:.1f}L5 {n * 0.68:.1f}L-3 {n * 0.74:.1f}Z", colour
@@ -537,6 +543,23 @@ def _worn(sheet: Sheet, looks: Looks, frame: Frame) -> None:
                 sheet.circle(2, n + 20, 7, "#e0b64a")
             case _:
                 pass
+
+
+def _vest(sheet: Sheet, frame: Frame, colour: str) -> None:
+    """Two fronts, open at the neck and buttoned below, without sleeves."""
+    s, w, n, h = frame.shoulder, frame.waist, frame.neck, frame.hip
+    for side in (-1, 1):
+        tone = colour if side > 0 else darker(colour, 0.08)
+        sheet.path(
+            f"M{side * s * 0.4:.1f} {n + 1:.1f}L{side * s * 0.78:.1f} {n + 5:.1f}C{side * s * 0.66:.1f} {n * 0.86:.1f} {side * s * 0.84:.1f} {n * 0.8:.1f} {side * w * 1.08:.1f} {n * 0.74:.1f}"
+            f"L{side * w * 1.12:.1f} {h - 2:.1f}L{side * w * 0.24 + 4:.1f} {h + 12:.1f}L4 {h - 2:.1f}L4 {n * 0.76:.1f}Z",
+            tone,
+        )
+    sheet.line([(4, n * 0.76), (4, h - 2)], darker(colour, 0.3), 2.6)
+    for y in (0.72, 0.64, 0.57):
+        sheet.circle(11, n * y, 3.4, lighter(colour, 0.5) if luminance(colour) < 0.6 else darker(colour, 0.4))
+    for side in (-1, 1):
+        sheet.line([(side * w * 0.4 + 2, n * 0.62), (side * w * 0.8 + 2, n * 0.63)], darker(colour, 0.3), 3)
 
 
 def _medallion(sheet: Sheet, frame: Frame, png: str) -> None:

@@ -101,7 +101,8 @@ _CHAPTER = 40_000
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A concept found in a text. `place` counts words (letters in Chinese and Japanese), `clause` the parts between
-    punctuation, `after` is true where the language puts a colour behind its noun."""
+    punctuation, `after` is true where the language puts a colour behind its noun. What words deny ("no hat") stands in the
+    group `without`."""
 
     group: str
     name: str
@@ -163,6 +164,7 @@ class Lexicon:
                     negated = place + offset
                     continue
                 if negated >= 0 and place + offset - negated <= 3:
+                    hits += [_without(concept, place + offset, clause) for concept in concepts]
                     continue
                 for concept in concepts:
                     group, name = concept.split(".", 1)
@@ -190,7 +192,7 @@ class Lexicon:
         ):
             if language not in self._words:
                 continue
-            for size in (3, 2, 1):
+            for size in (4, 3, 2, 1):
                 group = tokens[index : index + size]
                 if len(group) < size or not all(match["word"] for match in group):
                     continue
@@ -211,6 +213,11 @@ class Lexicon:
                     break
             else:
                 at += 1
+
+
+def _without(concept: str, place: int, clause: int) -> Hit:
+    """What is said not to be there, under a group of its own: `without`."""
+    return Hit("without", concept.split(".", 1)[1], place, clause, False)
 
 
 def _script(word: str) -> str:

@@ -70,7 +70,12 @@ _TOP_NAMES = frozenset(
         "labcoat",
     ]
 )
-_EXTRA_NAMES = frozenset(["apron", "scarf", "cape", "tie", "headscarf", "necklace", "backpack", "flower"])
+_EXTRA_NAMES = frozenset(["apron", "vest", "scarf", "cape", "tie", "headscarf", "necklace", "backpack", "flower"])
+_EXTRA_COLOURS = {
+    "apron": "#f1e6d2", "vest": "#7a5a40", "scarf": "#c8463c", "cape": "#8a3040", "tie": "#a8322f", "headscarf": "#c05a6a",
+    "necklace": "#e0b64a", "backpack": "#a5693a", "flower": "#e87f97",
+}  # fmt: skip
+_UNDER_OTHER_CLOTHES = frozenset({"apron", "vest", "cape", "tie"})
 _HAT_COLOURS = {
     "cap": "#2f4a6d", "wool": "#c44d43", "brim": "#b98d57", "top": "#2e2b31", "wizard": "#4b3f7f", "crown": "#e7b93c",
     "helmet": "#9aa5ae", "turban": "#d98f3a", "chef": "#fbf8f0", "pirate": "#2e2b31",
@@ -170,14 +175,21 @@ def _skins_of(text: str) -> tuple[str, ...]:
 
 def changed(base: Looks, text: str) -> Looks:
     """The base looks in another state: clothes, age, condition and hair may change, the face stays the same."""
-    told = _told(lexicon().read(text))
+    hits = lexicon().read(text)
+    told, gone = _told(hits), set(names(hits, "without"))
     for kept in ("sex", "skin", "species", "eyes", "fur_told"):
         told.pop(kept, None)
-    if "age" in told and not any(hit.group == "number" for hit in lexicon().read(text)):
+    if "age" in told and not any(hit.group == "number" for hit in hits):
         told["age"] = _aged(base.age, told["age"])
-    told["features"] = tuple(dict.fromkeys((*base.features, *told.get("features", ()))))
-    taken = {extra.name for extra in told.get("extras", ())}
-    told["extras"] = (*(extra for extra in base.extras if extra.name not in taken), *told.get("extras", ()))
+    told["features"] = tuple(f for f in dict.fromkeys((*base.features, *told.get("features", ()))) if f not in gone)
+    if base.hat in gone:
+        told.setdefault("hat", "")
+    # Whoever puts on other clothes takes the apron off first; what is named again keeps its colour.
+    other = "top" in told and (told["top"], told.get("top_colour")) != (base.top, base.top_colour)
+    worn = {extra.name: extra for extra in base.extras}
+    new = [worn.get(e.name, e) if e.colour == _EXTRA_COLOURS[e.name] else e for e in told.get("extras", ())]
+    off = gone | {extra.name for extra in new} | (_UNDER_OTHER_CLOTHES if other else frozenset())
+    told["extras"] = (*(extra for extra in base.extras if extra.name not in off), *new)
     told["conditions"] = tuple(dict.fromkeys((*base.conditions, *told.get("conditions", ()))))
     if told.get("age", 0) >= 62 > base.age and "hair" not in told:
         told["hair"] = mix(base.hair, "#dcd9d6", 0.8)
@@ -238,6 +250,10 @@ def _told(hits: tuple[Hit, ...]) -> dict[str, Any]:
             case _:
                 pass
     for hit in hits:
+        # "Dark eyes" name a shade and no colour.
+        if hit.concept == "face.eyes" and "eyes" not in told and _shade_before(hit, clauses[hit.clause]) == "dark":
+            told["eyes"] = EYES[3]
+    for hit in hits:
         if hit.group == "colour" and hit.name in ("blond", "auburn") and "hair" not in told:
             told["hair"] = COLOURS[hit.name]
 
@@ -296,11 +312,11 @@ def _read_clothes(hits: tuple[Hit, ...], colours: dict[Hit, tuple[str, str]], to
             told["boots"] = True
             told["shoe_colour"] = paint(hit, "#5a4130")
         elif hit.name in _EXTRA_NAMES:
-            plain = {"apron": "#f1e6d2", "scarf": "#c8463c", "cape": "#8a3040", "tie": "#a8322f", "headscarf": "#c05a6a",
-                     "necklace": "#e0b64a", "backpack": "#a5693a", "flower": "#e87f97"}  # fmt: skip
-            extras[hit.name] = Extra(name=hit.name, colour=paint(hit, plain[hit.name]))
+            extras[hit.name] = Extra(name=hit.name, colour=paint(hit, _EXTRA_COLOURS[hit.name]))
     if extras:
         told["extras"] = tuple(extras.values())
+    if "vest" in extras and "top" not in told and "species" not in told:
+        told |= {"top": "shirt", "top_colour": "#f3ede0"}
     if "top_colour" not in told:
         loose = [hit for hit in hits if hit.group == "colour" and hit.name not in ("blond", "auburn")]
         attached = [name for name, _ in colours.values()]
@@ -312,6 +328,11 @@ def _read_clothes(hits: tuple[Hit, ...], colours: dict[Hit, tuple[str, str]], to
                 break
 
 
+def _shade_before(noun: Hit, clause: list[Hit]) -> str:
+    """The shade that is said right beside a noun."""
+    return next((hit.name for hit in clause if hit.group == "shade" and abs(hit.place - noun.place) <= 2), "")
+
+
 def _near_hair(clause: list[Hit]) -> bool:
     """Long and short are said of coats and of people too: without hair in the clause they mean hair if nothing else is there."""
     if any(hit.group == "hair" or hit.concept in ("colour.blond", "colour.auburn") for hit in clause):
@@ -319,7 +340,8 @@ def _near_hair(clause: list[Hit]) -> bool:
     return not any(hit.group in ("wear", "hat", "build", "prop", "face", "species") for hit in clause)
 
 
-_NOUNS = frozenset({"hair", "cut", "wear", "hat", "fur", "species", "skin"})
+_NOUNS = frozenset({"hair", "cut", "wear", "hat", "fur", "species", "skin", "part"})
+"""What a colour may belong to. Parts of the body take theirs to themselves, lest a grey muzzle make a grey coat."""
 
 
 def _colours_of_nouns(hits: tuple[Hit, ...]) -> dict[Hit, tuple[str, str]]:
@@ -330,22 +352,29 @@ def _colours_of_nouns(hits: tuple[Hit, ...]) -> dict[Hit, tuple[str, str]]:
             hit for hit in clause if hit.group in _NOUNS or (hit.group == "face" and hit.name in ("eyes", "beard"))
         ]
         shades = [hit for hit in clause if hit.group == "shade"]
-        for colour in (hit for hit in clause if hit.group == "colour"):
-            free = [noun for noun in nouns if noun not in owned]
-            if not free:
+        colours = [hit for hit in clause if hit.group == "colour"]
+        given: set[int] = set()
+        for far, noun, colour in sorted(
+            ((_apart(noun, colour), noun, colour) for colour in colours for noun in nouns),
+            key=lambda pair: (pair[0], pair[2].place, pair[1].place),
+        ):
+            # The words of one compound ("mustard-yellow") colour one thing.
+            if far > _TOO_FAR or noun in owned or colour.place in given:
                 continue
-
-            def distance(noun: Hit, colour: Hit = colour) -> float:
-                gap = noun.place - colour.place
-                wrong_side = gap > 0 if colour.after else gap < 0
-                return abs(gap) + (2.5 if wrong_side else 0) + (0.4 if noun.group == "cut" else 0)
-
-            noun = min(free, key=distance)
-            if distance(noun) > 9:
-                continue
+            given |= {other.place for other in colours if abs(other.place - colour.place) <= 1}
             shade = next((s.name for s in shades if abs(s.place - colour.place) <= 2), "")
             owned[noun] = (colour.name, shade)
     return owned
+
+
+_TOO_FAR = 9
+
+
+def _apart(noun: Hit, colour: Hit) -> float:
+    """How little a colour seems to belong to a noun: words between them, more on the side where the language has it not."""
+    gap = noun.place - colour.place
+    wrong_side = gap > 0 if colour.after else gap < 0
+    return abs(gap) + (2.5 if wrong_side else 0) + (0.4 if noun.group == "cut" else 0)
 
 
 def _shaded(colour: str, shade: str) -> str:

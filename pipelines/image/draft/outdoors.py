@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipelines.image.draft import scenery as s
+from pipelines.image.draft.market import draw_market
 from pipelines.image.draft.scenery import Scenery
 from pipelines.image.draft.svg import Sheet, darker, lighter, mix, smooth
 
@@ -805,5 +806,5 @@ OUTDOORS: dict[str, Callable[[Scenery], None]] = {
     "meadow": _meadow, "forest": _forest, "mountains": _mountains, "sea": _sea, "beach": _beach, "cove": _cove,
     "lighthouse": _lighthouse, "gallery": _gallery, "harbour": _harbour, "ship": _ship, "underwater": _underwater,
     "river": _river, "lake": _river, "garden": _garden, "desert": _desert, "city": _city, "village": _village,
-    "fortress": _fortress, "road": _road, "cave": _cave, "space": _space, "sky": _sky,
+    "fortress": _fortress, "market": draw_market, "road": _road, "cave": _cave, "space": _space, "sky": _sky,
 }  # fmt: skip

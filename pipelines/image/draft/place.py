@@ -27,6 +27,7 @@ _NARROW = [
     "shop",
     "station",
     "castle",
+    "market",
     "harbour",
     "cove",
     "lighthouse",

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.image.draft.lexicon import lexicon, names
-from pipelines.image.draft.looks import COLOURS, HAIR, read_looks
+from pipelines.image.draft.looks import COLOURS, EYES, HAIR, Extra, changed, read_looks
 from pipelines.image.draft.place import read_place
 
 BLACK, RED, YELLOW, GREY = HAIR["black"], COLOURS["red"], COLOURS["yellow"], HAIR["grey"]
@@ -91,3 +91,52 @@ def test_negated_words_are_not_there():
     found = [hit.concept for hit in lexicon().read("no cap, but there is a coat")]
     assert "hat.cap" not in found
     assert "wear.coat" in found
+
+
+def test_every_colour_goes_to_what_it_stands_beside():
+    fox = read_looks("a small red fox with a white-tipped tail, amber eyes and a blue knitted scarf", 1)
+    assert fox.extras == (Extra(name="scarf", colour=COLOURS["blue"]),)
+    assert not fox.dressed, "a scarf alone leaves the fur to be seen"
+    bear = read_looks("a big brown bear with kind dark eyes, a grey muzzle and a mustard-yellow waistcoat", 1)
+    assert bear.extras == (Extra(name="vest", colour=COLOURS["yellow"]),)
+    assert not bear.dressed
+
+
+def test_a_waistcoat_is_worn_over_a_shirt():
+    looks = read_looks("a clockmaker in a brown waistcoat over a white shirt, dark trousers", 1)
+    assert (looks.top, looks.top_colour) == ("shirt", COLOURS["white"])
+    assert looks.extras == (Extra(name="vest", colour=COLOURS["brown"]),)
+
+
+def test_dark_eyes_are_dark_whatever_the_seed():
+    assert {read_looks("a girl with bright dark eyes", seed).eyes for seed in range(8)} == {EYES[3]}
+
+
+def test_a_state_takes_off_what_it_does_without():
+    base = read_looks("a man with round glasses, a grey hat, a blue shirt and a red scarf", 1)
+    later = changed(base, "no glasses, without his hat")
+    assert (later.features, later.hat) == ((), "")
+    assert later.extras == base.extras
+
+
+def test_other_clothes_take_the_apron_off_and_a_crooked_one_stays_red():
+    base = read_looks("a cook with a red apron over a grey shirt", 1)
+    assert changed(base, "in a white wedding dress with flowers in her hair").extras == (
+        Extra(name="flower", colour="#e87f97"),
+    )
+    assert changed(base, "tired, the apron crooked").extras == base.extras
+
+
+MARKETS = [
+    "an old covered market with striped awnings",
+    "السوق القديم",
+    "夜市",
+    "la place du marché",
+    "बाज़ार",
+    "el mercado",
+]
+
+
+@pytest.mark.parametrize("words", MARKETS)
+def test_a_market_is_a_place_of_its_own(words):
+    assert read_place(words, "", "", 1)[0].kind == "market"
