@@ -30,7 +30,7 @@ from engine.server.keys import Keys
 from engine.server.limits import Rate
 from engine.server.media import Media
 from engine.server.metrics import Metrics
-from engine.server.records import Api, Change, Goal, Record, Records
+from engine.server.records import Api, Busy, Change, Goal, Record, Records
 from engine.server.scheduler import Scheduler
 from engine.server.settings import ServerSettings
 from engine.server.shelf import Files, Shelf, file_of
@@ -96,6 +96,14 @@ class Desk:
         if api == "v1":
             return ApiError(404, "there is no such job", word="job_not_found")
         return ApiError(404, "there is no such story", word="story_not_found")
+
+    def busy(self, api: Api) -> ApiError:
+        """The answer while work on a story keeps other work from beginning."""
+        if api == "v1":
+            return ApiError(409, "this job is being worked on; wait until it is completed", word="job_busy")
+        return ApiError(
+            400, "this story is being worked on; wait until its status is not processing", word="story_busy"
+        )
 
     # Showing
 
@@ -336,12 +344,14 @@ class Desk:
         told: Story | None = None,
         cost: int = 0,
     ) -> Record:
-        """Store a change of a story, and begin the work on it that `goal` names. Raises ApiError 402, and 404 for a story that was
-        deleted meanwhile."""
+        """Store a change of a story, and begin the work on it that `goal` names. Raises ApiError 402, that of `busy` when other work
+        was begun meanwhile, and 404 for a story that was deleted."""
         try:
             changed = self.records.change(record, change, goal, priority=priority, told=told, cost=cost)
         except KeyError:
             raise self._not_there(record.api) from None
+        except Busy:
+            raise self.busy(record.api) from None
         self.shelf.drop(record.id)
         self.scheduler.wake()
         self.hub.ring(record.id)

@@ -135,7 +135,7 @@ async def reroll(request: Request, job_id: str) -> Response:
     async def make() -> tuple[int, Any]:
         body = parse(TargetBody, known_only(TargetBody, content))
         if record.active:
-            raise ApiError(409, "this job is being worked on; wait until it is completed", word="job_busy")
+            raise desk.busy("v1")
         assert isinstance(record.told, Story)
         plan = plan_story(record.told, desk.service.catalog, "keyframes").plan
         steps = steps_of(body.target, plan)

@@ -44,6 +44,10 @@ CREATE TABLE IF NOT EXISTS answers (
 """
 
 
+class Busy(Exception):
+    """Work on the story was begun meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """One piece of work on a story. `told` is what it makes where that is not the story itself."""
@@ -237,10 +241,14 @@ class Records:
         cost: int = 0,
     ) -> Record:
         """Change a story, and begin work on it where a goal is given, which costs `cost` credits; `told` is what that work makes
-        instead of the story. Raises KeyError when the story is no more, ApiError 402."""
+        instead of the story. Raises KeyError when the story is no more, Busy when other work was begun on it after `record` was
+        read, ApiError 402."""
         now = self.clock()
         columns = {**change.columns(record), "updated": now}
         with self.jobs.writing() as connection:
+            # One at a time: what a second request wants was thought out before the first one changed the story.
+            if goal and (record.active or self._last_work(record.id) != record.work):
+                raise Busy(record.id)
             sets = ", ".join(f"{name} = ?" for name in columns)
             done = connection.execute(
                 f"UPDATE stories SET {sets}, revision = revision + 1 WHERE id = ?",  # noqa: S608

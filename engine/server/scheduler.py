@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 
 from engine.artifacts import StoreError, StoreFull
-from engine.jobs import JobsError
 from engine.plan import PlanError
 from engine.planner import PlanningError
 from engine.schemas.story_api import spoken
@@ -105,7 +104,7 @@ class Scheduler:
                 if work is not None:
                     self._wake.set()  # there may be more, for another thread
                     self._work(work)
-            except (JobsError, StoreError, OSError):
+            except Exception:  # whatever it was, the queue must not stand still
                 log.exception("the scheduler could not go on; it tries again")
                 self._ending.wait(1.0)
                 continue

@@ -376,7 +376,7 @@ async def _free(desk: Desk, record: Record, seconds: float) -> Record:
     if record.active and not await wait_until(
         desk.hub, record.id, lambda: not desk.records.is_active(record.id), seconds
     ):
-        raise ApiError(400, "this story is being worked on; wait until its status is not processing", word="story_busy")
+        raise desk.busy("story")
     found = await run_in_threadpool(desk.records.find, record.owner, "story", record.id)
     if found is None:
         raise ApiError(404, "there is no such story", word="story_not_found")

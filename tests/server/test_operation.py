@@ -83,6 +83,43 @@ def test_a_step_does_not_wait_for_a_film_where_two_stories_may_be_made_at_once(t
         server.stop()
 
 
+def test_of_many_steps_asked_for_at_once_one_is_begun_and_the_others_are_told_so(tmp_path):
+    server = Server(tmp_path, ENGINE_MAX_RUNNING="2")
+    try:
+        form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
+        story_id = server.post("/story", data=form).json()["data"]["id"]
+        job_id = server.post("/v1/generate/story", json=ONE_JOB).json()["job_id"]
+        assert server.wait_job(job_id)["status"] == "completed"
+        answers = {"videos": [], "reroll": []}
+        assert server.post(f"/story/{story_id}/scenes").status_code == 200
+
+        def ask(path, name, **what):
+            answer = server.post(path, **what)
+            answers[name].append((answer.status_code, answer.json().get("error")))
+
+        threads = [
+            *(threading.Thread(target=ask, args=(f"/story/{story_id}/videos", "videos")) for _ in range(8)),
+            *(
+                threading.Thread(
+                    target=ask, args=(f"/v1/jobs/{job_id}/reroll", "reroll"), kwargs={"json": {"target": "scene 1"}}
+                )
+                for _ in range(8)
+            ),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(answers["videos"]) <= {(200, None), (400, "story_busy")}
+        assert set(answers["reroll"]) <= {(202, None), (409, "job_busy")}
+        assert server.get("/readyz").json()["checks"]["scheduler"]
+        assert server.wait(story_id)["status"] == "success"
+        assert server.wait_job(job_id)["status"] == "completed"
+        assert not server.mistakes()
+    finally:
+        server.stop()
+
+
 class TestCredits:
     def test_there_is_no_budget_unless_the_operator_sets_one(self, server):
         form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
