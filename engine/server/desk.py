@@ -53,6 +53,8 @@ STAGE_OF = {
 """What was asked for, so that what a step has made is shown: the store may know it already from another story."""
 RENDERED = 1000
 """Answers to polls that are kept."""
+LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+"""When a story may delete itself at the latest: beyond lies what no answer could show as a time."""
 OWN = "own:"
 UPLOAD = "upload:"
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
@@ -294,12 +296,14 @@ class Desk:
         """When a story is deleted by itself. Raises StoryError."""
         if not text:
             days = self.settings.retention_days
-            return self.records.clock() + days * 86400 if days else None
+            return min(self.records.clock() + days * 86400, LATEST) if days else None
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
             raise StoryError("expires_at", "must be a time as 2030-01-31T12:00:00+00:00") from None
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        if seconds > LATEST:
+            raise StoryError("expires_at", "must be before the year 9999")
         if seconds <= self.records.clock():
             raise StoryError("expires_at", "must be in the future")
         return seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -109,11 +110,14 @@ def _checked(one: Field[Any], value: Any) -> Any:
             raise SettingsError(f"{one.name}: must be a list")
         if one.name == "sync_wait_seconds" and len(value) != 3:
             raise SettingsError(f"{one.name}: three numbers, for steps 1, 1.5 and 2")
-        kind = float if default and isinstance(default[0], float) else str
-        return tuple(kind(item) for item in value)
+        if default and isinstance(default[0], float):
+            if not all(isinstance(item, int | float) and 0 <= item < math.inf for item in value):
+                raise SettingsError(f"{one.name}: must be numbers of seconds")
+            return tuple(float(item) for item in value)
+        return tuple(str(item) for item in value)
     if isinstance(default, float) and isinstance(value, int):
         value = float(value)
-    if type(value) is not type(default):
+    if type(value) is not type(default) or (isinstance(value, float) and not math.isfinite(value)):
         raise SettingsError(f"{one.name}: {value!r} is not what it takes ({default!r})")
     least = cast("float | None", one.metadata.get("least"))
     if least is not None and value < least:

@@ -288,6 +288,15 @@ def test_a_story_deletes_itself_when_its_time_is_over(server):
     assert server.get(f"/story/{story['id']}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "moment", ["9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59.999999", "0001-01-01T00:00+23:59"]
+)
+def test_a_time_that_no_answer_could_show_is_refused_before_there_is_a_story(server, moment):
+    answer = server.post("/story", data={"idea": "A snail", "scene_count": 1, "expires_at": moment})
+    assert (answer.status_code, answer.json()["details"]) == (422, {"field": "expires_at"})
+    assert server.get("/story").status_code == 200
+
+
 def test_a_dry_run_says_what_a_film_would_take_and_makes_nothing(server):
     before = server.get("/story").json()["total"]
     plan = server.post("/story/idea-2-video?dry_run=true", data={"idea": "A snail", "scene_count": 4}).json()["data"]

@@ -32,6 +32,10 @@ def test_the_environment_wins_over_the_file(tmp_path):
         {"ENGINE_MAX_SCENES": "0"},
         {"ENGINE_SYNC_WAIT_SECONDS": "1,2"},
         {"ENGINE_SYNC_WAIT_SECONDS": "1,2,x"},
+        {"ENGINE_SYNC_WAIT_SECONDS": "1,2,nan"},
+        {"ENGINE_SYNC_WAIT_SECONDS": "1,2,-3"},
+        {"ENGINE_RETENTION_DAYS": "inf"},
+        {"ENGINE_RETENTION_DAYS": "nan"},
         {"ENGINE_STRICTNESS": "none"},
         {"ENGINE_AUTO_SCENE_COUNT": "perhaps"},
         {"ENGINE_SETTINGS": "/no/such/file.toml"},
@@ -43,7 +47,16 @@ def test_what_cannot_be_is_said(environment):
 
 
 @pytest.mark.parametrize(
-    "text", ["no_such = 1", "max_scenes = true", 'max_scenes = "7"', "api_keys = 5", "max_scenes ="]
+    "text",
+    [
+        "no_such = 1",
+        "max_scenes = true",
+        'max_scenes = "7"',
+        "api_keys = 5",
+        "max_scenes =",
+        'sync_wait_seconds = ["1", "2", "three"]',
+        "webhook_pauses = [inf]",
+    ],
 )
 def test_what_cannot_be_in_the_file_is_said(tmp_path, text):
     file = tmp_path / "server.toml"
