@@ -28,3 +28,8 @@ def test_what_is_here_is_not_part_of_it(tmp_path):
 def test_licences_of_all_that_is_pulled_are_known():
     for spec in catalog.load().models.values():
         assert spec.licence or not spec.weights, f"models.yaml: {spec.name} names no licence"
+
+
+def test_how_much_comes_is_known_before_it_is_asked_for():
+    for spec in catalog.load().models.values():
+        assert all(one.gb for one in spec.weights.values()), f"models.yaml: {spec.name} says no size"
