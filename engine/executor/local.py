@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
@@ -34,6 +35,7 @@ from engine.executor.base import (
     event_from_json,
 )
 from engine.executor.devices import Place, cpu_places, device_places
+from engine.executor.nursery import CAN_FORK, Child, Nursery
 
 TAIL = 2000
 """How many of the last bytes that a dead worker printed go into the detail of its task's failure."""
@@ -49,7 +51,8 @@ NO_FETCHING = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 class LocalExecutor:
     """CPU slots beside one slot per GPU. A worker starts with the first task of its slot, keeps its models between
-    tasks, and is replaced when it has died, or when the next task's model has an interpreter of its own. What workers print goes to one file per slot in `logs` (default: a folder
+    tasks, and is replaced when it has died, or when the next task's model has an interpreter of its own. Workers of the processor
+    are forked from a nursery where the system can. What workers print goes to one file per slot in `logs` (default: a folder
     that goes with this executor). With `nice` (0 to 19) they leave the processor to others. Not safe to be used from several
     threads at once."""
 
@@ -62,6 +65,7 @@ class LocalExecutor:
         self._happened: deque[Event] = deque()
         self._logs, self._own_logs = logs, logs is None
         self._nice = nice
+        self._nursery: Nursery | None = None
 
     def start(self) -> None:
         """Workers start with their first tasks."""
@@ -80,7 +84,7 @@ class LocalExecutor:
             worker.end()  # this gives all of its memory back
             worker = None
         if worker is None or not worker.alive():
-            worker = _Worker(self._places[name], self._log_folder(), self._heard, interpreter)
+            worker = self._worker(self._places[name], interpreter)
             self._workers[name] = worker
             worker.be_nice(self._nice)
         worker.give(task)
@@ -113,6 +117,9 @@ class LocalExecutor:
         for worker in self._workers.values():
             worker.end()
         self._workers.clear()
+        if self._nursery is not None:
+            self._nursery.stop()
+            self._nursery = None
         if self._own_logs and self._logs is not None:
             shutil.rmtree(self._logs, ignore_errors=True)
             self._logs = None
@@ -122,6 +129,26 @@ class LocalExecutor:
         if worker is None or (worker.task is None and not worker.alive()):
             return Slot(place.name, place.device)
         return Slot(place.name, place.device, worker.task is None, worker.resident)
+
+    def _worker(self, place: Place, interpreter: str) -> _Worker:
+        path = self._log_folder() / f"{place.name}.log"
+        with path.open("wb") as log:
+            process = self._forked(place, log) if place.device.kind == "cpu" and not interpreter else None
+            return _Worker(place, path, self._heard, process or _begun(place, interpreter, log), interpreter)
+
+    def _forked(self, place: Place, log: BinaryIO) -> Child | None:
+        """A worker from the nursery. None: there is none whose environment is the place's."""
+        environment = _environment(place)
+        try:
+            if self._nursery is None and CAN_FORK:
+                self._nursery = Nursery(environment, log)
+            if self._nursery is not None and self._nursery.environment == environment:
+                return self._nursery.start(_setup(place), log)
+        except OSError:  # it was killed: the next worker will have another
+            assert self._nursery is not None
+            self._nursery.stop()
+            self._nursery = None
+        return None
 
     def _log_folder(self) -> Path:
         if self._logs is None:
@@ -154,24 +181,15 @@ class _Worker:
     def __init__(
         self,
         place: Place,
-        logs: Path,
+        log: Path,
         heard: queue.SimpleQueue[tuple[_Worker, Event | None]],
-        interpreter: str = "",
+        process: subprocess.Popen[bytes] | Child,
+        interpreter: str,
     ) -> None:
         self.place, self.interpreter = place, interpreter
         self.task: Task | None = None
         self.resident: tuple[str, ...] = ()
-        self._log = logs / f"{place.name}.log"
-        setup = json.dumps({"device": asdict(place.device), "budget_mb": place.budget_mb})
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*_program(interpreter), setup],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=_environment(place, own=bool(interpreter)),
-                start_new_session=True,  # a group of its own: ^C is for the engine, and `end` reaches what the task started
-            )
+        self._log, self._process = log, process
         self._listener = threading.Thread(target=self._listen, args=(heard,), daemon=True)
         self._listener.start()
 
@@ -199,7 +217,7 @@ class _Worker:
             if os.name == "posix":
                 os.killpg(self._process.pid, signal.SIGKILL)
             else:
-                self._process.kill()
+                os.kill(self._process.pid, signal.SIGTERM)
         self._process.wait()
         self._listener.join()
         for stream in (self._process.stdin, self._process.stdout):
@@ -210,7 +228,7 @@ class _Worker:
     def lost(self) -> Done:
         """How the task ended whose worker died."""
         assert self.task is not None
-        code = self._process.returncode
+        code = self._process.wait()
         how = f"signal {-code}" if code < 0 else f"exit status {code}"
         tail = self._log.read_bytes()[-TAIL:].decode("utf-8", "replace") if self._log.exists() else ""
         message = f"the worker died while it ran {self.task.spec.name} ({how})"
@@ -232,13 +250,25 @@ def _sweep_logs() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _program(interpreter: str) -> list[str]:
-    if interpreter:
-        return [interpreter, "-P", "-s", str(Path(elsewhere.__file__).resolve())]
-    return [sys.executable, "-P", "-m", "engine.executor.worker"]
+def _begun(place: Place, interpreter: str, log: BinaryIO) -> subprocess.Popen[bytes]:
+    """A worker that begins with nothing, under an interpreter of its own where one is named."""
+    here = [sys.executable, "-P", "-m", "engine.executor.worker"]
+    program = [interpreter, "-P", "-s", str(Path(elsewhere.__file__).resolve())] if interpreter else here
+    return subprocess.Popen(
+        [*program, _setup(place)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=_environment(place, own=bool(interpreter)),
+        start_new_session=True,  # a group of its own: ^C is for the engine, and `end` reaches what the task started
+    )
 
 
-def _environment(place: Place, *, own: bool) -> dict[str, str]:
+def _setup(place: Place) -> str:
+    return json.dumps({"device": asdict(place.device), "budget_mb": place.budget_mb})
+
+
+def _environment(place: Place, *, own: bool = False) -> dict[str, str]:
     """This process's own, with the modules that it finds (an `own` interpreter finds its own), UTF-8 whatever the locale, and no
     device but the place's."""
     root = str(Path(__file__).resolve().parents[2])

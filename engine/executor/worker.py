@@ -16,7 +16,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -176,6 +175,8 @@ def _libraries(spec: ModelSpec) -> dict[str, str]:
     for module in spec.requires:
         version = getattr(sys.modules.get(module), "__version__", None)
         if version is None:
+            from importlib import metadata  # costs more than all else here, and is seldom needed
+
             try:
                 version = metadata.version(module)
             except metadata.PackageNotFoundError:
@@ -187,9 +188,9 @@ def _libraries(spec: ModelSpec) -> dict[str, str]:
 # The program
 
 
-def main() -> None:
+def main(arguments: str) -> None:
     """Serve tasks until standard input ends, which it does when the parent dies."""
-    setup = json.loads(sys.argv[1])
+    setup = json.loads(arguments)
     os.environ.update(HUB)
     tasks_in, events_out = _take_streams()
     writing = threading.Lock()
@@ -231,4 +232,4 @@ def _end_group() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

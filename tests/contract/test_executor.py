@@ -8,12 +8,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine.executor.base import OUT_OF_MEMORY, Done, Progress, Slots, Task, Warned, event_from_json, event_to_json
 from engine.executor.devices import Place
 from engine.executor.inline import InlineExecutor
 from engine.executor.local import LocalExecutor
+from engine.executor.nursery import CAN_FORK
 from engine.executor.shared import Shared, View
 from pipelines.base import Device, Economy, Kind, ModelSpec
 from pipelines.pool import SAID
@@ -36,7 +38,19 @@ class Alone(View):
         self.whole.stop()
 
 
-MAKERS = {"inline": InlineExecutor, "local": lambda: LocalExecutor(places()), "shared": Alone}
+class NotForked(LocalExecutor):
+    """As where workers cannot be forked."""
+
+    def _forked(self, place, log):
+        return None
+
+
+MAKERS = {
+    "inline": InlineExecutor,
+    "local": lambda: LocalExecutor(places()),
+    "not forked": lambda: NotForked(places()),
+    "shared": Alone,
+}
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -299,6 +313,25 @@ def test_stop_leaves_no_process(tmp_path):
     executor.stop()
     wait_for_the_end_of(int(pid) for pid in (tmp_path / "log").read_text().split())
     assert set(threading.enumerate()) == before
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="workers are forked on Linux only")
+def test_a_worker_is_forked_from_a_process_that_has_imported_what_it_needs_and_has_one_thread(local, tmp_path):
+    outcome(local, task(tmp_path, spec()))
+    nursery = psutil.Process(local._nursery._process.pid)
+    assert nursery.num_threads() == 1
+    assert [child.pid for child in nursery.children()] == [local._workers["cpu-0"]._process.pid]
+    assert any("cv2" in mapped.path for mapped in nursery.memory_maps())
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="workers are forked on Linux only")
+def test_when_the_nursery_is_killed_workers_go_on_and_the_next_one_begins_all_the_same(local, tmp_path):
+    first = seen(outcome(local, task(tmp_path, spec(families.Where))))["pid"]
+    os.kill(local._nursery._process.pid, signal.SIGKILL)
+    assert seen(outcome(local, task(tmp_path, spec(families.Where))))["pid"] == first
+    for number in range(2):
+        assert outcome(local, task(tmp_path, spec(families.Killed), text="1", log=str(tmp_path / f"log-{number}"))).lost
+        assert seen(outcome(local, task(tmp_path, spec(families.Where))))["pid"] != first
 
 
 def test_tasks_run_beside_each_other(local, tmp_path):
