@@ -32,12 +32,14 @@ class Key:
 
 
 class Keys:
-    """The keys of a server: `given` in the clear by its settings, and those in the file of the history."""
+    """The keys of a server: `given` in the clear by its settings, and those in the file of the history. What once asked for a key
+    never runs open: revoking the last one closes it."""
 
     def __init__(self, jobs: Jobs, given: Sequence[str] = ()) -> None:
-        self._jobs = jobs
+        self._jobs, self._needed = jobs, False
         self._given = {_digest(key): f"key-{_digest(key)[:16]}" for key in given}
         jobs.prepare(SCHEMA)
+        self.any()
 
     def add(self, name: str) -> str:
         """A new key, shown this once. Raises ValueError when the name is taken."""
@@ -60,7 +62,8 @@ class Keys:
 
     def any(self) -> bool:
         """Whether a key is needed at all."""
-        return bool(self._given or self._jobs.read("SELECT 1 FROM api_keys LIMIT 1"))
+        self._needed = self._needed or bool(self._given or self._jobs.read("SELECT 1 FROM api_keys LIMIT 1"))
+        return self._needed
 
     def owner(self, key: str | None) -> str | None:
         """Whose key it is; None for no key and for a wrong one. Without any keys everything is one owner's."""

@@ -261,6 +261,8 @@ class TestKeys:
             assert run("keys", "add", "bob", home=tmp_path).returncode == 0
             assert server.get("/story", key=made).status_code == 401
             assert run("keys", "revoke", "alice", home=tmp_path).returncode == 2
+            assert run("keys", "revoke", "bob", home=tmp_path).returncode == 0
+            assert server.get("/story", key=None).status_code == 401  # without its last key it is shut, not open
         finally:
             server.stop()
 
