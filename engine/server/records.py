@@ -269,7 +269,7 @@ class Records:
             for row in connection.execute("SELECT number FROM work WHERE story = ?", (story_id,)).fetchall():
                 self.credits.settle(connection, row["number"])
             connection.execute("DELETE FROM stories WHERE id = ?", (story_id,))
-        self.jobs.forget_run(story_id)
+            self.jobs.forget_run(story_id)
 
     def expired(self) -> list[str]:
         """Stories whose time is over."""
