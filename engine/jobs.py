@@ -273,13 +273,13 @@ class Jobs:
             self._writer = threading.get_ident()
             try:
                 yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            else:
                 self._connection.execute("COMMIT")
             finally:
                 self._writer = None
+                if (
+                    self._connection.in_transaction
+                ):  # not after errors, such as a full disk, at which SQLite ends it itself
+                    self._connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def _clearly(self) -> Iterator[None]:

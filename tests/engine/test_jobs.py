@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from engine.jobs import RECENT, VERSION, Jobs, JobsError
+from tests.fixtures.rooms import fill, small_room
 
 DIGEST = "d" * 64
 
@@ -166,3 +167,25 @@ def test_threads_share_one_connection(jobs):
         thread.join()
     assert len(jobs.list_runs(1000)) == 80
     assert all(run.status == "running" for run in jobs.list_runs(1000))
+
+
+def test_what_went_wrong_is_told_also_when_the_database_has_ended_the_transaction_itself(jobs):
+    jobs.start_run("r1", title="t", story={})
+    with pytest.raises(sqlite3.IntegrityError), jobs.writing() as connection:  # noqa: PT012
+        connection.execute("DELETE FROM refers")
+        connection.execute("INSERT OR ROLLBACK INTO runs SELECT * FROM runs")
+    jobs.start_run("r2", title="t", story={})
+    assert {run.id for run in jobs.list_runs()} == {"r1", "r2"}
+
+
+def test_a_full_disk_is_said_and_forgotten_when_there_is_room_again(tmp_path):
+    with small_room(tmp_path / "room", megabytes=1) as room, Jobs(room / "jobs.db") as jobs:
+        jobs.start_run("r1", title="t", story={})
+        fill(room / "everything")
+        with pytest.raises(JobsError, match="disk full"):  # noqa: PT012
+            for number in range(9):
+                jobs.start_run(f"s{number}", title="t" * 200_000, story={})
+        assert jobs.get_run("r1").title == "t"
+        (room / "everything").unlink()
+        jobs.start_run("r2", title="t", story={})
+        assert jobs.get_run("r2").status == "running"
