@@ -1,11 +1,6 @@
 """Every family with weights makes a film, whole, through models.yaml: its own entry there, on tiny weights of the same classes."""
 
 import hashlib
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import av
 import pytest
@@ -15,38 +10,37 @@ from engine.schemas import generate_story
 from engine.service import Service
 from engine.settings import Settings
 from pipelines import catalog
-from pipelines.base import Economy, Kind, Weights
+from pipelines.base import Economy, Kind
 from pipelines.pool import SAID
-from pipelines.weights import Shelf
 from tests.fixtures.tiny import (
     acestep,
     cogvideox,
+    esrgan,
     flux2,
     flux3,
     hunyuan,
+    kokoro,
     kontext,
     ltx,
     ltx2,
     musicgen,
     qwenimage,
+    rife,
     sdxl,
     vision,
     vits,
     wan,
+    xtts,
     zimage,
 )
+from tests.fixtures.weighted import Tiny, overlay
 
 WIDTH, HEIGHT, FPS = 96, 64, 12
 SMALL = {"steps": 2, "pixels": [64, 96 * 64], "reference_pixels": 4096}
 EIGHTS = {"fps": 24, "frames": 25, "every": 8, "width": 96, "height": 64, "multiple": 32}
 
 
-@dataclass(frozen=True)
-class Tiny:
-    """What stands for an entry of models.yaml: builders of its weights by role, and options that suit them."""
-
-    build: Mapping[str, Callable[[Path], None]]
-    options: Mapping[str, Any] = field(default_factory=dict)
+KNOWN = catalog.load()
 
 
 PICTURES = {
@@ -67,56 +61,62 @@ CLIPS = {
         {"steps": 2, "tiles": False, "window": {"fps": 16, "frames": 17, "every": 8, "width": 96, "height": 64}},
     ),
 }
+
+
+def voices(folder):
+    """Every voice that the entry's narrators speak with, or borrow from."""
+    options = KNOWN.spec("kokoro-voices").options
+    own = [voice for narrator in options["narrators"].values() for voice in narrator["timbre"]]
+    kokoro.build(folder, [*own, *(voice for lent in options["melodies"].values() for voice in lent.values())])
+
+
+def speakers(folder):
+    xtts.build(folder, [narrator["speaker"] for narrator in KNOWN.spec("xtts").options["narrators"].values()])
+
+
 SPEECH = {
     "vits-vctk": Tiny({"English": lambda folder: vits.build(folder, vits.IPA, phonemes=True, speakers=109)}),
+    "kokoro-voices": Tiny({"model": voices}, files=kokoro.FILES),
+    "xtts": Tiny({"model": speakers}, files=xtts.FILES),
 }
 MUSIC = {"musicgen": Tiny({"model": musicgen.build}), "acestep": Tiny({"model": acestep.build}, {"steps": 2})}
-EVERYTHING = {**PICTURES, **CLIPS, **SPEECH, **MUSIC}
+BETTER = {
+    "realesrgan": Tiny({"model": esrgan.build}),
+    "rife": Tiny(fields=rife.build),
+    "conform-rife": Tiny(fields=rife.build),
+}
+EVERYTHING = {**PICTURES, **CLIPS, **SPEECH, **MUSIC, **BETTER}
 ELSEWHERE = {
     "pipelines.text.instruct:Instruct": "writes the story before there is a plan: tests/pipelines/text/test_instruct.py",
-    "pipelines.speech.kokoro:Kokoro": "speaks in every film of the draft profile, from weights that a package carries",
-    "pipelines.speech.xtts:Xtts": "needs torchaudio, which loads only beside a torch with CUDA",
-    "pipelines.speech.chatterbox:Chatterbox": "runs in an interpreter of its own",
-    "pipelines.image.upscale:Upscale": "enhances any picture: tests/pipelines/image/test_upscale.py",
+    "pipelines.speech.chatterbox:Chatterbox": "runs in an interpreter of its own: tests/engine/test_interpreter.py",
 }
-"""Families with weights that are no part of these films, and why."""
+"""Families with weights whose films are made elsewhere, and why."""
 
 
 FILMS = [
-    {Kind.KEYFRAME: picture, Kind.ANIMATE: clip} | dict(zip((Kind.NARRATE, Kind.SCORE), sound, strict=False))
-    for picture, clip, *sound in (
-        ("flux2-klein-4b", "wan2.2-i2v", "vits-vctk", "musicgen"),
-        ("sdxl-references", "ltx-2b", "vits-vctk", "acestep"),
-        ("flux-kontext", "ltx-2"),
-        ("z-image-turbo", "hunyuan-1.5-480p"),
-        ("flux2-klein-4b", "cogvideox-1.5-5b"),
-        ("qwen-image-edit", "wan2.2-i2v"),
-        ("flux3-klein", "ltx-2b"),
+    {Kind.KEYFRAME: picture, Kind.ANIMATE: clip, **rest}
+    for picture, clip, rest in (
+        ("flux2-klein-4b", "wan2.2-i2v", {Kind.NARRATE: "vits-vctk", Kind.SCORE: "musicgen"}),
+        ("sdxl-references", "ltx-2b", {Kind.NARRATE: "kokoro-voices", Kind.SCORE: "acestep"}),
+        ("flux-kontext", "ltx-2", {Kind.ENHANCE: "realesrgan", Kind.CONFORM: "conform-rife", Kind.BRIDGE: "rife"}),
+        ("z-image-turbo", "hunyuan-1.5-480p", {}),
+        ("flux2-klein-4b", "cogvideox-1.5-5b", {}),
+        ("qwen-image-edit", "wan2.2-i2v", {}),
+        ("flux3-klein", "ltx-2b", {}),
+        ("illustrator", "still", {Kind.NARRATE: "xtts"}),
     )
 ]
+ABSENT = {"qwen-image-edit": vision.absent, "flux3-klein": vision.absent, "xtts": xtts.absent}
+"""What says why a model cannot be loaded on this machine, if it cannot."""
 
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
-    return tmp_path_factory.mktemp("open")
-
-
-def overlay(entries, home, **changes):
-    """A file like models.yaml in which these entries have tiny weights, built when they are first needed, and `changes`."""
-    models = {}
-    for name in entries:
-        tiny = EVERYTHING[name]
-        weights = {}
-        for role, build in tiny.build.items():
-            folder = home / f"{name}-{role}"
-            weights[role] = {"repo": f"file:{folder}", "revision": "main", "files": []}
-            if not folder.exists():
-                build(folder)
-                Shelf(home / "weights").adopt(Weights(**weights[role]), folder)
-        models[name] = {"weights": weights, "options": tiny.options, **changes}
-    path = home / f"{'+'.join(entries)}.yaml"
-    path.write_text(json.dumps({"models": models}))
-    return path
+    """The folder of all tiny weights, packages with weights among them."""
+    folder = tmp_path_factory.mktemp("open")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield folder
 
 
 def make(models, home, shelf, **changes):
@@ -132,10 +132,12 @@ def make(models, home, shelf, **changes):
         ],
         "video": {"width": WIDTH, "height": HEIGHT, "fps": FPS, "transition": "match", "transition_seconds": 0.5},
         "audio": {"has_narration": Kind.NARRATE in models, "has_bg_music": Kind.SCORE in models},
+        "enhance_image": Kind.ENHANCE in models,
         "models": {**models, Kind.PORTRAIT: models[Kind.KEYFRAME], Kind.ELEMENT: models[Kind.KEYFRAME]},
     }
     body["scenes"][0]["narration"] = "The lamp is lit."
-    known = catalog.load(overlay(sorted(set(models.values())), shelf, **changes), home=shelf / "weights")
+    tiny = {name: EVERYTHING[name] for name in sorted({*models.values()} & EVERYTHING.keys())}
+    known = catalog.load(overlay(tiny, shelf, **changes), home=shelf / "weights")
     story = generate_story.story({**body, "models": {str(kind): name for kind, name in body["models"].items()}})
     with Service(Settings(home, shelf / "weights"), known, InlineExecutor(budget_mb=10**6)) as service:
         made = service.make(story)
@@ -145,8 +147,9 @@ def make(models, home, shelf, **changes):
 
 @pytest.mark.parametrize("models", FILMS, ids=lambda models: "+".join(models.values()))
 def test_open_models_make_a_film_and_the_same_bytes_again(models, shelf, tmp_path):
-    if {"qwen-image-edit", "flux3-klein"} & set(models.values()) and (reason := vision.absent()):
-        pytest.skip(reason)
+    for name in ABSENT.keys() & models.values():
+        if reason := ABSENT[name]():
+            pytest.skip(reason)
     film, records = make(models, tmp_path / "one", shelf)
     (tmp_path / "film.mp4").write_bytes(film)
     with av.open(str(tmp_path / "film.mp4")) as container:
@@ -187,9 +190,9 @@ def test_a_film_comes_out_of_a_gpu_that_is_too_small(shelf, tmp_path):
 
 
 def test_every_family_with_weights_has_its_film():
-    known = catalog.load()
-    assert {name for models in FILMS for name in models.values()} == set(EVERYTHING)
-    with_weights = {spec.family for spec in known.models.values() if spec.weights}
-    filmed = {known.spec(name).family for name in EVERYTHING}
+    filmed = {name for models in FILMS for name in models.values()}
+    assert {name for name in filmed if name in EVERYTHING or KNOWN.spec(name).weights} == set(EVERYTHING)
+    filmed = {KNOWN.spec(name).family for name in EVERYTHING}
+    with_weights = {spec.family for spec in KNOWN.models.values() if spec.weights}
     assert with_weights - filmed == set(ELSEWHERE)
     assert not filmed & set(ELSEWHERE)

@@ -1,7 +1,5 @@
 """Kokoro from a folder as the hub has it, and exports that name things otherwise. The model is the shipped one: real speech."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -12,6 +10,7 @@ from pipelines.speech.kokoro import Kokoro, KokoroGraph
 from pipelines.speech.kokoro_files import pulled, shipped
 from pipelines.speech.onnx_graph import result_of
 from tests.fixtures import weighted
+from tests.fixtures.tiny import kokoro
 from tests.pipelines.speech.conftest import Narration, Report
 
 NARRATORS = {"Rachel": {"timbre": {"af_heart": 1}}, "Brian": {"timbre": {"jm_kumo": 1}}}
@@ -22,15 +21,8 @@ if absent := missing_modules(load().spec("kokoro")):
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """The shipped model, laid out as the hub lays out the official one."""
-    folder, files = tmp_path_factory.mktemp("kokoro") / "weights", shipped()
-    for name in ("onnx", "voices"):
-        (folder / name).mkdir(parents=True)
-    (folder / "onnx" / "model.onnx").write_bytes(files.model)
-    (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": files.vocabulary}}), "utf-8")
-    voices = {**files.voices, "af_heart": files.voices["jf_alpha"], "ff_siwis": files.voices["jf_nezumi"]}
-    for name, styles in voices.items():
-        styles.astype("<f4").tofile(folder / "voices" / f"{name}.bin")
+    folder = tmp_path_factory.mktemp("kokoro") / "weights"
+    kokoro.build(folder, ("af_heart", "ff_siwis"))
     return folder
 
 
@@ -45,8 +37,7 @@ def test_a_pulled_folder_holds_what_the_packages_hold(hub):
 def test_pulled_weights_speak_and_lend_melodies_of_the_language(hub, tmp_path):
     """Rachel, who is at home in English, speaks French half with the melody of a woman from France, English with her own."""
     options = {"narrators": NARRATORS, "melodies": {"French": {"f": "ff_siwis"}, "Japanese": {"m": "jm_kumo"}}}
-    files = ("onnx/model.onnx", "tokenizer.json", "voices/*.bin")
-    family = Kokoro.load(weighted.spec(Kokoro, hub, files, options=options), Device())
+    family = Kokoro.load(weighted.spec(Kokoro, hub, kokoro.FILES, options=options), Device())
     text, report = "Le renard sortit.", Report()
     list(family.run(Kind.NARRATE, NarrateParams(text=text, language="French"), {}, tmp_path, report, seed=1))
     assert "".join(word["text"] for word in Narration(tmp_path, report).words) == text
