@@ -467,7 +467,7 @@ def _plan_sound(draft: _Draft, story: Story) -> Ref | None:
     if not (inputs["narrations"] or inputs["audio"] or story.audio.music or sounding):
         return None
     draft.add("mix", Kind.MIX, MixParams(native=tuple(number + 1 for number in sounding)), inputs)
-    return Ref("mix", "sound.wav")
+    return Ref("mix", "sound.m4a")
 
 
 # --- small pieces -----------------------------------------------------------------------------------------------------
@@ -552,7 +552,8 @@ class _Draft:
         except CatalogError as error:
             raise PlanningError(f"models.{kind}: {error}") from error
         for passed, reason in choice.passed_over:
-            self.warnings[f"{kind}: {choice.spec.name} serves instead of {passed}, which {reason}"] = None
+            why = f"is {reason}" if reason.startswith("not ") else reason
+            self.warnings[f"{kind}: {choice.spec.name} serves instead of {passed}, which {why}"] = None
         return choice.spec
 
     def _asked(self, kind: Kind, name: str | None) -> str:

@@ -263,7 +263,7 @@ class SubtitleParams(Params):
 class MixParams(Params):
     """All sound → one track as long as the film. Inputs: `narrations` (of the narrated scenes, in order), `music` (0..1),
     `clips` (clips with sound of their own, in order of `native`), `timeline` (1), `audio` (0..n files laid over the
-    film). Outputs: `sound.wav` (48 kHz stereo, −16 LUFS, true peak ≤ −1 dBTP)."""
+    film). Outputs: `sound.wav` (48 kHz stereo, −16 LUFS, true peak ≤ −1 dBTP), `sound.m4a` (the same as AAC)."""
 
     loudness: float = Field(-16.0, ge=-40, le=-8, description="Integrated loudness in LUFS.")
     duck: float = Field(12.0, ge=0, le=40, description="How many dB the music sinks under speech.")
@@ -271,7 +271,7 @@ class MixParams(Params):
 
 
 class ComposeParams(VideoParams):
-    """Parts → film. Inputs: `parts` (bodies and bridges in the film's order), `timeline` (1), `sound` (0..1), `subtitles`
+    """Parts → film. Inputs: `parts` (bodies and bridges in the film's order), `timeline` (1), `sound` (0..1, AAC), `subtitles`
     (0..1 SRT for a soft track). Outputs: `film.mp4` (faststart; read back and compared with its parts)."""
 
     title: str = ""

@@ -65,16 +65,17 @@ def pictures(film: Path, fps: int) -> tuple[int, str]:
     try:
         with open_part(film) as container:
             stream = container.streams.video[0]
-            tick = Fraction(1, fps) / (stream.time_base or 1)
+            tick = round(1 / (fps * stream.time_base)) if stream.time_base else 1
             for packet in container.demux(stream):
                 if packet.size and packet.pts is not None and packet.dts is not None and not packet.is_corrupt:
                     digest.update(packet)
-                    shown.append(packet.pts / tick)
-                    decoded.append(packet.dts / tick)
+                    shown.append(packet.pts)
+                    decoded.append(packet.dts)
     except (FFmpegError, IndexError, ValueError) as error:
         raise RuntimeError("the film cannot be read back") from error
     count, first = len(shown), decoded[0] if decoded else 0
-    if sorted(shown) != list(range(count)) or decoded != [first + number for number in range(count)]:
+    even = range(0, count * tick, tick)
+    if sorted(shown) != list(even) or decoded != [first + at for at in even]:
         raise RuntimeError("pictures of the film are not where they belong in time")
     return count, digest.hexdigest()
 

@@ -1,4 +1,4 @@
-"""All sound of a film → one track as long as the film."""
+"""All sound of a film → one track as long as the film, as it was mixed and as the film carries it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.kinds import MixParams
 class Mixer:
     """Mixes in blocks: memory does not grow with the film. The same inputs give the same bytes."""
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.MIX: MixParams}
 
     @classmethod
@@ -30,10 +30,13 @@ class Mixer:
         *,
         seed: int,
     ) -> Iterable[Path]:
+        from pipelines.media.aac import write_aac
         from pipelines.media.mixdown import mixdown
 
         assert isinstance(params, MixParams)
-        return [mixdown(params, inputs, out, report)]
+        sound, coded = mixdown(params, inputs, out, report), out / "sound.m4a"
+        write_aac(sound, coded)
+        return [sound, coded]
 
     def close(self) -> None:
         """Nothing is held."""

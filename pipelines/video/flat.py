@@ -23,23 +23,25 @@ CHROMA = np.array([[2.0, 0, 0], [0, 2, 0.5], [0, 0, 1]])
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """`luma` has `DENSITY` pixels per pixel of the frame, each of the two `chromas` half as many. The stage has one depth."""
+    """`luma` has `DENSITY` pixels per pixel of the frame, `chroma` (rows, columns, 4: U, V and what is never looked at) half as many.
+    The stage has one depth."""
 
     stage: Stage
     luma: Planes
-    chromas: tuple[Planes, Planes]
+    chroma: Planes
 
     def film(self, path: Iterable[Sequence[Matrix]]) -> Iterator[Planes]:
         """The frames that the camera sees. One buffer: each frame is valid until the next is asked for."""
         picture = blank(self.stage.width, self.stage.height)
         y, u, v = split(picture)
+        colours = np.empty((*u.shape, 4), np.uint8)
         before: Matrix | None = None
         for (view,) in path:
             if before is None or not np.array_equal(view, before):
                 _warp(self.luma, view, DENSITY, y)
-                half = view @ CHROMA
-                for chroma, target in zip(self.chromas, (u, v), strict=True):
-                    _warp(chroma, half, DENSITY / 2, target)
+                _warp(self.chroma, view @ CHROMA, DENSITY / 2, colours)
+                cv2.extractChannel(colours, 0, u)
+                cv2.extractChannel(colours, 1, v)
             before = view
             yield picture
 
@@ -59,7 +61,8 @@ def flat(keyframe: Path, width: int, height: int, closest: float) -> Flat:
     luma, *chromas = cv2.split(yuv444(rgb))
     u, v = (_resized(chroma, width * DENSITY / 2, height * DENSITY / 2) for chroma in chromas)
     stage = Stage(width, height, 0, (0.5, 0.5), (1.0,))
-    return Flat(stage, _resized(luma, width * DENSITY, height * DENSITY), (u, v))
+    # OpenCV moves pixels of four parts in less time than two planes.
+    return Flat(stage, _resized(luma, width * DENSITY, height * DENSITY), np.asarray(cv2.merge([u, v, u, v])))
 
 
 def read_picture(path: Path, mode: int) -> Planes:
@@ -81,4 +84,4 @@ def _warp(plane: Planes, matrix: Matrix, density: float, out: Planes) -> None:
     local = matrix * density
     local[:, 2] += 0.5 * density - 0.5
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    cv2.warpAffine(plane, local, out.shape[::-1], dst=out, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    cv2.warpAffine(plane, local, out.shape[1::-1], dst=out, flags=flags, borderMode=cv2.BORDER_REPLICATE)

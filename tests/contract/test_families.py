@@ -51,7 +51,7 @@ OUTPUTS = {
     Kind.BRIDGE: {"bridge.mp4"},
     Kind.SCORE: {"music.wav"},
     Kind.SUBTITLE: {"subtitles.srt", "subtitles.ass", "scene-001.ass"},
-    Kind.MIX: {"sound.wav"},
+    Kind.MIX: {"sound.wav", "sound.m4a"},
     Kind.COMPOSE: {"film.mp4"},
 }
 

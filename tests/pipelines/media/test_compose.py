@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.base import BadInput, Device, Kind, ModelSpec
 from pipelines.kinds import ComposeParams
+from pipelines.media.aac import write_aac
 from pipelines.media.compose import Composer, verify
 from pipelines.media.join import pictures as packets_of
 from pipelines.media.mp4 import boxes
@@ -42,9 +43,11 @@ def compose(tmp_path):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         inputs = {"parts": parts, "timeline": [saved(tmp_path, timeline((frames or sum(LENGTHS)) / FPS))]}
-        for role in ("sound", "subtitles"):
-            if role in wishes:
-                inputs[role] = [wishes.pop(role)]
+        if "sound" in wishes:
+            inputs["sound"] = [tmp_path / "sound.m4a"]
+            write_aac(wishes.pop("sound"), *inputs["sound"])
+        if "subtitles" in wishes:
+            inputs["subtitles"] = [wishes.pop("subtitles")]
         params = ComposeParams(**{"width": 160, "height": 90} | wishes)
         composer = Composer.load(ModelSpec(name="composer", family="", kinds=(Kind.COMPOSE,)), Device())
         try:
@@ -356,7 +359,7 @@ from pipelines.media.compose import Composer
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
 folder, parts = Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]]
 out = folder / "limited"
-inputs = {"parts": parts, "timeline": [folder / "timeline.json"], "sound": [folder / "sound"]}
+inputs = {"parts": parts, "timeline": [folder / "timeline.json"], "sound": [folder / "sound.m4a"]}
 try:
     Composer().run(Kind.COMPOSE, ComposeParams(width=160, height=90), inputs, out, Heard(), seed=1)
     print("accepted")

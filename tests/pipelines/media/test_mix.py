@@ -28,8 +28,8 @@ def mix(tmp_path):
         out.mkdir()
         mixer = Mixer.load(ModelSpec(name="mixer", family="", kinds=(Kind.MIX,)), Device())
         inputs["timeline"] = [saved(tmp_path, line)]
-        (made,) = mixer.run(Kind.MIX, params, inputs, out, report or Heard(), seed=1)
-        assert sorted(path.name for path in out.iterdir()) == ["sound.wav"]
+        made, _ = mixer.run(Kind.MIX, params, inputs, out, report or Heard(), seed=1)
+        assert sorted(path.name for path in out.iterdir()) == ["sound.m4a", "sound.wav"]
         return made
 
     return mixed
