@@ -24,6 +24,7 @@ from engine.server.desk import Desk
 from engine.server.edge import Edge
 from engine.server.errors import ApiError, response, told
 from engine.server.events import Hub
+from engine.server.keeper import Keeper
 from engine.server.keys import Keys
 from engine.server.limits import Rate
 from engine.server.media import TYPES, Media, secret
@@ -57,7 +58,8 @@ def desk_of(service: Service, settings: ServerSettings) -> Desk:
     scheduler = Scheduler(
         Worker(service, records, shelf), records, hub, webhook_body(settings.customer_id), settings.max_running
     )
-    scheduler.on_sent = sender.wake
+    keeper = Keeper(records, lambda grace: service.collect(grace=grace))
+    scheduler.on_sent, scheduler.on_superseded = sender.wake, keeper.superseded
     return Desk(
         settings=settings,
         service=service,
@@ -67,6 +69,7 @@ def desk_of(service: Service, settings: ServerSettings) -> Desk:
         hub=hub,
         shelf=shelf,
         scheduler=scheduler,
+        keeper=keeper,
         sender=sender,
         door=Door(allow_private=private),
         webhook_door=webhook_door,
@@ -84,10 +87,11 @@ def application(service: Service, settings: ServerSettings) -> FastAPI:
         desk.hub.attach(asyncio.get_running_loop())
         desk.scheduler.start()
         desk.sender.start()
+        desk.keeper.start(desk.delete)
         yield
         desk.hub.close()
-        await asyncio.to_thread(desk.scheduler.stop)
-        await asyncio.to_thread(desk.sender.stop)
+        for one in (desk.scheduler, desk.sender, desk.keeper):
+            await asyncio.to_thread(one.stop)
 
     app = FastAPIOffline(  # its page comes from this server, not from somebody's network
         title="Story engine",

@@ -26,6 +26,7 @@ from engine.schemas.story_view import Media as Addresses
 from engine.schemas.story_view import Status, StoryView, element_ref, given_ref
 from engine.server.errors import ApiError
 from engine.server.events import Hub
+from engine.server.keeper import Keeper
 from engine.server.keys import Keys
 from engine.server.limits import Rate
 from engine.server.media import Media
@@ -74,6 +75,7 @@ class Desk:
     hub: Hub
     shelf: Shelf
     scheduler: Scheduler
+    keeper: Keeper
     sender: Sender
     door: Door
     webhook_door: Door
@@ -361,13 +363,13 @@ class Desk:
         self.hub.ring(record.id)
         return changed
 
-    def delete(self, record: Record) -> None:
+    def delete(self, story_id: str) -> None:
         """Stop work on a story and forget it."""
-        self.records.delete(record.id)
-        self.scheduler.cancel(record.id)
-        self.scheduler.forgot()
-        self.shelf.drop(record.id)
-        self.hub.ring(record.id)
+        self.records.delete(story_id)
+        self.scheduler.cancel(story_id)
+        self.keeper.forgot()
+        self.shelf.drop(story_id)
+        self.hub.ring(story_id)
 
     # Answering
 

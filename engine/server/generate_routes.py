@@ -112,7 +112,7 @@ def cancel(request: Request, job_id: str) -> Response:
     desk = _desk(request)
     record = desk.find(owner_of(request), "v1", job_id)
     body = job_object(desk.job(record, desk.base(request)))
-    desk.delete(record)
+    desk.delete(record.id)
     return JSONResponse(body)
 
 

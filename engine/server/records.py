@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import uuid
@@ -323,14 +324,15 @@ class Records:
     def end(
         self,
         work: Work,
-        state: State,
+        state: Literal["done", "failed", "cancelled"],
         *,
         message: str = "",
         word: str = "",
         film: str | None = None,
         webhook_body: Callable[[Record], str] | None = None,
     ) -> None:
-        """The work has ended. Its webhook is saved in the same transaction, so that it can be sent after a crash."""
+        """The work has ended, and with it the run of the story, if that is still there. Its webhook is saved in the same
+        transaction, so that it can be sent after a crash."""
         now = self.clock()
         with self.jobs.writing() as connection:
             connection.execute(
@@ -346,7 +348,11 @@ class Records:
                     "UPDATE stories SET film = ?, film_number = film_number + 1 WHERE id = ?", (film, work.story)
                 )
             row = connection.execute("SELECT * FROM stories WHERE id = ?", (work.story,)).fetchone()
-            if row is not None and row["webhook"] and webhook_body:
+            if row is None:
+                return
+            with contextlib.suppress(KeyError):  # the command line may have forgotten it
+                self.jobs.finish_run(work.story, state, film=film, error=message)
+            if row["webhook"] and webhook_body:
                 connection.execute(
                     "INSERT INTO deliveries VALUES (?, ?, ?, ?, 0, ?, 'waiting')",
                     (f"msg_{uuid.uuid4().hex}", work.story, row["webhook"], webhook_body(_record(row, None)), now),

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 from engine.artifacts import StoreError, StoreFull
+from engine.jobs import JobsError
 from engine.plan import PlanError
 from engine.planner import PlanningError
 from engine.schemas.story_api import spoken
 from engine.server.events import Hub
-from engine.server.records import Record, Records, State, Work
+from engine.server.records import Record, Records, Work
 from engine.server.work import Worker
 from engine.service import RunCancelled, RunFailed
 from engine.story import StoryError
 from pipelines.base import Missing
 
 FILM_GOALS = frozenset({"film", "concat"})
-HOUSEKEEPING = 60.0
-"""Seconds between two looks at what has expired and what may be collected."""
-COLLECT_SUPERSEDED = 3600.0
-"""Seconds at least between two collections of what earlier versions of stories left behind."""
+AGAIN = 1.0
+"""Seconds before what the history could not take is tried again."""
 log = logging.getLogger("engine.server")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a piece of work ended: for clients `message`, for machines `word`; `film` is a digest."""
+
+    state: Literal["done", "failed", "cancelled"]
+    message: str = ""
+    word: str = ""
+    film: str | None = None
 
 
 class Scheduler:
@@ -45,14 +54,13 @@ class Scheduler:
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._running: dict[str, threading.Event] = {}
-        self._using, self._tidying = threading.Lock(), threading.Lock()
-        self._tidied = -HOUSEKEEPING
+        self._using = threading.Lock()
         self._percent: dict[str, int] = {}
-        self._forgot_at, self._collected_at, self._superseded = time.monotonic() - HOUSEKEEPING, -math.inf, False
         self._threads = [
             threading.Thread(target=self._run, name=f"scheduler-{number}", daemon=True) for number in range(threads)
         ]
         self.on_sent: Callable[[], None] = lambda: None
+        self.on_superseded: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Go on with what a stopped server left, then take what comes."""
@@ -87,10 +95,6 @@ class Scheduler:
             if story_id in self._running:
                 self._running[story_id].set()
 
-    def forgot(self) -> None:
-        """A story was deleted: what only it used is collected once nothing can still be about to use it."""
-        self._forgot_at = time.monotonic()
-
     def percent(self, story_id: str, stored: int) -> int:
         """How far the work on a story has come, as finely as is known."""
         return max(stored, self._percent.get(story_id, 0))
@@ -99,14 +103,13 @@ class Scheduler:
         while not self._ending.is_set():
             self._wake.clear()
             try:
-                self._tidy()
                 work = self._records.take()
                 if work is not None:
                     self._wake.set()  # there may be more, for another thread
                     self._work(work)
             except Exception:  # whatever it was, the queue must not stand still
                 log.exception("the scheduler could not go on; it tries again")
-                self._ending.wait(1.0)
+                self._ending.wait(AGAIN)
                 continue
             if work is None:
                 self._wake.wait(5.0)
@@ -119,88 +122,84 @@ class Scheduler:
                 stop.set()
         self._percent[work.story] = work.progress
         begun = time.monotonic()
-        state: State = "failed"
-        message = word = ""
-        film: str | None = None
-        record: Record | None = None
         try:
-            record = self._records.get(work.story)
-            outcome = self._worker.do(work, record, stop, lambda percent: self._changed(work.story, percent))
-            film, state = outcome.film, "done"
-            self._superseded |= outcome.superseded
-        except RunCancelled:
-            state = "cancelled"
-        except KeyError:  # deleted meanwhile
-            state = "cancelled"
-        except RunFailed as error:
-            message, word = str(error), "content_rejected" if error.rejected else "backend_failed"
-        except Missing as error:
-            message, word = str(error), "model_unavailable"
-        except (StoryError, PlanningError, PlanError, StoreError) as error:
-            message, word = str(error), "disk_full" if isinstance(error, StoreFull) else "backend_failed"
-        except Exception:
-            log.exception("work failed", extra={"fields": {"story": work.story, "goal": work.goal}})
-            message, word = "the engine made a mistake; its log says which", "internal_error"
+            ending = self._done(work, stop)
         finally:
             with self._using:
                 del self._running[work.story]
             self._percent.pop(work.story, None)
-        if state == "cancelled" and self._ending.is_set():
+        if ending.state == "cancelled" and self._ending.is_set():
             return  # it stays `running` in the table, and waits again at the next start
-        if record is not None and record.api == "story":
-            message = spoken(message, record.told)
-        self._end(work, state, message, word, film)
-        log.info(
-            "work ended",
-            extra={
-                "fields": {
-                    "story": work.story,
-                    "goal": work.goal,
-                    "state": state,
-                    "message": message,
-                    "seconds": round(time.monotonic() - begun, 3),
-                }
-            },
-        )
-
-    def _end(self, work: Work, state: State, message: str, word: str, film: str | None) -> None:
-        body = None
-        if work.goal in FILM_GOALS and state in ("done", "failed"):
-            status = "success" if state == "done" else "fail"
-            body = lambda record: self._webhook_body(record, status)  # noqa: E731
-        self._records.end(work, state, message=message, word=word, film=film, webhook_body=body)
-        with contextlib.suppress(KeyError):
-            outcome = "cancelled" if state == "cancelled" else "done" if state == "done" else "failed"
-            self._records.jobs.finish_run(work.story, outcome, film=film, error=message)  # type: ignore[arg-type]
+        while not self._noted(work, ending):
+            if self._ending.wait(AGAIN):
+                return
         self._hub.ring(work.story)
         self.on_sent()
+        seconds = round(time.monotonic() - begun, 3)
+        fields = {"story": work.story, "goal": work.goal, "state": ending.state, "message": ending.message}
+        log.info("work ended", extra={"fields": {**fields, "seconds": seconds}})
+
+    def _done(self, work: Work, stop: threading.Event) -> Ending:
+        """Do it, whatever comes of it."""
+        record: Record | None = None
+        try:
+            record = self._records.get(work.story)
+            outcome = self._worker.do(work, record, stop, lambda percent: self._changed(work.story, percent))
+        except RunCancelled:
+            return Ending("cancelled")
+        except Exception as error:
+            if isinstance(error, KeyError) and self._is_gone(work.story):
+                return Ending("cancelled")
+            message, word = _why(error)
+            if word == "internal_error" or isinstance(error, JobsError):
+                log.exception("work failed", extra={"fields": {"story": work.story, "goal": work.goal}})
+            if record is not None and record.api == "story":
+                message = spoken(message, record.told)
+            return Ending("failed", message, word)
+        if outcome.superseded:
+            self.on_superseded()
+        return Ending("done", film=outcome.film)
+
+    def _is_gone(self, story_id: str) -> bool:
+        try:
+            return self._records.glance(story_id) is None
+        except JobsError:
+            return False
+
+    def _noted(self, work: Work, ending: Ending) -> bool:
+        """Whether it could be written down how the work ended: until then the story stands as being worked on."""
+        body = None
+        if work.goal in FILM_GOALS and ending.state != "cancelled":
+            status = "success" if ending.state == "done" else "fail"
+            body = lambda record: self._webhook_body(record, status)  # noqa: E731
+        try:
+            self._records.end(
+                work, ending.state, message=ending.message, word=ending.word, film=ending.film, webhook_body=body
+            )
+        except JobsError:
+            log.exception("the end of work could not be noted; it is tried again")
+            return False
+        return True
 
     def _changed(self, story_id: str, percent: int) -> None:
         self._percent[story_id] = percent
         self._hub.ring(story_id)
 
-    def _tidy(self) -> None:
-        if not self._tidying.acquire(blocking=False):
-            return  # another thread does it
-        try:
-            if time.monotonic() - self._tidied > HOUSEKEEPING:
-                self._tidied = time.monotonic()
-                self._keep_house()
-        finally:
-            self._tidying.release()
 
-    def _keep_house(self) -> None:
-        for story_id in self._records.expired():
-            self._records.delete(story_id)
-            self.forgot()
-        self._records.tidy(24 * 3600.0)
-        now = time.monotonic()
-        # What was forgotten shortly before it was collected may still have been in use then.
-        forgotten = self._forgot_at > self._collected_at - HOUSEKEEPING
-        if forgotten or (self._superseded and now > self._collected_at + COLLECT_SUPERSEDED):
-            self._collected_at, self._superseded = now, False
-            files, size = self._worker.service.collect(grace=HOUSEKEEPING)
-            log.info("collected", extra={"fields": {"files": files, "bytes": size}})
+def _why(error: Exception) -> tuple[str, str]:
+    """What went wrong, in words for the client, and the word for machines."""
+    match error:
+        case RunFailed():
+            return str(error), "content_rejected" if error.rejected else "backend_failed"
+        case Missing():
+            return str(error), "model_unavailable"
+        case StoreFull():
+            return str(error), "disk_full"
+        case StoryError() | PlanningError() | PlanError() | StoreError():
+            return str(error), "backend_failed"
+        case JobsError():
+            return "the history of this machine could not be written or read; its log says why", "backend_failed"
+    return "the engine made a mistake; its log says which", "internal_error"
 
 
 def webhook_body(customer_id: str) -> Callable[[Record, str], str]:

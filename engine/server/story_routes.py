@@ -188,7 +188,7 @@ def delete(request: Request, story_id: str) -> Response:
     desk = _desk(request)
     record = desk.find(owner_of(request), "story", story_id)
     body = {"data": story_object(desk.view(record, desk.base(request)))}
-    desk.delete(record)
+    desk.delete(record.id)
     return JSONResponse(body)
 
 
