@@ -8,8 +8,16 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import av
 import pytest
 
+from engine.events import Event, StepDone
+from engine.executor.inline import InlineExecutor
+from engine.schemas import story_api
+from engine.service import Service
+from engine.settings import Settings
+from engine.story import Story
+from pipelines import catalog
 from pipelines.base import BadInput, Device, Economy, Kind, Missing
 from pipelines.kinds import LANGUAGES, Named, WriteParams
 from pipelines.text import shapes
@@ -17,6 +25,7 @@ from pipelines.text.storyboard import Storyboard, WrittenScene
 from pipelines.text.wording import SECTIONS, Wording, sections
 from pipelines.video.moves import read_move
 from tests.fixtures import weighted
+from tests.fixtures.weighted import Tiny, overlay
 
 for needed in ("torch", "transformers", "xgrammar"):
     pytest.importorskip(needed, reason=f"writing by a language model needs {needed}")
@@ -188,6 +197,28 @@ def test_thrown_weights_write_a_whole_storyboard_in_every_language(
         assert text.strip() == text
 
 
+def test_the_model_is_spoken_to_in_the_language_of_the_story(folder: Path, tmp_path: Path) -> None:
+    """What it reads, token for token, is the language's own template, filled."""
+    heard: list[str] = []
+
+    class Overheard(Voice):
+        def answer(self, messages: Any, schema: Any, seed: int) -> Any:
+            heard.append(self.tokenizer.decode(self._tokens(messages)["input_ids"][0]))
+            return super().answer(messages, schema, seed)
+
+    options = Options.model_validate(WILD)
+    writer = Instruct(Overheard.load(folder, options, Device()), options)
+    for language in LANGUAGES:
+        told(writer, tmp_path / "a", language=language, scene_count=1, title="Ebbe", characters=(Named(name="Mara"),))
+        planned, written = heard[-2:]
+        mine = sections(language)
+        filled = {"idea": "A fox finds the sea", "title": "Ebbe", "count": 1, "given": "- Mara", "first": 1, "last": 1}
+        for name, said in (("system", planned), ("idea", planned), ("title", planned), ("count", planned),
+                           ("characters", planned), ("cast", planned), ("scenes", written)):  # fmt: skip
+            assert Template(mine[name]).safe_substitute(filled) in said, f"{language}: {name}"
+    assert len(set(heard)) == 2 * len(LANGUAGES)
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_story(
     writer: Instruct, folder: Path, tmp_path: Path
 ) -> None:
@@ -343,3 +374,62 @@ def test_a_model_that_follows_no_instructions_is_refused(folder: Path, tmp_path:
 def test_a_wrong_option_is_named(folder: Path) -> None:
     with pytest.raises(BadInput, match=r"models\.tiny\.options\.lengths\.name"):
         loaded(folder, lengths={"name": 0})
+
+
+# --- the whole engine ------------------------------------------------------------------------------------------------
+
+TOLD = {
+    "idea": ("idea-2-video", "German", {"idea": "Ein Fuchs findet das Meer", "scene_count": 2}),
+    "page": ("url-2-video", "Arabic", {"idea": "What the page tells", "page": "page.html", "scene_count": 2}),
+    "pictures": ("images-2-video", "Japanese", {"image_files": ["0.png", "1.png"]}),
+}
+
+
+def film(asked: tuple[str, str, dict[str, Any]], files: Path, home: Path, shelf: Path) -> tuple[Story, bytes]:
+    """The story that the tiny model writes of what is in `files`, and its film."""
+    tiny = {"qwen3-0.6b": Tiny({"model": qwen3.build}, {**WILD, "lengths": SHORT})}
+    known = catalog.load(overlay(tiny, shelf), home=shelf / "weights")
+    name, language, body = asked
+    brief = story_api.brief(
+        name,
+        {
+            **body,
+            "language": language,
+            "video": {"width": 96, "height": 64, "fps": 12, "subtitles": "burned"},
+            "audio_option": {"has_bg_music": False},
+            "models": {"write": "qwen3-0.6b", "narrate": "espeak", "animate": "still"},
+        },
+    )
+    with Service(Settings(home, shelf / "weights"), known, InlineExecutor()) as service:
+        taken, _ = service.take_in(brief, files)
+        events: list[Event] = []
+        story, _ = service.write(taken, events.append)
+        (written,) = [event for event in events if isinstance(event, StepDone) and event.step == "write"]
+        assert written.model == "qwen3-0.6b"
+        made = service.make(story)
+        return story, service.store.path(made.actions["compose"].outputs[0].digest).read_bytes()
+
+
+@pytest.mark.parametrize("asked", TOLD.values(), ids=TOLD)
+def test_a_film_is_made_of_what_it_writes_and_the_same_bytes_again(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, asked: Any
+) -> None:
+    from PIL import Image
+
+    shelf = tmp_path_factory.getbasetemp() / "writers"
+    shelf.mkdir(exist_ok=True)
+    (tmp_path / "page.html").write_text(
+        f"<title>Tide</title><p>{'The sea came up to the door of the house. ' * 20}</p>"
+    )
+    for number, colour in enumerate(((230, 140, 60), (60, 110, 220))):
+        Image.new("RGB", (96, 64), colour).save(tmp_path / f"{number}.png")
+    story, made = film(asked, tmp_path, tmp_path / "one", shelf)
+    assert story.language == asked[1]
+    assert len(story.scenes) == 2
+    assert all(scene.narration for scene in story.scenes)
+    (tmp_path / "film.mp4").write_bytes(made)
+    with av.open(str(tmp_path / "film.mp4")) as container:
+        assert (container.streams.video[0].width, container.streams.video[0].height) == (96, 64)
+        assert sum(1 for _ in container.decode(video=0)) > 12
+        assert len(container.streams.audio) == 1
+    assert film(asked, tmp_path, tmp_path / "two", shelf) == (story, made)
