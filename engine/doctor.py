@@ -13,8 +13,8 @@ from engine.executor.devices import Place, cpu_places, device_places, largest_mb
 from engine.export import engine_version
 from engine.report import megabytes, table
 from engine.settings import Settings
-from pipelines.base import Kind, Missing
-from pipelines.catalog import Catalog, family_class, install_hint, lacks, load, missing_modules, to_pull
+from pipelines.base import Kind, Missing, ModelSpec
+from pipelines.catalog import Catalog, family_class, install_hint, lacks, load, missing_modules
 
 
 def examine(settings: Settings) -> str:
@@ -33,7 +33,7 @@ def _machine(places: Iterable[Place]) -> str:
             ["engine", engine_version()],
             ["python", f"{platform.python_version()} on {platform.system()} {platform.machine()} ({sys.executable})"],
             ["cpu slots", str(len(cpu_places()))],
-            ["gpu", ", ".join(devices) or "none: models that need one are not offered"],
+            ["gpu", ", ".join(devices) or "none: what is made for one would run on the processor, very slowly"],
             ["memory", f"{megabytes(memory.total)}, {megabytes(memory.available)} free"],
         ]
     )
@@ -54,15 +54,33 @@ def _folders(settings: Settings) -> str:
 
 
 def _models(catalog: Catalog) -> str:
-    rows = []
+    """What is ready for each kind of step, and what else this machine could have. `encode` comes with the models that want it."""
+    rows: list[list[str]] = []
+    installs: dict[str, None] = {}
     for kind in Kind:
+        if kind is Kind.ENCODE:
+            continue
         able = [spec for spec in catalog.models.values() if kind in spec.kinds]
         ready = [spec.name for spec in able if not lacks(spec)]
-        installs = dict.fromkeys(install_hint(spec) for spec in able if missing_modules(spec))
-        pulls = [spec.name for spec in able if to_pull(spec)]
-        more = [*filter(None, installs), *([f"models pull {' | '.join(pulls)}"] if pulls else [])]
-        rows.append([str(kind), ", ".join(ready) or "nothing", f"more: {'; '.join(more)}" if more else ""])
-    return table(rows)
+        more = [spec for spec in able if lacks(spec) and _suits(spec, catalog.device_mb)]
+        installs |= dict.fromkeys(install_hint(spec) for spec in more if missing_modules(spec))
+        rows.append(
+            [str(kind), ", ".join(ready) or "nothing", f"more: {_few(spec.name for spec in more)}" if more else ""]
+        )
+    lines = [table(rows), "", "To have more of these (all, with sizes and licences: python -m engine models list):"]
+    return "\n".join(
+        [*lines, *(f"  {line}" for line in (*filter(None, installs), "python -m engine models pull NAME"))]
+    )
+
+
+def _suits(spec: ModelSpec, device_mb: int) -> bool:
+    """Whether this machine can run a model at the speed that it is made for."""
+    return spec.device == "cpu" or spec.memory_mb <= device_mb
+
+
+def _few(names: Iterable[str], most: int = 4) -> str:
+    every = list(names)
+    return ", ".join(every[:most]) + (f" and {len(every) - most} others" if len(every) > most else "")
 
 
 def _checkups(catalog: Catalog) -> str:

@@ -69,14 +69,19 @@ def pull(
     chosen = stock.named(names)
     order = stock.order(chosen, _way(origin, offline))
     if order:
-        print(order_text(order, stock.shelf.home, stock.free_bytes()))
+        print(order_text(order, stock.shelf.home, stock.free_bytes(), stock.catalog.device_mb))
         if not yes and not _agreed():
             _end(STOPPED, "Nothing was pulled.")
         try:
             stock.carry_out(order, print)
         except KeyboardInterrupt:
             _end(STOPPED, "Stopped. What has arrived is kept; the same command goes on from there.")
-    print(f"{', '.join(model.name for model in chosen)}: all weights are here")
+    for what, names in (
+        ("all weights are here", [model.name for model in chosen if model.weights or model.env]),
+        ("no weights are needed", [model.name for model in chosen if not (model.weights or model.env)]),
+    ):
+        if names:
+            print(f"{', '.join(names)}: {what}")
     for command in dict.fromkeys(install_hint(model) for model in chosen if missing_modules(model)):
         print(f"still needed: {command}")
 

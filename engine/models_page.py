@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pipelines.base import Kind, ModelSpec
 from pipelines.catalog import Catalog
@@ -33,9 +33,11 @@ python -m engine models pull flux2-klein-4b        # or the name of a profile
 - A mirror: `HF_ENDPOINT`, or `--from https://mirror.example` (the token is not sent there). The command goes to the host that it is told
   of, and to no other: the guarded door that stories' addresses go through is not in its way. A mirror is believed in what it states of
   its files.
-- Without a network: `--offline` takes what the hub library's cache holds, `--from FOLDER` what lies in a folder (the files of one
-  repository, or `owner/name` below it for several). Weights that are kept elsewhere for good are named in an overlay
-  (`--models FILE`) as `repo: "file:/path"`; `models pull` then hashes and locks them where they lie.
+- Without a network: pull on a machine that has one, and bring its `ENGINE_HOME/weights` along (but for `envs`, which are made
+  anew): its files are hashed again before they are loaded. Or `--offline` takes what the hub library's cache holds, `--from FOLDER`
+  what lies in a folder (the files of one repository, or `owner/name` below it for several); one that was copied in part is refused.
+  Weights that are kept elsewhere for good are named in an overlay (`--models FILE`) as `repo: "file:/path"`; `models pull` then
+  hashes and locks them where they lie.
 - Workers run with `HF_HUB_OFFLINE=1`: what is not here is missing. A running server sees what was pulled when it is started again.
 - Some packages exclude others. A model with `env:` in models.yaml has an interpreter of its own; `models pull` makes it, with uv
   where that is installed, else with venv and pip, and its steps run there.
@@ -58,17 +60,24 @@ JOBS: tuple[tuple[str, frozenset[Kind]], ...] = (
 def page(catalog: Catalog) -> str:
     """The whole page, as Markdown. The same for the same catalog, whatever is installed here."""
     parts = [INTRODUCTION, "## Profiles\n", _table(["profile", "what it is", "GPU", "models"], _profiles(catalog)), ""]
-    rest = list(catalog.models.values())
-    for heading, kinds in JOBS:
-        own = [spec for spec in rest if kinds & set(spec.kinds)]
-        rest = [spec for spec in rest if spec not in own]
-        parts += [f"## {heading}\n", _table(HEADER, [_row(spec) for spec in own]), ""]
+    for heading, specs in by_job(catalog.models.values()):
+        parts += [f"## {heading}\n", _table(HEADER, [_row(spec) for spec in specs]), ""]
     parts += [
         "## Which serves what\n",
         "The first of these that is here and can do the step serves, unless the profile says otherwise.\n",
     ]
     parts.append(_table(["name", "models"], [[name, ", ".join(models)] for name, models in catalog.aliases.items()]))
     return "\n".join(parts)
+
+
+def by_job(specs: Iterable[ModelSpec]) -> Iterator[tuple[str, list[ModelSpec]]]:
+    """The models under their headings, each once; without headings that none stands under."""
+    rest = list(specs)
+    for heading, kinds in JOBS:
+        own = [spec for spec in rest if kinds & set(spec.kinds)]
+        rest = [spec for spec in rest if spec not in own]
+        if own:
+            yield heading, own
 
 
 HEADER = ["model", "does", "licence", "download", "memory", "pictures it is shown", "languages", "install"]

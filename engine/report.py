@@ -10,9 +10,10 @@ from pathlib import Path
 from engine.console import duration
 from engine.estimate import Forecast
 from engine.jobs import Run
+from engine.models_page import by_job
 from engine.planner import Planned
 from engine.stock import Order
-from pipelines.base import ModelSpec
+from pipelines.base import Kind, ModelSpec
 from pipelines.catalog import Catalog, family_class, install_hint, missing_modules, to_pull
 
 UNWRITTEN = "The storyboard is not written yet; the rest can be planned once it is."
@@ -107,11 +108,13 @@ def run_text(run: Run) -> str:
     return "\n".join(lines)
 
 
-def order_text(order: Order, home: Path, free: int) -> str:
+def order_text(order: Order, home: Path, free: int, device_mb: int) -> str:
     """What a pull will bring here, before it is asked whether it shall."""
     lines = []
     for item in order.items:
         model, pull = item.model, item.pull
+        if model.device != "cpu" and model.memory_mb > device_mb:
+            lines.append(f"{model.name} {_unfit(model, device_mb)}")
         if pull is None:
             lines.append(
                 f"{model.name} ({model.licence or 'licence unknown'}): {item.weights.repo} is hashed and locked in place"
@@ -139,20 +142,24 @@ def order_text(order: Order, home: Path, free: int) -> str:
 
 def models_text(catalog: Catalog) -> str:
     """What each model does, whether it is here and fits this machine, what it may be used for; then the profiles."""
-    rows = [["model", "does", "GPU", "multi-turn", "state", "licence", "languages"]]
-    for spec in catalog.models.values():
-        rows.append(
+    lines = []
+    for heading, specs in by_job(catalog.models.values()):
+        rows = [
             [
                 spec.name,
-                ", ".join(spec.kinds),
+                ", ".join(kind for kind in spec.kinds if kind is not Kind.ENCODE),
+                _state(spec),
                 _fit(spec, catalog.device_mb),
                 "yes" if spec.multiturn else "",
-                _state(spec),
-                spec.licence or "–",
-                ", ".join(spec.languages) or "–",
+                ", ".join(spec.languages),
+                spec.licence,
             ]
-        )
-    lines = [table(rows), "", *_commands(catalog), ""]
+            for spec in specs
+        ]
+        head = ["model", "does", "state", "GPU", "multi-turn", "languages", "licence"]
+        told = [column for column in range(len(head)) if any(row[column] for row in rows)]
+        lines += [heading.upper(), table([[row[column] for column in told] for row in [head, *rows]]), ""]
+    lines += [*_commands(catalog), ""]
     for name, profile in catalog.profiles.items():
         short = catalog.short_of(name)
         lines.append(f"profile {name}: {profile.about}" + (f" [{short}]" if short else ""))
@@ -168,10 +175,11 @@ def _state(spec: ModelSpec) -> str:
 
 def _commands(catalog: Catalog) -> list[str]:
     """What brings here what is not."""
-    lines = dict.fromkeys(install_hint(spec) for spec in catalog.models.values() if missing_modules(spec))
+    installs = dict.fromkeys(install_hint(spec) for spec in catalog.models.values() if missing_modules(spec))
+    lines = [f"for what is missing: {line}" for line in installs if line]
     if any(to_pull(spec) for spec in catalog.models.values()):
-        lines["python -m engine models pull MODEL (or PROFILE)"] = None
-    return [f"more: {line}" for line in lines if line]
+        lines.append("for what is to pull: python -m engine models pull MODEL (or PROFILE)")
+    return lines
 
 
 def _fit(spec: ModelSpec, device_mb: int) -> str:
@@ -182,8 +190,20 @@ def _fit(spec: ModelSpec, device_mb: int) -> str:
         return f"{spec.memory_mb / 1000:.0f} GB; none here"
     if spec.memory_mb <= device_mb:
         return f"{spec.memory_mb / 1000:.0f} GB; fits"
-    helps = bool(getattr(family_class(spec), "economies", ()))
-    return f"{spec.memory_mb / 1000:.0f} GB; {'in parts, slower' if helps else 'too large'}"
+    return f"{spec.memory_mb / 1000:.0f} GB; {'in parts, slower' if _economical(spec) else 'too large'}"
+
+
+def _unfit(spec: ModelSpec, device_mb: int) -> str:
+    """What is to be known of a model that this machine's GPU does not hold."""
+    needs = f"is made for a GPU with {spec.memory_mb / 1000:.0f} GB"
+    if not device_mb:
+        return f"{needs}; none is here: it would run on the processor, very slowly"
+    end = "it will run in parts, slower" if _economical(spec) else "it is too large"
+    return f"{needs}; {device_mb / 1000:.0f} GB are here: {end}"
+
+
+def _economical(spec: ModelSpec) -> bool:
+    return bool(getattr(family_class(spec), "economies", ()))
 
 
 def _time(seconds: float) -> str:

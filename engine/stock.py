@@ -13,7 +13,7 @@ from pipelines.base import Missing, ModelSpec, Weights
 from pipelines.catalog import Catalog, CatalogError, suggest
 from pipelines.hub import Both, Cache, Folder, Hub, Source
 from pipelines.pulling import Pull, remove
-from pipelines.weights import HERE, Lock, Shelf, check
+from pipelines.weights import HERE, Lock, Shelf, check, gigabytes
 
 Say = Callable[[str], None]
 
@@ -27,13 +27,14 @@ class Way:
     folder: Path | None = None
     offline: bool = False
 
-    def source(self, weights: Weights) -> Source:
-        """The source for these weights."""
+    def source(self, weights: Weights, *, alone: bool = True) -> Source:
+        """The source for these weights. A folder that is not one `owner/name` holds those that are asked for `alone`: nothing says
+        whose the files are."""
         hub = Hub(self.mirror)
         if self.folder is None:
             return Cache() if self.offline else hub
         own = self.folder / weights.repo
-        folder = Folder(own if own.is_dir() else self.folder)
+        folder = Folder(self.folder if alone and not own.is_dir() else own)
         return folder if self.offline else Both(hub, folder)
 
 
@@ -82,23 +83,26 @@ class Stock:
                 found |= {models[0]: self.catalog.models[models[0]] for models in picks if models}
             else:
                 known = [*self.catalog.models, *self.catalog.profiles]
-                raise CatalogError(f'no model or profile "{name}" in models.yaml{suggest(name, known)}')
+                meant = suggest(name, known) or "; `python -m engine models list` shows all"
+                raise CatalogError(f'no model or profile "{name}" in models.yaml{meant}')
         return tuple(found.values())
 
     def order(self, models: Sequence[ModelSpec], way: Way) -> Order:
         """What these models need that is not here and whole. Asks the source what there is. Raises Missing."""
-        items: dict[Path, Item] = {}
+        lacking: dict[Path, tuple[ModelSpec, Weights]] = {}
         for model in models:
             for weights in model.weights.values():
                 path = self.shelf.lock_path(weights)
-                if path not in items and (weights.repo.startswith(HERE) or not self._whole(weights)):
-                    items[path] = Item(model, weights, self._pull(weights, way))
+                if path not in lacking and (weights.repo.startswith(HERE) or not self._whole(weights)):
+                    lacking[path] = model, weights
+        alone = len({weights.repo for _, weights in lacking.values()}) == 1
+        items = [Item(model, weights, self._pull(model, weights, way, alone)) for model, weights in lacking.values()]
         unmade = {
             interpreter.folder_of(self.shelf.home, model.env): model
             for model in models
             if model.env and not interpreter.interpreter(self.shelf.home, model.env)
         }
-        return Order(tuple(models), tuple(items.values()), tuple(unmade.values()))
+        return Order(tuple(models), tuple(items), tuple(unmade.values()))
 
     def carry_out(self, order: Order, say: Say) -> None:
         """Bring everything here. What has arrived is kept when it breaks off. Raises Missing."""
@@ -136,19 +140,28 @@ class Stock:
         assert lock is not None
         say(f"  {len(lock.files)} files of {lock.size / 1e9:.2f} GB in {place} hashed and locked")
 
-    def _pull(self, weights: Weights, way: Way) -> Pull | None:
+    def _pull(self, model: ModelSpec, weights: Weights, way: Way, alone: bool) -> Pull | None:
         if weights.repo.startswith(HERE):
             self._own_folder(weights)
             return None
-        source = way.source(weights)
+        source = way.source(weights, alone=alone)
         damaged = Lock.read(self.shelf.lock_path(weights))
-        listing = source.listing(weights, damaged.commit if damaged else "")
+        try:
+            listing = source.listing(weights, damaged.commit if damaged else "")
+        except Missing as error:
+            facts = "; ".join(filter(None, (gigabytes(weights.gb), model.licence or "licence unknown")))
+            raise Missing(f"{model.name} ({facts}) cannot be pulled: {error}") from error
         return Pull(self.shelf, weights, listing, source)
 
     def _own_folder(self, weights: Weights) -> Path:
+        """The folder of this machine that holds them whole. Raises Missing."""
         place = self.shelf.home / Path(weights.repo.removeprefix(HERE)).expanduser()
         if not place.is_dir():
-            raise Missing(f"models.yaml says that weights lie in {place}, which is no folder; put them there")
+            raise Missing(
+                f"models.yaml says that weights lie in {place}, which is no folder; put them there and pull again: they are then "
+                "hashed and locked in place"
+            )
+        Folder(place).listing(weights)
         return place
 
     def _whole(self, weights: Weights) -> bool:
@@ -176,13 +189,13 @@ class Stock:
                 mend = f"damaged: {damage}; python -m engine models pull {model.name}"
                 say(f"{model.name}: {weights.repo}: {whole if damage is None else mend}")
         if not seen:
-            say("nothing of this was pulled")
+            say("nothing of this was pulled: there is nothing to verify")
         return right
 
     def clear(self, models: Sequence[ModelSpec], say: Say) -> int:
-        """Remove what was pulled for these models, except what others share. Returns the bytes that became free."""
+        """Remove what was pulled for these models, except what others that are here share. Returns the bytes that became free."""
         names = {model.name for model in models}
-        others = [model for model in self.catalog.models.values() if model.name not in names]
+        others = [model for model in self.catalog.models.values() if model.name not in names and self._here(model)]
         freed = 0
         for model in models:
             for weights in model.weights.values():
@@ -190,9 +203,12 @@ class Stock:
                     other.name for other in others if weights.repo in _repos(other) and self._shares(other, weights)
                 ]
                 if sharing:
-                    say(f"{model.name}: {weights.repo} is kept for {', '.join(sharing)}")
-                else:
-                    freed += remove(self.shelf, weights)
+                    say(f"{model.name}: {weights.repo} is kept for {', '.join(sharing)}; name that too to remove it")
+                    continue
+                there = self.shelf.lock_path(weights).exists()
+                freed += remove(self.shelf, weights)  # also what a pull has begun
+                gone = "its files stay where they lie" if weights.repo.startswith(HERE) else "removed"
+                say(f"{model.name}: {weights.repo}: {gone if there else 'not here'}")
             if model.env and model.env not in [other.env for other in others]:
                 freed += interpreter.remove(self.shelf.home, model.env)
         return freed
@@ -208,6 +224,9 @@ class Stock:
         return sum(
             remove(self.shelf, Weights(repo=lock.repo, revision=lock.revision, files=lock.patterns)) for lock in locks
         )
+
+    def _here(self, model: ModelSpec) -> bool:
+        return all(self.shelf.lock_path(one).exists() for one in model.weights.values())
 
     def _shares(self, model: ModelSpec, weights: Weights) -> bool:
         return any(self.shelf.lock_path(one) == self.shelf.lock_path(weights) for one in model.weights.values())

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
 from pipelines.base import Missing, Weights
-from pipelines.weights import all_names, wanted
+from pipelines.weights import HOLDING, all_names, gaps, unmatched, wanted
 
 PUBLIC = "https://huggingface.co"
 T = TypeVar("T")
@@ -101,8 +101,10 @@ class Hub:
             files.append(
                 Remote(_safe(name), one.size, one.lfs.sha256 if one.lfs else "", "" if one.lfs else one.blob_id)
             )
-        if not files:
+        if not any(remote.name.endswith(HOLDING) for remote in files):
             raise Missing(f"{weights.repo}: no file that could be loaded is there (safetensors, no pickles)")
+        if lost := unmatched({remote.name for remote in files}, weights.files):
+            raise Missing(f"{weights.repo}: {self._where} has no {', '.join(lost)}, which models.yaml names")
         card = info.card_data or {}
         return Listing(
             weights.repo, str(info.sha), tuple(files), str(card.get("license_name") or card.get("license") or "")
@@ -166,8 +168,8 @@ class Hub:
             if _disk_full(error):
                 raise
             raise Unreachable(
-                f"{repo}: {self._where} cannot be reached or broke off; pull again to go on from there, set HF_ENDPOINT or --from to "
-                "a mirror, or name a folder that holds the files with --from FOLDER"
+                f"{repo}: {self._where} cannot be reached or broke off; pull again to go on from there, name a mirror with --from "
+                "https://… or HF_ENDPOINT, or a folder that holds the files with --from FOLDER"
             ) from error
 
 
@@ -188,7 +190,7 @@ class Cache:
                 f"{weights.repo} is not in the hub's cache on this machine; pull it where there is a network, or name a folder that "
                 "holds the files with --from FOLDER"
             )
-        names = sorted(wanted(all_names(snapshot), weights.files))
+        names = _whole_folder(weights, snapshot)
         files = tuple(_stated(snapshot / name, name) for name in names)
         return Listing(
             weights.repo, snapshot.name, files, note="from the hub's cache on this machine; nothing was asked"
@@ -222,9 +224,7 @@ class Folder:
     place: Path
 
     def listing(self, weights: Weights, commit: str = "") -> Listing:
-        names = sorted(wanted(all_names(self.place), weights.files)) if self.place.is_dir() else []
-        if not names:
-            raise Missing(f"{self.place}: no weights are there (safetensors and what belongs to them)")
+        names = _whole_folder(weights, self.place)
         files = tuple(Remote(name, (self.place / name).stat().st_size) for name in names)
         return Listing(weights.repo, commit, files, note=f"as they lie in {self.place}; not compared with the hub")
 
@@ -247,8 +247,11 @@ class Both:
     def listing(self, weights: Weights, commit: str = "") -> Listing:
         try:
             return self.hub.listing(weights, commit)
-        except Missing:
-            return self.folder.listing(weights, commit)
+        except Missing as unasked:
+            try:
+                return self.folder.listing(weights, commit)
+            except Missing as lacking:
+                raise Missing(f"{unasked}. {lacking}") from None
 
     def fetch(self, listing: Listing, remote: Remote, into: Path) -> None:
         self.hub.fetch(listing, remote, into)
@@ -256,6 +259,20 @@ class Both:
     def near(self, listing: Listing, remote: Remote) -> Iterator[Path]:
         yield from self.folder.near(listing, remote)
         yield from self.hub.near(listing, remote)
+
+
+def _whole_folder(weights: Weights, place: Path) -> list[str]:
+    """The names of the files in a folder that are these weights. Raises Missing where some are lost."""
+    names = sorted(wanted(all_names(place), weights.files)) if place.is_dir() else []
+    if not any(name.endswith(HOLDING) for name in names):
+        raise Missing(
+            f"{weights.repo}: no weights are in {place} (safetensors and what belongs to them); it must hold the files of that "
+            f"repository, or have them in {weights.repo} below it"
+        )
+    if lost := gaps(place, names, weights.files):
+        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+        raise Missing(f"{weights.repo}: {place} lacks {', '.join(lost[:3])}{more}; copy the whole repository there")
+    return names
 
 
 def _stated(path: Path, name: str) -> Remote:

@@ -40,6 +40,10 @@ of models.yaml names by their ending; their families read them in ways that run 
 `torch.load(weights_only=True)` does."""
 
 
+HOLDING = (".safetensors", ".onnx", *NAMED)
+"""Endings of files that hold the numbers of a model; the others say what they mean."""
+
+
 class Damaged(Missing):
     """Files of a model are not what was locked; the message names the command that mends it."""
 
@@ -186,8 +190,10 @@ def unpulled(spec: ModelSpec) -> tuple[str, ...]:
 
 
 def gigabytes(size: float) -> str:
-    """A size in GB with two digits that count; empty for one that nobody has said."""
-    return (f"{size:.0f} GB" if size >= 9.95 else f"{size:.2g} GB") if size else ""
+    """A size in GB with two digits that count, a small one in MB; empty for one that nobody has said."""
+    if size < 0.995:
+        return f"{size * 1000:.0f} MB" if size else ""
+    return f"{size:.0f} GB" if size >= 9.95 else f"{size:.2g} GB"
 
 
 def pull_command(spec: ModelSpec) -> str:
@@ -238,6 +244,37 @@ def wanted(names: Iterable[str], patterns: Collection[str] = ()) -> set[str]:
     elif able & {"model.safetensors", "model.safetensors.index.json"}:
         able = {name for name in able if not name.startswith("consolidated")}
     return {name for name in able if _plain(name) == name or _plain(name) not in able}
+
+
+def unmatched(names: Collection[str], patterns: Collection[str]) -> list[str]:
+    """Files that the patterns name one by one and that are not among `names`."""
+    return [pattern for pattern in patterns if not set(pattern) & set("*?") and pattern not in names]
+
+
+def gaps(place: Path, names: Collection[str], patterns: Collection[str] = ()) -> list[str]:
+    """What a folder lacks of what its own files name: shards of an index, parts of a pipeline; and what the patterns name."""
+    lost = unmatched(names, patterns)
+    for name in names:
+        if name.endswith(".safetensors.index.json"):
+            shards = _entries(place / name, "weight_map").values()
+            lost += sorted({PurePosixPath(name).with_name(str(shard)).as_posix() for shard in shards} - set(names))
+    if "model_index.json" in names:
+        for part, library in _entries(place / "model_index.json").items():
+            asked = not patterns or any(pattern.startswith(f"{part}/") for pattern in patterns)
+            named = isinstance(library, list) and len(library) == 2 and all(isinstance(one, str) for one in library)
+            if asked and named and not any(name.startswith(f"{part}/") for name in names):
+                lost.append(f"{part}/")
+    return lost
+
+
+def _entries(path: Path, key: str = "") -> Mapping[str, object]:
+    """The entries of a JSON file, or of the object under a key of it; none where it holds something else."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        found = found.get(key, {}) if key and isinstance(found, dict) else found
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _hidden(name: str) -> bool:

@@ -90,6 +90,7 @@ def test_size_licence_and_room_are_shown_and_nothing_comes_before_it_is_agreed(c
     assert "nobody is here to ask; say --yes" in err
     assert "big (OpenRAIL++-M; the hub says apache-2.0)" in out
     assert "o/big at c0ffee000000: 0.0 MB to bring here of 0.0 MB, 2 files" in out
+    assert "big is made for a GPU with 9 GB; none is here: it would run on the processor, very slowly" in out
     assert "are free in" in out
     assert hub.downloads() == []
 
@@ -163,7 +164,7 @@ def test_what_others_share_is_kept(command: Command, tmp_path: Path) -> None:
     assert code == 0
     assert "sibling: o/big is kept for big" in out
     assert "installed" in line(command("list")[1], "big ")
-    assert "to pull: 0.1 GB" in line(command("list")[1], "sibling ")
+    assert "to pull: 100 MB" in line(command("list")[1], "sibling ")
     command("rm", "big", "sibling")
     assert not list((tmp_path / "home" / "weights").rglob("*.safetensors"))
 
@@ -190,7 +191,7 @@ def test_weights_of_ones_own_are_locked_where_they_lie_and_stay_when_the_model_g
     assert code == 0
     assert "file:mine is hashed and locked in place" in out
     assert "installed" in line(command("list")[1], "mine ")
-    command("rm", "mine")
+    assert command("rm", "mine")[1].splitlines()[0] == "mine: file:mine: its files stay where they lie"
     assert (own / "model.safetensors").is_file()
     assert "to pull" in line(command("list")[1], "mine ")
 
@@ -208,6 +209,30 @@ def test_a_folder_with_a_repository_of_each_name_serves_without_a_network(
     assert hub.asked == []
 
 
+def test_of_a_folder_with_files_of_one_repository_no_second_one_is_taken(
+    command: Command, hub: FakeHub, tmp_path: Path
+) -> None:
+    (tmp_path / "flat").mkdir()
+    for name, content in hub.files["o/big"].items():
+        (tmp_path / "flat" / name).write_bytes(content)
+    assert command("pull", "big", "--yes", "--offline", "--from", tmp_path / "flat")[0] == 0
+    command("rm", "big", "sibling")
+    code, _, err = command("pull", "sibling", "--yes", "--offline", "--from", tmp_path / "flat")
+    assert code == 4
+    assert f"no weights are in {tmp_path / 'flat' / 'o' / 'big'}" in err
+
+
+def test_what_would_be_shared_is_not_kept_for_a_model_that_is_not_here(command: Command, tmp_path: Path) -> None:
+    command("pull", "big", "--yes")  # sibling would want the same, and a LoRA that was never pulled
+    assert command("rm", "big")[1].splitlines()[0] == "big: o/big: removed"
+    assert not list((tmp_path / "home" / "weights").rglob("*.safetensors"))
+
+
+def test_what_needs_no_weights_and_what_is_not_here_is_said(command: Command) -> None:
+    assert command("pull", "sharpen") == (0, "sharpen: no weights are needed\n", "")
+    assert command("rm", "big")[1].splitlines()[0] == "big: o/big: not here"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -215,6 +240,8 @@ def test_a_folder_with_a_repository_of_each_name_serves_without_a_network(
         (("pull", "big", "--from", "/no/such/folder"), 2, "neither an address nor a folder"),
         (("pull", "big", "--offline"), 4, "o/big is not in the hub's cache on this machine"),
         (("pull", "big", "--from", "http://127.0.0.1:9"), 4, "o/big: http://127.0.0.1:9 cannot be reached"),
+        (("pull", "big", "--from", "http://127.0.0.1:9"), 4, "big (13 GB; OpenRAIL++-M) cannot be pulled: "),
+        (("pull", "zzz"), 2, 'no model or profile "zzz" in models.yaml; `python -m engine models list` shows all'),
         (("rm",), 2, "name a model, or say --unused"),
     ],
 )
@@ -264,6 +291,6 @@ def test_models_are_listed_with_what_they_can_and_whether_they_fit(
     assert "9 GB; none here" in line(out, "big ")
     assert "yes" in line(out, "illustrator ")
     assert line(out, "profile great") == "profile great: the best [needs a GPU with at least 23 GB, none is here]"
-    assert "more: python -m engine models pull MODEL (or PROFILE)" in out
+    assert "for what is to pull: python -m engine models pull MODEL (or PROFILE)" in out
     monkeypatch.setattr("engine.executor.devices._nvidia", lambda: [("GPU-a", 24_000)])
     assert "9 GB; fits" in line(command("list")[1], "big ")

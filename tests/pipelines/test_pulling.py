@@ -173,6 +173,8 @@ def test_a_token_does_not_follow_to_another_host(hub: FakeHub, shelf: Shelf, mon
         (Weights(repo="o/none"), "shows no repository o/none"),
         (Weights(repo="o/big", revision="v9"), "o/big: .* has no such revision"),
         (Weights(repo="o/big", files=("nothing/*",)), "no file that could be loaded"),
+        (Weights(repo="o/big", files=("*.json", "vae/config.json")), "no file that could be loaded"),
+        (Weights(repo="o/big", files=("vae/*", "other.json")), r"has no other\.json, which models\.yaml names"),
     ],
 )
 def test_what_the_hub_does_not_have_is_said(hub: FakeHub, weights: Weights, message: str) -> None:
@@ -299,8 +301,53 @@ class TestWithoutAHub:
         assert (place / "model.safetensors").read_bytes() == b"12345678"
 
     def test_a_folder_without_weights_says_so(self, tmp_path: Path) -> None:
-        with pytest.raises(Missing, match="no weights are there"):
+        with pytest.raises(
+            Missing,
+            match=r"o/big: no weights are in .*; it must hold the files of that repository, or have them in o/big below it",
+        ):
             Folder(tmp_path / "none").listing(ASKED)
+
+    @pytest.mark.parametrize(
+        ("lost", "patterns", "said"),
+        [
+            ("text/model-2.safetensors", (), r"lacks text/model-2\.safetensors; copy the whole repository"),
+            ("vae/model.safetensors", (), "lacks vae/; copy the whole repository"),
+            ("vae/model.safetensors", ("*.json", "text/*"), ""),
+            ("tokenizer.json", ("tokenizer.json", "text/*"), r"lacks tokenizer\.json"),
+            ("README.md", (), ""),
+        ],
+    )
+    def test_a_folder_that_was_copied_in_part_is_refused(
+        self, tmp_path: Path, lost: str, patterns: tuple[str, ...], said: str
+    ) -> None:
+        files = {
+            "README.md": "",
+            "model_index.json": '{"_class_name": "P", "text": ["transformers", "T"], "vae": ["diffusers", "V"], "none": [null, null]}',
+            "text/model.safetensors.index.json": '{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}',
+            "text/model-1.safetensors": "1",
+            "text/model-2.safetensors": "2",
+            "tokenizer.json": "{}",
+            "vae/model.safetensors": "3",
+        }
+        for name, content in files.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(content)
+        (tmp_path / lost).unlink()
+        asked = Weights(repo="o/big", files=patterns)
+        if said:
+            with pytest.raises(Missing, match=said):
+                Folder(tmp_path).listing(asked)
+        else:
+            assert Folder(tmp_path).listing(asked).files
+
+    def test_settings_without_weights_are_none(self, tmp_path: Path) -> None:
+        (tmp_path / "config.json").write_text("{}")
+        with pytest.raises(Missing, match="no weights are in"):
+            Folder(tmp_path).listing(ASKED)
+
+    def test_what_the_hub_said_is_not_lost_where_the_folder_cannot_help(self, hub: FakeHub, tmp_path: Path) -> None:
+        with pytest.raises(Missing, match=r"shows no repository o/none.*\. o/none: no weights are in "):
+            Both(Hub(hub.url), Folder(tmp_path)).listing(Weights(repo="o/none"))
 
 
 @pytest.mark.skipif(not hasattr(os, "link"), reason="this system has no hard links")
