@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Error numbers of a write for which there is no room."""
 
+CHUNK = 1 << 20
+"""Bytes that are copied at a time."""
+
 SETTLED = 0.1
 """Seconds that a file must have been left alone before its time stamp can vouch for it: clocks of filesystems tick
 coarsely, so a change right after a check can leave the time stamp as it was."""
@@ -92,7 +95,7 @@ class Store:
         self._whole: dict[str, tuple[int, ...]] = {}
         self._numbers = itertools.count(1)
         self._area: tuple[Path, BaseFileLock] | None = None
-        with _clearly(f"use {self.root} as a store"):
+        with clearly(f"use {self.root} as a store"):
             for folder in (self._blobs, self._actions, self._locks, self._tmp):
                 folder.mkdir(parents=True, exist_ok=True)
                 if not os.access(folder, os.W_OK | os.X_OK):
@@ -108,7 +111,7 @@ class Store:
 
     def put(self, path: Path, *, name: str | None = None, consume: bool = False) -> Output:
         """Take a file in. With `consume` it is moved where that is possible, and gone afterwards in any case."""
-        with _clearly(f"store {path.name}"):
+        with clearly(f"store {path.name}"):
             if not stat.S_ISREG(path.lstat().st_mode):
                 raise StoreError(f"cannot store {path.name}: not a plain file")
             digest = _hash(path)
@@ -117,7 +120,8 @@ class Store:
             elif consume and path.stat().st_nlink == 1 and _same_filesystem(path, self._tmp):
                 self._settle(path, self._blob(digest))
             else:
-                digest = self._copy(path)
+                with path.open("rb") as file:
+                    digest = self.put_chunks(iter(lambda: file.read(CHUNK), b""), path.name).digest
             if consume:
                 path.unlink(missing_ok=True)
             return Output(name or path.name, digest, self._blob(digest).stat().st_size)
@@ -125,12 +129,32 @@ class Store:
     def put_bytes(self, data: bytes, name: str) -> Output:
         """Take bytes in."""
         digest = hashlib.sha256(data).hexdigest()
-        with _clearly(f"store {name}"):
+        with clearly(f"store {name}"):
             if self._is_whole(digest):
                 self._touch(self._blob(digest))
             else:
-                self._write(self._blob(digest), (data,))
+                self.put_chunks((data,), name)
         return Output(name, digest, len(data))
+
+    def put_chunks(self, chunks: Iterable[bytes], name: str) -> Output:
+        """Take bytes in as they come. They are hashed while they are written: a file that somebody still changes gets the digest
+        of its copy."""
+        digest, size = hashlib.sha256(), 0
+
+        def hashed() -> Iterator[bytes]:
+            nonlocal size
+            for chunk in chunks:
+                digest.update(chunk)
+                size += len(chunk)
+                yield chunk
+
+        with clearly(f"store {name}"):
+            temporary = self._temporary(hashed())
+            try:
+                self._settle(temporary, self._blob(digest.hexdigest()))
+            finally:
+                temporary.unlink(missing_ok=True)
+        return Output(name, digest.hexdigest(), size)
 
     def path(self, digest: str) -> Path:
         """Where the bytes lie. Raises `Damaged` unless they are there and whole."""
@@ -161,7 +185,7 @@ class Store:
         path = self._action(key)
         action = Action(key, tuple(outputs), record)
         text = json.dumps({"check": _check(action), **_as_json(action)}, indent=1)
-        with _clearly("remember a finished step"):
+        with clearly("remember a finished step"):
             temporary = self._temporary((text.encode(),))
             try:
                 path.parent.mkdir(exist_ok=True)
@@ -190,7 +214,7 @@ class Store:
 
     def workspace(self) -> Path:
         """A new empty folder on the filesystem of the store, for one step to work in; gone with this process."""
-        with _clearly("make a folder to work in"):
+        with clearly("make a folder to work in"):
             folder = self._own_area() / f"work-{next(self._numbers)}"
             folder.mkdir()
         return folder
@@ -198,7 +222,7 @@ class Store:
     def link(self, digest: str, path: Path) -> None:
         """Show the blob at `path`, without copying where the filesystem can. Raises `Damaged`."""
         blob = self.path(digest)
-        with _clearly(f"lay out {path.name}"):
+        with clearly(f"lay out {path.name}"):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 os.link(blob, path)
@@ -308,30 +332,6 @@ class Store:
             raise
         return path
 
-    def _write(self, target: Path, chunks: Iterable[bytes]) -> None:
-        temporary = self._temporary(chunks)
-        try:
-            self._settle(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-    def _copy(self, source: Path) -> str:
-        """Hashes what is copied while copying, so a file that somebody still changes gets the digest of its copy."""
-        digest = hashlib.sha256()
-
-        def chunks() -> Iterator[bytes]:
-            with source.open("rb") as file:
-                while chunk := file.read(1 << 20):
-                    digest.update(chunk)
-                    yield chunk
-
-        temporary = self._temporary(chunks())
-        try:
-            self._settle(temporary, self._blob(digest.hexdigest()))
-        finally:
-            temporary.unlink(missing_ok=True)
-        return digest.hexdigest()
-
     def _settle(self, path: Path, target: Path) -> None:
         """Make a complete file durable and give it its final name."""
         with path.open("rb") as file:
@@ -389,7 +389,7 @@ def _try_lock(path: Path) -> BaseFileLock | None:
 
 
 @contextlib.contextmanager
-def _clearly(what: str) -> Iterator[None]:
+def clearly(what: str) -> Iterator[None]:
     """Turn errors of the system into those of the store."""
     try:
         yield

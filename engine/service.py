@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import re
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from threading import Event as StopSign
 from threading import Lock
 from typing import Any
 
-from engine.artifacts import Action, Output, Store
+from engine.artifacts import Action, Output, Store, clearly
 from engine.economies import Economies
 from engine.estimate import Forecast, Learned, forecast
 from engine.events import Event, OnEvent, StepDone, StepFailed, StepWarned
@@ -163,16 +164,19 @@ class Service:
         return picture.model_copy(update={"digest": digest})
 
     def _fetched(self, url: str, want: Want, stop: StopSign | None) -> Output:
-        """What an address leads to, in the store. Raises FetchError, Missing, RunCancelled."""
-        to = self.store.workspace() / "fetched"
+        """What an address leads to, in the store. Raises FetchError, Missing, StoreError, RunCancelled."""
+        folder = self.store.workspace()
         try:
-            path = Door(allow_private=self.settings.allow_private_urls).fetch(url, to, want, stop=stop).path
+            with clearly("store what was fetched"):
+                door = Door(allow_private=self.settings.allow_private_urls)
+                path = door.fetch(url, folder / "fetched", want, stop=stop).path
+            return self.store.put(path, name="given", consume=True)
         except FetchError:
-            to.parent.rmdir()
             if stop is not None and stop.is_set():
                 raise RunCancelled("stopped; what was finished is kept") from None
             raise
-        return self.store.put(path, name="given", consume=True)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     # Planning and making
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
@@ -14,7 +15,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from engine.artifacts import StoreError, StoreFull
+from engine.artifacts import StoreError
 from engine.fetch import Door, FetchError
 from engine.jobs import JobsError
 from engine.planner import PlanningError
@@ -22,7 +23,7 @@ from engine.server import generate_routes, story_routes
 from engine.server.credits import Credits, prices
 from engine.server.desk import Desk
 from engine.server.edge import Edge
-from engine.server.errors import ApiError, response, told
+from engine.server.errors import ApiError, request_id, response, told
 from engine.server.events import Hub
 from engine.server.keeper import Keeper
 from engine.server.keys import Keys
@@ -40,6 +41,7 @@ from engine.service import RunFailed, Service
 from engine.story import StoryError
 from pipelines.base import Missing
 
+log = logging.getLogger("engine.server")
 ROOM = 200 << 20
 """Bytes of free disk below which the server says that it is not ready."""
 
@@ -186,6 +188,8 @@ def _add_errors(app: FastAPI) -> None:
     def explained(request: Request, error: Exception) -> Response:
         answer = told(error, v1=request.url.path.startswith("/v1"))
         assert answer is not None
+        if isinstance(error, RunFailed | StoreError | JobsError):
+            log.error("a request failed", extra={"fields": {"request_id": request_id(request)}}, exc_info=error)
         return response(answer, request)
 
     def of_router(request: Request, error: Exception) -> Response:
@@ -200,7 +204,7 @@ def _add_errors(app: FastAPI) -> None:
         place = str(first["loc"][-1])
         return response(ApiError(422, f"{place}: {first['msg']}", details={"field": place}), request)
 
-    for kind in (ApiError, StoryError, FetchError, PlanningError, Missing, RunFailed, StoreFull, JobsError):
+    for kind in (ApiError, StoryError, FetchError, PlanningError, Missing, RunFailed, StoreError, JobsError):
         app.add_exception_handler(kind, explained)
     app.add_exception_handler(HTTPException, of_router)
     app.add_exception_handler(RequestValidationError, of_parameters)

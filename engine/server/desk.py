@@ -15,6 +15,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from engine.artifacts import CHUNK
 from engine.estimate import Forecast
 from engine.fetch import Door, FetchError
 from engine.plan import Plan, Ref
@@ -275,12 +276,7 @@ class Desk:
         return pictures
 
     def _put(self, file: UploadFile, number: int) -> Picture:
-        path = self.service.store.workspace() / "upload"
-        with path.open("wb") as target:
-            while chunk := file.file.read(1 << 20):
-                target.write(chunk)
-        output = self.service.store.put(path, name="given", consume=True)
-        path.parent.rmdir()
+        output = self.service.store.put_chunks(iter(lambda: file.file.read(CHUNK), b""), "given")
         return Picture(source=f"{UPLOAD}{number}:{output.digest}", digest=output.digest)
 
     def webhook(self, url: str | None) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from engine.artifacts import StoreFull
+from engine.artifacts import StoreError, StoreFull
 from engine.fetch import FetchError
 from engine.jobs import JobsError
 from engine.planner import PlanningError
@@ -79,6 +79,8 @@ def told(error: Exception, *, v1: bool = False) -> ApiError | None:
             return ApiError(503, "this machine cannot look at the request's words now; its log says why")
         case StoreFull():
             return ApiError(503, "there is no room left on the disk of this machine", word="disk_full")
+        case StoreError():
+            return ApiError(503, "the store of this machine cannot be written or read now; its log says why")
         case JobsError():
             return ApiError(503, "the history of this machine cannot be written or read now; its log says why")
     return None

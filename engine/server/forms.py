@@ -20,6 +20,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from engine.artifacts import StoreFull
 from engine.schemas import strict_json
 from engine.server.errors import ApiError
 from engine.story import StoryError
@@ -202,6 +203,8 @@ async def _multipart(request: Request, max_files: int, max_upload_bytes: int) ->
         found = await request.form(max_files=max_files, max_fields=MAX_FIELDS, max_part_size=8 << 20)
     except HTTPException:
         raise ApiError(400, "the multipart form cannot be read, or has too many parts", word="invalid_form") from None
+    except OSError as error:  # files are laid down in the system's folder for temporary ones while they come
+        raise StoreFull("cannot take uploads in") from error
     pairs = [(name, value) for name, value in found.multi_items() if not isinstance(value, UploadFile)]
     files: dict[str, list[UploadFile]] = {}
     for name, value in found.multi_items():
