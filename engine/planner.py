@@ -544,6 +544,8 @@ class _Draft:
         # Step of a picture, or digest of a given clip → step that looks at it; None: nobody can.
         self.inspected: dict[str, str] | None = {}
         self.warnings: dict[str, None] = {}
+        if self.catalog.profiles[self.profile].device_mb > self.catalog.device_mb:
+            self.warnings[f"profile {self.profile} {self.catalog.short_of(self.profile)}"] = None
 
     def model(self, kind: Kind, name: str | None = None, language: str | None = None) -> ModelSpec:
         """The model for a kind of step: named in `models`, else by tool or alias `name`, else the kind's default."""

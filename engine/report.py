@@ -15,6 +15,7 @@ from engine.planner import Planned
 from engine.stock import Order
 from pipelines.base import Kind, ModelSpec
 from pipelines.catalog import Catalog, family_class, install_hint, missing_modules, to_pull
+from pipelines.weights import gigabytes
 
 UNWRITTEN = "The storyboard is not written yet; the rest can be planned once it is."
 
@@ -187,15 +188,15 @@ def _fit(spec: ModelSpec, device_mb: int) -> str:
     if spec.device == "cpu":
         return ""
     if not device_mb:
-        return f"{spec.memory_mb / 1000:.0f} GB; none here"
+        return f"{gigabytes(spec.memory_mb / 1000)}; none here"
     if spec.memory_mb <= device_mb:
-        return f"{spec.memory_mb / 1000:.0f} GB; fits"
-    return f"{spec.memory_mb / 1000:.0f} GB; {'in parts, slower' if _economical(spec) else 'too large'}"
+        return f"{gigabytes(spec.memory_mb / 1000)}; fits"
+    return f"{gigabytes(spec.memory_mb / 1000)}; {'in parts, slower' if _economical(spec) else 'too large'}"
 
 
 def _unfit(spec: ModelSpec, device_mb: int) -> str:
     """What is to be known of a model that this machine's GPU does not hold."""
-    needs = f"is made for a GPU with {spec.memory_mb / 1000:.0f} GB"
+    needs = f"is made for a GPU with {gigabytes(spec.memory_mb / 1000)}"
     if not device_mb:
         return f"{needs}; none is here: it would run on the processor, very slowly"
     end = "it will run in parts, slower" if _economical(spec) else "it is too large"

@@ -269,6 +269,14 @@ def test_an_enhanced_picture_is_animated_whole(story, models):
     assert needs(plan, "animate:1") == {"enhance:1/picture.png", "schedule/scene-001.json"}
 
 
+def test_a_profile_that_wants_another_gpu_is_said(story, models):
+    chosen = story.model_copy(update={"choices": story.choices.model_copy(update={"profile": "studio"})})
+    assert "profile studio needs a GPU with at least 76 GB, none is here" in plan_story(chosen, models).warnings
+    large = models.model_copy(update={"device_mb": 80_000})
+    assert not [said for said in plan_story(chosen, large).warnings if said.startswith("profile")]
+    assert not [said for said in plan_story(story, models).warnings if said.startswith("profile")]
+
+
 def test_a_language_goes_to_the_first_model_that_speaks_it_well_and_that_is_said(body, tmp_path):
     (tmp_path / "more.yaml").write_text("models: {kokoro: {languages: [English]}}")
     body["language"] = "Korean"
