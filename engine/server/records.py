@@ -295,9 +295,11 @@ class Records:
             connection.execute("UPDATE work SET state = 'running' WHERE number = ?", (row["number"],))
         return _work(row)
 
-    def requeue(self) -> int:
-        """Work that a stopped server had begun waits again, in its old place. Gives how much."""
+    def resume(self) -> int:
+        """What a stopped server had begun: work waits again, in its old place; requests that were never answered may be asked
+        again under their keys. Gives how much work."""
         with self.jobs.writing() as connection:
+            connection.execute("DELETE FROM answers WHERE status IS NULL")
             return connection.execute("UPDATE work SET state = 'queued' WHERE state = 'running'").rowcount
 
     def progress(self, work: Work, percent: int) -> None:

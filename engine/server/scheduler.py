@@ -64,7 +64,7 @@ class Scheduler:
 
     def start(self) -> None:
         """Go on with what a stopped server left, then take what comes."""
-        left = self._records.requeue()
+        left = self._records.resume()
         if left:
             log.info("work goes on", extra={"fields": {"requeued": left}})
         for thread in self._threads:

@@ -36,3 +36,12 @@ def test_a_story_is_deleted_as_a_whole_or_not_at_all(tmp_path):
             records.delete(story_id)
         assert records.get(story_id).told == STORY
         assert jobs.get_run(story_id).title == "A snail"
+
+
+def test_what_a_killed_server_was_answering_may_be_asked_again_under_its_key(records):
+    for key in ("answered", "cut"):
+        assert records.reserve("me", key, "a request") is None
+    records.answer("me", "answered", 200, "{}")
+    records.resume()
+    assert records.reserve("me", "cut", "a request") is None
+    assert records.reserve("me", "answered", "a request") == ("a request", 200, "{}")
