@@ -29,14 +29,7 @@ WORKERS_NICE = 10
 def serve(host: str, port: int, models: list[Path]) -> None:
     """Serve until stopped. Raises JobsError when another server has the same folder, or when it would be open to others."""
     settings, own = Settings.read(), ServerSettings.read()
-    settings.data.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(settings.data / "server.lock", blocking=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise JobsError(
-            f"another server works in {settings.data}; stop it, or set ENGINE_HOME to another folder"
-        ) from None
+    lock = _only_one(settings.data)
     places = (*cpu_places(), *device_places())
     catalog = load(*models, *map(Path, own.models), home=settings.weights, device_mb=largest_mb(places))
     try:
@@ -55,6 +48,21 @@ def serve(host: str, port: int, models: list[Path]) -> None:
             server.run()
     finally:
         lock.release()
+
+
+def _only_one(folder: Path) -> FileLock:
+    """The right to be the server of a folder. Raises JobsError."""
+    lock = FileLock(folder / "server.lock", blocking=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise JobsError(f"another server works in {folder}; stop it, or set ENGINE_HOME to another folder") from None
+    except OSError as error:
+        raise JobsError(
+            f"{folder} cannot be used ({error.strerror}); set ENGINE_HOME to a folder that can be written to"
+        ) from error
+    return lock
 
 
 class _Server(uvicorn.Server):

@@ -246,6 +246,13 @@ class TestStops:
         assert "another server works" in told.stderr
 
 
+def test_a_folder_that_cannot_be_used_is_said_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    told = run("serve", "--port", "0", home=tmp_path / "file" / "home")
+    assert (told.returncode, len(told.stderr.splitlines())) == (4, 1)
+    assert "set ENGINE_HOME" in told.stderr
+
+
 class TestKeys:
     def test_keys_are_made_listed_used_and_revoked(self, tmp_path):
         made = run("keys", "add", "alice", home=tmp_path).stdout.strip()
