@@ -340,7 +340,7 @@ def _service(models: list[Path] | None) -> Iterator[Service]:
 
 
 def _run_of(service: Service, run_id: str) -> Run:
-    found = [run for run in service.jobs.list_runs(1000) if run.id.startswith(run_id)]
+    found = service.jobs.find_runs(run_id)
     if len(found) != 1:
         _end(WRONG, f'{"no run" if not found else "several runs"} "{run_id}"; `ls` lists them')
     return found[0]

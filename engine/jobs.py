@@ -158,6 +158,11 @@ class Jobs:
         """The latest runs, newest first."""
         return [_run(row) for row in self._read("SELECT * FROM runs ORDER BY created DESC, id LIMIT ?", limit)]
 
+    def find_runs(self, beginning: str, limit: int = 2) -> list[Run]:
+        """Runs whose ids begin like that, newest first."""
+        query = "SELECT * FROM runs WHERE substr(id, 1, ?) = ? ORDER BY created DESC LIMIT ?"
+        return [_run(row) for row in self._read(query, len(beginning), beginning, limit)]
+
     def forget_run(self, run_id: str) -> None:
         """Remove a run; what only it referred to may be collected. Harmless when there is none."""
         with self._writing() as connection:

@@ -48,6 +48,18 @@ def test_runs_are_listed_newest_first(tmp_path):
         assert [run.id for run in jobs.list_runs(3)] == ["r3", "r2", "r1"]
 
 
+def test_any_run_is_found_by_how_its_id_begins(jobs):
+    for run in ("ab%1", "ab%2", "abc3"):
+        jobs.start_run(run, title="t", story={})
+    with jobs.writing():
+        for number in range(1100):
+            jobs.start_run(f"later-{number}", title="t", story={})
+    assert [run.id for run in jobs.find_runs("abc")] == ["abc3"]
+    assert {run.id for run in jobs.find_runs("ab%")} == {"ab%1", "ab%2"}
+    assert len(jobs.find_runs("")) == 2
+    assert jobs.find_runs("nobody") == []
+
+
 def test_a_run_that_begins_again_forgets_how_it_ended(jobs):
     created = jobs.start_run("r1", title="one", story={}).created
     jobs.finish_run("r1", "failed", error="no room", warnings=["w"])
