@@ -55,7 +55,7 @@ def work_of(step: Step) -> float:
 
 
 class Learned:
-    """Reads and writes what steps took; one look per kind and model is enough for a run."""
+    """Reads and writes what steps took; after one look per kind and model the next comes when such a step was done again."""
 
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
@@ -85,6 +85,7 @@ class Learned:
             peak_memory_mb=done.peak_memory_mb,
             size=sum(output.size for output in done.outputs),
         )
+        self._known.pop((str(step.kind), step.spec.name), None)
 
 
 def forecast(plan: Plan, made: Mapping[str, Action], learned: Learned, slots: Slots) -> Forecast:
