@@ -49,7 +49,7 @@ class Flat:
 def flat(keyframe: Path, width: int, height: int, closest: float) -> Flat:
     """A picture cut to the frame's shape from its middle. `closest`: the largest zoom that it will be seen at, up to which
     pixels beyond the frame's own are kept."""
-    rgb = read_picture(keyframe, cv2.IMREAD_COLOR)[..., ::-1]
+    rgb = read_picture(keyframe, cv2.IMREAD_COLOR_RGB)
     rows, columns = rgb.shape[:2]
     scale = min(columns / width, rows / height)
     across, down = round(width * scale), round(height * scale)
