@@ -265,19 +265,16 @@ class Store:
         files went and how many bytes they had."""
         before = time.time() - grace
         live = set(digests)
-        dead: list[Path] = []
+        freed: list[int] = []
         for path in self._actions.glob("??/*.json"):
-            if path.stem not in keys and path.stat().st_mtime <= before:
-                dead.append(path)
+            if path.stem not in keys and (size := _removed(path, before)) is not None:
+                freed.append(size)
             elif action := self._read(path, path.stem):
                 live.update(output.digest for output in action.outputs)
         for path in self._blobs.glob("??/*"):
-            if path.name not in live and path.stat().st_mtime <= before:
-                dead.append(path)
-        freed = sum(path.stat().st_size for path in dead)
-        for path in dead:
-            path.unlink(missing_ok=True)
-        return len(dead), freed
+            if path.name not in live and (size := _removed(path, before)) is not None:
+                freed.append(size)
+        return len(freed), sum(freed)
 
     # Underneath
 
@@ -361,6 +358,17 @@ def _check(action: Action) -> str:
 def _hash(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _removed(path: Path, before: float) -> int | None:
+    """The bytes of a file that nobody has used since `before` and that is gone now; None when it stays, or another process was
+    faster."""
+    with contextlib.suppress(FileNotFoundError):
+        found = path.stat()
+        if found.st_mtime <= before:
+            path.unlink()
+            return found.st_size
+    return None
 
 
 def _same_filesystem(one: Path, other: Path) -> bool:

@@ -299,6 +299,22 @@ def test_what_was_used_a_moment_ago_stays(store):
     assert store.path(again.digest)
 
 
+def test_two_that_collect_at_the_same_time_do_not_mind_each_other(store):
+    for number in range(20):
+        store.remember(f"{number:064x}", [store.put_bytes(str(number).encode(), "x")], {})
+    age(store.root, 7200)
+
+    class OthersTurn(list):
+        """Whenever this one looks, the other one has collected everything."""
+
+        def __contains__(self, key):
+            Store(store.root).gc([])
+            return False
+
+    assert store.gc(OthersTurn()) == (0, 0)
+    assert files(store.root / "blobs") == files(store.root / "actions") == []
+
+
 # No room, no right
 
 
