@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from engine.schemas import generate_story, story_api
+from engine.schemas.strict_json import NO_TEXT
 from engine.story import Brief, Story, StoryError
 from pipelines.catalog import suggest
 
@@ -71,11 +72,12 @@ def _content(path: Path) -> Mapping[str, Any]:
 
 def _json(path: Path, text: str) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        for key in keys:
-            if keys.count(key) > 1:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
                 raise StoryError(key, "stands twice in one object")
-        return dict(pairs)
+            found[key] = value
+        return found
 
     def no_constant(name: str) -> Any:
         raise StoryError(str(path), f"{name} is not a number that JSON knows")
@@ -106,7 +108,7 @@ def _check_text(place: str, value: Any) -> None:
     """Text that no file or program could hold is refused where it stands."""
     match value:
         case str():
-            if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+            if NO_TEXT.search(value):
                 raise StoryError(place, "holds characters that are no text (NUL or half of a surrogate pair)")
         case dict():
             for key, item in value.items():

@@ -24,6 +24,8 @@ Subtitles = Literal["soft", "burned", "off"]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=20_000)]
 MAX_SCENES = 1000
+MAX_THINGS = 200
+"""Characters, locations or objects of one story, and states of one character."""
 
 
 class StoryError(ValueError):
@@ -71,7 +73,7 @@ class Character(Frozen):
     name: Name
     appearance: Text = ""
     reference: Picture | None = None
-    states: tuple[State, ...] = ()
+    states: tuple[State, ...] = Field((), max_length=MAX_THINGS)
 
     def state(self, name: str) -> State:
         return next(state for state in self.states if state.name == name)
@@ -173,9 +175,9 @@ class Told(Frozen):
     strictness: Strictness = "normal"
     enhance: bool = Field(False, description="Scene pictures get a pass for detail, at the same size.")
     enhance_elements: bool = Field(False, description="So do portraits and the pictures of locations and objects.")
-    characters: tuple[Character, ...] = ()
-    locations: tuple[Place, ...] = ()
-    objects: tuple[Place, ...] = ()
+    characters: tuple[Character, ...] = Field((), max_length=MAX_THINGS)
+    locations: tuple[Place, ...] = Field((), max_length=MAX_THINGS)
+    objects: tuple[Place, ...] = Field((), max_length=MAX_THINGS)
     takes: Mapping[str, int] = Field(
         default_factory=dict, description="Step id → how often it was made anew on purpose."
     )
@@ -214,12 +216,12 @@ class Story(Told):
 
     @model_validator(mode="after")
     def _scenes_name_what_exists(self) -> Self:
+        cast = {character.name: character for character in self.characters}
         for number, scene in enumerate(self.scenes):
-            self._check_scene(f"scenes[{number}]", scene)
+            self._check_scene(f"scenes[{number}]", scene, cast)
         return self
 
-    def _check_scene(self, place: str, scene: Scene) -> None:
-        cast = {character.name: character for character in self.characters}
+    def _check_scene(self, place: str, scene: Scene, cast: Mapping[str, Character]) -> None:
         seen: set[str] = set()
         for number, presence in enumerate(scene.characters):
             field = f"{place}.characters[{number}]"
@@ -360,6 +362,8 @@ def texts(told: Told) -> tuple[tuple[str, str], ...]:
 
 
 def _unique(field: str, names: list[str]) -> None:
+    seen: set[str] = set()
     for number, name in enumerate(names):
-        if name in names[:number]:
+        if name in seen:
             raise StoryError(f"{field}[{number}].name", f'"{name}" is there twice; names must be unique', name)
+        seen.add(name)

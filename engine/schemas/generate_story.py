@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from engine.schemas.wire import AudioOption, Extensions, Wire, explained, frame_of, language_of, parse, ratio_of
-from engine.story import Character, Picture, Place, Presence, Scene, Shared, State, Story, StoryError
+from engine.story import MAX_THINGS, Character, Picture, Place, Presence, Scene, Shared, State, Story, StoryError
 from pipelines.kinds import Language, Strictness
 
 NAME = "generate-story"
@@ -79,7 +79,7 @@ class GenerateStoryBody(Extensions):
     scenes: list[SceneBody] = Field(min_length=2, max_length=10)
     aspect_ratio: str | None = Field(None, description="16:9 (default), 4:3, 1:1, 3:4, 9:16, or W:H.")
     image_size: str | None = Field(None, description="Scene pictures: WxH, 1K or 2K; default: the film's frame.")
-    locations: list[LocationBody] = Field([])
+    locations: list[LocationBody] = Field([], max_length=MAX_THINGS)
     prompt: str = Field("", description="Context for all scenes.")
     raw_prompts: bool | None = Field(None, description="true: scene prompts go to the model as they are.")
     reference_images: list[ReferenceImageBody] = Field([], max_length=5)

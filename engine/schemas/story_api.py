@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from engine.pagepictures import MOST
 from engine.schemas.wire import AspectRatio, AudioOption, Extensions, Wire, explained, parse, ratio_of
-from engine.story import SAMPLE, Brief, Character, Lacking, Picture, Place, Told
+from engine.story import MAX_THINGS, SAMPLE, Brief, Character, Lacking, Picture, Place, Told
 from pipelines.kinds import Language, Strictness
 
 ImageTool = Literal["Seedream", "FluxTurbo", "NanoBanana", "QwenImage"]
@@ -37,9 +37,9 @@ class ElementBody(Wire):
 class ElementsBody(Wire):
     """What the story must contain, under these exact names."""
 
-    characters: list[ElementBody] = Field([])
-    environments: list[ElementBody] = Field([])
-    objects: list[ElementBody] = Field([])
+    characters: list[ElementBody] = Field([], max_length=MAX_THINGS)
+    environments: list[ElementBody] = Field([], max_length=MAX_THINGS)
+    objects: list[ElementBody] = Field([], max_length=MAX_THINGS)
 
 
 class _CreatingBody(Extensions):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.schemas.generate_story import drafted_narration
 from engine.schemas.story_api import MAX_SCENES
 from engine.schemas.wire import AspectRatio, AudioOption, Wire, explained, frame_of, ratio_of
-from engine.story import Character, Picture, Place, Presence, Scene, State, Story, StoryError
+from engine.story import MAX_THINGS, Character, Picture, Place, Presence, Scene, State, Story, StoryError
 
 ImageOption = Literal[
     "Seedream", "FluxPro", "FluxTurbo", "NanoBananaPro", "NanoBanana", "FluxKontextPro", "FluxFinetuned", "QwenImage",
@@ -61,9 +61,9 @@ class SentScene(Sent):
 class SentStoryboard(Sent):
     """A storyboard. An array that is there replaces the stored one; one that is not there leaves it as it is."""
 
-    characters: list[SentElement] | None = None
-    environments: list[SentElement] | None = None
-    objects: list[SentElement] | None = None
+    characters: list[SentElement] | None = Field(None, max_length=MAX_THINGS)
+    environments: list[SentElement] | None = Field(None, max_length=MAX_THINGS)
+    objects: list[SentElement] | None = Field(None, max_length=MAX_THINGS)
     scenes: list[SentScene] | None = Field(None, max_length=MAX_SCENES)
 
 

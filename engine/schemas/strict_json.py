@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from engine.story import StoryError
 
 LARGEST = 2**63 - 1
+NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What no file or program could hold."""
 
 
 def loads(place: str, text: str) -> Any:
@@ -41,7 +44,7 @@ def check(place: str, value: Any) -> None:
     """Raises StoryError for what no file, database or program could hold."""
     match value:
         case str():
-            if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+            if NO_TEXT.search(value):
                 raise StoryError(place, "holds characters that are no text (NUL or half of a surrogate pair)")
         case bool():
             pass

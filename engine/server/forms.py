@@ -26,6 +26,8 @@ from engine.server.errors import ApiError
 from engine.story import StoryError
 
 MAX_FIELDS = 1000
+MAX_TEXT = 8 << 20
+"""Bytes of all that is no file: what is read in one go keeps others waiting."""
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -54,10 +56,9 @@ async def read_form(request: Request, max_files: int, max_upload_bytes: int) -> 
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
         return await _multipart(request, max_files, max_upload_bytes)
-    body = await request.body()
-    if not body:
+    text = text_of(await request.body())
+    if not text:
         return Form()
-    text = text_of(body)
     if media_type == "application/json" or media_type.endswith("+json"):
         return _json(text)
     if media_type not in ("", "application/x-www-form-urlencoded"):
@@ -73,9 +74,9 @@ async def read_form(request: Request, max_files: int, max_upload_bytes: int) -> 
 
 async def read_json(request: Request) -> Mapping[str, Any]:
     """The JSON object that a request brings. Raises ApiError: 400 for what is no JSON, 422 for what is no object."""
-    body = await request.body()
+    text = text_of(await request.body())
     try:
-        value = strict_json.loads("body", text_of(body))
+        value = strict_json.loads("body", text)
     except StoryError as error:
         raise ApiError(400, f"the body {error.message}", word="invalid_json") from None
     if not isinstance(value, dict):
@@ -84,7 +85,9 @@ async def read_json(request: Request) -> Mapping[str, Any]:
 
 
 def text_of(body: bytes) -> str:
-    """Bytes as text. Raises ApiError."""
+    """Bytes as text: only files may be longer. Raises ApiError."""
+    if len(body) > MAX_TEXT:
+        raise ApiError(413, f"a request without files may have up to {MAX_TEXT >> 20} MB")
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError:
@@ -200,7 +203,7 @@ def _json(text: str) -> Form:
 
 async def _multipart(request: Request, max_files: int, max_upload_bytes: int) -> Form:
     try:
-        found = await request.form(max_files=max_files, max_fields=MAX_FIELDS, max_part_size=8 << 20)
+        found = await request.form(max_files=max_files, max_fields=MAX_FIELDS, max_part_size=MAX_TEXT)
     except HTTPException:
         raise ApiError(400, "the multipart form cannot be read, or has too many parts", word="invalid_form") from None
     except OSError as error:  # files are laid down in the system's folder for temporary ones while they come

@@ -48,6 +48,7 @@ REFUSED = [
     (lambda b: b["video"].update(sutitles="soft") if b.setdefault("video", {}) is not None else None, 'video.sutitles: unknown key; did you mean "subtitles"?'),
     (lambda b: b.update(scenes=b["scenes"][:1]), "scenes: must hold at least 2, holds 1"),
     (lambda b: b.update(scenes=b["scenes"][:1] * 11), "scenes: must hold at most 10, holds 11"),
+    (lambda b: b.update(locations=[{"name": f"hill {n}"} for n in range(100_000)]), "locations: must hold at most 200, holds 100000"),
     (lambda b: b.update(scenes=None), "scenes: Input should be a valid list"),
     (lambda b: b.update(characters=[]), "characters: must hold at least 1, holds 0"),
     (lambda b: b["characters"].append({"name": "Mara", "appearance": "x"}), 'characters[2].name: "Mara" is there twice; names must be unique'),
@@ -237,3 +238,11 @@ def test_what_is_wrong_with_a_story_api_body_is_named(name, body, message):
 )
 def test_the_address_ends_where_the_sentence_goes_on(idea, address):
     assert story_api.address_in(idea) == address
+
+
+def test_a_story_has_no_more_things_than_can_be_drawn():
+    things = [{"name": f"thing {number}"} for number in range(201)]
+    for part in ("characters", "environments", "objects"):
+        with pytest.raises(StoryError, match=rf"^elements.{part}: must hold at most 200, holds 201$"):
+            story_api.brief("idea-2-video", {"idea": "A fair", "elements": {part: things}})
+    story_api.brief("idea-2-video", {"idea": "A fair", "elements": {"objects": things[:200]}})

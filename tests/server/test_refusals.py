@@ -72,6 +72,14 @@ def test_a_body_beyond_the_cap_is_refused_at_once(tmp_path):
         server.stop()
 
 
+def test_only_files_may_be_long(server):
+    long = "x" * (9 << 20)
+    assert_refused(server.post("/story/idea-2-video", data={"idea": long}), {413})
+    assert server.post("/v1/generate/story", json={"prompt": long}).json()["error"] == "too_large"
+    assert_refused(server.post("/story", json={"idea": long}), {413})
+    assert_refused(server.post("/story", data={"idea": long}, files=[("x", ("x", b"x"))]), {400})
+
+
 ROUTES = [
     ("POST", "/story/idea-2-video"), ("POST", "/story/url-2-video"), ("POST", "/story/images-2-video"), ("POST", "/story"),
     ("GET", "/story"), ("GET", "/story/options"), ("GET", "/story/{id}"), ("PUT", "/story/{id}"), ("DELETE", "/story/{id}"),
