@@ -66,10 +66,11 @@ class Meter:
     def _weigh(self, chunk: Sound, hops: int) -> None:
         """Append the K-weighted energy of the first `hops` tenths of a second of a chunk."""
         window = np.concatenate([self._history, chunk])
-        energy = np.zeros(24)
-        for channel in np.ascontiguousarray(window.T):
-            weighted = np.fft.irfft(np.fft.rfft(channel) * _weighting(), _SIZE)[_PAD:].reshape(24, _HOP)
-            energy += np.einsum("ij,ij->i", weighted, weighted, dtype=np.float64)
+        left, right = np.ascontiguousarray(window.T)
+        energy = _energy(left)
+        energy = (
+            energy * 2 if np.array_equal(left, right) else energy + _energy(right)
+        )  # a voice is the same on both sides
         self._energies.append(energy[:hops])
         self._history = window[-_PAD:]
 
@@ -138,6 +139,13 @@ def gain(decibels: float) -> float:
 
 def _power(lufs: float) -> float:
     return float(10 ** ((lufs + 0.691) / 10))
+
+
+def _energy(channel: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of each tenth of a second of a chunk, as the ear weighs it."""
+    weighted = np.fft.irfft(np.fft.rfft(channel) * _weighting(), _SIZE)[_PAD:].reshape(24, _HOP)
+    energy: NDArray[np.float64] = np.einsum("ij,ij->i", weighted, weighted, dtype=np.float64)
+    return energy
 
 
 @cache
