@@ -12,6 +12,8 @@ from pipelines.base import Device, Kind, ModelSpec, Params, Report
 from pipelines.gpu.halves import DRAWS, READS, halves_of
 from pipelines.gpu.loading import pipeline_name
 from pipelines.gpu.painting import PICTURES, Job, Painter, PictureRecipe, tell_what_is_not_read
+from pipelines.gpu.recipe import UNMASKED, Attention, Cache
+from pipelines.gpu.speed import running
 from pipelines.kinds import EncodeParams
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 class Flux2Recipe(PictureRecipe):
     """klein's steps and guidance, distilled: 4 and 1."""
+
+    caches: ClassVar[tuple[Cache, ...]] = ("MagCache", "TaylorSeerCache")
+    attentions: ClassVar[tuple[Attention, ...]] = UNMASKED
 
     steps: int = 4
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
@@ -55,16 +60,18 @@ class Flux2(Painter):
         from pipelines.gpu.steps import dice, told
 
         words = job.words or self.encode(job.prompt, job.report)
-        picture: Image = self.halves[DRAWS](
-            image=list(job.pictures) or None,
-            **words,
-            width=job.width,
-            height=job.height,
-            num_inference_steps=self.recipe.steps,
-            guidance_scale=self.recipe.guidance,
-            generator=dice(job.seed),
-            callback_on_step_end=told(job.report, self.recipe.steps, "drawing"),
-        ).images[0]
+        pipe = self.halves[DRAWS]
+        with running(pipe, job.report):
+            picture: Image = pipe(
+                image=list(job.pictures) or None,
+                **words,
+                width=job.width,
+                height=job.height,
+                num_inference_steps=self.recipe.steps,
+                guidance_scale=self.recipe.guidance,
+                generator=dice(job.seed),
+                callback_on_step_end=told(job.report, self.recipe.steps, "drawing"),
+            ).images[0]
         return picture
 
     def close(self) -> None:

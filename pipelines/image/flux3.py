@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipelines.base import Device, Economy, Kind, ModelSpec, Params, Report
 from pipelines.gpu.halves import DRAWS, READS, Halves
 from pipelines.gpu.painting import PICTURES, Job, Painter, PictureRecipe
+from pipelines.gpu.recipe import UNMASKED, Attention
 from pipelines.kinds import EncodeParams
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ KNOWN = ("Flux3DistilledModularPipeline", "Flux3ModularPipeline")
 
 class Flux3Recipe(PictureRecipe):
     """Steps of the distilled weights, which take no guidance; the others want 50 steps and guidance."""
+
+    attentions: ClassVar[tuple[Attention, ...]] = UNMASKED
 
     steps: int = 16
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")

@@ -129,7 +129,8 @@ class Illustrator:
         figures = read_figures(inputs.get("figures", ()))
         cast = _cast(params, figures)
         place = _place(params, figures)
-        things = _things(params, figures, place.place)
+        cast = cast or _company(params, params.scene)
+        things = _things(params, figures, place.place, params.scene)
         report.progress(0.1, "drawing")
         painted = paint_scene(cast, things, place, params.scene, params.number, (params.width, params.height), seed)
         keyframe = _write(out / "keyframe.png", png_bytes(painted.frame, 3))
@@ -220,12 +221,12 @@ def _place(params: KeyframeParams, figures: Sequence[object]) -> PlaceFigure:
     return figure.model_copy(update={"place": at_time(place, hits)})
 
 
-def _things(params: KeyframeParams, figures: Sequence[object], place: Place) -> list[ThingFigure]:
+def _things(params: KeyframeParams, figures: Sequence[object], place: Place, scene: str) -> list[ThingFigure]:
     """The objects that the scene lists, and those that its own words name."""
-    from pipelines.image.draft.figures import ThingFigure
-    from pipelines.image.draft.lexicon import lexicon, names
-    from pipelines.image.draft.looks import seed_of
+    from pipelines.image.draft.figures import CharacterFigure, ThingFigure
+    from pipelines.image.draft.looks import COLOURS, FURS, seed_of
     from pipelines.image.draft.props import PROPS, Thing, read_thing
+    from pipelines.image.draft.reading import beasts, close, mentions
 
     known = {figure.name: figure for figure in figures if isinstance(figure, ThingFigure)}
     things = []
@@ -237,9 +238,32 @@ def _things(params: KeyframeParams, figures: Sequence[object], place: Place) -> 
     scenery = {"tree", "house", "lighthouse", "table", "flower"}
     if place.kind not in ("river", "lake", "beach", "cove"):
         scenery.add("boat")
-    # Without anybody on stage a lamp or a letter is a manner of speaking more often than a thing to be seen.
-    for kind in names(lexicon().read(params.scene), "prop") if params.on_stage else ():
-        if kind in PROPS and kind not in have and kind not in scenery and len(things) < len(params.objects) + 2:
-            things.append(ThingFigure(name="", thing=Thing(kind=kind, colour=PROPS[kind].colour)))
-            have.add(kind)
+    cast = [person.name for person in params.on_stage]
+    for mention in mentions(cast, scene):
+        # A lamp or a letter that nobody touches is a manner of speaking more often than a thing to be seen.
+        shown = mention.held or mention.laid or PROPS[mention.kind].where not in ("hand", "belly")
+        shown = (shown and bool(cast)) or close(scene)
+        if shown and mention.kind not in have | scenery and len(things) < len(params.objects) + 2:
+            usual = place.boat if mention.kind == "boat" and place.boat else PROPS[mention.kind].colour
+            colour = COLOURS[mention.colour] if mention.colour else usual
+            things.append(ThingFigure(name="", thing=Thing(kind=mention.kind, colour=colour)))
+            have.add(mention.kind)
+    played = {figure.looks.species for figure in figures if isinstance(figure, CharacterFigure)}
+    for species, tint in beasts(scene, place.kind):
+        if species not in played | have and len(things) < len(params.objects) + 3:
+            colour = COLOURS[tint] if tint else FURS[species]
+            things.append(ThingFigure(name="", thing=Thing(kind=species, colour=colour)))
+            have.add(species)
     return things
+
+
+def _company(params: KeyframeParams, scene: str) -> list[CharacterFigure]:
+    """People without a name, for a scene that speaks of people and lists none. The same in every scene of a story."""
+    from pipelines.image.draft.figures import CharacterFigure
+    from pipelines.image.draft.looks import read_looks, seed_of
+    from pipelines.image.draft.reading import company
+
+    return [
+        CharacterFigure(name="", looks=read_looks(words, seed_of("company", words, index, params.setting)))
+        for index, words in enumerate(company(scene))
+    ]

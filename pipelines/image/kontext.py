@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
 from pipelines.gpu.halves import DRAWS, READS, halves_of
 from pipelines.gpu.painting import PICTURES, Job, Painter, PictureRecipe, tell_what_is_not_read
+from pipelines.gpu.recipe import UNMASKED, Attention, Cache
+from pipelines.gpu.speed import running
 from pipelines.kinds import EncodeParams
 
 if TYPE_CHECKING:
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
 
 class KontextRecipe(PictureRecipe):
     """The model card's guidance."""
+
+    caches: ClassVar[tuple[Cache, ...]] = (
+        "MagCache",
+        "TaylorSeerCache",
+        "FirstBlockCache",
+        "PyramidAttentionBroadcast",
+    )
+    attentions: ClassVar[tuple[Attention, ...]] = UNMASKED
 
     guidance: float = 2.5
     quantizable: tuple[str, ...] = ("transformer", "text_encoder_2")
@@ -46,19 +56,21 @@ class Kontext(Painter):
         from pipelines.gpu.steps import dice, told
 
         words = job.words or self.encode(job.prompt, job.report)
-        picture: Image = self.halves[DRAWS](
-            image=job.pictures[0] if job.pictures else None,
-            **words,
-            width=job.width,
-            height=job.height,
-            # Both would change the shape: of what is drawn, and of what is shown.
-            max_area=job.width * job.height,
-            _auto_resize=False,
-            num_inference_steps=self.recipe.steps,
-            guidance_scale=self.recipe.guidance,
-            generator=dice(job.seed),
-            callback_on_step_end=told(job.report, self.recipe.steps, "drawing"),
-        ).images[0]
+        pipe = self.halves[DRAWS]
+        with running(pipe, job.report):
+            picture: Image = pipe(
+                image=job.pictures[0] if job.pictures else None,
+                **words,
+                width=job.width,
+                height=job.height,
+                # Both would change the shape: of what is drawn, and of what is shown.
+                max_area=job.width * job.height,
+                _auto_resize=False,
+                num_inference_steps=self.recipe.steps,
+                guidance_scale=self.recipe.guidance,
+                generator=dice(job.seed),
+                callback_on_step_end=told(job.report, self.recipe.steps, "drawing"),
+            ).images[0]
         return picture
 
     def close(self) -> None:

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property, partial
 from math import isqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from pipelines.base import Device, ModelSpec
 from pipelines.gpu.loading import pipeline_name
 from pipelines.gpu.painting import Job, Painter, PictureRecipe
+from pipelines.gpu.recipe import UNMASKED, Attention, Cache
+from pipelines.gpu.speed import running
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,6 +30,9 @@ DRAWS = "QwenImage21Pipeline"
 class QwenRecipe(PictureRecipe):
     """`guidance` above 1 steers away from the words of `negative`, at twice the time. 4 is the model card's for Qwen-Image-Edit; Qwen-Image
     2.1 and few-step LoRAs want 1."""
+
+    caches: ClassVar[tuple[Cache, ...]] = ("MagCache", "TaylorSeerCache", "FirstBlockCache")
+    attentions: ClassVar[tuple[Attention, ...]] = UNMASKED
 
     steps: int = 40
     guidance: float = 4.0
@@ -84,6 +89,7 @@ class QwenImage(Painter):
             else:
                 settings.enter_context(_enlarged_to(self.reference_pixels))
                 draw = partial(self.pipe, image=list(job.pictures))
+            settings.enter_context(running(self.pipe, job.report))
             return self._called(draw, job)
 
     def _called(self, draw: Callable[..., Any], job: Job) -> Image:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
 from pipelines.gpu.halves import DRAWS, READS, halves_of
 from pipelines.gpu.painting import PICTURES, Job, Painter, PictureRecipe, tell_what_is_not_read
+from pipelines.gpu.recipe import UNMASKED, Attention
+from pipelines.gpu.speed import running
 from pipelines.kinds import EncodeParams
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 class ZImageRecipe(PictureRecipe):
     """The model card's settings of Turbo: nine steps, of which the last moves nothing; no guidance."""
+
+    attentions: ClassVar[tuple[Attention, ...]] = UNMASKED
 
     steps: int = 9
     guidance: float = 0.0
@@ -49,15 +53,17 @@ class ZImage(Painter):
         from pipelines.gpu.steps import dice, told
 
         words = job.words or self.encode(job.prompt, job.report)
-        picture: Image = self.halves[DRAWS](
-            **{name: [tensor] for name, tensor in words.items()},
-            width=job.width,
-            height=job.height,
-            num_inference_steps=self.recipe.steps,
-            guidance_scale=self.recipe.guidance,
-            generator=dice(job.seed),
-            callback_on_step_end=told(job.report, self.recipe.steps, "drawing"),
-        ).images[0]
+        pipe = self.halves[DRAWS]
+        with running(pipe, job.report):
+            picture: Image = pipe(
+                **{name: [tensor] for name, tensor in words.items()},
+                width=job.width,
+                height=job.height,
+                num_inference_steps=self.recipe.steps,
+                guidance_scale=self.recipe.guidance,
+                generator=dice(job.seed),
+                callback_on_step_end=told(job.report, self.recipe.steps, "drawing"),
+            ).images[0]
         return picture
 
     def close(self) -> None:

@@ -20,13 +20,18 @@ class Pose:
     far_leg: tuple[float, float] = (-4, -2)
     near_leg: tuple[float, float] = (4, 3)
     seated: bool = False
+    drop: float = 0.0
+    """How far the hip comes down, as a share of its height."""
 
 
 POSES = {
     "stand": Pose((-13, -6), (14, 20)),
     "ease": Pose((-17, -2), (18, 12), (-7, -4), (9, 8)),
     "walk": Pose((-30, -14), (24, 58), (-24, -46), (24, 10)),
-    "sit": Pose((-12, 30), (18, 66), (70, 2), (80, 6), True),
+    "sit": Pose((-12, 30), (18, 66), (70, 2), (80, 6), True, 0.5),
+    "kneel": Pose((-16, 6), (34, 62), (2, -82), (68, 4), drop=0.44),
+    "lie": Pose((-8, -2), (8, 4), (-3, -2), (3, 3)),
+    "reach": Pose((-15, 2), (64, 80)),
     "wave": Pose((-14, -6), (128, 168)),
     "point": Pose((-14, -4), (80, 88)),
     "hold": Pose((-16, 32), (30, 112)),
@@ -110,9 +115,7 @@ def draw_figure(
     shape = POSES[pose]
     frame = frame_of(looks)
     mood = mood or looks.mood
-    drop = 0.0
-    if shape.seated:
-        drop = -frame.hip * 0.5
+    drop = -frame.hip * shape.drop
     with sheet.moved(0, drop):
         _behind(sheet, looks, frame)
         sway = -3.0 if pose == "ease" else 0.0
@@ -337,8 +340,8 @@ def _torso(sheet: Sheet, looks: Looks, frame: Frame, *, seated: bool) -> None:
         for x, y, r in ((-0.4, 0.75, 12), (0.45, 0.6, 10), (0.1, 0.45, 14)):
             sheet.ellipse(w * x, n * y, r, r * 0.7, "#5f4630", 0.55)
     if "floury" in looks.conditions:
-        for x, y, r in ((-0.45, 0.86, 12), (0.4, 0.72, 15), (-0.1, 0.6, 11), (0.6, 0.9, 9), (-0.6, 0.66, 8)):
-            sheet.ellipse(w * x, n * y, r, r * 0.75, "#fbf8f2", 0.75)
+        for x, y, r in ((-0.5, 0.86, 8), (0.5, 0.74, 11), (-0.3, 0.62, 7), (0.6, 0.9, 6), (0.2, 0.6, 5)):
+            sheet.ellipse(w * x, n * y, r, r * 0.75, "#fbf8f2", 0.55)
     if "snowy" in looks.conditions:
         for side in (-1, 1):
             sheet.ellipse(side * s * 0.75, n + 6, s * 0.3, 7, "#fbfdff")

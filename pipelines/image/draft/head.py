@@ -280,8 +280,8 @@ def _wound(sheet: Sheet, looks: Looks) -> None:
         for x, y, rx in ((-24, 24, 9), (30, 8, 7), (10, -22, 8)):
             sheet.ellipse(x, y, rx, rx * 0.55, "#6b4c33", 0.55)
     if "floury" in looks.conditions:
-        for x, y, rx in ((-27, 22, 12), (31, 19, 11), (8, 13, 8), (-6, -24, 9)):
-            sheet.ellipse(x, y, rx, rx * 0.6, "#fbf8f2", 0.8)
+        for x, y, rx in ((-27, 25, 8), (32, 23, 7), (9, 15, 6), (-16, 33, 4)):
+            sheet.ellipse(x, y, rx, rx * 0.6, "#fbf8f2", 0.72)
     if "wet" in looks.conditions:
         for x, y in ((-30, -6), (34, 14), (-18, 40), (22, -30)):
             sheet.path(f"M{x} {y}C{x - 5} {y + 10} {x + 5} {y + 10} {x} {y}Z", "#a9d8ee", opacity=0.95)

@@ -94,6 +94,7 @@ _KOREAN_ENDS = frozenset(
         "속",
     ]
 )
+_HISSING = ("s", "x", "z", "ch", "sh", "o")
 _LONGEST = 8
 _CHAPTER = 40_000
 
@@ -236,8 +237,10 @@ def _forms(word: str, language: str) -> Iterator[str]:
     yield word
     if language in ("en", "fr", "es"):
         for end in ("s", "es"):
-            if len(word) > len(end) + 2 and word.endswith(end):
-                yield word.removesuffix(end)
+            short = word.removesuffix(end)
+            # "Stares" are no stars: English puts -es behind hissing sounds and o alone.
+            if short != word and len(short) > 2 and (end == "s" or language != "en" or short.endswith(_HISSING)):
+                yield short
     elif language == "ar":
         for head in _ARABIC_HEADS:
             if word.startswith(head) and len(word) - len(head) >= 2:

@@ -73,7 +73,7 @@ def _forest(scene: Scenery) -> None:
                 (x + wide * 0.6, -scene.margin),
                 (x + wide, h * 0.72),
             ],
-            mix("#6b5a4a", dim, 0.45),
+            mix("#6b5a4a" if "birch" not in scene.place.features else "#e9e4da", dim, 0.45),
         )
         scene.far.circle(x, top - h * 0.2, 13 * u, dim, 0.7)
     for share in s.ring(9, scene.dice):
@@ -259,7 +259,8 @@ def _lighthouse(scene: Scenery) -> None:
         mix(green, "#8f8a70", 0.3),
     )
     lit = scene.light.dark or scene.place.weather in ("storm", "fog") or scene.place.time == "dusk"
-    s.lighthouse(scene.mid, x, top - 1.5 * u, h * 0.56, lit, scene.far)
+    # The lamp room stays in the picture while the camera comes nearer.
+    s.lighthouse(scene.mid, x, top - 1.5 * u, h * 0.48, lit, scene.far)
     s.house(scene.mid, x - side * 13 * u, top + 1.5 * u, 13 * u, scene.dice, lit, scene.snowy)
     s.ground(scene, scene.mid, h * 0.745, green, h * 0.012)
     _path(scene, scene.mid, h * 0.745)
@@ -488,6 +489,12 @@ def _river(scene: Scenery) -> None:
             f"M{x - 24 * u:.0f} {h * 0.7:.0f}C{x - 12 * u:.0f} {h * 0.6:.0f} {x + 12 * u:.0f} {h * 0.6:.0f} {x + 24 * u:.0f} {h * 0.7:.0f}L{x + 19 * u:.0f} {h * 0.715:.0f}C{x + 8 * u:.0f} {h * 0.64:.0f} {x - 8 * u:.0f} {h * 0.64:.0f} {x - 19 * u:.0f} {h * 0.715:.0f}Z",
             "#a89686",
         )
+    if "lantern" in scene.place.features:
+        for share in s.ring(13, scene.dice):
+            x, y = scene.across(share), h * scene.dice.uniform(0.69, 0.76)
+            s.lamp_glow(scene.mid, x, y, 7 * u)
+            scene.mid.rect(x - 1.3 * u, y - 2.6 * u, 2.6 * u, 2.8 * u, "#ffd67a", 0.4 * u)
+            scene.mid.ellipse(x, y + 1.6 * u, 2.4 * u, 0.5 * u, "#ffd67a", 0.5)
     s.ground(scene, scene.mid, h * 0.775, green, h * 0.012)
     for share in s.ring(9, scene.dice):
         x, y = scene.across(share), h * 0.79

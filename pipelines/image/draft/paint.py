@@ -85,7 +85,7 @@ def paint_scene(
     margin = max(4, round(width * MARGIN))
     dice = random.Random(seed)
     scene = scenery_of(place, width, height, margin)
-    plan = stage.compose(cast, things, words, number, width, height, dice)
+    plan = stage.compose(cast, things, words, number, width, height, dice, place.place)
     figures = Sheet(scene.light.figures(), "f")
     stage.draw_cast(figures, scene, plan)
     air = draw_air(scene, dice)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pipelines.base import Params
 from pipelines.image.draft.lexicon import Hit, lexicon, names
+from pipelines.image.draft.looks import COLOURS
+from pipelines.image.draft.reading import mentions
 
 INDOORS = frozenset({
-    "stairs", "room", "bedroom", "kitchen", "library", "classroom", "lab", "shop", "stage", "temple", "station", "castle",
+    "stairs", "room", "bedroom", "kitchen", "library", "classroom", "lab", "workshop", "shop", "stage", "temple", "station", "castle",
 })  # fmt: skip
 TIMELESS = frozenset({"space", "underwater", "cave"})
 # The more a word narrows the picture, the earlier it stands: "harbour village" is a harbour, "stair in the lighthouse" a stair.
@@ -20,6 +22,7 @@ _NARROW = [
     "library",
     "classroom",
     "bedroom",
+    "workshop",
     "lab",
     "stage",
     "temple",
@@ -46,6 +49,8 @@ _NARROW = [
     "sea",
     "room",
 ]
+_DETAILS = frozenset({"clock", "lantern"})
+"""Things that a backdrop shows when the words of the place name them."""
 _ANY = ("meadow", "forest", "village", "garden", "river", "road")
 
 
@@ -59,6 +64,8 @@ class Place(Params):
     weather: str = "clear"
     season: str = "summer"
     seed: int = 0
+    boat: str = ""
+    """The colour of the boat that belongs here, where the words tell one."""
 
     @property
     def indoors(self) -> bool:
@@ -75,8 +82,10 @@ def read_place(name: str, words: str, setting: str, seed: int) -> tuple[Place, b
     kind = found[0] if found else _ANY[seed % len(_ANY)]
     if kind == "castle" and not _inside(sources):
         kind = "fortress"
-    place = Place(name=name, kind=kind, features=tuple(found[1:4]), seed=seed)
     everything = tuple(hit for hits in sources for hit in hits)
+    details = tuple(thing for thing in names(everything, "prop") if thing in _DETAILS)
+    trees = tuple(dict.fromkeys(hit.name for hit in everything if hit.group == "grows"))
+    place = Place(name=name, kind=kind, features=(*found[1:4], *details, *trees), seed=seed, boat=_boat(words))
     return at_time(place, everything), bool(found or names(everything, "time") or names(everything, "weather"))
 
 
@@ -91,7 +100,14 @@ def at_time(place: Place, hits: tuple[Hit, ...]) -> Place:
         told["season"] = seasons[0]
     if told.get("weather") == "snow" and "season" not in told:
         told["season"] = "winter"
+    if told.get("season", "winter") != "winter" and "weather" not in told and place.weather == "snow":
+        # On a spring day the snow of the winter's picture has melted.
+        told["weather"] = "clear"
     return place.model_copy(update=told)
+
+
+def _boat(words: str) -> str:
+    return next((COLOURS[m.colour] for m in mentions([], words) if m.kind == "boat" and m.colour), "")
 
 
 def _inside(sources: list[tuple[Hit, ...]]) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from pipelines.base import Params
 from pipelines.image.draft import scenery
+from pipelines.image.draft.beasts import beast_size, draw_beast
 from pipelines.image.draft.lexicon import lexicon, names
-from pipelines.image.draft.looks import COLOURS
+from pipelines.image.draft.looks import COLOURS, FURS
 from pipelines.image.draft.svg import Sheet, darker, lighter
 
 Draw = Callable[[Sheet, str], None]
@@ -37,7 +39,7 @@ class Prop:
 def read_thing(name: str, words: str, seed: int) -> tuple[Thing, bool]:
     """The prop that a name and a description mean; whether it was understood."""
     hits = (*lexicon().read(name), *lexicon().read(words))
-    kinds = [kind for kind in names(hits, "prop") if kind in PROPS]
+    kinds = [kind for kind in (*names(hits, "prop"), *names(hits, "species")) if kind in PROPS]
     kind = kinds[0] if kinds else ("chest", "crystal", "bag", "bottle")[seed % 4]
     colours = names(hits, "colour")
     return Thing(name=name, kind=kind, colour=COLOURS[colours[0]] if colours else PROPS[kind].colour), bool(kinds)
@@ -46,6 +48,10 @@ def read_thing(name: str, words: str, seed: int) -> tuple[Thing, bool]:
 def draw_thing(sheet: Sheet, thing: Thing) -> None:
     """Draws it 100 units high, standing on (0, 0)."""
     PROPS[thing.kind].draw(sheet, thing.colour)
+
+
+def _beast(species: str, sheet: Sheet, colour: str) -> None:
+    draw_beast(sheet, species, colour)
 
 
 def _lantern(sheet: Sheet, colour: str) -> None:
@@ -293,6 +299,14 @@ def _bag(sheet: Sheet, colour: str) -> None:
     sheet.rect(-6, -46, 12, 12, "#e0b64a", 3)
 
 
+def _sack(sheet: Sheet, colour: str) -> None:
+    sheet.path("M-40 -2C-58 -30 -46 -66 -22 -74L22 -74C46 -66 58 -30 40 -2C20 4 -20 4 -40 -2Z", colour)
+    sheet.path("M-22 -74C-34 -92 -16 -98 0 -92C16 -98 34 -92 22 -74Z", darker(colour, 0.1))
+    sheet.line([(-22, -74), (22, -74)], darker(colour, 0.35), 5)
+    sheet.path("M-14 -92C-4 -104 12 -102 16 -92Z", "#fbf8f2")
+    sheet.ellipse(0, -34, 22, 16, lighter(colour, 0.4), 0.6)
+
+
 def _chest(sheet: Sheet, colour: str) -> None:
     sheet.path("M-62 -52C-62 -92 62 -92 62 -52Z", darker(colour, 0.12))
     sheet.rect(-62, -54, 124, 54, colour, 4)
@@ -511,7 +525,7 @@ PROPS: dict[str, Prop] = {
     "rope": Prop(_rope, 46, "hand", "#c9a66c", 40), "flower": Prop(_flower, 70, "hand", "#e8737a", 14),
     "apple": Prop(_apple, 34, "hand", "#c8382e", 10), "bread": Prop(_bread, 44, "hand", "#c98f4e", 10),
     "cup": Prop(_cup, 36, "hand", "#5f8a9c", 40), "bottle": Prop(_bottle, 52, "hand", "#6fb58a", 50),
-    "basket": Prop(_basket, 76, "hand", "#b98d57", 98), "bag": Prop(_bag, 84, "ground", "#8a5a3a"),
+    "basket": Prop(_basket, 76, "hand", "#b98d57", 98), "sack": Prop(_sack, 120, "ground", "#c9ad7f"), "bag": Prop(_bag, 84, "ground", "#8a5a3a"),
     "chest": Prop(_chest, 110, "ground", "#8a5a3a"), "clock": Prop(_clock, 52, "hand", "#d9a73a", 10),
     "telescope": Prop(_telescope, 190, "ground", "#8a5f3c"), "camera": Prop(_camera, 46, "hand", "#3b3f48", 30),
     "phone": Prop(_phone, 40, "hand", "#3b3f48", 20), "computer": Prop(_computer, 70, "ground", "#3b4452"),
@@ -526,3 +540,8 @@ PROPS: dict[str, Prop] = {
     "whale": Prop(_whale, 260, "back", "#4f7fa0"), "butterfly": Prop(_butterfly, 46, "sky", "#e8934a"),
     "scarecrow": Prop(_scarecrow, 360, "back", "#7a6a9c"), "toy": Prop(_toy, 76, "hand", "#b98451", 40),
 }  # fmt: skip
+PROPS |= {
+    species: Prop(partial(_beast, species), beast_size(species), "ground", fur)
+    for species, fur in FURS.items()
+    if species not in PROPS
+}

@@ -173,6 +173,22 @@ def round_tree(sheet: Sheet, x: float, y: float, size: float, leaf: str, dice: r
         sheet.circle(12, -64, 7, lighter(leaf, 0.16), 0.7)
 
 
+def birch(sheet: Sheet, x: float, y: float, size: float, leaf: str, dice: random.Random) -> None:
+    """A slender tree with white, dark-marked bark, `size` high."""
+    with sheet.moved(x, y, size / 100):
+        sheet.path("M-5 2C-3 -30 -4 -60 -2 -96L3 -96C4 -60 4 -30 6 2Z", "#efeae0")
+        for y_, wide in ((-8, 5), (-18, 3), (-27, 5), (-38, 3), (-49, 4)):
+            side = dice.choice((-1, 1))
+            sheet.line([(side * 3.6, y_), (side * (3.6 - wide), y_ + 0.6)], "#4a4440", 1.8)
+        shade = darker(leaf, 0.14)
+        blobs = [(-12, -58, 13), (13, -60, 13), (-9, -76, 13), (10, -80, 12), (0, -93, 11), (0, -68, 13)]
+        for bx, by, r in blobs:
+            sheet.ellipse(bx + 2, by + 4, r, r * 1.1, shade)
+        for bx, by, r in blobs:
+            sheet.ellipse(bx + dice.uniform(-2, 2), by, r * 0.92, r, leaf)
+        sheet.circle(-6, -90, 5, lighter(leaf, 0.2), 0.8)
+
+
 def pine(sheet: Sheet, x: float, y: float, size: float, leaf: str, snow: bool = False) -> None:
     """A fir, `size` high."""
     with sheet.moved(x, y, size / 100):
@@ -223,6 +239,8 @@ def tree(scene: Scenery, sheet: Sheet, x: float, y: float, size: float) -> None:
             pine(sheet, x, y, size, "#5d8474", True)
         else:
             bare_tree(sheet, x, y, size)
+    elif "birch" in scene.place.features:
+        birch(sheet, x, y, size * 1.12, leaves(scene.place, scene.dice), scene.dice)
     elif scene.dice.random() < 0.3 and scene.place.season != "autumn":
         pine(sheet, x, y, size * 1.05, "#4f7f5a")
     else:

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.image.draft.lexicon import lexicon, names
 from pipelines.image.draft.looks import COLOURS, EYES, HAIR, Extra, changed, read_looks
-from pipelines.image.draft.place import read_place
+from pipelines.image.draft.place import at_time, read_place
 
 BLACK, RED, YELLOW, GREY = HAIR["black"], COLOURS["red"], COLOURS["yellow"], HAIR["grey"]
 
@@ -140,3 +140,25 @@ MARKETS = [
 @pytest.mark.parametrize("words", MARKETS)
 def test_a_market_is_a_place_of_its_own(words):
     assert read_place(words, "", "", 1)[0].kind == "market"
+
+
+def test_a_spring_day_melts_the_snow_of_the_winters_place():
+    square, _ = read_place("Square", "a snowy town square with a church tower", "a small town in winter", 1)
+    assert (square.season, square.weather) == ("winter", "snow")
+    later = at_time(square, lexicon().read("a bright spring day"))
+    assert (later.season, later.weather) == ("spring", "clear")
+
+
+def test_a_place_keeps_what_its_words_name():
+    cove, _ = read_place("Cove", "a narrow cove, a small red rowing boat on black pebbles", "", 1)
+    assert cove.boat == COLOURS["red"]
+    assert "birch" in read_place("Birch Forest", "a light birch forest with golden leaves", "", 1)[0].features
+    workshop, _ = read_place("Workshop", "a clockmaker's workshop with many clocks on the wall", "", 1)
+    assert workshop.kind == "workshop"
+    assert "clock" in workshop.features
+
+
+def test_stares_are_no_stars():
+    assert "star" not in names(lexicon().read("he stares at the wall"), "prop")
+    assert "box" not in names(lexicon().read("boxes"), "prop")
+    assert "chest" in names(lexicon().read("boxes"), "prop")
