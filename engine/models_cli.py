@@ -40,6 +40,8 @@ def list_models(
     print(models_text(stock.catalog))
     for path, lock in stock.unused().items():
         print(f"no model uses {lock.repo} ({lock.size / 1e9:.1f} GB, {path.stem}); `models rm --unused` removes it")
+    for folder in stock.unused_environments():
+        print(f"no model uses the environment {folder.name}; `models rm --unused` removes it")
 
 
 @models_app.command()

@@ -54,6 +54,7 @@ class Order:
     models: tuple[ModelSpec, ...]
     items: tuple[Item, ...]
     environments: tuple[ModelSpec, ...]
+    offline: bool = False
 
     @property
     def bytes_to_bring(self) -> int:
@@ -100,7 +101,7 @@ class Stock:
         unmade = {
             interpreter.folder_of(self.shelf.home, model.env): model
             for model in models
-            if model.env and not interpreter.interpreter(self.shelf.home, model.env)
+            if model.env and not interpreter.whole(self.shelf.home, model.env)
         }
         return Order(tuple(models), tuple(items), tuple(unmade.values()))
 
@@ -123,7 +124,7 @@ class Stock:
         for model in order.environments:
             assert model.env is not None
             say(f"{model.name}: an interpreter of its own")
-            interpreter.make(self.shelf.home, model.env)
+            interpreter.make(self.shelf.home, model.env, offline=order.offline)
 
     def free_bytes(self) -> int:
         """Room on the disk that holds, or will hold, the weights."""
@@ -210,7 +211,7 @@ class Stock:
                 gone = "its files stay where they lie" if weights.repo.startswith(HERE) else "removed"
                 say(f"{model.name}: {weights.repo}: {gone if there else 'not here'}")
             if model.env and model.env not in [other.env for other in others]:
-                freed += interpreter.remove(self.shelf.home, model.env)
+                freed += interpreter.remove(interpreter.folder_of(self.shelf.home, model.env))
         return freed
 
     def unused(self) -> dict[Path, Lock]:
@@ -218,12 +219,18 @@ class Stock:
         used = {self.shelf.lock_path(one) for model in self.catalog.models.values() for one in model.weights.values()}
         return {path: lock for path, lock in self.shelf.locks().items() if path not in used}
 
+    def unused_environments(self) -> tuple[Path, ...]:
+        """Interpreters of their own that no model has any more, as after other packages were asked for."""
+        home = self.shelf.home
+        used = {interpreter.folder_of(home, model.env) for model in self.catalog.models.values() if model.env}
+        return tuple(folder for folder in interpreter.folders(home) if folder not in used)
+
     def clear_unused(self) -> int:
-        """Remove it. Returns the bytes that became free."""
+        """Remove both. Returns the bytes that became free."""
         locks = self.unused().values()
         return sum(
             remove(self.shelf, Weights(repo=lock.repo, revision=lock.revision, files=lock.patterns)) for lock in locks
-        )
+        ) + sum(map(interpreter.remove, self.unused_environments()))
 
     def _here(self, model: ModelSpec) -> bool:
         return all(self.shelf.lock_path(one).exists() for one in model.weights.values())

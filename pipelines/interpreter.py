@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.util
 import json
@@ -28,48 +29,90 @@ def folder_of(home: Path, environment: Environment) -> Path:
 
 
 def interpreter(home: Path, environment: Environment) -> str:
-    """The interpreter of an environment; empty while it is not made."""
+    """The interpreter of an environment; empty while it is not made, and when the Python that it was made from is gone."""
     folder = folder_of(home, environment)
-    return str(_python_in(folder)) if (folder / MADE).is_file() else ""
+    python = _python_in(folder)
+    return str(python) if (folder / MADE).is_file() and python.exists() else ""
 
 
-def make(home: Path, environment: Environment) -> str:
+def whole(home: Path, environment: Environment) -> bool:
+    """Whether the environment still starts and holds what was installed there: dearer than `interpreter`, which only looks."""
+    python = interpreter(home, environment)
+    if not python:
+        return False
+    try:
+        made = json.loads((folder_of(home, environment) / MADE).read_text("utf-8"))
+        return bool(_installed(python) == made["installed"])
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def folders(home: Path) -> Iterator[Path]:
+    """Where environments lie, made or not."""
+    yield from (folder for folder in sorted((home / "envs").glob("*")) if folder.is_dir())
+
+
+def make(home: Path, environment: Environment, *, offline: bool = False) -> str:
     """Make the environment, with uv where that is installed, else with venv and pip; both speak to the terminal and use the
-    package index that they are set up for. Returns its interpreter. Raises Missing when a Python or a package cannot be had."""
-    from filelock import FileLock  # here, as the worker's own body does without it
+    package index that they are set up for, or, `offline`, the folders and caches alone. Returns its interpreter. Raises Missing
+    when a Python or a package cannot be had, when there is no room, and while another process makes it; nothing half made is left."""
+    from filelock import FileLock, Timeout  # here, as the worker's own body does without it
 
     folder = folder_of(home, environment)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not (folder / MADE).is_file():
-            shutil.rmtree(folder, ignore_errors=True)
-            requires = (*environment.requires, *BODY)
-            if uv := shutil.which("uv"):
-                _make_with_uv(uv, environment.python, folder, requires)
-            else:
-                _make_with_pip(environment.python, folder, requires)
-            _note(folder, environment)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock", blocking=False):
+            if not whole(home, environment):
+                _make(folder, environment, offline)
+    except Timeout:
+        raise Missing("this environment is being made by another process") from None
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise Missing(f"no room is left in {home}; make some and pull again") from error
+        raise Missing(f"{error.filename or folder}: {error.strerror}") from error
     return str(_python_in(folder))
 
 
-def remove(home: Path, environment: Environment) -> int:
-    """Remove an environment; returns how many bytes became free."""
-    folder = folder_of(home, environment)
+def remove(folder: Path) -> int:
+    """Remove the environment in a folder; returns how many bytes became free."""
     freed = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     shutil.rmtree(folder, ignore_errors=True)
+    Path(f"{folder}.lock").unlink(missing_ok=True)
     return freed
 
 
-def _make_with_uv(uv: str, version: str, folder: Path, requires: Sequence[str]) -> None:
+def _make(folder: Path, environment: Environment, offline: bool) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    requires = (*environment.requires, *BODY)
+    try:
+        if uv := _uv():
+            _make_with_uv(uv, environment.python, folder, requires, offline)
+        else:
+            _make_with_pip(environment.python, folder, requires, offline)
+        _note(folder, environment)
+    except BaseException:  # also when it is interrupted: what is there is of use to nobody
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _uv() -> Sequence[str]:
+    """The command uv: on the path, or installed beside the engine; empty: there is none."""
+    if found := shutil.which("uv"):
+        return [found]
+    return [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []
+
+
+def _make_with_uv(uv: Sequence[str], version: str, folder: Path, requires: Sequence[str], offline: bool) -> None:
+    alone = ["--offline"] if offline else []
     _run(
-        [uv, "venv", "--quiet", "--no-project", "--python", version, str(folder)],
+        [*uv, "venv", "--quiet", "--no-project", *alone, "--python", version, str(folder)],
         f"no Python {version} could be had by uv",
     )
-    install = [uv, "pip", "install", "--python", str(_python_in(folder)), *requires]
+    install = [*uv, "pip", "install", *alone, "--python", str(_python_in(folder)), *requires]
     _run(install, "its packages could not be installed")
 
 
-def _make_with_pip(version: str, folder: Path, requires: Sequence[str]) -> None:
+def _make_with_pip(version: str, folder: Path, requires: Sequence[str], offline: bool) -> None:
     python = next(_pythons(version), None)
     if python is None:
         raise Missing(f"no Python {version} is on this machine; install it, or uv, which brings one (pip install uv)")
@@ -80,23 +123,30 @@ def _make_with_pip(version: str, folder: Path, requires: Sequence[str]) -> None:
     else:
         _run([python, "-m", "venv", str(folder)], f"{python} cannot make environments")
         pip = [target, "-m", "pip"]
-    install = [*pip, "install", "--disable-pip-version-check", "--no-input", "--no-compile", *requires]
+    alone = ["--no-index"] if offline else []
+    install = [*pip, "install", "--disable-pip-version-check", "--no-input", "--no-compile", *alone, *requires]
     _run(install, "its packages could not be installed")
 
 
 def _note(folder: Path, environment: Environment) -> None:
     """Say that it is complete, and what came to lie there."""
-    listing = (
-        "import importlib.metadata as m; print('\\n'.join(sorted(f'{d.name}=={d.version}' for d in m.distributions())))"
-    )
-    command = [str(_python_in(folder)), "-I", "-c", f"import pydantic; {listing}"]
-    answer = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
-    if answer.returncode:
+    installed = _installed(str(_python_in(folder)))
+    if installed is None:
         raise Missing("its packages break what the engine lends to it: pydantic cannot be imported there")
-    content = {**environment.model_dump(include={"python", "requires"}), "installed": answer.stdout.split()}
+    content = {**environment.model_dump(include={"python", "requires"}), "installed": installed}
     partial = folder / f".{MADE}"
     partial.write_text(json.dumps(content, indent=1))
     partial.replace(folder / MADE)
+
+
+def _installed(python: str) -> list[str] | None:
+    """What lies in an environment, with versions; None where its interpreter cannot do a worker's work."""
+    listing = (
+        "import importlib.metadata as m; print('\\n'.join(sorted(f'{d.name}=={d.version}' for d in m.distributions())))"
+    )
+    command = [python, "-I", "-c", f"import pydantic; {listing}"]
+    answer = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
+    return None if answer.returncode else answer.stdout.split()
 
 
 def _pythons(version: str) -> Iterator[str]:
@@ -109,7 +159,10 @@ def _pythons(version: str) -> Iterator[str]:
     )
     for candidate in filter(None, candidates):
         asked = [candidate, "-I", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]
-        answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+        try:
+            answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+        except OSError:  # a link to a Python that is gone
+            continue
         if f"{answer.stdout.strip()}.".startswith(f"{version}."):
             yield candidate
 

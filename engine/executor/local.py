@@ -25,6 +25,7 @@ from engine.executor import elsewhere
 from engine.executor.base import (
     CANCELLED,
     LOST,
+    MISSING,
     OUT_OF_MEMORY,
     Done,
     Event,
@@ -36,6 +37,7 @@ from engine.executor.base import (
 )
 from engine.executor.devices import Place, cpu_places, device_places
 from engine.executor.nursery import CAN_FORK, Child, Nursery
+from pipelines.weights import pull_command
 
 TAIL = 2000
 """How many of the last bytes that a dead worker printed go into the detail of its task's failure."""
@@ -44,6 +46,8 @@ TAIL = 2000
 LOGS = "engine-workers-"
 """How folders of logs in the system's folder for temporary files begin; the process that they belong to follows."""
 
+
+GONE = "the interpreter of its own that {} runs under cannot be started; {}"
 
 NO_FETCHING = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 """What is not here is missing: a run never asks a hub, whatever a library would do by itself."""
@@ -84,7 +88,16 @@ class LocalExecutor:
             worker.end()  # this gives all of its memory back
             worker = None
         if worker is None or not worker.alive():
-            worker = self._worker(self._places[name], interpreter)
+            try:
+                worker = self._worker(self._places[name], interpreter)
+            except OSError:
+                if not interpreter:
+                    raise
+                self._workers.pop(name, None)
+                self._happened.append(
+                    Done(task.id, error=Failure(MISSING, GONE.format(task.spec.name, pull_command(task.spec))))
+                )
+                return
             self._workers[name] = worker
             worker.be_nice(self._nice)
         worker.give(task)
@@ -232,6 +245,8 @@ class _Worker:
         how = f"signal {-code}" if code < 0 else f"exit status {code}"
         tail = self._log.read_bytes()[-TAIL:].decode("utf-8", "replace") if self._log.exists() else ""
         message = f"the worker died while it ran {self.task.spec.name} ({how})"
+        if self.interpreter:
+            message += f"; `{pull_command(self.task.spec)}` looks over what it runs under"
         return Done(self.task.id, error=Failure(LOST, message, retryable=True, detail=tail))
 
     def _listen(self, heard: queue.SimpleQueue[tuple[_Worker, Event | None]]) -> None:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import shutil
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 
+from engine import cli
 from engine.executor.base import MISSING, Done, Task
 from engine.executor.devices import Place
 from engine.executor.inline import InlineExecutor
 from engine.executor.local import LocalExecutor
-from pipelines import interpreter
+from engine.schemas import generate_story
+from engine.service import Service
+from engine.settings import Settings
+from engine.stock import Stock
+from pipelines import catalog, interpreter
 from pipelines.base import Device, Environment, Kind, Missing, ModelSpec
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -135,37 +144,180 @@ def test_without_workers_it_is_said_that_one_is_needed(lent: Path, tmp_path: Pat
     assert "an interpreter of its own" in done.error.message
 
 
-def test_an_environment_that_is_not_complete_is_not_used(tmp_path: Path) -> None:
-    folder = interpreter.folder_of(tmp_path, OLD)
+def own_folder(home: Path, environment: Environment) -> Path:
+    """An environment as it is when it is made, but for what is in it."""
+    folder = interpreter.folder_of(home, environment)
     (folder / "bin").mkdir(parents=True)
-    (folder / "bin" / "python").touch()
-    assert interpreter.interpreter(tmp_path, OLD) == ""
+    (folder / "bin" / "python").symlink_to(sys.executable)
     (folder / interpreter.MADE).touch()
-    assert interpreter.interpreter(tmp_path, OLD)
+    return folder
+
+
+def test_an_environment_is_one_when_it_is_complete_and_its_python_is_there(tmp_path: Path) -> None:
+    folder = own_folder(tmp_path, OLD)
+    assert interpreter.interpreter(tmp_path, OLD) == str(folder / "bin" / "python")
     assert interpreter.interpreter(tmp_path, OLD.model_copy(update={"requires": ("pillow==10.3.0",)})) == ""
+    (folder / interpreter.MADE).rename(folder / "made")
+    assert interpreter.interpreter(tmp_path, OLD) == ""
+    (folder / "made").rename(folder / interpreter.MADE)
+    (folder / "bin" / "python").unlink()
+    (folder / "bin" / "python").symlink_to(tmp_path / "a Python that was removed")
+    assert interpreter.interpreter(tmp_path, OLD) == ""
+
+
+def test_environments_that_no_model_has_any_more_are_told_and_removed(tmp_path: Path) -> None:
+    """As when a model comes to require another version."""
+    kept, left = (own_folder(tmp_path, environment) for environment in (OLD, Environment(requires=("pillow==10.3.0",))))
+    (left / "package.py").write_bytes(b"#" * 100)
+    model = SHARPEN.model_copy(update={"env": OLD})
+    stock = Stock(tmp_path, catalog.load().model_copy(update={"models": {model.name: model}}))
+    assert stock.unused_environments() == (left,)
+    assert stock.clear_unused() == 100
+    assert [folder.name for folder in interpreter.folders(tmp_path)] == [kept.name]
+
+
+def hide_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine without it."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    monkeypatch.setenv("PATH", os.pathsep.join(one for one in folders if not shutil.which("uv", path=one)))
+    monkeypatch.setitem(sys.modules, "uv", None)
+
+
+@pytest.fixture(params=["uv", "venv"])
+def installer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Environments are made with this."""
+    if request.param == "venv":
+        hide_uv(monkeypatch)
+    elif not (shutil.which("uv") or importlib.util.find_spec("uv")):
+        pytest.skip("uv is not installed")
+    return str(request.param)
 
 
 def test_a_python_that_is_not_here_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))  # where uv could bring one, it would
+    hide_uv(monkeypatch)  # where it could bring one, it would
     with pytest.raises(Missing, match=r"no Python 3\.99 is on this machine; install it, or uv"):
         interpreter.make(tmp_path, Environment(python="3.99", requires=("x",)))
 
 
-def test_packages_that_exclude_those_of_the_engine_do_their_work_beside_it(
+def test_what_cannot_be_installed_leaves_nothing_behind(tmp_path: Path, installer: str) -> None:
+    wanted = Environment(python=HERE, requires=("no-package-of-this-name==1",))
+    with pytest.raises(Missing, match="its packages could not be installed; what the installer said stands above"):
+        interpreter.make(tmp_path, wanted, offline=True)
+    assert list(interpreter.folders(tmp_path)) == []
+
+
+def test_a_home_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "envs").write_text("no folder")
+    with pytest.raises(Missing, match=r"envs: (File exists|Not a directory)"):
+        interpreter.make(tmp_path, OLD)
+
+
+def test_two_do_not_make_the_same_environment_at_once(tmp_path: Path) -> None:
+    (tmp_path / "envs").mkdir()
+    with FileLock(f"{interpreter.folder_of(tmp_path, OLD)}.lock"), pytest.raises(Missing, match="another process"):
+        interpreter.make(tmp_path, OLD)
+
+
+def test_an_interpreter_that_is_gone_or_broken_ends_its_task_and_no_other(
     executor: LocalExecutor, tmp_path: Path
 ) -> None:
-    """Made for real, from a package index."""
-    try:
-        python = interpreter.make(tmp_path / "home", OLD)
-    except Missing as missing:
-        pytest.skip(f"no package index can be reached: {missing}")
-    spec = SHARPEN.model_copy(update={"name": "old", "env": OLD.model_copy(update={"interpreter": python})})
-    old, new = do(executor, spec, tmp_path, "old"), do(executor, SHARPEN, tmp_path, "new")
-    assert (old.error, new.error) == (None, None)
-    assert old.record["libraries"]["PIL"] == "10.4.0"
-    assert int(new.record["libraries"]["PIL"].split(".")[0]) >= 11
-    made = json.loads((Path(python).parents[1] / interpreter.MADE).read_text())
+    gone = do(executor, own(tmp_path / "no" / "python"), tmp_path, "gone")
+    assert gone.error is not None
+    assert gone.error.type == MISSING
+    assert "python -m engine models pull sharpen-apart" in gone.error.message
+    empty = tmp_path / "empty"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(empty)], check=True)
+    broken = do(executor, own(interpreter._python_in(empty)), tmp_path, "broken")
+    assert broken.error is not None
+    assert broken.lost
+    assert "python -m engine models pull sharpen-apart" in broken.error.message
+    assert "No module named 'pydantic'" in broken.error.detail
+    assert do(executor, SHARPEN, tmp_path, "whole").ok
+
+
+@pytest.fixture(scope="module")
+def films() -> list[bytes]:
+    """Those that were made."""
+    return []
+
+
+ENTRY = f"""
+models:
+  sharpen-old:
+    family: pipelines.image.enhance:Sharpen
+    kinds: [enhance]
+    requires: [PIL]
+    env: {{python: "{HERE}", requires: [pillow==10.4.0]}}
+"""
+
+
+def test_packages_that_exclude_those_of_the_engine_make_their_part_of_a_film_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installer: str, films: list[bytes]
+) -> None:
+    """`models pull` makes the environment for real, from a package index, and mends it. The film is the same whichever made it."""
+    models = tmp_path / "models.yaml"
+    models.write_text(ENTRY)
+    monkeypatch.setenv("ENGINE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    if not reached(installer):
+        pytest.skip(f"{installer} reaches no package index")
+    assert command("pull", "sharpen-old", "--yes", "--models", str(models)) == 0
+    home = Settings.read().weights
+    (folder,) = interpreter.folders(home)
+    made = json.loads((folder / interpreter.MADE).read_text())
     assert "pillow==10.4.0" in made["installed"]
-    assert interpreter.make(tmp_path / "home", OLD) == python  # it is there
-    assert interpreter.remove(tmp_path / "home", OLD) > 1_000_000
-    assert not Path(python).exists()
+    assert ("uv" in (folder / "pyvenv.cfg").read_text()) == (installer == "uv")
+
+    film, records = filmed(tmp_path / "one", models, home)
+    films.append(film)
+    assert film == films[0]
+    assert {record["libraries"]["PIL"] for record in records["enhance"]} == {"10.4.0"}
+    assert all(int(record["libraries"]["PIL"].split(".")[0]) >= 11 for record in records["keyframe"])
+    next(folder.rglob("pillow-10.4.0.dist-info")).rename(tmp_path / "torn")
+    assert command("pull", "sharpen-old", "--yes", "--models", str(models)) == 0, "what is torn is made anew"
+    assert interpreter.whole(home, OLD)
+    assert command("rm", "sharpen-old", "--models", str(models)) == 0
+    assert not list(interpreter.folders(home))
+    with pytest.raises(Missing, match="models pull sharpen-old"):
+        filmed(tmp_path / "two", models, home)
+
+
+def reached(installer: str) -> bool:
+    """Whether the package index that it is set up for answers."""
+    tool = [*interpreter._uv(), "pip", "compile", "-"] if installer == "uv" else PROBE
+    return subprocess.run(tool, input=b"pillow==10.4.0", capture_output=True, check=False).returncode == 0
+
+
+PROBE = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "pillow==10.4.0"]
+
+
+def command(*words: str) -> int:
+    """`python -m engine models …`: the exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["engine", "models", *words])
+        try:
+            cli.main()
+        except SystemExit as end:
+            return int(end.code or 0)
+    return 0
+
+
+def filmed(home: Path, models: Path, shelf: Path) -> tuple[bytes, dict[str, list[dict[str, Any]]]]:
+    """A film whose pictures that model enhances, and the records of its steps by kind."""
+    body = {
+        "model": "local-story",
+        "characters": [{"name": "Mara", "appearance": "auburn braid"}],
+        "scenes": [{"prompt": f"Mara {does}", "duration": 1} for does in ("lights the lamp", "looks at the sea")],
+        "video": {"width": 96, "height": 64, "fps": 12},
+        "audio": {"has_narration": False, "has_bg_music": False},
+        "enhance_image": True,
+        "models": {"keyframe": "illustrator", "portrait": "illustrator", "animate": "still", "enhance": "sharpen-old"},
+    }
+    places = [Place(f"cpu-{number}", Device("cpu", 0), 4096, {"OMP_NUM_THREADS": "1"}) for number in (0, 1)]
+    known = catalog.load(models, home=shelf)
+    with Service(Settings(home, shelf), known, LocalExecutor(places)) as service:
+        made = service.make(generate_story.story(body)).actions
+        records: dict[str, list[dict[str, Any]]] = {}
+        for action in made.values():
+            records.setdefault(action.record["kind"], []).append(dict(action.record))
+        return service.store.path(made["compose"].outputs[0].digest).read_bytes(), records

@@ -277,7 +277,9 @@ def test_an_interpreter_of_its_own_is_shown_and_made(
     (tmp_path / "more.yaml").write_text(CATALOG.replace("profiles:", entry + "profiles:"))
     assert "to pull: an environment of its own" in line(command("list")[1], "apart ")
     made: list[object] = []
-    monkeypatch.setattr(interpreter, "make", lambda home, environment: made.append((home, environment.requires)))
+    monkeypatch.setattr(
+        interpreter, "make", lambda home, environment, offline: made.append((home, environment.requires))
+    )
     code, out, _ = command("pull", "apart", "--yes")
     assert code == 0
     assert "apart: an interpreter of its own, Python 3.99 with x==1" in out
