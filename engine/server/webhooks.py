@@ -10,6 +10,7 @@ import secrets
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from standardwebhooks.webhooks import Webhook
 
@@ -21,6 +22,8 @@ SECONDS = 10.0
 """How long one try may take in all."""
 AT_ONCE = 200
 """Receivers that are waited for at the same time, so that slow ones delay no other."""
+AGAIN = 1.0
+"""Seconds before what the history could not take is tried again."""
 log = logging.getLogger("engine.server")
 
 
@@ -71,7 +74,9 @@ class Sender:
             try:
                 for delivery in self._records.due(AT_ONCE):
                     if delivery.id not in self._under_way and len(self._under_way) < AT_ONCE:
-                        self._under_way[delivery.id] = asyncio.create_task(self._try(delivery))
+                        trying = asyncio.create_task(self._try(delivery))
+                        self._under_way[delivery.id] = trying
+                        trying.add_done_callback(partial(self._over, delivery.id))
             except JobsError:
                 log.exception("the outbox cannot be read; it is tried again")
             with contextlib.suppress(TimeoutError):
@@ -79,6 +84,9 @@ class Sender:
         for task in self._under_way.values():
             task.cancel()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    def _over(self, delivery_id: str, trying: asyncio.Task[None]) -> None:
+        del self._under_way[delivery_id]
 
     async def _try(self, delivery: Delivery) -> None:
         status, reason = 0, ""
@@ -89,10 +97,18 @@ class Sender:
             reason = error.reason
         except Exception:
             log.exception("a webhook could not be sent")
-        finally:
-            del self._under_way[delivery.id]
         sent = 200 <= status < 300
         pause = None if sent or delivery.tries >= len(self._pauses) else self._pauses[delivery.tries]
-        self._records.tried(delivery, sent=sent, pause=pause)
+        await self._noted(delivery, sent=sent, pause=pause)
         fields = {"story": delivery.story, "try": delivery.tries + 1, "status": status, "reason": reason, "next": pause}
         log.info("webhook", extra={"fields": fields})
+
+    async def _noted(self, delivery: Delivery, *, sent: bool, pause: float | None) -> None:
+        """Until a try is written down it counts as under way: it must not be sent again and again meanwhile."""
+        while True:
+            try:
+                self._records.tried(delivery, sent=sent, pause=pause)
+                return
+            except JobsError:
+                log.exception("a try of a webhook could not be noted; it is tried again")
+                await asyncio.sleep(AGAIN)

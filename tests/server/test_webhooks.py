@@ -6,6 +6,12 @@ import time
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from engine.fetch import Door
+from engine.jobs import Jobs, JobsError
+from engine.server.credits import Credits
+from engine.server.records import Records
+from engine.server.webhooks import Sender
+from engine.story import Scene, Story
 from tests.server.conftest import Server
 
 QUIET = json.dumps({"has_bg_music": False, "has_narration": False})
@@ -102,3 +108,32 @@ def test_what_was_not_sent_is_sent_after_a_kill(tmp_path, elsewhere):
         assert hooks[0][1]["webhook-id"] == hooks[1][1]["webhook-id"]
     finally:
         server.stop()
+
+
+class Full(Records):
+    """A history that takes no word of what was tried, the first three times."""
+
+    refused = 0
+
+    def tried(self, *told, **more):
+        if self.refused < 3:
+            self.refused += 1
+            raise JobsError("disk full")
+        super().tried(*told, **more)
+
+
+def test_what_was_sent_is_not_sent_again_while_that_cannot_be_written_down(tmp_path, elsewhere):
+    with Jobs(tmp_path / "engine.sqlite") as jobs:
+        records = Full(jobs, Credits(jobs, 0, {}))
+        story = Story(title="A snail", scenes=(Scene(prompt="A snail"),))
+        records.create("me", "story", story, "film", webhook=f"{elsewhere.url}/once")
+        records.end(records.take(), "done", film="f" * 64, webhook_body=lambda record: "{}")
+        sender = Sender(records, Door(allow_private=True), SECRET, (0.1,))
+        sender.start()
+        deadline = time.monotonic() + 20
+        while records.counts().get("deliveries.sent") != 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        sender.stop()
+        assert records.refused == 3
+        assert len(elsewhere.of("/once")) == 1
