@@ -53,8 +53,8 @@ STAGE_OF = {
     "compose": ("film",),
 }
 """What was asked for, so that what a step has made is shown: the store may know it already from another story."""
-RENDERED = 1000
-"""Answers to polls that are kept."""
+RENDERED, LONGEST_RENDERED = 1000, 200_000
+"""Answers to polls that are kept, and the bytes that one of them may have: a client's own keys can make them long."""
 LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 """When a story may delete itself at the latest: beyond lies what no answer could show as a time."""
 OWN = "own:"
@@ -127,7 +127,8 @@ class Desk:
         if body is None or (seen.expires is not None and seen.expires <= self.records.clock()):
             record = await run_in_threadpool(self.find, owner, api, story_id)
             body = bytes((await run_in_threadpool(lambda: JSONResponse(render(record, base)))).body)
-            self._rendered[key] = body
+            if len(body) <= LONGEST_RENDERED:
+                self._rendered[key] = body
             while len(self._rendered) > RENDERED:
                 self._rendered.popitem(last=False)
         headers = {"Retry-After": "2"} if seen.state in ("queued", "running") else None
