@@ -19,10 +19,8 @@ import sys
 from collections.abc import Mapping
 from typing import IO, BinaryIO
 
-from engine.executor import worker
-
-IMPORTED = ("numpy", "cv2", "av")
-"""What most steps of a processor need, where it is installed."""
+IMPORTED = ("engine.executor.worker", "numpy", "cv2", "av")
+"""What most steps of a processor need, where it is installed. Whoever only asks for workers does without."""
 
 CAN_FORK = sys.platform == "linux"
 
@@ -127,6 +125,8 @@ def _fork(setup: str, files: list[int], asked: socket.socket) -> int:
                 os.dup2(file, number)
                 os.close(file)
             os.setpgid(0, 0)
+            from engine.executor import worker
+
             worker.main(setup)
         finally:
             os._exit(1)
