@@ -13,6 +13,7 @@ from engine.executor.local import LocalExecutor
 from engine.jobs import JobsError
 from engine.server.app import application
 from engine.server.edge import log_to_stderr
+from engine.server.events import Hub
 from engine.server.keys import Keys, is_loopback
 from engine.server.settings import ServerSettings
 from engine.service import Service
@@ -40,12 +41,12 @@ def serve(host: str, port: int, models: list[Path]) -> None:
                     "make one with `python -m engine keys add NAME`, or set ENGINE_API_KEYS"
                 )
             log_to_stderr()
+            app = application(service, own)
             config = uvicorn.Config(
-                application(service, own), host=host, port=port, log_level="warning", access_log=False,
+                app, host=host, port=port, log_level="warning", access_log=False,
                 server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=30,
             )  # fmt: skip
-            server = _Server(config)
-            server.run()
+            _Server(config, app.state.desk.hub).run()
     finally:
         lock.release()
 
@@ -66,7 +67,15 @@ def _only_one(folder: Path) -> FileLock:
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens, once it does."""
+    """Says where it listens, once it does. When it stops, whoever waits for a story is answered what there is."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list | None = None) -> None:  # type: ignore[type-arg]
+        self._hub.close()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list | None = None) -> None:  # type: ignore[type-arg]
         await super().startup(sockets)

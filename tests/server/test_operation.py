@@ -240,6 +240,36 @@ class TestStops:
         finally:
             server.stop()
 
+    def test_who_waits_when_it_is_stopped_is_answered_what_there_is(self, tmp_path):
+        server = Server(tmp_path)
+        try:
+            long = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]
+            answers = {}
+
+            def wait():
+                answers["step"] = server.post("/story", data={"idea": "A snail", "scene_count": 1})
+
+            def listen():
+                answers["events"] = server.get(f"/story/{long}/events").text
+
+            threads = [threading.Thread(target=one) for one in (wait, listen)]
+            for thread in threads:
+                thread.start()
+            while server.get("/story").json()["total"] < 2:
+                time.sleep(0.05)
+            began = time.monotonic()
+            server.stop()
+            assert time.monotonic() - began < 4
+            for thread in threads:
+                thread.join()
+            assert answers["step"].status_code == 200
+            assert answers["step"].json()["data"]["status"] == "processing"
+            assert answers["events"].startswith("event: progress")
+            assert not server.mistakes()
+        finally:
+            if server.process.poll() is None:
+                server.stop(kill=True)
+
     def test_only_one_server_works_in_a_folder(self, server):
         told = run("serve", "--port", "0", home=server.home)
         assert told.returncode == 4
