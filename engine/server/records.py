@@ -370,10 +370,15 @@ class Records:
 
     # Webhooks
 
-    def due(self, limit: int) -> list[Delivery]:
-        """Webhooks whose time has come."""
+    def due(self, limit: int, longest: float) -> list[Delivery]:
+        """Webhooks whose time has come. None waits longer than `longest` seconds: a time that lies further ahead was written before
+        the clock was set back."""
+        now = self.clock()
         rows = self.jobs.read(
-            "SELECT * FROM deliveries WHERE state = 'waiting' AND due <= ? ORDER BY due LIMIT ?", self.clock(), limit
+            "SELECT * FROM deliveries WHERE state = 'waiting' AND (due <= ? OR due > ?) ORDER BY due LIMIT ?",
+            now,
+            now + longest + 1.0,
+            limit,
         )
         return [Delivery(row["id"], row["story"], row["url"], row["body"], row["tries"]) for row in rows]
 

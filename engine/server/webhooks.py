@@ -72,7 +72,7 @@ class Sender:
         while not self._ending:
             self._wake.clear()
             try:
-                for delivery in self._records.due(AT_ONCE):
+                for delivery in self._records.due(AT_ONCE, max(self._pauses, default=0.0)):
                     if delivery.id not in self._under_way and len(self._under_way) < AT_ONCE:
                         trying = asyncio.create_task(self._try(delivery))
                         self._under_way[delivery.id] = trying

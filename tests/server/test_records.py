@@ -45,3 +45,15 @@ def test_what_a_killed_server_was_answering_may_be_asked_again_under_its_key(rec
     records.resume()
     assert records.reserve("me", "cut", "a request") is None
     assert records.reserve("me", "answered", "a request") == ("a request", 200, "{}")
+
+
+def test_a_webhook_does_not_wait_for_a_clock_that_was_set_back(jobs):
+    now = [1_000_000.0]
+    records = Records(jobs, Credits(jobs, 0, {}), clock=lambda: now[0])
+    records.create("me", "story", STORY, "film", webhook="https://hooks.example/")
+    records.end(records.take(), "done", webhook_body=lambda record: "{}")
+    (delivery,) = records.due(9, longest=60)
+    records.tried(delivery, sent=False, pause=60)
+    assert records.due(9, longest=60) == []
+    now[0] -= 86_400
+    assert [one.id for one in records.due(9, longest=60)] == [delivery.id]
