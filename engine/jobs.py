@@ -92,6 +92,7 @@ class Jobs:
         self._writer: int | None = None  # the thread that is in a transaction
         with self._clearly():
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # it holds the secrets that sign; what is there already stays as its owner made it
             # Two connections: who reads need not wait until what another thread writes is on the disk.
             self._connection, self._reader = self._connected(), self._connected()
             try:

@@ -201,3 +201,12 @@ def test_a_full_disk_is_said_and_forgotten_when_there_is_room_again(tmp_path):
         (room / "everything").unlink()
         jobs.start_run("r2", title="t", story={})
         assert jobs.get_run("r2").status == "running"
+
+
+def test_nobody_else_reads_the_history(tmp_path):
+    with Jobs(tmp_path / "jobs.db") as jobs:
+        jobs.start_run("r1", title="t", story={})
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("jobs.db*")} == {0o600}
+    (tmp_path / "jobs.db").chmod(0o640)
+    Jobs(tmp_path / "jobs.db").close()
+    assert (tmp_path / "jobs.db").stat().st_mode & 0o777 == 0o640
