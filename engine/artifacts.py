@@ -294,7 +294,7 @@ class Store:
             whole = _hash(path) == digest
         except OSError:
             return False
-        if whole and time.time() - found.st_mtime > SETTLED:
+        if whole and abs(time.time() - found.st_mtime) > SETTLED:  # the clock may have been set back
             self._whole[digest] = identity
         return whole
 

@@ -114,6 +114,17 @@ def test_a_flipped_bit_is_found_by_the_next_process_whatever_this_one_has_checke
     assert Store(store.root).recall(KEY) is None
 
 
+def test_what_was_checked_is_not_hashed_again_also_when_the_clock_was_set_back(store):
+    output = store.put_bytes(b"a film", "film.mp4")
+    path = store.root / "blobs" / output.digest[:2] / output.digest
+    tomorrow = time.time() + 86_400
+    os.utime(path, (tomorrow, tomorrow))
+    store.path(output.digest)
+    flip(path)  # only reading all of it again would show
+    assert store.path(output.digest) == path
+    assert store.verify() == (output.digest,)
+
+
 def test_a_truncated_or_missing_blob_is_found(store):
     output = store.put_bytes(b"x" * 1000, "a")
     store.remember(KEY, [output], {})
