@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import typing
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
@@ -255,6 +256,7 @@ async def _create(request: Request, name: str) -> Response:
     owner = owner_of(request)
     form = await _form(desk, request)
     digest = await form.digest() if "idempotency-key" in request.headers else ""
+    patience = Patience()
 
     async def make() -> tuple[int, Any]:
         body, has_files = CREATED[name]
@@ -276,9 +278,8 @@ async def _create(request: Request, name: str) -> Response:
         await run_in_threadpool(desk.admit, owner)
         cost = await run_in_threadpool(desk.cost, brief, goal)
         extra = {"warnings": warnings}
-        seconds = desk.settings.sync_wait_seconds[0]
         if old is not None:
-            old = await _free(desk, old, seconds)
+            old = await _free(desk, old)
             change = Change(
                 told=brief, title=brief.title or None, extra={**old.extra, "unknown": {}, **extra}, webhook=webhook,
                 drop_film=True, stages=(),
@@ -295,7 +296,7 @@ async def _create(request: Request, name: str) -> Response:
             )  # fmt: skip
             desk.begun()
         if goal == "storyboard":
-            await wait_until(desk.hub, record.id, lambda: not desk.records.is_active(record.id), seconds)
+            await _waited(desk, record.id, patience.left(desk.settings.sync_wait_seconds[0]))
         return 200, await run_in_threadpool(_body, desk, request, record.id)
 
     return await desk.once(request, owner, digest, make)
@@ -338,9 +339,10 @@ async def _once(request: Request, story_id: str, step: steps.Step) -> Response:
     clients of that step wait."""
     desk, record, form = await _asked(request, story_id)
     digest = await form.digest() if "idempotency-key" in request.headers else ""
+    patience = Patience()
 
     async def make() -> tuple[int, Any]:
-        free = await _free(desk, record, desk.settings.sync_wait_seconds[0])
+        free = await _free(desk, record)
         if not isinstance(free.told, Story):
             raise ApiError(
                 400, "this story has no storyboard yet: make it first (POST /story, step 1)", word="step_required",
@@ -353,8 +355,7 @@ async def _once(request: Request, story_id: str, step: steps.Step) -> Response:
         cost = await run_in_threadpool(desk.cost, told or change.told or free.told, goal)
         await run_in_threadpool(lambda: desk.change(free, change, goal, told=told, cost=cost))
         if goal in WAITS:
-            seconds = desk.settings.sync_wait_seconds[WAITS[goal]]
-            await wait_until(desk.hub, free.id, lambda: not desk.records.is_active(free.id), seconds)
+            await _waited(desk, free.id, patience.left(desk.settings.sync_wait_seconds[WAITS[goal]]))
         return 200, await run_in_threadpool(_body, desk, request, free.id)
 
     return await desk.once(request, record.owner, digest, make)
@@ -371,11 +372,25 @@ async def _asked(request: Request, story_id: str) -> tuple[Desk, Record, Form]:
     return desk, record, await _form(desk, request)
 
 
-async def _free(desk: Desk, record: Record, seconds: float) -> Record:
+class Patience:
+    """A client waits for one answer, whatever that answer waits for."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+
+    def left(self, seconds: float) -> float:
+        """Of so many seconds, those that are not over."""
+        return max(0.0, self._begun + seconds - time.monotonic())
+
+
+async def _waited(desk: Desk, story_id: str, seconds: float) -> bool:
+    """Whether the work on a story ended within the time."""
+    return await wait_until(desk.hub, story_id, lambda: not desk.records.is_active(story_id), seconds)
+
+
+async def _free(desk: Desk, record: Record) -> Record:
     """The story once nothing is being done to it. Raises ApiError 400 while something is."""
-    if record.active and not await wait_until(
-        desk.hub, record.id, lambda: not desk.records.is_active(record.id), seconds
-    ):
+    if record.active and not await _waited(desk, record.id, desk.settings.sync_wait_seconds[0]):
         raise desk.busy("story")
     found = await run_in_threadpool(desk.records.find, record.owner, "story", record.id)
     if found is None:

@@ -218,6 +218,22 @@ class TestLimits:
         finally:
             server.stop()
 
+    def test_waiting_for_the_step_before_counts_as_waiting(self, tmp_path):
+        server = Server(tmp_path, ENGINE_SYNC_WAIT_SECONDS="3,3,3")
+        try:
+            form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
+            story_id = server.post("/story", data=form).json()["data"]["id"]
+            before = server.post("/story/idea-2-video", data={**LONG, "scene_count": 20}).json()["data"]["id"]
+            assert server.post(f"/story/{story_id}/elements").json()["data"]["status"] == "processing"
+            server.post("/story/idea-2-video", data={**LONG, "scene_count": 20, "idea": "Another journey"})
+            threading.Timer(1.5, lambda: server.ask("DELETE", f"/story/{before}")).start()
+            began = time.monotonic()
+            answer = server.post(f"/story/{story_id}/scenes")
+            assert (answer.status_code, answer.json()["data"]["status"]) == (200, "processing")
+            assert 1.5 < time.monotonic() - began < 4
+        finally:
+            server.stop(kill=True)
+
 
 class TestStops:
     @pytest.mark.parametrize("kill", [False, True])
