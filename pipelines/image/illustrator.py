@@ -264,6 +264,6 @@ def _company(params: KeyframeParams, scene: str) -> list[CharacterFigure]:
     from pipelines.image.draft.reading import company
 
     return [
-        CharacterFigure(name="", looks=read_looks(words, seed_of("company", words, index, params.setting)))
+        CharacterFigure(name="", looks=read_looks(words, seed_of("company", index, params.setting)))
         for index, words in enumerate(company(scene))
     ]

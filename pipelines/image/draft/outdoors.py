@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 from pipelines.image.draft import scenery as s
@@ -109,9 +110,66 @@ def _forest(scene: Scenery) -> None:
             )
 
 
+def _volcano(scene: Scenery) -> None:
+    """One great cone; in eruption it has a plume of smoke and lava on its sides."""
+    h, u, dice = scene.height, scene.unit, random.Random(scene.place.seed)
+    x, top, foot = scene.width * (0.5 + (0.16 if scene.place.seed % 2 else -0.16)), h * 0.31, h * 0.7
+    wide, rim = max(46 * u, scene.width * 0.24), 7 * u
+    hot = "eruption" in scene.place.features
+    if hot:
+        for index in range(11):
+            rise = index / 10
+            y, r = top - 2 * u - rise * 30 * u, (6 + 12 * rise) * u
+            shade = mix("#5a4a4c", "#b5aaa8", rise * 0.7)
+            scene.far.circle(x + dice.uniform(-1, 1) * 9 * u * rise + 8 * u * rise, y, r, shade, 0.9)
+        s.lamp_glow(scene.far, x, top, 30 * u, "#ff9a4a", 0.8)
+        for turn in (-62, -40, -16, 14, 38, 60):
+            end = s.arc(x, top, dice.uniform(13, 22) * u, turn - 90)
+            bend = s.arc(x, top - 8 * u, 9 * u, turn * 0.6 - 90)
+            scene.far.curve([(x, top), bend, end], "#ff8a3a", 1.5 * u)
+            scene.far.circle(*end, 1.7 * u, "#ffd05a")
+    rock = "#6a5f66"
+    scene.far.path(
+        f"M{x - wide:.0f} {foot:.0f}C{x - wide * 0.5:.0f} {foot - 8 * u:.0f} {x - rim * 1.8:.0f} {top + 16 * u:.0f} {x - rim:.0f} {top:.0f}"
+        f"Q{x:.0f} {top + 3 * u:.0f} {x + rim:.0f} {top:.0f}C{x + rim * 1.8:.0f} {top + 16 * u:.0f} {x + wide * 0.5:.0f} {foot - 8 * u:.0f} {x + wide:.0f} {foot:.0f}Z",
+        rock,
+    )
+    scene.far.path(
+        f"M{x + rim * 0.2:.0f} {top + 2 * u:.0f}L{x + rim:.0f} {top:.0f}C{x + rim * 1.8:.0f} {top + 16 * u:.0f} {x + wide * 0.5:.0f} {foot - 8 * u:.0f} {x + wide:.0f} {foot:.0f}L{x + wide * 0.25:.0f} {foot:.0f}C{x + wide * 0.12:.0f} {top + 34 * u:.0f} {x + rim * 0.6:.0f} {top + 18 * u:.0f} {x + rim * 0.2:.0f} {top + 2 * u:.0f}Z",
+        darker(rock, 0.2),
+    )
+    tone, scene.far.tone = scene.far.tone, scene.light.glow()
+    if hot:
+        scene.far.ellipse(x, top + 0.6 * u, rim * 0.94, 1.5 * u, "#ffb04a")
+        for shift, down, thick in ((-3.4, 24, 2.6), (0.6, 38, 3.4), (4.4, 20, 2.2)):
+            scene.far.curve(
+                [
+                    (x + shift * 0.6 * u, top + u),
+                    (x + shift * 1.5 * u, top + down * 0.45 * u),
+                    (x + shift * 2.6 * u, top + down * u),
+                ],
+                "#f2602a",
+                thick * u,
+            )
+            scene.far.curve(
+                [
+                    (x + shift * 0.6 * u, top + u),
+                    (x + shift * 1.5 * u, top + down * 0.4 * u),
+                    (x + shift * 2.2 * u, top + down * 0.8 * u),
+                ],
+                "#ffc04a",
+                thick * 0.4 * u,
+            )
+    else:
+        scene.far.ellipse(x, top + 0.8 * u, rim * 0.9, 1.3 * u, darker(rock, 0.45))
+    scene.far.tone = tone
+
+
 def _mountains(scene: Scenery) -> None:
     h, u, green = scene.height, scene.unit, s.grass(scene.place)
-    for share in s.ring(4, scene.dice):
+    if {"volcano", "eruption"} & set(scene.place.features):
+        _volcano(scene)
+    for share in s.ring(4, scene.dice) if not {"volcano", "eruption"} & set(scene.place.features) else ():
         s.mountain(scene.far, scene.across(share), h * 0.66, h * scene.dice.uniform(0.36, 0.52), "#6f86a0", scene.dice)
     s.hills(scene, scene.far, h * 0.62, h * 0.03, mix("#6c8f78", green, 0.4))
     ridge = s.hills(scene, scene.mid, h * 0.68, h * 0.03, mix(green, "#6c8f68", 0.4))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pipelines.base import Params
 from pipelines.image.draft.lexicon import Hit, lexicon, names
 from pipelines.image.draft.looks import COLOURS
@@ -84,14 +86,14 @@ def read_place(name: str, words: str, setting: str, seed: int) -> tuple[Place, b
         kind = "fortress"
     everything = tuple(hit for hits in sources for hit in hits)
     details = tuple(thing for thing in names(everything, "prop") if thing in _DETAILS)
-    trees = tuple(dict.fromkeys(hit.name for hit in everything if hit.group == "grows"))
+    trees = tuple(dict.fromkeys(hit.name for hit in everything if hit.group in ("grows", "shape")))
     place = Place(name=name, kind=kind, features=(*found[1:4], *details, *trees), seed=seed, boat=_boat(words))
     return at_time(place, everything), bool(found or names(everything, "time") or names(everything, "weather"))
 
 
 def at_time(place: Place, hits: tuple[Hit, ...]) -> Place:
     """The same place when the words say something of hour, weather or season; the first word of each decides."""
-    told: dict[str, str] = {}
+    told: dict[str, Any] = {}
     if times := names(hits, "time"):
         told["time"] = next((time for time in times if time != "day"), "day") if place.kind not in TIMELESS else "night"
     if weathers := names(hits, "weather"):
@@ -103,6 +105,9 @@ def at_time(place: Place, hits: tuple[Hit, ...]) -> Place:
     if told.get("season", "winter") != "winter" and "weather" not in told and place.weather == "snow":
         # On a spring day the snow of the winter's picture has melted.
         told["weather"] = "clear"
+    shapes = tuple(shape for shape in names(hits, "shape") if shape not in place.features)
+    if shapes and place.kind == "mountains":
+        told["features"] = (*place.features, *shapes)
     return place.model_copy(update=told)
 
 

@@ -273,6 +273,30 @@ def _cup(sheet: Sheet, colour: str) -> None:
 
 def _bottle(sheet: Sheet, colour: str) -> None:
     sheet.path(
+        "M-12 -86C-12 -78 -24 -74 -24 -60L-24 -8C-24 -1 -18 1 0 1C18 1 24 -1 24 -8L24 -60C24 -74 12 -78 12 -86Z", colour
+    )
+    sheet.path("M6 -86C8 -78 24 -74 24 -60L24 -8C24 -1 18 1 4 1C12 -20 14 -60 6 -86Z", darker(colour, 0.14))
+    sheet.rect(-24, -46, 48, 22, "#fbf6ea")
+    sheet.path("M-10 -30C-8 -42 6 -44 12 -42C12 -32 2 -26 -10 -30Z", darker(colour, 0.1))
+    sheet.rect(-14, -100, 28, 16, "#3b4149", 4)
+    sheet.rect(-16, -70, 5, 22, lighter(colour, 0.5), 2.5, 0.8)
+
+
+def _kettle(sheet: Sheet, colour: str) -> None:
+    sheet.path("M34 -74C66 -78 70 -22 38 -18", None, darker(colour, 0.4), 11)
+    sheet.path("M-34 -58C-50 -64 -60 -76 -66 -86L-48 -88C-42 -78 -36 -74 -28 -74Z", darker(colour, 0.12))
+    sheet.path("M-32 -82C-38 -50 -46 -30 -46 -6L46 -6C46 -30 38 -50 32 -82Z", colour)
+    sheet.path("M14 -82C18 -50 24 -30 22 -6L46 -6C46 -30 38 -50 32 -82Z", darker(colour, 0.12))
+    sheet.rect(-52, -8, 104, 9, "#3b4149", 4)
+    sheet.path("M-32 -82C-28 -92 28 -92 32 -82Z", "#3b4149")
+    sheet.circle(0, -92, 6, "#3b4149")
+    sheet.circle(0, -22, 5, "#ffb15c")
+    for x in (-66, -56):
+        sheet.curve([(x, -92), (x - 6, -104), (x + 4, -114), (x - 2, -126)], "#ffffff", 4, 0.6)
+
+
+def _potion(sheet: Sheet, colour: str) -> None:
+    sheet.path(
         "M-12 -98L12 -98L12 -70C34 -58 38 -40 38 -24C38 -6 28 0 0 0C-28 0 -38 -6 -38 -24C-38 -40 -34 -58 -12 -70Z",
         "#d8ecec",
         opacity=0.9,
@@ -524,7 +548,8 @@ PROPS: dict[str, Prop] = {
     "shield": Prop(_shield, 110, "hand", "#3f5d8a", 50), "staff": Prop(_staff, 230, "hand", "#7d5a3e", 45),
     "rope": Prop(_rope, 46, "hand", "#c9a66c", 40), "flower": Prop(_flower, 70, "hand", "#e8737a", 14),
     "apple": Prop(_apple, 34, "hand", "#c8382e", 10), "bread": Prop(_bread, 44, "hand", "#c98f4e", 10),
-    "cup": Prop(_cup, 36, "hand", "#5f8a9c", 40), "bottle": Prop(_bottle, 52, "hand", "#6fb58a", 50),
+    "cup": Prop(_cup, 36, "hand", "#5f8a9c", 40), "bottle": Prop(_bottle, 66, "hand", "#3f8f9c", 50),
+    "potion": Prop(_potion, 52, "hand", "#6fb58a", 50), "kettle": Prop(_kettle, 66, "hand", "#c8503f", 50),
     "basket": Prop(_basket, 76, "hand", "#b98d57", 98), "sack": Prop(_sack, 120, "ground", "#c9ad7f"), "bag": Prop(_bag, 84, "ground", "#8a5a3a"),
     "chest": Prop(_chest, 110, "ground", "#8a5a3a"), "clock": Prop(_clock, 52, "hand", "#d9a73a", 10),
     "telescope": Prop(_telescope, 190, "ground", "#8a5f3c"), "camera": Prop(_camera, 46, "hand", "#3b3f48", 30),

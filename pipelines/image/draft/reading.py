@@ -97,7 +97,7 @@ def close(scene: str) -> bool:
 
 
 _AIRBORNE = frozenset({"sea", "cove", "beach", "lighthouse", "harbour", "ship", "sky", "river", "lake"})
-_MANY = {"person": ("a person",), "children": ("a girl of nine", "a boy of ten", "a girl of eight"),
+_MANY = {"teacher": ("a teacher of forty with brown hair, glasses and a blue cardigan",), "person": ("a person",), "children": ("a girl of nine", "a boy of ten", "a girl of eight"),
          "crowd": ("a woman", "a man", "an old man", "a young woman")}  # fmt: skip
 
 
@@ -117,12 +117,16 @@ def company(scene: str) -> tuple[str, ...]:
     """The people without a name whom the words speak of, each as words of looks."""
     hits = lexicon().read(scene)
     found = names(hits, "people")
-    if found:
-        return _MANY[found[0]]
+    if {"children", "crowd"} & set(found):
+        return _MANY["children" if "children" in found else "crowd"]
     sexes, ages = names(hits, "sex"), names(hits, "age")
     if not sexes and "child" not in ages:
-        return ()
-    # Somebody described in the scene's own words looks as they say.
+        return _MANY[found[0]] if found else ()
+    # Somebody described in the scene's own words looks as they say; with few words, the same in every scene.
     clause = next(h.clause for h in hits if h.group in ("sex", "age"))
     words = re.split(r"[,.;:!?…،؛。、，；：！？।—–\n]", scene)
-    return (words[clause].strip() if clause < len(words) else scene,)
+    if clause < len(words) and any(
+        h.group in ("hair", "cut", "wear", "hat", "face") for h in hits if h.clause == clause
+    ):
+        return (words[clause].strip(),)
+    return (" ".join(("a", *ages[:1], *(sexes[:1] or ("child",)))),)

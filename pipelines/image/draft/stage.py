@@ -270,7 +270,11 @@ def _places(
     # Another take of a scene is another staging of it, seen from nearer or from the other side.
     scale *= 1 - 0.1 * dice.random()
     if shot.ground is None:
-        reach = max(body.frame_of(a.figure.looks).height + 26 for a in actors)
+        frames = [body.frame_of(a.figure.looks) for a in actors]
+        reach = max(frame.height for frame in frames) + 26
+        # Beside a bear the fox is seen, too: from near, the smallest face still lies above the lower third.
+        low = max(reach - frame.height + frame.head * 0.5 for frame in frames)
+        scale = min(scale, 0.5 * height / low)
         ground = max(height * 0.13 + reach * scale, height * 0.93)
     else:
         ground = height * shot.ground

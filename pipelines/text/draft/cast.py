@@ -119,10 +119,14 @@ def given_place(place: Named, words: Tongue) -> Place:
     return Place("", place.name, at, place.description, place.name)
 
 
-def known_place(key: str, words: Tongue) -> Place:
-    """A place of `world.yaml`."""
+def known_place(key: str, words: Tongue, idea: str = "") -> Place:
+    """A place of `world.yaml`; an English idea that names a sight of it ("volcano") gets that sight."""
     noun = words.places[key]
-    look = world()["places"][key]["look"]
+    row = world()["places"][key]
+    named = (
+        word for word in row.get("words", ()) if word in world()["sights"] and re.search(rf"\b{word}", idea.casefold())
+    )
+    look = world()["sights"].get(next(named, ""), row["look"])
     return Place(key, words.capital(noun.bare), noun.second, look, look.split(" with ")[0].split(" full of ")[0])
 
 

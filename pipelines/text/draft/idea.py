@@ -80,13 +80,17 @@ def read_idea(raw: str, wanted: Language) -> Idea:
     heroes = _spotted(hints, source, source.heroes, "heroes")
     genre = _genre(spoken, stripped, source, heroes)
     told = [s for s in (speakable(x) for x in sentences(stripped)) if s]
+    if genre == "lesson":
+        told = _taught(told, source)
+    elif genre == "product":
+        told = _offered(told, source)
     return Idea(
         text=stripped,
         language=language,
         native=native,
         genre=genre,
         script=script,
-        sentences=tuple(_steps(told, source) if genre == "lesson" and len(told) == 1 else told),
+        sentences=tuple(told),
         heroes=heroes,
         names=_names(spoken, source, heroes),
         places=_spotted(hints, source, source.places, "places"),
@@ -103,13 +107,45 @@ def without_request(text: str, source: Tongue) -> str:
     return short if any(c.isalnum() for c in short) else text
 
 
-def _steps(told: list[str], source: Tongue) -> list[str]:
-    """“How to brew coffee: grind the beans, pour slowly” → the question, then its steps, if each says enough."""
-    head, _, tail = re.sub(r"\s+explained\W*$", "", told[0]).partition(":")
-    parts = [part.strip(" .") for part in re.split(r"[,;،、，]", tail)]
+_TO_THE_MAKER = re.compile(
+    r"^(?:please\s+|bitte\s+|por favor,?\s+)?(?:explain|teach|erklär|explique|explica|enseign|enseña|açıkla|anlat|اشرح|समझा)[^:?!]{0,90}:\s*",
+    re.IGNORECASE,
+)
+"""“Explain to ten-year-olds with Ms. Rivera:”, said to whoever makes the film and not to those who see it."""
+
+
+def _taught(told: Sequence[str], source: Tongue) -> list[str]:
+    """A lesson's sentences: the question, then its steps. What is said to the film maker ("Explain to children:") goes."""
+    steps: list[str] = []
+    for sentence in told:
+        said = _TO_THE_MAKER.sub("", sentence)
+        if said:
+            steps += _steps(source.capital(said), source, alone=len(told) == 1, plain=said != sentence)
+    return steps or list(told)
+
+
+def _steps(sentence: str, source: Tongue, *, alone: bool, plain: bool = False) -> list[str]:
+    """“How to brew coffee: grind the beans, pour slowly” → the question, then its steps, if each says enough. `plain`: a bare
+    list of steps, whose question was asked before."""
+    head, colon, tail = re.sub(r"\s+explained\W*$", "", sentence).partition(":")
+    listed = tail if colon else head
+    parts = [part.strip(" .") for part in re.split(r"[,;،、，]", listed)]
     if len(parts) < 2 or min(size(part) for part in parts) < 2:
-        return [head.strip()] if head.strip() else told
-    return [head.strip(), *(source.capital(part) for part in parts)]
+        return [head.strip()] if alone and head.strip() else [sentence]
+    steps = [source.ended(source.capital(part)) for part in parts]
+    if colon:
+        return [head.strip(), *steps]
+    return steps if plain else [sentence]
+
+
+def _offered(told: Sequence[str], source: Tongue) -> list[str]:
+    """A product's sentences: what it is called, and what it is where both stand in one ("The Brisa bottle: a bottle that …")."""
+    if not told:
+        return []
+    head, colon, tail = told[0].partition(":")
+    if not colon or size(head) > 8 or size(tail) < 3:
+        return list(told)
+    return [head.strip(), source.capital(tail.strip()), *told[1:]]
 
 
 def gender_of(name: str, description: str, words: Tongue) -> str:

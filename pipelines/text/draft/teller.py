@@ -24,7 +24,7 @@ from pipelines.text.draft.cast import (
     known_thing,
     told_people,
 )
-from pipelines.text.draft.clean import joined, shorten, size
+from pipelines.text.draft.clean import joined, sentences, shorten, size
 from pipelines.text.draft.idea import Idea, Line
 from pipelines.text.draft.subject import Subject, subject_of
 from pipelines.text.draft.tongue import tongue, world
@@ -46,6 +46,25 @@ _RELATIVE = {
 }
 _ALONE = {"together": "want", "help": "trial"}
 """What stands in for beats of two while the second has not come in yet."""
+_PEOPLE = {
+    "woman",
+    "man",
+    "girl",
+    "boy",
+    "grandmother",
+    "grandfather",
+    "student",
+    "cook",
+    "farmer",
+    "musician",
+    "teacher",
+}
+"""Who may stand for the customer, where the idea speaks of one."""
+_TITLED = re.compile(
+    r"\b(Ms|Mrs|Miss|Mr|Dr|Prof|Professor|Frau|Herr|Madame|Mme|Monsieur|Señora|Señor|Sra|Sr)\.?\s+([A-ZÀ-ÞİŞÇĞ]\w+)"
+)
+_MASTERS = ("Mr", "Herr", "Monsieur", "Señor", "Sr")
+_NOMINATIVE = {"den": "der", "dem": "der", "einen": "ein", "einem": "ein", "unseren": "unser", "meinen": "mein"}
 _ON_STAGE = 4
 """More figures than this crowd a picture."""
 
@@ -95,6 +114,8 @@ class Teller:
         people = given_people(self.params.characters, self.words)
         if self.told and not people:
             people = told_people(self.idea, " ".join(f"{line.say} {line.see}" for line in lines), self.words)
+        elif not people and self.genre == "lesson":
+            people = _teacher(self.idea.text)
         elif not people and self.genre == "tale":
             people = imagined_people(self.idea, self.subject, self.words, self.rng)
         stage = Stage(people)
@@ -146,7 +167,7 @@ class Teller:
             if self.count > len(given) + 1:
                 route[-1] = given[0]
             return [self._named_in(i, given) or place for i, place in enumerate(route)]
-        spots = [known_place(key, self.words) for key in self.idea.places[:5]]
+        spots = [known_place(key, self.words, self.idea.text) for key in self.idea.places[:5]]
         if self.genre != "tale" or self.told:
             route_or_none: list[Place | None] = []
             here: Place | None = spots[0] if spots else None
@@ -241,10 +262,13 @@ class Teller:
     def _text(self, number: int, beat: str, place: Place | None, line: Line | None) -> tuple[str, Mapping[str, str]]:
         slots = self._slots(place)
         if line and line.say and self.idea.native:
-            shown = world()["beats"][self.genre][beat][0]
+            looks = world()["beats"][self.genre][beat]
+            shown = looks[number % len(looks) if self.genre == "lesson" else 0]
             if number == 0 and not self.told and self.genre == "tale":
                 template, shown = self.bank.draw("tale", "premise")
                 return self._fill(template, {**slots, "idea": self._premise(line.say)}), shown
+            if self.genre == "product" and not self.told and beat in ("call", "closing"):
+                return self._offer(beat, line.say), shown
             if not (self.genre in ("product", "lesson") and number == 0 and not self.told):
                 return line.say, shown
         if self.told and not self.stage.people and self.genre == "tale":
@@ -255,10 +279,22 @@ class Teller:
         if not self._thing_seen:
             closed.add("thing")
         template, shown = self.bank.draw(self.genre, bank, closed)
-        if self.idea.text.rstrip()[-1:] in ("?", "？", "؟"):
+        if self._asks():
             mark = {"Arabic": "؟", "Chinese": "？", "Japanese": "？"}.get(self.words.language, "?")
             template = re.sub(r"(\{topic\} ?)[.。]", rf"\1{mark}", template)
         return self._fill(template, slots), shown
+
+    def _offer(self, beat: str, say: str) -> str:
+        """The client's sentence beside the product's name: first the name where it comes in, last where the film ends."""
+        name, said = self._product(), self.words.ended(say)
+        if not name or name.casefold() in say.casefold():
+            return said
+        if beat == "closing":
+            return joined([said, self.words.ended(self.words.capital(name))], self.words.language)
+        template = str(self.words.bank("product", "call")[0])
+        first = sentences(self._fill(template, {"product": name}))
+        named = next((i for i, sentence in enumerate(first) if name.casefold() in sentence.casefold()), 0)
+        return joined([*first[: named + 1], said], self.words.language)
 
     def _fill(self, template: str, slots: Mapping[str, str]) -> str:
         people = [*self.stage.people, *self.stage.guests]
@@ -310,7 +346,8 @@ class Teller:
             found = tuple(p.name for p in named) or (self._on_stage if self.lines.get(number) else ())
             self._on_stage = found
             return found[:_ON_STAGE]
-        seen = [*people[:1], *named] if self.genre == "tale" or number in (0, self.count - 1) else list(named)
+        leads = self.genre == "tale" or number in (0, self.count - 1) or (self.genre == "lesson" and number % 2 == 0)
+        seen = [*people[:1], *named] if leads else list(named)
         if people[1:2] and (beat in _TOGETHER or number == 0) and self.genre == "tale":
             seen.append(people[1])
         if guests and "meet" in self.beats[: number + 1] and beat in _TOGETHER:
@@ -343,7 +380,8 @@ class Teller:
                 seen.append(thing)
         self._used_things += [thing for thing in seen if thing not in self.stage.things]
         self._thing_seen = self._thing_seen or bool(seen)
-        if self.genre == "product":
+        # Before the answer comes, there is only the need of it.
+        if self.genre == "product" and not (number == 0 and self.beats[0] == "opening" and self.count > 1):
             seen.append(self._product_thing())
             self._used_things.append(seen[-1])
         return list(_unique(seen))
@@ -358,13 +396,26 @@ class Teller:
             see = shorten(own, 60)
         elif own and (number or self.genre == "tale"):
             own = shorten(own, 40)
-            see = own if english and number else f"{see}; {own}"
+            if self.genre == "lesson":
+                see = f"{own.rstrip('.')}, {self._watching(number)}"
+            else:
+                see = own if english and number and self.genre == "tale" else f"{see}; {own}"
         see = see.rstrip(".。।…")
+        if self.genre == "product" and self.idea.heroes and self.idea.heroes[0] in _PEOPLE:
+            see = see.replace("a person", f"a {self.idea.heroes[0]}")
+        if self.genre == "lesson" and names:
+            see = see.replace("a friendly teacher", names[0])
         missing = [name for name in names if name.casefold() not in see.casefold()]
         if missing:
             see += f", with {_and(missing)}"
         parts = [see, place.brief if place else "", self._lit(number, shown, line), world()["shots"][shown["shot"]]]
         return ", ".join(part for part in parts if part)
+
+    def _watching(self, number: int) -> str:
+        """Who sees what a lesson shows: a picture without anybody teaches nobody."""
+        if self.stage.people and number % 2 == 0:
+            return f"{self.stage.people[0].name} points at it"
+        return ("curious children watch", "two children look on in wonder")[number // 2 % 2]
 
     def _lit(self, number: int, shown: Mapping[str, str], line: Line | None) -> str:
         """The light: what the line says, then the idea's where the client speaks, else the beat's; a script keeps its last."""
@@ -385,7 +436,7 @@ class Teller:
             "name": people[0].name if people else "the hero",
             "friend": people[1].name if len(people) > 1 else "a friend",
             "product": self._product() if self.idea.native or english else "the product",
-            "topic": (shorten(english, 14).rstrip("….?!") if english else self._topic()) or "the topic",
+            "topic": _topic_shown(english) if english else self._topic() or "the topic",
         }
         for thing in (self.stage.things + self.stage.found)[:1]:
             slots |= {"thing": thing.shown, "a_thing": thing.shown}
@@ -403,6 +454,12 @@ class Teller:
             return ""
         return shorten(self.idea.sentences[0] if self.idea.sentences else self.idea.text, 16).rstrip("….?!。？！।؟ ")
 
+    def _asks(self) -> bool:
+        """Whether the topic is a question, in its own words."""
+        topic = self._topic()
+        end = self.idea.text.find(topic) + len(topic) if topic and topic in self.idea.text else len(self.idea.text) - 1
+        return self.idea.text[end : end + 2].strip()[:1] in ("?", "？", "؟")
+
     def _product(self) -> str:
         if self.genre != "product":
             return ""
@@ -418,6 +475,9 @@ class Teller:
             head, _, tail = first.partition(" ")
             first = f"{head} {re.split(_RELATIVE[self.idea.language], tail)[0]}".strip()
         first = _OWN.sub(lambda m: m[0].lower(), first)
+        if self.idea.language == "German":
+            article, _, rest = first.partition(" ")
+            first = f"{_NOMINATIVE.get(article, article)} {rest}".strip()
         return re.split(r"[,;:.!?،؛。！？，；：।؟]", shorten(first, 9).rstrip("…"))[0].strip()
 
     def _product_thing(self) -> Thing:
@@ -453,6 +513,30 @@ class Teller:
         )
         coloured = [mood for mood, words in world()["moods"].items() if found & set(words)]
         return ", ".join(_once([*coloured[:1], usual]))
+
+
+def _teacher(idea: str) -> list[Person]:
+    """Who teaches, where the idea calls somebody by a title and a name."""
+    found = _TITLED.search(idea)
+    if not found:
+        return []
+    name, gender = " ".join(found[0].split()), "m" if found[1] in _MASTERS else "f"
+    look = world()["heroes"]["teacher"]["look"].replace(
+        "a teacher", f"a {'man' if gender == 'm' else 'woman'}, a teacher"
+    )
+    return [Person(name, gender, look, name)]
+
+
+def _topic_shown(idea: str) -> str:
+    """What a question is about, as something that can be in a picture: “How does a volcano erupt?” → a volcano erupt…"""
+    first = re.split(r"[?!:;\n]|\.\s", idea)[0]
+    bare = re.sub(
+        r"^(?:how|why|what|when|where|who)\s+(?:(?:do|does|did|is|are|was|were|can|to|we|you)\s+)*",
+        "",
+        first,
+        flags=re.IGNORECASE,
+    )
+    return shorten(bare, 10).rstrip("….?! ") or "the topic"
 
 
 def _once(names: object) -> list[str]:

@@ -524,3 +524,56 @@ def test_the_family_writes_the_same_bytes_twice(tmp_path: Path) -> None:
         Storyboard.model_validate_json(path.read_bytes())
         made.append(path.read_bytes())
     assert made[0] == made[1]
+
+
+VOLCANO = (
+    "How does a volcano erupt? Explain to ten-year-olds with Ms. Rivera and her class: magma rises under the mountain, gas "
+    "bubbles push it up, the volcano erupts, lava cools and becomes new land."
+)
+
+
+def test_a_lesson_tells_its_steps_and_not_what_was_said_to_the_film_maker() -> None:
+    board = told(idea=VOLCANO, count=5)
+    spoken = [scene.narration for scene in board.scenes]
+    assert spoken[1:] == [
+        "Magma rises under the mountain.",
+        "Gas bubbles push it up.",
+        "The volcano erupts.",
+        "Lava cools and becomes new land.",
+    ]
+    assert "How does a volcano erupt?" in spoken[0]
+    assert not any("ten-year-olds" in scene.narration + scene.image_description for scene in board.scenes)
+
+
+def test_a_lesson_shows_who_teaches_and_who_learns() -> None:
+    board = told(idea=VOLCANO, count=5)
+    assert [character.name for character in board.characters] == ["Ms. Rivera"]
+    assert all("Rivera" in s.image_description or "children" in s.image_description for s in board.scenes)
+    assert "volcano" in board.locations[0].description
+
+
+BOTTLES = {
+    "English": "A product video for the Brisa bottle: a steel bottle that keeps water cold. It lasts a lifetime.",
+    "Spanish": "Un vídeo de producto para la botella Brisa: una botella de acero que mantiene el agua fría. Dura toda la vida.",
+    "French": "Une vidéo de produit pour la gourde Brisa : une gourde en acier qui garde l’eau fraîche. Elle dure toute la vie.",
+    "German": "Ein Produktvideo für die Flasche Brisa: eine Flasche aus Stahl, die Wasser kühl hält. Sie hält ein Leben lang.",
+}
+
+
+@pytest.mark.parametrize("language", BOTTLES)
+def test_a_product_is_called_by_its_name_and_its_use_is_told(language: str) -> None:
+    board = told(idea=BOTTLES[language], count=4, language=language)
+    (product,) = board.objects
+    assert product.name.endswith(("Brisa", "Brisa bottle"))
+    spoken = " ".join(scene.narration for scene in board.scenes)
+    assert "Brisa" in board.scenes[1].narration
+    assert re.search(r"steel bottle|botella de acero|gourde en acier|Flasche aus Stahl", spoken)
+    assert "Brisa" in board.scenes[-1].narration
+    assert not board.scenes[0].objects, "before the answer comes, there is only the need of it"
+
+
+def test_tales_are_not_told_from_afar_throughout() -> None:
+    for seed in range(6):
+        board = told(idea="A shy fox who wants to sing finds an old drum in the forest.", count=5, seed=seed)
+        wide = [scene for scene in board.scenes if "wide establishing view" in scene.image_description]
+        assert len(wide) <= 3
