@@ -280,8 +280,8 @@ class Teller:
             closed.add("thing")
         template, shown = self.bank.draw(self.genre, bank, closed)
         if self._asks():
-            mark = {"Arabic": "؟", "Chinese": "？", "Japanese": "？"}.get(self.words.language, "?")
-            template = re.sub(r"(\{topic\} ?)[.。]", rf"\1{mark}", template)
+            mark = {"Arabic": "؟", "Chinese": "？", "Japanese": "？", "French": "\u00a0?"}.get(self.words.language, "?")
+            template = re.sub(r"(\{topic\}) ?[.。।]", rf"\1{mark}", template)
         return self._fill(template, slots), shown
 
     def _offer(self, beat: str, say: str) -> str:

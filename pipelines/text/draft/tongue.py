@@ -115,7 +115,7 @@ class Tongue:
     def ended(self, text: str) -> str:
         """`text` with the full stop of this language, unless it ends as a sentence already."""
         text = text.rstrip(" ,;:，、；：،؛-–—")
-        if re.search(r"[.!?…。！？؟।][\"“”’»」』）)\\s]*$", text):
+        if re.search(r"[.!?…。！？؟।][\"“”’»」』）)\s]*$", text):
             return text[:-1] + self.stop if self.stop != "." and re.search(r"[^.]\.$", text) else text
         return text + self.stop
 

@@ -577,3 +577,21 @@ def test_tales_are_not_told_from_afar_throughout() -> None:
         board = told(idea="A shy fox who wants to sing finds an old drum in the forest.", count=5, seed=seed)
         wide = [scene for scene in board.scenes if "wide establishing view" in scene.image_description]
         assert len(wide) <= 3
+
+
+def test_a_french_quotation_ends_once() -> None:
+    from pipelines.text.draft.tongue import tongue
+
+    said = "« Parfait. C’est ainsi que commencent les grands voyages. »"
+    assert tongue("French").ended(said) == said
+
+
+@pytest.mark.parametrize(("language", "idea"), [
+    ("Hindi", "इंद्रधनुष कैसे बनता है?"), ("French", "Comment poussent les plantes ?"), ("English", "Why is the sky blue?"),
+    ("Chinese", "彩虹是怎么形成的？"), ("Arabic", "كيف تنمو النباتات؟"),
+])  # fmt: skip
+def test_a_question_keeps_its_mark(language: str, idea: str) -> None:
+    for seed in range(4):
+        opening = told(idea, language, 3, seed).scenes[0].narration
+        bare = idea.rstrip("?？؟ ")
+        assert re.search(re.escape(bare) + r"[\s\u00a0]?[?？؟]", opening), opening
