@@ -106,7 +106,7 @@ def _make_with_uv(uv: Sequence[str], version: str, folder: Path, requires: Seque
     alone = ["--offline"] if offline else []
     _run(
         [*uv, "venv", "--quiet", "--no-project", *alone, "--python", version, str(folder)],
-        f"no Python {version} could be had by uv",
+        f"uv could not make an environment with Python {version}",
     )
     install = [*uv, "pip", "install", *alone, "--python", str(_python_in(folder)), *requires]
     _run(install, "its packages could not be installed")

@@ -29,6 +29,9 @@ from engine.settings import Settings
 from engine.stock import Stock
 from pipelines import catalog, interpreter
 from pipelines.base import Device, Environment, Kind, Missing, ModelSpec
+from tests.fixtures.standin import chatterbox as standin
+from tests.fixtures.tiny import chatterbox as tiny_chatterbox
+from tests.fixtures.weighted import Tiny, overlay
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # The engine wants Pillow 11 or later.
@@ -268,7 +271,7 @@ def test_packages_that_exclude_those_of_the_engine_make_their_part_of_a_film_bes
     assert "pillow==10.4.0" in made["installed"]
     assert ("uv" in (folder / "pyvenv.cfg").read_text()) == (installer == "uv")
 
-    film, records = filmed(tmp_path / "one", models, home)
+    film, records = filmed(tmp_path / "one", models, home, enhance="sharpen-old")
     films.append(film)
     assert film == films[0]
     assert {record["libraries"]["PIL"] for record in records["enhance"]} == {"10.4.0"}
@@ -279,7 +282,7 @@ def test_packages_that_exclude_those_of_the_engine_make_their_part_of_a_film_bes
     assert command("rm", "sharpen-old", "--models", str(models)) == 0
     assert not list(interpreter.folders(home))
     with pytest.raises(Missing, match="models pull sharpen-old"):
-        filmed(tmp_path / "two", models, home)
+        filmed(tmp_path / "two", models, home, enhance="sharpen-old")
 
 
 def reached(installer: str) -> bool:
@@ -302,16 +305,19 @@ def command(*words: str) -> int:
     return 0
 
 
-def filmed(home: Path, models: Path, shelf: Path) -> tuple[bytes, dict[str, list[dict[str, Any]]]]:
-    """A film whose pictures that model enhances, and the records of its steps by kind."""
+def filmed(home: Path, models: Path, shelf: Path, **changes: Any) -> tuple[bytes, dict[str, list[dict[str, Any]]]]:
+    """A film whose steps of these kinds (default: enhance) those models do, and the records of its steps by kind."""
     body = {
         "model": "local-story",
         "characters": [{"name": "Mara", "appearance": "auburn braid"}],
-        "scenes": [{"prompt": f"Mara {does}", "duration": 1} for does in ("lights the lamp", "looks at the sea")],
+        "scenes": [
+            {"prompt": f"Mara {does}", "narration": "The lamp is lit.", "duration": 1}
+            for does in ("lights the lamp", "looks at the sea")
+        ],
         "video": {"width": 96, "height": 64, "fps": 12},
-        "audio": {"has_narration": False, "has_bg_music": False},
-        "enhance_image": True,
-        "models": {"keyframe": "illustrator", "portrait": "illustrator", "animate": "still", "enhance": "sharpen-old"},
+        "audio": {"has_narration": "narrate" in changes, "has_bg_music": False},
+        "enhance_image": "narrate" not in changes,
+        "models": {"keyframe": "illustrator", "portrait": "illustrator", "animate": "still", **changes},
     }
     places = [Place(f"cpu-{number}", Device("cpu", 0), 4096, {"OMP_NUM_THREADS": "1"}) for number in (0, 1)]
     known = catalog.load(models, home=shelf)
@@ -321,3 +327,52 @@ def filmed(home: Path, models: Path, shelf: Path) -> tuple[bytes, dict[str, list
         for action in made.values():
             records.setdefault(action.record["kind"], []).append(dict(action.record))
         return service.store.path(made["compose"].outputs[0].digest).read_bytes(), records
+
+
+# --- Chatterbox ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["a stand-in", "chatterbox-tts"])
+def chatterbox_shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Tiny weights for Chatterbox, and the interpreter of its own that models.yaml asks for. In that all is lent which can be imported
+    here, and, as chatterbox-tts and this torch exclude each other, that or what stands for it."""
+    pytest.importorskip("torch", reason="Chatterbox is run by torch")
+    lent = [path for path in sys.path if path]
+    begin = "pass"
+    if request.param == "chatterbox-tts":
+        if reason := tiny_chatterbox.absent():
+            pytest.skip(reason)
+        build = tiny_chatterbox.build
+        begin = "from tests.fixtures.tiny.chatterbox import small; made_small = small(); made_small.__enter__()"
+    else:
+        lent.insert(0, str(Path(standin.__file__).parents[1]))
+
+        def build(folder: Path) -> None:
+            folder.mkdir()
+            for name in tiny_chatterbox.FILES:
+                (folder / name).write_text("[]")
+
+    tiny = {"chatterbox": Tiny({"model": build}, files=tiny_chatterbox.FILES)}
+    models = overlay(tiny, tmp_path)
+    environment = catalog.load().spec("chatterbox").env
+    assert environment is not None
+    folder = interpreter.folder_of(tmp_path / "weights", environment)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "sitecustomize.py").write_text(
+        f"import sys\nopen({str(tmp_path / 'begun')!r}, 'a').write('.')\nsys.path += {lent!r}\n{begin}\n"
+    )
+    (folder / interpreter.MADE).touch()
+    return models
+
+
+def test_chatterbox_tells_a_film_in_an_interpreter_of_its_own_and_the_same_again(
+    chatterbox_shelf: Path, tmp_path: Path
+) -> None:
+    shelf = tmp_path / "weights"
+    film, records = filmed(tmp_path / "one", chatterbox_shelf, shelf, narrate="chatterbox")
+    assert [record["model"] for record in records["narrate"]] == ["chatterbox"] * 2
+    assert {record["facts"]["watermark"] for record in records["narrate"]} == {"Perth"}
+    assert sum(record["loaded"] for record in records["narrate"]) == 1
+    assert (tmp_path / "begun").read_text() == ".", "one process of that interpreter told all of it"
+    assert filmed(tmp_path / "two", chatterbox_shelf, shelf, narrate="chatterbox")[0] == film

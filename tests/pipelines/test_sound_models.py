@@ -13,6 +13,7 @@ from pipelines.catalog import load
 from pipelines.kinds import NarrateParams, ScoreParams
 from pipelines.media.timeline import ScenePlace, SceneTiming, Timeline
 from tests.fixtures import weighted
+from tests.fixtures.standin.chatterbox.mtl_tts import ChatterboxMultilingualTTS
 
 pytest.importorskip("torch", reason="models on torch need torch")
 pytest.importorskip("transformers", reason="these models are run by transformers")
@@ -179,6 +180,18 @@ def test_a_composer_needs_the_films_timeline(musicgen, tmp_path):
 # --- voices ------------------------------------------------------------------------------------------------------------
 
 NARRATORS = {"Rachel": {"height": 200}, "Brian": {"height": 95, "speed": 0.9}}
+SAID = {
+    "Arabic": "رأى الثعلب 3 نجوم.",
+    "Chinese": "狐狸看见了3颗星。",
+    "English": "The fox saw 3 stars.",
+    "French": "Le renard vit 3 étoiles.",
+    "German": "Der Fuchs sah 3 Sterne.",
+    "Hindi": "लोमड़ी ने 3 तारे देखे।",
+    "Japanese": "キツネは3つの星を見ました。",
+    "Korean": "여우는 별 3개를 보았다.",
+    "Spanish": "El zorro vio 3 estrellas.",
+    "Turkish": "Tilki 3 yıldız gördü.",
+}
 SENTENCE = "Der Fuchs sah den Mond. Er blieb noch lange wach."
 
 
@@ -330,18 +343,9 @@ def test_xtts_speaks_with_studio_voices_and_the_same_bytes_again(xtts, narrate):
 def test_xtts_reads_every_script_and_its_numbers(xtts, narrate):
     from pipelines.speech.xtts import Xtts
 
-    said = {
-        "Arabic": "رأى الثعلب 3 نجوم.",
-        "Chinese": "狐狸看见了3颗星。",
-        "French": "Le renard vit 3 étoiles.",
-        "German": "Der Fuchs sah 3 Sterne.",
-        "Hindi": "लोमड़ी ने 3 तारे देखे।",
-        "Korean": "여우는 별 3개를 보았다.",
-        "Spanish": "El zorro vio 3 estrellas.",
-        "Turkish": "Tilki 3 yıldız gördü.",
-    }
-    if find_spec("fugashi") is not None:  # it reads Japanese, with a dictionary of 250 MB
-        said["Japanese"] = "キツネは3つの星を見ました。"
+    said = dict(SAID)
+    if find_spec("fugashi") is None:  # it reads Japanese, with a dictionary of 250 MB
+        del said["Japanese"]
     family = Xtts.load(xtts, Device())
     for language, text in said.items():
         is_a_narration(narrate(family, text, language), text)
@@ -399,45 +403,11 @@ def test_without_its_packages_xtts_says_what_to_install(tmp_path):
         Xtts.load(spec, Device())
 
 
-class Hummer:
-    """Stands where chatterbox-tts's model stands, whose packages cannot be installed beside these: the same calls, another
-    sound for another voice, text and throw of the dice."""
-
-    sr = 24_000
-
-    def __init__(self):
-        self.conds, self.told = 120.0, []
-
-    def prepare_conditionals(self, wav_fpath, exaggeration=0.5):
-        with wave.open(wav_fpath) as file:
-            assert (file.getnchannels(), file.getframerate()) == (1, 48_000)
-        self.conds = 180.0
-
-    def generate(
-        self,
-        text,
-        language_id,
-        audio_prompt_path=None,
-        exaggeration=0.5,
-        cfg_weight=0.5,
-        temperature=0.8,
-        repetition_penalty=2.0,
-        min_p=0.05,
-        top_p=1.0,
-    ):
-        import torch
-
-        self.told.append((text, language_id))
-        at = torch.arange(int(0.06 * len(text) * self.sr)) / self.sr
-        voice = sum(torch.sin(2 * torch.pi * self.conds * number * at) / number for number in range(1, 6))
-        return (0.2 * voice + 0.001 * torch.randn(len(at)))[None]
-
-
 def chatterbox(**narrators):
     from pipelines.speech.chatterbox import Chatterbox, ChatterboxRecipe
 
     recipes = {name: ChatterboxRecipe(**recipe) for name, recipe in narrators.items()}
-    return Chatterbox(Hummer(), Device(), recipes)
+    return Chatterbox(ChatterboxMultilingualTTS(), Device(), recipes)
 
 
 def test_chatterbox_speaks_and_the_same_bytes_again(narrate):
@@ -460,6 +430,37 @@ def test_chatterbox_speaks_with_a_given_voice_and_then_with_its_own_again(narrat
     assert given.bytes != own.bytes
     assert given.report.facts["narrator"] == "the given voice"
     assert narrate(family, "Hello there, little fox.").bytes == own.bytes
+
+
+@pytest.fixture(scope="module")
+def real_chatterbox(built):
+    """What chatterbox-tts itself loads and speaks with, where its packages were put beside these."""
+    from pipelines.speech.chatterbox import Chatterbox
+    from tests.fixtures.tiny.chatterbox import FILES, absent, small
+
+    if reason := absent():
+        pytest.skip(reason)
+    spec = weighted.spec(Chatterbox, built("chatterbox"), FILES, options={"narrators": {"Rachel": {"height": 195}}})
+    before = sorted(folder_of(spec).rglob("*"))
+    with small():
+        family = Chatterbox.load(spec, Device())
+    assert sorted(folder_of(spec).rglob("*")) == before, "nothing is put beside what was pulled"
+    assert family._model.tokenizer.cangjie_converter("狐").strip("[]").startswith("cj_k"), "read without the hub"
+    return family
+
+
+def test_chatterbox_tts_reads_every_script(real_chatterbox, narrate):
+    for language, text in SAID.items():
+        is_a_narration(narrate(real_chatterbox, text, language), text)
+
+
+def test_chatterbox_tts_speaks_with_a_given_voice_and_then_with_its_own_again(real_chatterbox, narrate, recording):
+    own = narrate(real_chatterbox, "Hello there, little fox.")
+    assert narrate(real_chatterbox, "Hello there, little fox.").bytes == own.bytes
+    given = narrate(real_chatterbox, "Hello there, little fox.", inputs={"sample": [recording(110)]})
+    is_a_narration(given, "Hello there, little fox.")
+    assert given.bytes != own.bytes
+    assert narrate(real_chatterbox, "Hello there, little fox.").bytes == own.bytes
 
 
 def test_under_the_engines_own_interpreter_chatterbox_says_where_it_runs(tmp_path):
