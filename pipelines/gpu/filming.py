@@ -15,6 +15,7 @@ from pipelines.gpu.clips import Part, Shot, Window, first_frame, read_timing
 from pipelines.gpu.halves import DRAWS, READS, Halves
 from pipelines.gpu.loading import pipeline_name
 from pipelines.gpu.recipe import Recipe
+from pipelines.gpu.speed import facts, possible
 from pipelines.kinds import AnimateParams, BridgeParams, EncodeParams
 from pipelines.media.coding import Coding, Preset
 
@@ -90,6 +91,7 @@ class Filmer(ABC, Generic[R]):
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         self.spec, self.device = spec, device
         self.recipe = self.options(spec)
+        possible(spec, self.recipe, device)
         self.pipeline = pipeline_name(spec, self.known)
         self.window = self.recipe.window or self.usual()
         self._kept: dict[str, Mapping[str, torch.Tensor]] = {}
@@ -255,7 +257,8 @@ class Filmer(ABC, Generic[R]):
             size=list(first.size),
             frames=what.frames,
             windows=len(what.parts) if isinstance(what, Shot) else 1,
-            steps=self.recipe.steps,
+            steps=self.recipe.passes,
             guidance=self.recipe.guidance,
             economy=self.device.economy.name,
+            **facts(self.recipe, self.device),
         )

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.base import BadInput, Device, Economy, Missing, ModelSpec
-from pipelines.gpu.recipe import Recipe
+from pipelines.gpu.recipe import Recipe, option
+from pipelines.gpu.speed import networks, speed_up
 from pipelines.weights import folder as weights_folder
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def load_pipeline(
     if quantized(recipe, device) and parts:
         given["quantization_config"] = eight_bits(parts)
     pipe = kind.from_pretrained(
-        folder, dtype=_dtypes(recipe, device), local_files_only=True, use_safetensors=True, **given
+        folder, dtype=dtypes(spec, recipe, device, found), local_files_only=True, use_safetensors=True, **given
     )
     pipe.set_progress_bar_config(disable=True)
     ready(pipe, spec, recipe, device, prepare=prepare, turns=turns)
@@ -65,7 +66,7 @@ def ready(
     _lay_over(pipe, spec, recipe, keep_apart=quantized(recipe, device))
     if prepare is not None:
         prepare(pipe)
-    _speed_up(pipe, recipe)
+    speed_up(pipe, spec, recipe, device)
     _place(pipe, recipe, device, turns=turns)
 
 
@@ -113,11 +114,19 @@ def _named(name: str) -> torch.dtype:
     return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
 
 
-def _dtypes(recipe: Recipe, device: Device) -> Any:
+def dtypes(spec: ModelSpec, recipe: Recipe, device: Device, components: Collection[str]) -> Any:
+    """What the components compute in, as pipelines are told. Raises BadInput for the name of one that the weights do not have."""
+    unknown = recipe.dtypes.keys() - set(components) if "dtypes" in recipe.model_fields_set else set()
+    if unknown:
+        raise BadInput(
+            option(spec, f"dtypes.{min(unknown)}"),
+            "the weights have no such part.",
+            f"They have {', '.join(sorted(components))}.",
+        )
     default = dtype_of(recipe, device)
-    if device.kind == "cpu" or not recipe.dtypes:
+    if device.kind == "cpu":
         return default
-    return {"default": default, **{name: _named(dtype) for name, dtype in recipe.dtypes.items()}}
+    return {"default": default, **{name: _named(dtype) for name, dtype in recipe.dtypes.items() if name in components}}
 
 
 def _components(kinds: Collection[str], folder: Path) -> set[str]:
@@ -163,7 +172,7 @@ def eight_bits(parts: list[str]) -> Any:
 
 def _lay_over(pipe: Any, spec: ModelSpec, recipe: Recipe, *, keep_apart: bool) -> None:
     """Weights laid over others become one with them, so that they cost no time; quantized ones cannot be added to."""
-    if not recipe.loras or not _networks(pipe):
+    if not recipe.loras or not networks(pipe):
         return
     for number, lora in enumerate(recipe.loras):
         where = {"load_into_transformer_2": True} if lora.second else {}
@@ -184,24 +193,6 @@ def _lay_over(pipe: Any, spec: ModelSpec, recipe: Recipe, *, keep_apart: bool) -
         names = ["transformer", "transformer_2", "unet"]
         pipe.fuse_lora(components=[name for name in names if getattr(pipe, name, None) is not None])
         pipe.unload_lora_weights()
-
-
-def _networks(pipe: Any) -> list[Any]:
-    """The networks that denoise: where the time goes."""
-    names = ("transformer", "transformer_2", "unet")
-    return [network for name in names if (network := getattr(pipe, name, None)) is not None]
-
-
-def _speed_up(pipe: Any, recipe: Recipe) -> None:
-    import diffusers
-
-    for network in _networks(pipe):
-        if recipe.attention:
-            network.set_attention_backend(recipe.attention)
-        if recipe.cache:
-            network.enable_cache(getattr(diffusers, f"{recipe.cache.name}Config")(**recipe.cache.settings))
-        if recipe.compile:
-            network.compile_repeated_blocks(fullgraph=True)
 
 
 def _place(pipe: Any, recipe: Recipe, device: Device, *, turns: bool) -> None:

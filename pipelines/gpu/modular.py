@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.base import BadInput, Device, Missing, ModelSpec
-from pipelines.gpu.loading import TRUSTED, dtype_of, eight_bits, quantized, ready
+from pipelines.gpu.loading import TRUSTED, dtypes, eight_bits, quantized, ready
 from pipelines.gpu.recipe import Recipe
 from pipelines.weights import folder as weights_folder
 
@@ -39,7 +39,7 @@ def load_modular(blocks: Any, spec: ModelSpec, recipe: Recipe, device: Device) -
         pretrained_model_name_or_path=str(folder),
         revision=None,
         local_files_only=True,
-        dtype=dtype_of(recipe, device),
+        dtype=dtypes(spec, recipe, device, networks),
         use_safetensors=dict.fromkeys(networks, True),
         **_bits(recipe, device, networks),
     )

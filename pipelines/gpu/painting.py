@@ -13,6 +13,7 @@ from pydantic import Field
 
 from pipelines.base import BadInput, Device, Economy, Kind, ModelSpec, Params, Report
 from pipelines.gpu.recipe import Recipe
+from pipelines.gpu.speed import facts, possible
 from pipelines.kinds import ElementParams, EncodeParams, KeyframeParams, PictureParams, PortraitParams
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Painter(ABC):
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         self.spec, self.device = spec, device
         self.recipe = self.options.of(spec)
+        possible(spec, self.recipe, device)
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
@@ -148,6 +150,7 @@ class Painter(ABC):
             pictures=len(shown),
             on_sheet=on_sheet,
             economy=self.device.economy.name,
+            **facts(self.recipe, self.device),
         )
         words = read_words(inputs, torch_device(self.device))
         return self.paint(Job(params.prompt, words, shown, width, height, seed, report))

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from pipelines.base import BadInput, ModelSpec
 
 Precision = Literal["bfloat16", "float16", "float32"]
+Attention = Literal["native", "flash", "sage", "xformers", "_native_cudnn", "_native_flash"]
+Cache = Literal["MagCache", "TaylorSeerCache", "FirstBlockCache", "PyramidAttentionBroadcast"]
+
+MASKABLE: tuple[Attention, ...] = ("native", "xformers", "_native_cudnn")
+"""Ways of attention that can be told to leave something out, as networks need that are given words with gaps."""
+UNMASKED: tuple[Attention, ...] = (*MASKABLE, "flash", "sage", "_native_flash")
+"""All ways, for networks that always look at everything."""
 
 
 class Lora(BaseModel):
@@ -25,20 +33,32 @@ class Lora(BaseModel):
 
 class StepCache(BaseModel):
     """Skips work of denoising steps whose outcome hardly differs from the step before. `settings` are those of the diffusers
-    class `<name>Config`."""
+    class `<name>Config`; how many steps there are is known. MagCache wants `mag_ratios`, which are the model's own: a run with
+    `calibrate: true` skips nothing and leaves them in the record of the step."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Literal[
-        "MagCache", "TaylorSeerCache", "SeaCache", "TextKVCache", "PyramidAttentionBroadcast", "FirstBlockCache"
-    ]
+    name: Cache
     settings: Mapping[str, float | int | str | bool | tuple[float, ...]] = Field(default_factory=dict)
+
+    @property
+    def within_blocks(self) -> bool:
+        """Whether it reaches into the blocks of a network, instead of leaving out whole ones."""
+        if self.name == "TaylorSeerCache":
+            return not self.settings.get("use_lite_mode")
+        return self.name == "PyramidAttentionBroadcast"
 
 
 class Recipe(BaseModel):
-    """Families add their own fields by a subclass. The speed options are off unless models.yaml turns them on."""
+    """Families add their own fields by a subclass, and say there which of the speed options their networks can take. These are off
+    unless models.yaml turns them on. Where memory is so short that blocks wait in main memory, `cache` and `compile` are given up."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    caches: ClassVar[tuple[Cache, ...]] = ()
+    """Step caches that skip something in networks of the family, and skip it rightly."""
+    attentions: ClassVar[tuple[Attention, ...]] = ("native",)
+    """Ways of attention that its networks can take."""
 
     dtype: Precision = Field("bfloat16", description="On a GPU; a processor computes in float32.")
     dtypes: Mapping[str, Precision] = Field(default_factory=dict, description="For single components, such as the VAE.")
@@ -47,10 +67,16 @@ class Recipe(BaseModel):
     )
     quantized: bool = Field(False, description="Eight bits from the start, not only when memory ran out.")
     tiles: bool = Field(False, description="Decode in tiles from the start.")
-    attention: Literal["native", "flex", "flash", "sage", "xformers", "_native_cudnn", "_native_flash"] | None = None
+    steps: int = Field(30, ge=1, le=200, description="Denoising steps.")
+    attention: Attention = Field("native", description="By what attention is computed: native is PyTorch's choice.")
     cache: StepCache | None = None
     compile: bool = Field(False, description="Compile the repeated blocks: slower once, faster from then on.")
     loras: tuple[Lora, ...] = ()
+
+    @property
+    def passes(self) -> int:
+        """How many denoising steps one run has."""
+        return self.steps
 
     @classmethod
     def of(cls, spec: ModelSpec) -> Self:
@@ -60,4 +86,40 @@ class Recipe(BaseModel):
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in first["loc"])
-            raise BadInput(f"models.{spec.name}.options.{place}", first["msg"]) from error
+            raise BadInput(option(spec, place), first["msg"]) from error
+
+    @field_validator("attention")
+    @classmethod
+    def _attends(cls, attention: Attention) -> Attention:
+        if attention not in cls.attentions:
+            raise PydanticCustomError("option", _cannot(f"attend by {attention}", cls.attentions))
+        return attention
+
+    @field_validator("cache")
+    @classmethod
+    def _caches(cls, cache: StepCache | None) -> StepCache | None:
+        if cache is not None and cache.name not in cls.caches:
+            raise PydanticCustomError("option", _cannot(f"skip steps by {cache.name}", cls.caches))
+        return cache
+
+    @field_validator("compile")
+    @classmethod
+    def _compiles(cls, wanted: bool, info: ValidationInfo) -> bool:
+        cache: StepCache | None = info.data.get("cache")
+        if wanted and cache is not None and cache.within_blocks:
+            lite = ", or `use_lite_mode: true` in its settings" if cache.name == "TaylorSeerCache" else ""
+            raise PydanticCustomError(
+                "option",
+                f"compiled blocks cannot be reached into, as {cache.name} does. Leave one of the two out{lite}.",
+            )
+        return wanted
+
+
+def option(spec: ModelSpec, name: str) -> str:
+    """How an option is called in models.yaml."""
+    return f"models.{spec.name}.options.{name}"
+
+
+def _cannot(what: str, instead: tuple[str, ...]) -> Any:
+    known = f"Take one of {', '.join(instead)}, or leave the option out." if instead else "Leave the option out."
+    return f"this family's networks cannot {what}. {known}"

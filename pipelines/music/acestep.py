@@ -47,8 +47,10 @@ class AceStep:
         from diffusers import AceStepPipeline
 
         from pipelines.gpu.loading import load_pipeline
+        from pipelines.gpu.speed import possible
 
         options = AceStepOptions.of(spec)
+        possible(spec, options, device)
         return cls(load_pipeline(AceStepPipeline, spec, options, device), spec, options, device)
 
     def run(

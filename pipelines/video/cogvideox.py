@@ -16,6 +16,8 @@ from pipelines.base import ModelSpec
 from pipelines.gpu.clips import Window
 from pipelines.gpu.filming import Filmer, FilmRecipe, Job
 from pipelines.gpu.halves import DRAWS, READS
+from pipelines.gpu.recipe import Cache
+from pipelines.gpu.speed import running
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +30,13 @@ TOKENS = 226
 
 class CogVideoXRecipe(FilmRecipe):
     """What CogVideoX alone can be told."""
+
+    caches: ClassVar[tuple[Cache, ...]] = (
+        "MagCache",
+        "TaylorSeerCache",
+        "FirstBlockCache",
+        "PyramidAttentionBroadcast",
+    )
 
     steps: int = Field(50, ge=1, le=200)
     guidance: float = Field(6.0, ge=0, le=30)
@@ -81,17 +90,19 @@ class CogVideoX(Filmer[CogVideoXRecipe]):
         from pipelines.gpu.steps import dice, told
 
         recipe = self.recipe
-        video = self.halves[DRAWS](
-            image=job.first,
-            **job.words,
-            width=job.first.width,
-            height=job.first.height,
-            num_frames=job.frames,
-            num_inference_steps=recipe.steps,
-            guidance_scale=recipe.guidance,
-            use_dynamic_cfg=recipe.dynamic,
-            generator=dice(job.seed),
-            output_type="np",
-            callback_on_step_end=told(job.report, recipe.steps, "moving", job.begin, job.end),
-        ).frames[0]
+        pipe = self.halves[DRAWS]
+        with running(pipe, job.report):
+            video = pipe(
+                image=job.first,
+                **job.words,
+                width=job.first.width,
+                height=job.first.height,
+                num_frames=job.frames,
+                num_inference_steps=recipe.steps,
+                guidance_scale=recipe.guidance,
+                use_dynamic_cfg=recipe.dynamic,
+                generator=dice(job.seed),
+                output_type="np",
+                callback_on_step_end=told(job.report, recipe.steps, "moving", job.begin, job.end),
+            ).frames[0]
         return Made(as_frames(video))

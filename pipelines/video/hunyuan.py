@@ -16,6 +16,8 @@ from pipelines.base import Economy, ModelSpec
 from pipelines.gpu.clips import SMALLER, Window
 from pipelines.gpu.filming import Filmer, FilmRecipe, Job
 from pipelines.gpu.halves import DRAWS, READS
+from pipelines.gpu.recipe import MASKABLE, Attention, Cache
+from pipelines.gpu.speed import running
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +29,9 @@ WORDS = ("prompt_embeds", "prompt_embeds_mask", "prompt_embeds_2", "prompt_embed
 
 class HunyuanRecipe(FilmRecipe):
     """Steps and guidance of the weights that are not distilled: 50 and 6."""
+
+    caches: ClassVar[tuple[Cache, ...]] = ("TaylorSeerCache",)
+    attentions: ClassVar[tuple[Attention, ...]] = MASKABLE
 
     steps: int = Field(50, ge=1, le=200)
     guidance: float = Field(6.0, ge=0, le=30)
@@ -100,7 +105,8 @@ class Hunyuan(Filmer[HunyuanRecipe]):
         from pipelines.gpu.steps import dice
 
         pipe = self.halves[DRAWS]
-        with _told(pipe.transformer, job, self.recipe.steps * (2 if self.recipe.guided else 1)):
+        told = _told(pipe.transformer, job, self.recipe.steps * (2 if self.recipe.guided else 1))
+        with running(pipe, job.report), told:
             video = pipe(
                 image=job.first,
                 **job.words,

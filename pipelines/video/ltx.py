@@ -14,6 +14,8 @@ from pipelines.base import Kind, ModelSpec, Params
 from pipelines.gpu.clips import Window
 from pipelines.gpu.filming import FILMS, Filmer, FilmRecipe, Job
 from pipelines.gpu.halves import DRAWS, READS
+from pipelines.gpu.recipe import MASKABLE, Attention, Cache
+from pipelines.gpu.speed import running
 from pipelines.kinds import BridgeParams
 
 if TYPE_CHECKING:
@@ -30,6 +32,14 @@ FIRST = "LTXPipeline"
 class LtxRecipe(FilmRecipe):
     """What LTX alone can be told."""
 
+    caches: ClassVar[tuple[Cache, ...]] = (
+        "MagCache",
+        "TaylorSeerCache",
+        "FirstBlockCache",
+        "PyramidAttentionBroadcast",
+    )
+    attentions: ClassVar[tuple[Attention, ...]] = MASKABLE
+
     negative: str = "worst quality, inconsistent motion, blurry, jittery, distorted"
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
     anywhere: bool = Field(
@@ -42,6 +52,10 @@ class LtxRecipe(FilmRecipe):
     decode_timestep: float = Field(0.05, ge=0, le=1, description="At which noise the picture is decoded.")
     decode_noise: float = Field(0.025, ge=0, le=1, description="How much noise is added for that.")
     picture_noise: float = Field(0.025, ge=0, le=1, description="Noise added to given pictures, so that they move.")
+
+    @property
+    def passes(self) -> int:
+        return len(self.timesteps) or self.steps
 
 
 class Ltx(Filmer[LtxRecipe]):
@@ -83,24 +97,26 @@ class Ltx(Filmer[LtxRecipe]):
         from pipelines.gpu.steps import dice, told
 
         recipe = self.recipe
-        steps = len(recipe.timesteps) or recipe.steps
-        video = self.halves[DRAWS](
-            **self._pictures(job),
-            **job.words,
-            width=job.first.width,
-            height=job.first.height,
-            num_frames=job.frames,
-            frame_rate=self.window.fps,
-            num_inference_steps=steps,
-            timesteps=list(recipe.timesteps) or None,
-            guidance_scale=recipe.guidance,
-            guidance_rescale=recipe.rescale,
-            decode_timestep=recipe.decode_timestep,
-            decode_noise_scale=recipe.decode_noise,
-            generator=dice(job.seed),
-            output_type="np",
-            callback_on_step_end=told(job.report, steps, "moving", job.begin, job.end),
-        ).frames[0]
+        steps = recipe.passes
+        pipe = self.halves[DRAWS]
+        with running(pipe, job.report):
+            video = pipe(
+                **self._pictures(job),
+                **job.words,
+                width=job.first.width,
+                height=job.first.height,
+                num_frames=job.frames,
+                frame_rate=self.window.fps,
+                num_inference_steps=steps,
+                timesteps=list(recipe.timesteps) or None,
+                guidance_scale=recipe.guidance,
+                guidance_rescale=recipe.rescale,
+                decode_timestep=recipe.decode_timestep,
+                decode_noise_scale=recipe.decode_noise,
+                generator=dice(job.seed),
+                output_type="np",
+                callback_on_step_end=told(job.report, steps, "moving", job.begin, job.end),
+            ).frames[0]
         return Made(as_frames(video))
 
     def _pictures(self, job: Job) -> dict[str, Any]:

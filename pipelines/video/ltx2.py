@@ -14,6 +14,8 @@ from pipelines.base import Device, Kind, ModelSpec, Params
 from pipelines.gpu.clips import Window
 from pipelines.gpu.filming import FILMS, Filmer, FilmRecipe, Job
 from pipelines.gpu.halves import DRAWS, READS
+from pipelines.gpu.recipe import MASKABLE, Attention, Cache
+from pipelines.gpu.speed import running
 from pipelines.kinds import BridgeParams
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ EDGE = 120
 class Ltx2Recipe(FilmRecipe):
     """What LTX-2 alone can be told. The guidances beside that of words cost one more pass of the network each; LTX-2.3 is made for
     them, LTX-2 is not."""
+
+    caches: ClassVar[tuple[Cache, ...]] = ("TaylorSeerCache",)
+    attentions: ClassVar[tuple[Attention, ...]] = MASKABLE
 
     guidance: float = Field(4.0, ge=0, le=30)
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
@@ -51,6 +56,10 @@ class Ltx2Recipe(FilmRecipe):
         default_factory=dict, description="Settings of its scheduler that differ from those of the weights."
     )
     picture_crf: int = Field(33, ge=0, le=51, description="Given pictures are compressed as the model's training was.")
+
+    @property
+    def passes(self) -> int:
+        return len(self.sigmas) or self.steps
 
 
 class Ltx2(Filmer[Ltx2Recipe]):
@@ -115,32 +124,33 @@ class Ltx2(Filmer[Ltx2Recipe]):
         pictures = {0: job.first} if job.last is None else {0: job.first, -1: job.last}
         beyond = 0 if job.last is None else self.window.every
         skipping = recipe.skipping if pipe.transformer.config.perturbed_attn else 0.0
-        steps = len(recipe.sigmas) or recipe.steps
-        made = pipe(
-            conditions=[
-                LTX2VideoCondition(frames=shown, index=at, crf=recipe.picture_crf) for at, shown in pictures.items()
-            ],
-            **_filled(job.words),
-            width=job.first.width,
-            height=job.first.height,
-            num_frames=job.frames + beyond,
-            frame_rate=float(self.window.fps),
-            num_inference_steps=steps,
-            sigmas=list(recipe.sigmas) or None,
-            guidance_scale=recipe.guidance,
-            audio_guidance_scale=recipe.sound_guidance,
-            guidance_rescale=recipe.rescale,
-            audio_guidance_rescale=recipe.rescale,
-            stg_scale=skipping,
-            audio_stg_scale=skipping,
-            spatio_temporal_guidance_blocks=list(recipe.skipped),
-            modality_scale=recipe.together,
-            audio_modality_scale=recipe.together,
-            use_cross_timestep=pipe.transformer.config.cross_attn_mod,
-            generator=dice(job.seed),
-            output_type="np",
-            callback_on_step_end=told(job.report, steps, "moving", job.begin, job.end),
-        )
+        steps = recipe.passes
+        with running(pipe, job.report):
+            made = pipe(
+                conditions=[
+                    LTX2VideoCondition(frames=shown, index=at, crf=recipe.picture_crf) for at, shown in pictures.items()
+                ],
+                **_filled(job.words),
+                width=job.first.width,
+                height=job.first.height,
+                num_frames=job.frames + beyond,
+                frame_rate=float(self.window.fps),
+                num_inference_steps=steps,
+                sigmas=list(recipe.sigmas) or None,
+                guidance_scale=recipe.guidance,
+                audio_guidance_scale=recipe.sound_guidance,
+                guidance_rescale=recipe.rescale,
+                audio_guidance_rescale=recipe.rescale,
+                stg_scale=skipping,
+                audio_stg_scale=skipping,
+                spatio_temporal_guidance_blocks=list(recipe.skipped),
+                modality_scale=recipe.together,
+                audio_modality_scale=recipe.together,
+                use_cross_timestep=pipe.transformer.config.cross_attn_mod,
+                generator=dice(job.seed),
+                output_type="np",
+                callback_on_step_end=told(job.report, steps, "moving", job.begin, job.end),
+            )
         frames = as_frames(made.frames[0])[: job.frames]
         if not job.sound:
             return Made(frames)

@@ -27,7 +27,8 @@ from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Report
 from pipelines.gpu.clips import Window
 from pipelines.gpu.filming import FILMS, Filmer, FilmRecipe, Job
 from pipelines.gpu.halves import DRAWS, READS
-from pipelines.gpu.recipe import Precision
+from pipelines.gpu.recipe import UNMASKED, Attention, Cache, Precision, option
+from pipelines.gpu.speed import running
 from pipelines.kinds import BridgeParams
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ FROM_WORDS = "WanPipeline"
 
 class WanRecipe(FilmRecipe):
     """What Wan alone can be told; the model card says which numbers a checkpoint likes."""
+
+    caches: ClassVar[tuple[Cache, ...]] = ("MagCache", "TaylorSeerCache", "FirstBlockCache")
+    attentions: ClassVar[tuple[Attention, ...]] = UNMASKED
 
     dtypes: Mapping[str, Precision] = Field({"vae": "float32", "image_encoder": "float32"})
     quantizable: tuple[str, ...] = ("transformer", "transformer_2", "text_encoder")
@@ -115,6 +119,12 @@ class Wan(Filmer[WanRecipe]):
         self._folder = folder(spec)
         self.can = Abilities.of(self._folder)
         super().__init__(spec, device)
+        if self.can.pair and self.recipe.cache is not None and self.recipe.cache.name == "MagCache":
+            raise BadInput(
+                option(spec, "cache.name"),
+                "MagCache counts the steps of one network, and these weights share them among two.",
+                "Take TaylorSeerCache or FirstBlockCache.",
+            )
         vae, network = self._config("vae"), self._config("transformer")
         multiple = vae.get("scale_factor_spatial", 8) * network["patch_size"][-1]
         every = vae.get("scale_factor_temporal", 4)
@@ -167,18 +177,20 @@ class Wan(Filmer[WanRecipe]):
         from pipelines.gpu.steps import dice, told
 
         second = {"guidance_scale_2": self.recipe.guidance_2} if self.can.pair else {}
-        video = self.halves[DRAWS](
-            **(_on_masks(job) if self.can.sees else {"image": job.first, "last_image": job.last}),
-            **job.words,
-            **second,
-            width=job.first.width,
-            height=job.first.height,
-            num_frames=job.frames,
-            num_inference_steps=self.recipe.steps,
-            guidance_scale=self.recipe.guidance,
-            generator=dice(job.seed),
-            callback_on_step_end=told(job.report, self.recipe.steps, "moving", job.begin, job.end),
-        ).frames[0]
+        pipe = self.halves[DRAWS]
+        with running(pipe, job.report):
+            video = pipe(
+                **(_on_masks(job) if self.can.sees else {"image": job.first, "last_image": job.last}),
+                **job.words,
+                **second,
+                width=job.first.width,
+                height=job.first.height,
+                num_frames=job.frames,
+                num_inference_steps=self.recipe.steps,
+                guidance_scale=self.recipe.guidance,
+                generator=dice(job.seed),
+                callback_on_step_end=told(job.report, self.recipe.steps, "moving", job.begin, job.end),
+            ).frames[0]
         return Made(as_frames(video))
 
     def _config(self, part: str) -> dict[str, Any]:

@@ -60,21 +60,6 @@ def test_eight_bits_take_less_room(weights):
     assert [size(Economy.NONE), size(Economy.QUANTIZED)] == [False, True]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"attention": "native"},
-        {"cache": {"name": "TaylorSeerCache", "settings": {"cache_interval": 2, "disable_cache_before_step": 1}}},
-        {"cache": {"name": "TextKVCache"}},
-        {"tiles": True},
-    ],
-)
-def test_what_speeds_up_is_named_in_models_yaml(weights, options):
-    model = spec(weights, options=options)
-    pipe = load_pipeline(Flux2KleinPipeline, model, Recipe.of(model), Device(), without=("text_encoder",))
-    assert picture(pipe).shape == (64, 64, 3)
-
-
 def test_weights_of_another_class_are_refused(weights):
     from diffusers import FluxKontextPipeline
 
