@@ -25,16 +25,22 @@ from engine.server.desk import Desk
 from engine.server.edge import Edge
 from engine.server.errors import ApiError, request_id, response, told
 from engine.server.events import Hub
+from engine.server.incoming import Incoming
 from engine.server.keeper import Keeper
 from engine.server.keys import Keys
 from engine.server.limits import Rate
 from engine.server.media import TYPES, Media, secret
 from engine.server.metrics import Metrics
 from engine.server.openapi import operation
+from engine.server.owned import Owned
+from engine.server.polls import Polls
+from engine.server.quotes import Quotes
 from engine.server.records import Records
+from engine.server.repeats import Repeats
 from engine.server.scheduler import Scheduler, webhook_body
 from engine.server.settings import ServerSettings, SettingsError
 from engine.server.shelf import Shelf
+from engine.server.showing import Showing
 from engine.server.webhooks import Sender, new_secret
 from engine.server.work import Worker
 from engine.service import RunFailed, Service
@@ -62,21 +68,29 @@ def desk_of(service: Service, settings: ServerSettings) -> Desk:
     )
     keeper = Keeper(records, lambda grace: service.collect(grace=grace))
     scheduler.on_sent, scheduler.on_superseded = sender.wake, keeper.superseded
+    media = Media(secret(service.jobs, "media"), settings.media_seconds)
+    owned, showing = Owned(records), Showing(settings.public_url, media, shelf, scheduler)
     return Desk(
         settings=settings,
         service=service,
         records=records,
         keys=Keys(service.jobs, settings.api_keys),
-        media=Media(secret(service.jobs, "media"), settings.media_seconds),
+        owned=owned,
+        media=media,
         hub=hub,
         shelf=shelf,
         scheduler=scheduler,
         keeper=keeper,
         sender=sender,
-        door=Door(allow_private=private),
-        webhook_door=webhook_door,
         rate=Rate(settings.creations_per_minute),
         metrics=Metrics(records),
+        showing=showing,
+        polls=Polls(owned, showing),
+        incoming=Incoming(
+            service.store, records, media, shelf, Door(allow_private=private), webhook_door, settings.retention_days
+        ),
+        quotes=Quotes(service, records.credits),
+        repeats=Repeats(records),
     )
 
 

@@ -23,6 +23,7 @@ from engine.server.events import stream
 from engine.server.forms import known_only, read_json
 from engine.server.keys import owner_of
 from engine.server.openapi import DRY_RUN, IDEMPOTENCY, operation
+from engine.server.owned import busy
 from engine.server.records import Change
 from engine.story import Story
 from engine.targets import steps_of
@@ -75,12 +76,12 @@ async def generate(request: Request) -> Response:
     async def make() -> tuple[int, Any]:
         story, wishes, warnings = await run_in_threadpool(_story, desk, owner, content)
         if request.query_params.get("dry_run", "").lower() in ("true", "1"):
-            return 200, await run_in_threadpool(desk.forecast, story, "keyframes")
-        expires = desk.expiry(wishes.expires_at)
+            return 200, await run_in_threadpool(desk.quotes.forecast, story, "keyframes")
+        expires = desk.incoming.expiry(wishes.expires_at)
         await run_in_threadpool(desk.admit, owner)
-        cost = await run_in_threadpool(desk.cost, story, "keyframes")
+        cost = await run_in_threadpool(desk.quotes.cost, story, "keyframes")
         record = await run_in_threadpool(
-            lambda: desk.records.create(
+            lambda: desk.create(
                 owner,
                 "v1",
                 story,
@@ -91,11 +92,10 @@ async def generate(request: Request) -> Response:
                 cost=cost,
             )
         )
-        desk.begun()
-        poll = f"{desk.base(request)}/v1/jobs/{record.id}"
+        poll = f"{desk.showing.base(request)}/v1/jobs/{record.id}"
         return 202, {"job_id": record.id, "poll_url": poll, "status": "pending"}
 
-    return await desk.once(request, owner, digest, make)
+    return await desk.repeats.once(request, owner, digest, make)
 
 
 @router.get("/v1/jobs/{job_id}", **operation((200, 401, 403, 404, 422, 500)))
@@ -103,15 +103,18 @@ async def job(request: Request, job_id: str) -> Response:
     """The job: how far it is, and its pictures when it is completed."""
     desk = _desk(request)
     owner = owner_of(request)
-    return await desk.polled(request, owner, "v1", job_id, lambda record, base: job_object(desk.job(record, base)))
+    return await desk.polls.answer(
+        desk.showing.base(request), owner, "v1", job_id,
+        lambda record, base: job_object(desk.showing.job(record, base)),
+    )  # fmt: skip
 
 
 @router.delete("/v1/jobs/{job_id}", **operation((200, 401, 403, 404, 422, 500)))
 def cancel(request: Request, job_id: str) -> Response:
     """Extension: stop the job and delete what it made."""
     desk = _desk(request)
-    record = desk.find(owner_of(request), "v1", job_id)
-    body = job_object(desk.job(record, desk.base(request)))
+    record = desk.owned.find(owner_of(request), "v1", job_id)
+    body = job_object(desk.showing.job(record, desk.showing.base(request)))
     desk.delete(record.id)
     return JSONResponse(body)
 
@@ -128,25 +131,29 @@ async def reroll(request: Request, job_id: str) -> Response:
     """Extension: make one picture anew, with another seed, and whatever depends on it."""
     desk = _desk(request)
     owner = owner_of(request)
-    record = await run_in_threadpool(desk.find, owner, "v1", job_id)
+    record = await run_in_threadpool(desk.owned.find, owner, "v1", job_id)
     content = await read_json(request)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     async def make() -> tuple[int, Any]:
         body = parse(TargetBody, known_only(TargetBody, content))
         if record.active:
-            raise desk.busy("v1")
+            raise busy("v1")
         assert isinstance(record.told, Story)
         plan = plan_story(record.told, desk.service.catalog, "keyframes").plan
         steps = steps_of(body.target, plan)
         takes = {**record.told.takes, **{step: record.told.takes.get(step, 0) + 1 for step in steps}}
         story = record.told.model_copy(update={"takes": takes})
         await run_in_threadpool(desk.admit, owner)
-        cost = await run_in_threadpool(desk.cost, story, "keyframes")
+        cost = await run_in_threadpool(desk.quotes.cost, story, "keyframes")
         await run_in_threadpool(lambda: desk.change(record, Change(told=story), "keyframes", cost=cost))
-        return 202, {"job_id": job_id, "poll_url": f"{desk.base(request)}/v1/jobs/{job_id}", "status": "pending"}
+        return 202, {
+            "job_id": job_id,
+            "poll_url": f"{desk.showing.base(request)}/v1/jobs/{job_id}",
+            "status": "pending",
+        }
 
-    return await desk.once(request, owner, digest, make)
+    return await desk.repeats.once(request, owner, digest, make)
 
 
 @router.get(
@@ -157,14 +164,14 @@ async def events(request: Request, job_id: str) -> Response:
     """Extension: server-sent events of the job's progress, until it has ended."""
     desk = _desk(request)
     owner = owner_of(request)
-    await run_in_threadpool(desk.find, owner, "v1", job_id)
-    base = desk.base(request)
+    await run_in_threadpool(desk.owned.find, owner, "v1", job_id)
+    base = desk.showing.base(request)
 
     def look() -> dict[str, Any] | None:
         record = desk.records.find(owner, "v1", job_id)
         if record is None:
             return None
-        shown = job_object(desk.job(record, base))
+        shown = job_object(desk.showing.job(record, base))
         return {
             name: shown[name] for name in ("job_id", "status", "scenes_completed", "progress_percentage", "message")
         }
@@ -213,7 +220,7 @@ def _story(desk: Desk, owner: str, content: Mapping[str, Any]) -> tuple[Story, W
         known["strictness"] = desk.settings.strictness
     story = generate_story.story(framed(known, desk.settings.short_side, desk.settings.fps))
     desk.check(story)
-    return desk.resolved(owner, story, https=True), wishes, warnings
+    return desk.incoming.resolved(owner, story, https=True), wishes, warnings
 
 
 def _check_model(catalog: Catalog, name: str) -> None:

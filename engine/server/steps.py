@@ -58,7 +58,7 @@ def scenes(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story 
     story, extra, _ = _edited(desk, record, body.storyboard, keep_pictures=False)
     story = with_audio(with_ratio(story, body.aspect_ratio), body.audio_option)
     if body.audio_option and (sample := story.audio.sample):
-        sample = desk.found(record.owner, "audio_option.narrator_sample", sample.source)
+        sample = desk.incoming.found(record.owner, "audio_option.narrator_sample", sample.source)
         story = story.model_copy(update={"audio": story.audio.model_copy(update={"sample": sample})})
     story = _with_tool(desk, story, body.option, Kind.KEYFRAME)
     story = story.model_copy(update={"enhance": body.enhance_image})
@@ -86,7 +86,7 @@ def videos(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story 
     choices = story.choices.model_copy(update={"video_tool": body.motion_type})
     story = story.model_copy(update={"video": video, "choices": choices, "sounds": ()})
     change = Change(
-        told=story, extra=extra, stage="film", title=body.title or None, webhook=desk.webhook(body.webhook_url),
+        told=story, extra=extra, stage="film", title=body.title or None, webhook=desk.incoming.webhook(body.webhook_url),
         drop_film=True,
     )  # fmt: skip
     return change, "film", None
@@ -99,7 +99,8 @@ def concat(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story 
     story = record.told
     urls = [url for url in body.concat_video_urls or [] if url.strip()]
     sounds = tuple(
-        desk.found(record.owner, f"audio_urls[{number}]", url) for number, url in enumerate(body.audio_urls or [])
+        desk.incoming.found(record.owner, f"audio_urls[{number}]", url)
+        for number, url in enumerate(body.audio_urls or [])
     )
     if not urls and "film" not in record.stages:
         raise ApiError(
@@ -109,7 +110,7 @@ def concat(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story 
     if urls:
         story = _of_clips(desk, record, story, urls)
     story = story.model_copy(update={"sounds": sounds})
-    change = Change(drop_film=True, webhook=desk.webhook(body.webhook_url))
+    change = Change(drop_film=True, webhook=desk.incoming.webhook(body.webhook_url))
     return change, "concat", story
 
 
@@ -119,7 +120,7 @@ def _of_clips(desk: Desk, record: Record, story: Story, urls: list[str]) -> Stor
     own = {files.get(f"animate:{number + 1}", {}).get("clip.mp4"): scene for number, scene in enumerate(story.scenes)}
     scenes = []
     for number, url in enumerate(urls):
-        clip = desk.found(record.owner, f"concat_video_urls[{number}]", url)
+        clip = desk.incoming.found(record.owner, f"concat_video_urls[{number}]", url)
         scene = own.get(clip.digest) if clip.digest else None
         scenes.append(Scene(clip=clip, name=scene.name if scene else "", narration=scene.narration if scene else ""))
     audio = story.audio.model_copy(update={"music": False, "native": False})
@@ -150,7 +151,7 @@ def _edited(
     extra = dict(record.extra)
     if sent is None:
         return record.told, extra, frozenset()
-    known = desk.known(record)
+    known = desk.incoming.known(record)
     found = with_storyboard(record.told, extra.get("unknown", {}), sent, known, keep_pictures=keep_pictures)
     names = set(typing.get_args(Narrator))
     for number, scene in enumerate(found.story.scenes):

@@ -32,6 +32,7 @@ from engine.server.events import stream, wait_until
 from engine.server.forms import Form, decoded, read_form
 from engine.server.keys import owner_of
 from engine.server.openapi import DRY_RUN, IDEMPOTENCY, operation
+from engine.server.owned import busy, not_there
 from engine.server.records import Change, Goal, Record
 from engine.story import Brief, Narrator, Picture, Story, StoryError
 from pipelines.kinds import LANGUAGES
@@ -120,8 +121,8 @@ def list_stories(
     """Extension: your stories, newest first."""
     desk = _desk(request)
     found, total = desk.records.page(owner_of(request), "story", limit, offset)
-    base = desk.base(request)
-    stories = [story_object(desk.view(record, base)) for record in found]
+    base = desk.showing.base(request)
+    stories = [story_object(desk.showing.view(record, base)) for record in found]
     return JSONResponse({"data": stories, "total": total, "limit": limit, "offset": offset})
 
 
@@ -158,9 +159,10 @@ async def show(request: Request, story_id: str) -> Response:
     """The story: its state, storyboard, scenes and film."""
     desk = _desk(request)
     owner = owner_of(request)
-    return await desk.polled(
-        request, owner, "story", story_id, lambda record, base: {"data": story_object(desk.view(record, base))}
-    )
+    return await desk.polls.answer(
+        desk.showing.base(request), owner, "story", story_id,
+        lambda record, base: {"data": story_object(desk.showing.view(record, base))},
+    )  # fmt: skip
 
 
 @router.put("/story/{story_id}", **operation((*READING, 413, 451), form=StoryPutBody, example={"title": "Meadow Band"}))
@@ -187,8 +189,8 @@ async def change(request: Request, story_id: str) -> Response:
 def delete(request: Request, story_id: str) -> Response:
     """Delete the story and its media; work on it is stopped."""
     desk = _desk(request)
-    record = desk.find(owner_of(request), "story", story_id)
-    body = {"data": story_object(desk.view(record, desk.base(request)))}
+    record = desk.owned.find(owner_of(request), "story", story_id)
+    body = {"data": story_object(desk.showing.view(record, desk.showing.base(request)))}
     desk.delete(record.id)
     return JSONResponse(body)
 
@@ -234,14 +236,14 @@ async def events(request: Request, story_id: str) -> Response:
     """Extension: server-sent events of the story's progress, until nothing is being done any more."""
     desk = _desk(request)
     owner = owner_of(request)
-    await run_in_threadpool(desk.find, owner, "story", story_id)
-    base = desk.base(request)
+    await run_in_threadpool(desk.owned.find, owner, "story", story_id)
+    base = desk.showing.base(request)
 
     def look() -> dict[str, Any] | None:
         record = desk.records.find(owner, "story", story_id)
         if record is None:
             return None
-        shown = story_object(desk.view(record, base))
+        shown = story_object(desk.showing.view(record, base))
         return {name: shown[name] for name in ("id", "status", "progress_percentage", "message", "video_url")}
 
     feed: AsyncIterator[bytes] = stream(desk.hub, story_id, look, lambda state: state["status"] != "processing")
@@ -265,18 +267,20 @@ async def _create(request: Request, name: str) -> Response:
         content.pop("page", None)
         wishes = parse(Wishes, {key: content.pop(key) for key in list(Wishes.model_fields) if key in content})
         story_id = content.pop("story_id", None)
-        old = await run_in_threadpool(desk.find, owner, "story", story_id) if story_id else None
+        old = await run_in_threadpool(desk.owned.find, owner, "story", story_id) if story_id else None
         uploads = (
-            await desk.uploaded(form.files.get("image_files", ())[: desk.settings.max_images + 1]) if has_files else []
+            await desk.incoming.uploaded(form.files.get("image_files", ())[: desk.settings.max_images + 1])
+            if has_files
+            else []
         )
         brief, warnings = await run_in_threadpool(_brief, desk, owner, name, content, uploads)
         dry = request.query_params.get("dry_run", "").lower() in ("true", "1")
         goal: Goal = "storyboard" if name == "storyboard" else "film"
         if dry:
-            return 200, {"data": await run_in_threadpool(desk.forecast, brief, goal)}
-        webhook, expires = desk.webhook(wishes.webhook_url), desk.expiry(wishes.expires_at)
+            return 200, {"data": await run_in_threadpool(desk.quotes.forecast, brief, goal)}
+        webhook, expires = desk.incoming.webhook(wishes.webhook_url), desk.incoming.expiry(wishes.expires_at)
         await run_in_threadpool(desk.admit, owner)
-        cost = await run_in_threadpool(desk.cost, brief, goal)
+        cost = await run_in_threadpool(desk.quotes.cost, brief, goal)
         extra = {"warnings": warnings}
         if old is not None:
             old = await _free(desk, old)
@@ -289,17 +293,16 @@ async def _create(request: Request, name: str) -> Response:
             )
         else:
             record = await run_in_threadpool(
-                lambda: desk.records.create(
+                lambda: desk.create(
                     owner, "story", brief, goal, priority=wishes.priority, webhook=webhook, extra=extra, expires=expires,
                     cost=cost, stages=() if goal == "storyboard" else ("elements", "scenes", "film"),
                 )
             )  # fmt: skip
-            desk.begun()
         if goal == "storyboard":
             await _waited(desk, record.id, patience.left(desk.settings.sync_wait_seconds[0]))
         return 200, await run_in_threadpool(_body, desk, request, record.id)
 
-    return await desk.once(request, owner, digest, make)
+    return await desk.repeats.once(request, owner, digest, make)
 
 
 def _brief(
@@ -325,7 +328,7 @@ def _brief(
     if not content.get("strictness"):
         brief = brief.model_copy(update={"strictness": desk.settings.strictness})
     desk.check(brief)
-    return desk.resolved(owner, brief, uploads), warnings
+    return desk.incoming.resolved(owner, brief, uploads), warnings
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------
@@ -352,13 +355,13 @@ async def _once(request: Request, story_id: str, step: steps.Step) -> Response:
         if isinstance(change.told, Story):
             await run_in_threadpool(desk.check, change.told)
         await run_in_threadpool(desk.admit, free.owner)
-        cost = await run_in_threadpool(desk.cost, told or change.told or free.told, goal)
+        cost = await run_in_threadpool(desk.quotes.cost, told or change.told or free.told, goal)
         await run_in_threadpool(lambda: desk.change(free, change, goal, told=told, cost=cost))
         if goal in WAITS:
             await _waited(desk, free.id, patience.left(desk.settings.sync_wait_seconds[WAITS[goal]]))
         return 200, await run_in_threadpool(_body, desk, request, free.id)
 
-    return await desk.once(request, record.owner, digest, make)
+    return await desk.repeats.once(request, record.owner, digest, make)
 
 
 # --- underneath -------------------------------------------------------------------------------------------------------
@@ -368,7 +371,7 @@ async def _asked(request: Request, story_id: str) -> tuple[Desk, Record, Form]:
     """The story that a request is about, found before its body is read any further."""
     desk = _desk(request)
     owner = owner_of(request)
-    record = await run_in_threadpool(desk.find, owner, "story", story_id)
+    record = await run_in_threadpool(desk.owned.find, owner, "story", story_id)
     return desk, record, await _form(desk, request)
 
 
@@ -391,10 +394,10 @@ async def _waited(desk: Desk, story_id: str, seconds: float) -> bool:
 async def _free(desk: Desk, record: Record) -> Record:
     """The story once nothing is being done to it. Raises ApiError 400 while something is."""
     if record.active and not await _waited(desk, record.id, desk.settings.sync_wait_seconds[0]):
-        raise desk.busy("story")
+        raise busy("story")
     found = await run_in_threadpool(desk.records.find, record.owner, "story", record.id)
     if found is None:
-        raise ApiError(404, "there is no such story", word="story_not_found")
+        raise not_there("story")
     return found
 
 
@@ -404,15 +407,15 @@ async def _form(desk: Desk, request: Request) -> Form:
 
 
 def _shown(desk: Desk, request: Request, record: Record) -> Response:
-    return JSONResponse({"data": story_object(desk.view(record, desk.base(request)))})
+    return JSONResponse({"data": story_object(desk.showing.view(record, desk.showing.base(request)))})
 
 
 def _body(desk: Desk, request: Request, story_id: str) -> dict[str, Any]:
     try:
         record = desk.records.get(story_id)
     except KeyError:
-        raise ApiError(404, "there is no such story", word="story_not_found") from None
-    return {"data": story_object(desk.view(record, desk.base(request)))}
+        raise not_there("story") from None
+    return {"data": story_object(desk.showing.view(record, desk.showing.base(request)))}
 
 
 def _desk(request: Request) -> Desk:
