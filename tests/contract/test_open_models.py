@@ -98,9 +98,9 @@ FILMS = [
     for picture, clip, rest in (
         ("flux2-klein-4b", "wan2.2-i2v", {Kind.NARRATE: "vits-vctk", Kind.SCORE: "musicgen"}),
         ("sdxl-references", "ltx-2b", {Kind.NARRATE: "kokoro-voices", Kind.SCORE: "acestep"}),
-        ("flux-kontext", "ltx-2", {Kind.ENHANCE: "realesrgan", Kind.CONFORM: "conform-rife", Kind.BRIDGE: "rife"}),
+        ("flux-kontext", "ltx-2", {Kind.ENHANCE: "realesrgan"}),
         ("z-image-turbo", "hunyuan-1.5-480p", {}),
-        ("flux2-klein-4b", "cogvideox-1.5-5b", {}),
+        ("flux2-klein-4b", "cogvideox-1.5-5b", {Kind.CONFORM: "conform-rife", Kind.BRIDGE: "rife"}),
         ("qwen-image-edit", "wan2.2-i2v", {}),
         ("flux3-klein", "ltx-2b", {}),
         ("illustrator", "still", {Kind.NARRATE: "xtts"}),
@@ -166,6 +166,9 @@ def test_open_models_make_a_film_and_the_same_bytes_again(models, shelf, tmp_pat
         assert done
         assert {record["model"] for record in done} == {name}
         assert all(record["economy"] == Economy.NONE for record in done)
+    facts = {fact for record in records.values() for fact in record["facts"]}
+    assert {"bridge", "alike"} <= facts or Kind.BRIDGE not in models, "the network was asked what both pictures show"
+    assert "inbetween" in facts or Kind.CONFORM not in models, "frames were made that the clip has not"
     used = {record["model"] for record in records.values()}
     loaded = [record["model"] for record in records.values() if record["loaded"]]
     assert sorted(loaded) == sorted(used), "each model is loaded once"
