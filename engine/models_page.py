@@ -40,7 +40,9 @@ python -m engine models pull flux2-klein-4b        # or the name of a profile
   hashes and locks them where they lie.
 - Workers run with `HF_HUB_OFFLINE=1`: what is not here is missing. A running server sees what was pulled when it is started again.
 - Some packages exclude others. A model with `env:` in models.yaml has an interpreter of its own; `models pull` makes it, with uv
-  where that is installed, else with venv and pip, and its steps run there.
+  where that is installed, else with venv and pip, and its steps run there. With `--offline` its packages come from the wheels in
+  `UV_FIND_LINKS` or `PIP_FIND_LINKS` alone. What breaks off leaves nothing behind; `models pull NAME` also mends one that was
+  damaged, and `models rm --unused` removes those that no model asks for any more.
 
 Licences are those of the weights, as their owners state them: read them before you use what is made. NC: not for commercial use.
 Memory is that of one step with all parts resident, before this machine has measured it; most models do with less, slower.
