@@ -351,7 +351,7 @@ def _code_of(error: Exception) -> int | None:
     from engine.artifacts import StoreError
     from engine.export import ExportError
     from engine.jobs import JobsError
-    from engine.planner import PlanningError
+    from engine.plan import PlanningError
     from engine.service import RunFailed
     from engine.story import StoryError
     from pipelines.base import Missing

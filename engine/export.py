@@ -19,9 +19,9 @@ from typing import Any
 
 from engine.artifacts import Action, Store
 from engine.plan import Ref
-from engine.planner import element_source, is_narrated, keyframe_source, portrait_source, scene_id
 from engine.service import Made
 from engine.sheet import sheet
+from engine.sources import element_source, is_narrated, keyframe_source, portrait_source, scene_id
 from engine.story import Story
 from pipelines.base import Kind
 

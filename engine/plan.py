@@ -26,6 +26,10 @@ class PlanError(ValueError):
     """The steps do not form a plan: two of one name, an unknown step referred to, a circle."""
 
 
+class PlanningError(ValueError):
+    """The story asks for something that no installed model can do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ref:
     """Outputs of another step. A `name` with `*`, `?` or `[` means all outputs that match, in the order of their names,
@@ -129,6 +133,15 @@ class Plan:
             wanted.add(step_id)
             rest.extend(self[step_id].needs())
         return Plan(tuple(step for step in self.steps if step.id in wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and what the client should know of how it came about."""
+
+    plan: Plan
+    profile: str
+    warnings: tuple[str, ...] = ()
 
 
 def key_of(step: Step, family_version: str, inputs: Mapping[str, Sequence[tuple[str, str]]]) -> str:

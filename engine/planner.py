@@ -3,34 +3,44 @@ between a portrait, a scene picture and a film."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from typing import Literal
 
 from engine import context
+from engine.draft import Draft
 from engine.mood import mood_of
-from engine.plan import Given, Plan, Ref, Source, Step
-from engine.story import SAMPLE, Brief, Picture, Place, Scene, Story, Told, given, texts
-from pipelines.base import Kind, Missing, ModelSpec, Params
-from pipelines.catalog import Catalog, CatalogError
+from engine.plan import Plan, Planned, PlanningError, Ref, Source
+from engine.sources import (
+    IDEA_CHECK,
+    TEXT_CHECK,
+    burned_subtitles,
+    clip_source,
+    element_id,
+    element_source,
+    given_source,
+    inspection_id,
+    intake_id,
+    is_narrated,
+    keyframe_source,
+    portrait_id,
+    portrait_source,
+    scene_id,
+    timing,
+)
+from engine.story import SAMPLE, Brief, Character, Picture, Place, Scene, State, Story, given
+from pipelines.base import Kind
+from pipelines.catalog import Catalog
 from pipelines.kinds import (
     AnimateParams,
     BridgeParams,
-    CheckParams,
     ComposeParams,
     ConformParams,
     ElementParams,
-    EncodeParams,
     EnhanceParams,
-    GlimpseParams,
-    InspectParams,
-    IntakeParams,
     KeyframeParams,
     MixParams,
     Named,
     NarrateParams,
-    PictureParams,
     PortraitParams,
     ReadParams,
     Reference,
@@ -44,95 +54,8 @@ from pipelines.kinds import (
 Upto = Literal["portraits", "keyframes", "clips", "film"]
 PORTRAIT_SIZE = (768, 1024)
 OBJECT_SIZE = (768, 768)
-IDEA_CHECK, TEXT_CHECK = "check:idea", "check:texts"
-"""The steps that look whether the words of a brief, and of a story, may be told."""
 CLONED = "narration.cloned"
 """The alias of models that speak with the voice of a given recording."""
-
-
-class PlanningError(ValueError):
-    """The story asks for something that no installed model can do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A plan, and what the client should know of how it came about."""
-
-    plan: Plan
-    profile: str
-    warnings: tuple[str, ...] = ()
-
-
-# --- names of steps ---------------------------------------------------------------------------------------------------
-
-
-def portrait_id(name: str, state: str | None = None) -> str:
-    """The step of a character's portrait; `state` None: the base look."""
-    return f"portrait:{_quoted(name)}" + (f"@{_quoted(state)}" if state is not None else "")
-
-
-def element_id(role: str, name: str) -> str:
-    """The step of the reference picture of a `location` or an `object`."""
-    return f"{role}:{_quoted(name)}"
-
-
-def intake_id(place: str) -> str:
-    """The step that makes a given picture safe; `place` is the field that named it."""
-    return f"intake:{place}"
-
-
-def inspection_id(step_id: str) -> str:
-    """The step that looks whether the picture of step `step_id` may be shown."""
-    return f"{Kind.INSPECT}:{step_id}"
-
-
-def scene_id(kind: Kind, number: int) -> str:
-    """The step of one kind for scene `number`, counted from 0; people see it counted from 1."""
-    return f"{kind}:{number + 1}"
-
-
-def _quoted(name: str) -> str:
-    """A name that may hold anything, without the signs that structure step ids."""
-    return name.replace("%", "%25").replace("@", "%40").replace(":", "%3A").replace("/", "%2F")
-
-
-def enhanced_id(step_id: str) -> str:
-    """The step that gives the picture of step `step_id` more detail."""
-    return f"{Kind.ENHANCE}:{step_id}"
-
-
-def portrait_source(told: Told, name: str, state: str | None = None) -> Ref:
-    """Where a character's portrait comes from: drawn, or drawn and enhanced."""
-    return _drawn(told, portrait_id(name, state), "portrait.png")
-
-
-def element_source(told: Told, role: str, name: str) -> Ref:
-    """Where the reference picture of a `location` or an `object` comes from: drawn, or drawn and enhanced."""
-    return _drawn(told, element_id(role, name), "element.png")
-
-
-def _drawn(told: Told, step_id: str, name: str) -> Ref:
-    return Ref(enhanced_id(step_id), "picture.png") if told.enhance_elements else Ref(step_id, name)
-
-
-def keyframe_source(story: Story, number: int) -> Ref:
-    """Where the picture of scene `number` (from 0) comes from: the client's own, else drawn, else drawn and enhanced."""
-    if story.scenes[number].picture:
-        return Ref(intake_id(f"scenes[{number}].picture"), "picture.png")
-    if story.enhance:
-        return Ref(scene_id(Kind.ENHANCE, number), "picture.png")
-    return Ref(scene_id(Kind.KEYFRAME, number), "keyframe.png")
-
-
-def clip_source(story: Story, number: int) -> Source:
-    """Where the moving form of scene `number` (from 0) comes from: the client's own, else made."""
-    clip = story.scenes[number].clip
-    return _given(clip) if clip else Ref(scene_id(Kind.ANIMATE, number), "clip.mp4")
-
-
-def is_narrated(story: Story, scene: Scene) -> bool:
-    """Whether somebody speaks in the scene."""
-    return story.audio.narration and bool(scene.narration.strip())
 
 
 def with_checks(ids: Iterable[str], plan: Plan) -> tuple[str, ...]:
@@ -147,7 +70,7 @@ def with_checks(ids: Iterable[str], plan: Plan) -> tuple[str, ...]:
 
 def check_of(told: Brief | Story, catalog: Catalog) -> Planned:
     """The check of the words alone. Models that the story names must be there, whatever they are for."""
-    draft = _Draft(told, catalog)
+    draft = Draft(told, catalog)
     for kind in told.choices.models:
         draft.model(kind)
     draft.check()
@@ -156,12 +79,12 @@ def check_of(told: Brief | Story, catalog: Catalog) -> Planned:
 
 def plan_brief(brief: Brief, catalog: Catalog) -> Planned:
     """Everything up to the storyboard."""
-    draft = _Draft(brief, catalog)
+    draft = Draft(brief, catalog)
     draft.check()
     draft.intake((place, picture) for place, picture in given(brief).items() if place not in ("page", SAMPLE))
     inputs: dict[str, tuple[Source, ...]] = {}
     if brief.page:
-        draft.add("read", Kind.READ, ReadParams(url=brief.page.source), {"page": (_given(brief.page),)})
+        draft.add("read", Kind.READ, ReadParams(url=brief.page.source), {"page": (given_source(brief.page),)})
         inputs["page"] = (Ref("read", "page.json"),)
     if brief.pictures:
         inputs["pictures"] = tuple(
@@ -183,7 +106,7 @@ def plan_brief(brief: Brief, catalog: Catalog) -> Planned:
 
 def plan_story(story: Story, catalog: Catalog, upto: Upto = "film") -> Planned:
     """Everything from the portraits up to `upto`."""
-    draft = _Draft(story, catalog)
+    draft = Draft(story, catalog)
     draft.check()
     _plan_portraits(draft, story)
     if upto == "portraits":
@@ -199,7 +122,7 @@ def plan_story(story: Story, catalog: Catalog, upto: Upto = "film") -> Planned:
     return draft.done()
 
 
-def _plan_portraits(draft: _Draft, story: Story) -> None:
+def _plan_portraits(draft: Draft, story: Story) -> None:
     draft.intake(
         (place, picture)
         for place, picture in given(story).items()
@@ -211,55 +134,48 @@ def _plan_portraits(draft: _Draft, story: Story) -> None:
             draft.intake([(f"scenes[{number}].picture", scene.picture)], width=width, height=height)
     used = {(presence.name, presence.state) for scene in story.scenes for presence in scene.characters}
     for number, character in enumerate(story.characters):
-        states = [state for state in character.states if (character.name, state.name) in used]
-        for state in (None, *states):
-            name = state.name if state else None
-            picture = state.reference if state else character.reference
-            place = (
-                f"characters[{number}].states.{name}.reference_url" if state else f"characters[{number}].reference_url"
-            )
-            inputs = _reference(place, picture)
-            if state:
-                base = portrait_id(character.name)
-                source = portrait_source(story, character.name)
-                inputs |= {"base": (source,), "base_figure": (Ref(base, "figure*"),)}
-            draft.add(
-                portrait_id(character.name, name),
-                Kind.PORTRAIT,
-                PortraitParams(
-                    prompt=context.portrait_words(
-                        story,
-                        character,
-                        name,
-                        given=picture is not None,
-                        limit=draft.model(Kind.PORTRAIT, story.choices.image_tool).max_references,
-                    ),
-                    width=PORTRAIT_SIZE[0],
-                    height=PORTRAIT_SIZE[1],
-                    style=story.style,
-                    setting=story.setting,
-                    name=character.name,
-                    appearance=character.appearance,
-                    state=name,
-                    state_appearance=state.appearance if state else "",
-                ),
-                inputs,
-                name=story.choices.image_tool,
-            )
-            draft.inspect(
-                portrait_id(character.name, name),
-                "portrait.png",
-                f"characters[{number}].states.{name}.appearance" if state else f"characters[{number}].appearance",
-            )
-            draft.enhance(portrait_id(character.name, name), "portrait.png")
+        for state in (None, *(state for state in character.states if (character.name, state.name) in used)):
+            _plan_portrait(draft, story, number, character, state)
     for number, place_ in enumerate(story.locations):
         _plan_element(draft, story, place_, "location", f"locations[{number}]", (story.video.width, story.video.height))
     for number, place_ in enumerate(story.objects):
         _plan_element(draft, story, place_, "object", f"objects[{number}]", OBJECT_SIZE)
 
 
+def _plan_portrait(draft: Draft, story: Story, number: int, character: Character, state: State | None) -> None:
+    name = state.name if state else None
+    one: Character | State = state or character
+    place = f"characters[{number}].states.{name}" if state else f"characters[{number}]"
+    inputs = _reference(f"{place}.reference_url", one.reference)
+    if state:
+        base = portrait_source(story, character.name)
+        inputs |= {"base": (base,), "base_figure": (Ref(portrait_id(character.name), "figure*"),)}
+    tool = story.choices.image_tool
+    params = PortraitParams(
+        prompt=context.portrait_words(
+            story,
+            character,
+            name,
+            given=one.reference is not None,
+            limit=draft.model(Kind.PORTRAIT, tool).max_references,
+        ),
+        width=PORTRAIT_SIZE[0],
+        height=PORTRAIT_SIZE[1],
+        style=story.style,
+        setting=story.setting,
+        name=character.name,
+        appearance=character.appearance,
+        state=name,
+        state_appearance=state.appearance if state else "",
+    )
+    step_id = portrait_id(character.name, name)
+    draft.add(step_id, Kind.PORTRAIT, params, inputs, name=tool)
+    draft.inspect(step_id, "portrait.png", f"{place}.appearance")
+    draft.enhance(step_id, "portrait.png")
+
+
 def _plan_element(
-    draft: _Draft, story: Story, place: Place, role: Literal["location", "object"], at: str, size: tuple[int, int]
+    draft: Draft, story: Story, place: Place, role: Literal["location", "object"], at: str, size: tuple[int, int]
 ) -> None:
     draft.add(
         element_id(role, place.name),
@@ -286,7 +202,7 @@ def _plan_element(
     draft.enhance(element_id(role, place.name), "element.png")
 
 
-def _plan_keyframe(draft: _Draft, story: Story, number: int) -> None:
+def _plan_keyframe(draft: Draft, story: Story, number: int) -> None:
     scene = story.scenes[number]
     if scene.picture or scene.clip:
         return
@@ -331,7 +247,7 @@ def _plan_keyframe(draft: _Draft, story: Story, number: int) -> None:
         draft.add(scene_id(Kind.ENHANCE, number), Kind.ENHANCE, EnhanceParams(), {"picture": (picture,)})
 
 
-def _plan_clips(draft: _Draft, story: Story) -> None:
+def _plan_clips(draft: Draft, story: Story) -> None:
     sample = story.audio.sample if any(is_narrated(story, scene) for scene in story.scenes) else None
     cloned = CLONED if sample else None
     if cloned and not (model := draft.model(Kind.NARRATE, cloned, story.language)).clones:
@@ -341,7 +257,7 @@ def _plan_clips(draft: _Draft, story: Story) -> None:
     for number, scene in enumerate(story.scenes):
         if is_narrated(story, scene):
             params = NarrateParams(text=scene.narration, language=story.language, narrator=story.audio.narrator)
-            voice = {"sample": (_given(sample),)} if sample else {}
+            voice = {"sample": (given_source(sample),)} if sample else {}
             draft.add(scene_id(Kind.NARRATE, number), Kind.NARRATE, params, voice, name=cloned, language=story.language)
     video = story.video
     last = len(story.scenes) - 1
@@ -361,7 +277,7 @@ def _plan_clips(draft: _Draft, story: Story) -> None:
         {
             "words": _narrated(story, "words.json"),
             "clips": tuple(
-                _given(scene.clip) for scene in story.scenes if scene.clip and not is_narrated(story, scene)
+                given_source(scene.clip) for scene in story.scenes if scene.clip and not is_narrated(story, scene)
             ),
         },
     )
@@ -402,7 +318,7 @@ def _plan_clips(draft: _Draft, story: Story) -> None:
             draft.inspect_made_clip(number, f"scenes[{number}].prompt")
 
 
-def _plan_film(draft: _Draft, story: Story) -> None:
+def _plan_film(draft: Draft, story: Story) -> None:
     video = story.video
     frame = {"width": video.width, "height": video.height, "fps": video.fps}
     timeline = (Ref("schedule", "timeline.json"),)
@@ -416,7 +332,7 @@ def _plan_film(draft: _Draft, story: Story) -> None:
         clip = clip_source(story, number)
         inputs: dict[str, tuple[Source, ...]] = {"clip": (clip,), "timing": (timing(number),)}
         if burned:
-            inputs["subtitles"] = (_burned(number),)
+            inputs["subtitles"] = (burned_subtitles(number),)
         whole = story.scenes[number].clip is not None
         draft.add(scene_id(Kind.CONFORM, number), Kind.CONFORM, ConformParams(**frame, whole=whole), inputs)
         parts.append(Ref(scene_id(Kind.CONFORM, number), "body.mp4"))
@@ -426,7 +342,7 @@ def _plan_film(draft: _Draft, story: Story) -> None:
                 "timings": (timing(number), timing(number + 1)),
             }
             if burned:
-                inputs["subtitles"] = (_burned(number), _burned(number + 1))
+                inputs["subtitles"] = (burned_subtitles(number), burned_subtitles(number + 1))
             bridge = BridgeParams(**frame, transition=video.transition)
             name = "bridge.match" if video.transition == "match" else None
             draft.add(scene_id(Kind.BRIDGE, number), Kind.BRIDGE, bridge, inputs, name=name)
@@ -446,12 +362,12 @@ def _plan_film(draft: _Draft, story: Story) -> None:
     )
 
 
-def _plan_sound(draft: _Draft, story: Story) -> Ref | None:
+def _plan_sound(draft: Draft, story: Story) -> Ref | None:
     timeline = (Ref("schedule", "timeline.json"),)
     inputs: dict[str, tuple[Source, ...]] = {
         "timeline": timeline,
         "narrations": _narrated(story, "narration.wav"),
-        "audio": tuple(_given(sound) for sound in story.sounds),
+        "audio": tuple(given_source(sound) for sound in story.sounds),
     }
     sounding = [
         number
@@ -473,15 +389,6 @@ def _plan_sound(draft: _Draft, story: Story) -> Ref | None:
 # --- small pieces -----------------------------------------------------------------------------------------------------
 
 
-def timing(number: int) -> Ref:
-    """The frames of scene `number` (from 0)."""
-    return Ref("schedule", f"scene-{number + 1:03d}.json")
-
-
-def _burned(number: int) -> Ref:
-    return Ref("subtitle", f"scene-{number + 1:03d}.ass")
-
-
 def _narrated(story: Story, name: str) -> tuple[Source, ...]:
     return tuple(
         Ref(scene_id(Kind.NARRATE, number), name)
@@ -496,11 +403,6 @@ def _size(story: Story, scene: Scene) -> tuple[int, int]:
 
 def _named(places: Iterable[Place]) -> tuple[Named, ...]:
     return tuple(Named(name=place.name, description=place.description) for place in places)
-
-
-def _given(picture: Picture) -> Given:
-    # The client's file name says nothing about the bytes: it stays out of the key.
-    return Given(picture.digest, "given")
 
 
 def _reference(place: str, picture: Picture | None) -> dict[str, tuple[Source, ...]]:
@@ -526,150 +428,3 @@ def _figures(scene: Scene) -> tuple[Source, ...]:
     places = [Ref(element_id("location", scene.location), "figure*")] if scene.location is not None else []
     things = [Ref(element_id("object", name), "figure*") for name in scene.objects]
     return (*people, *places, *things)
-
-
-@dataclass
-class _Draft:
-    """A plan in the making: resolves models, derives seeds, collects warnings."""
-
-    told: Told
-    catalog: Catalog
-
-    def __post_init__(self) -> None:
-        try:
-            self.profile = self.catalog.profile(self.told.choices.profile)
-        except CatalogError as error:
-            raise PlanningError(f"profile: {error}") from error
-        self.steps: list[Step] = []
-        # Step of a picture, or digest of a given clip → step that looks at it; None: nobody can.
-        self.inspected: dict[str, str] | None = {}
-        self.warnings: dict[str, None] = {}
-        if self.catalog.profiles[self.profile].device_mb > self.catalog.device_mb:
-            self.warnings[f"profile {self.profile} {self.catalog.short_of(self.profile)}"] = None
-
-    def model(self, kind: Kind, name: str | None = None, language: str | None = None) -> ModelSpec:
-        """The model for a kind of step: named in `models`, else by tool or alias `name`, else the kind's default."""
-        try:
-            choice = self.catalog.choose(self._asked(kind, name), kind, profile=self.profile, language=language)
-        except CatalogError as error:
-            raise PlanningError(f"models.{kind}: {error}") from error
-        for passed, reason in choice.passed_over:
-            why = f"is {reason}" if reason.startswith("not ") else reason
-            self.warnings[f"{kind}: {choice.spec.name} serves instead of {passed}, which {why}"] = None
-        return choice.spec
-
-    def _asked(self, kind: Kind, name: str | None) -> str:
-        """The model or alias by which a kind of step is asked for."""
-        tools = self.catalog.video_tools if kind is Kind.ANIMATE else self.catalog.image_tools
-        return self.told.choices.models.get(kind) or (tools.get(name, name) if name else self.catalog.kinds[kind])
-
-    def sounding(self, tool: str | None) -> str | None:
-        """By which name clips are asked for that are to bring their own sound: the first model behind the tool that makes sound, where
-        one is here; else the tool itself, and the client is told that its clips are silent."""
-        chosen = self.model(Kind.ANIMATE, tool)
-        if chosen.sounds:
-            return tool
-        able = [one for one in self.catalog.candidates(self._asked(Kind.ANIMATE, tool), self.profile) if one.sounds]
-        here = [one.name for one in able if self.catalog.unfit(one, Kind.ANIMATE) is None]
-        if here:
-            return here[0]
-        more = f"; `python -m engine models pull {able[0].name}` brings one that does" if able else ""
-        self.warnings[f"native_audio: {chosen.name} makes no sound, its clips are silent{more}"] = None
-        return tool
-
-    def add(
-        self,
-        step_id: str,
-        kind: Kind,
-        params: Params,
-        inputs: Mapping[str, tuple[Source, ...]] | None = None,
-        *,
-        name: str | None = None,
-        language: str | None = None,
-    ) -> None:
-        take = self.told.takes.get(step_id, 0)
-        words = f"{self.told.seed}/{step_id}" + (f"/{take}" if take else "")  # made anew means with other dice
-        digest = hashlib.sha256(words.encode()).digest()
-        spec = self.model(kind, name, language)
-        inputs = {role: sources for role, sources in (inputs or {}).items() if sources}
-        if spec.encodes and isinstance(params, PictureParams | AnimateParams):
-            # No dice in it: whatever is made anew with the same words finds them encoded.
-            encoding = Step(f"{Kind.ENCODE}:{step_id}", Kind.ENCODE, spec, EncodeParams(prompt=params.words()))
-            self.steps.append(encoding)
-            inputs["words"] = (Ref(encoding.id, "words.safetensors"),)
-        self.steps.append(
-            Step(
-                id=step_id,
-                kind=kind,
-                spec=spec,
-                params=params,
-                inputs=inputs,
-                seed=int.from_bytes(digest[:4], "big"),
-                take=take,
-            )
-        )
-
-    def intake(
-        self, pictures: Iterable[tuple[str, Picture]], *, width: int | None = None, height: int | None = None
-    ) -> None:
-        params = IntakeParams(width=width, height=height)
-        for place, picture in pictures:
-            self.add(intake_id(place), Kind.INTAKE, params, {"picture": (_given(picture),)})
-            self.inspect(intake_id(place), "picture.png", place)
-
-    def check(self) -> None:
-        params = CheckParams(texts=texts(self.told), strictness=self.told.strictness)
-        self.add(IDEA_CHECK if isinstance(self.told, Brief) else TEXT_CHECK, Kind.CHECK, params)
-
-    def inspect(self, step_id: str, name: str, place: str) -> None:
-        """The picture `name` of a step is looked at, where a model for that is installed."""
-        if self.inspected is None:
-            return
-        inspection = inspection_id(step_id)
-        params = InspectParams(field=place, strictness=self.told.strictness)
-        try:
-            self.add(inspection, Kind.INSPECT, params, {"picture": (Ref(step_id, name),)})
-        except Missing:
-            self.inspected = None
-            return
-        self.inspected[step_id] = inspection
-
-    def inspect_given_clip(self, number: int, clip: Picture) -> None:
-        """A few frames of the given clip of scene `number` are looked at, before anything else is."""
-        self._inspect_clip(number, _given(clip), scene_id(Kind.GLIMPSE, number), clip.digest, f"scenes[{number}].clip")
-
-    def inspect_made_clip(self, number: int, place: str) -> None:
-        """So are those of the clip that was made of scene `number`; `place` is what its client would change."""
-        made = scene_id(Kind.ANIMATE, number)
-        self._inspect_clip(number, Ref(made, "clip.mp4"), made, made, place)
-
-    def _inspect_clip(self, number: int, clip: Source, looked_at: str, waits: str, place: str) -> None:
-        """`waits`: the step, or the digest, whose readers wait until it was looked at."""
-        if self.inspected is None:
-            return
-        try:
-            self.model(Kind.INSPECT)
-        except Missing:
-            self.inspected = None
-            return
-        glimpse = scene_id(Kind.GLIMPSE, number)
-        self.add(glimpse, Kind.GLIMPSE, GlimpseParams(), {"clip": (clip,)})
-        params = InspectParams(field=place, strictness=self.told.strictness)
-        self.add(inspection_id(looked_at), Kind.INSPECT, params, {"picture": (Ref(glimpse, "frame-*"),)})
-        self.inspected[waits] = inspection_id(looked_at)
-
-    def enhance(self, step_id: str, name: str) -> None:
-        """The picture `name` of a portrait or element gets a pass for detail, where that is wished."""
-        if self.told.enhance_elements:
-            self.add(enhanced_id(step_id), Kind.ENHANCE, EnhanceParams(), {"picture": (Ref(step_id, name),)})
-
-    def done(self) -> Planned:
-        """What is refused goes no further: whatever reads a picture waits until it was looked at."""
-        inspected = self.inspected or {}
-        steps = []
-        for step in self.steps:
-            files = {one.digest for sources in step.inputs.values() for one in sources if isinstance(one, Given)}
-            looked_at = sorted({inspected[need] for need in (step.needs() | files) & inspected.keys()})
-            waits = looked_at and step.kind not in (Kind.INSPECT, Kind.GLIMPSE)
-            steps.append(replace(step, after=tuple(looked_at)) if waits else step)
-        return Planned(Plan(tuple(steps)), self.profile, tuple(self.warnings))

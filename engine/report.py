@@ -11,7 +11,7 @@ from engine.console import duration
 from engine.estimate import Forecast
 from engine.jobs import Run
 from engine.models_page import by_job
-from engine.planner import Planned
+from engine.plan import Planned
 from engine.stock import Order
 from pipelines.base import Kind, ModelSpec
 from pipelines.catalog import Catalog, family_class, install_hint, missing_modules, to_pull

@@ -26,10 +26,11 @@ from engine.executor.shared import Shared
 from engine.fetch import CLIP, PAGE, PICTURE, SOUND, Door, FetchError, Want
 from engine.jobs import Jobs, Run
 from engine.pagepictures import LEFT_OUT, gathered, is_small, with_objects
-from engine.plan import Plan, Step
-from engine.planner import Planned, PlanningError, Upto, check_of, intake_id, plan_brief, plan_story, with_checks
+from engine.plan import Plan, Planned, PlanningError, Step
+from engine.planner import Upto, check_of, plan_brief, plan_story, with_checks
 from engine.runner import Result, Runner
 from engine.settings import Settings
+from engine.sources import intake_id
 from engine.story import SAMPLE, Brief, Picture, Story, StoryError, Tale, given, with_pictures
 from engine.storyboard import story_of
 from pipelines.base import Kind, Missing

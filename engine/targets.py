@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.plan import Plan
-from engine.planner import element_id, portrait_id, scene_id
+from engine.sources import element_id, portrait_id, scene_id
 from engine.story import StoryError
 from pipelines.base import Kind
 from pipelines.catalog import suggest

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.planner import keyframe_source, portrait_source
 from engine.schemas.story_view import Media, moment
+from engine.sources import keyframe_source, portrait_source
 from engine.story import Story
 
 JobStatus = Literal["pending", "processing", "completed", "failed"]

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from engine.plan import Ref
-from engine.planner import (
+from engine.schemas.story_steps import PARTS
+from engine.sources import (
     element_id,
     element_source,
     intake_id,
@@ -18,7 +19,6 @@ from engine.planner import (
     portrait_source,
     scene_id,
 )
-from engine.schemas.story_steps import PARTS
 from engine.story import Brief, Picture, Story
 from pipelines.base import Kind
 

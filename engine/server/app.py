@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from engine.artifacts import StoreError
 from engine.fetch import Door, FetchError
 from engine.jobs import JobsError
-from engine.planner import PlanningError
+from engine.plan import PlanningError
 from engine.server import generate_routes, story_routes
 from engine.server.credits import Credits, prices
 from engine.server.desk import Desk

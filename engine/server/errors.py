@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from engine.artifacts import StoreError, StoreFull
 from engine.fetch import FetchError
 from engine.jobs import JobsError
-from engine.planner import PlanningError
+from engine.plan import PlanningError
 from engine.service import RunFailed
 from engine.story import Lacking, StoryError
 from pipelines.base import Missing

@@ -11,7 +11,6 @@ from starlette.datastructures import UploadFile
 
 from engine.artifacts import CHUNK, Store
 from engine.fetch import Door, FetchError
-from engine.planner import keyframe_source
 from engine.schemas.story_api import spoken
 from engine.schemas.story_steps import PARTS, Known
 from engine.schemas.story_view import element_ref, given_ref
@@ -19,6 +18,7 @@ from engine.server.errors import ApiError
 from engine.server.media import Media
 from engine.server.records import Record, Records
 from engine.server.shelf import Shelf, file_of
+from engine.sources import keyframe_source
 from engine.story import Picture, Story, StoryError, Tale, with_pictures
 
 LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()

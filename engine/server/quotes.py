@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.estimate import Forecast
-from engine.plan import Plan
-from engine.planner import Planned, Upto, plan_brief, plan_story
+from engine.plan import Plan, Planned
+from engine.planner import Upto, plan_brief, plan_story
 from engine.server.credits import Credits
 from engine.server.records import Goal
 from engine.service import Service

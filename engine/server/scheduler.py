@@ -12,8 +12,7 @@ from typing import Literal
 
 from engine.artifacts import StoreError, StoreFull
 from engine.jobs import JobsError
-from engine.plan import PlanError
-from engine.planner import PlanningError
+from engine.plan import PlanError, PlanningError
 from engine.schemas.story_api import spoken
 from engine.server.events import Hub
 from engine.server.records import Record, Records, Work

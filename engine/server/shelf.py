@@ -7,10 +7,11 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from engine.artifacts import Output, StoreError
-from engine.plan import PlanError, Ref
-from engine.planner import PlanningError, Upto, inspection_id, plan_story
+from engine.plan import PlanError, PlanningError, Ref
+from engine.planner import Upto, plan_story
 from engine.server.records import Record
 from engine.service import Service
+from engine.sources import inspection_id
 from engine.story import Story
 
 Files = Mapping[str, str]

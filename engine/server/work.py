@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from engine.artifacts import Output
 from engine.events import Event, RunStarted, StepDone, StepProgress
 from engine.plan import Plan
-from engine.planner import Upto, inspection_id, plan_story
+from engine.planner import Upto, plan_story
 from engine.server.records import Goal, Record, Records, Work, told_of
 from engine.server.shelf import Shelf
 from engine.service import Made, Service
+from engine.sources import inspection_id
 from engine.story import Brief, Story, given
 from pipelines.base import Kind
 

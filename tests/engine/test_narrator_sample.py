@@ -2,7 +2,8 @@
 
 import pytest
 
-from engine.planner import PlanningError, plan_brief, plan_story
+from engine.plan import PlanningError
+from engine.planner import plan_brief, plan_story
 from engine.schemas import generate_story, story_api
 from engine.service import _want
 from engine.story import SAMPLE, given, with_pictures

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from engine.context import SHEET, earlier, grouped, portrait_words, scene_words, shown
-from engine.plan import Ref
-from engine.planner import PlanningError, keyframe_source, plan_brief, plan_story, portrait_id
+from engine.plan import PlanningError, Ref
+from engine.planner import plan_brief, plan_story
 from engine.schemas import generate_story, story_api
+from engine.sources import keyframe_source, portrait_id
 from engine.story import Character, Picture, Presence, with_pictures
 from pipelines import catalog
 from pipelines.base import Kind
