@@ -129,10 +129,14 @@ class Illustrator:
         figures = read_figures(inputs.get("figures", ()))
         cast = _cast(params, figures)
         place = _place(params, figures)
-        cast = cast or _company(params, params.scene)
+        others = _company(params, many=bool(cast))
+        if not cast:
+            cast, others = others, []
         things = _things(params, figures, place.place, params.scene)
         report.progress(0.1, "drawing")
-        painted = paint_scene(cast, things, place, params.scene, params.number, (params.width, params.height), seed)
+        painted = paint_scene(
+            cast, things, place, params.scene, params.number, (params.width, params.height), seed, others
+        )
         keyframe = _write(out / "keyframe.png", png_bytes(painted.frame, 3))
         files = [keyframe]
         layers = []
@@ -241,7 +245,7 @@ def _things(params: KeyframeParams, figures: Sequence[object], place: Place, sce
     cast = [person.name for person in params.on_stage]
     for mention in mentions(cast, scene):
         # A lamp or a letter that nobody touches is a manner of speaking more often than a thing to be seen.
-        shown = mention.held or mention.laid or PROPS[mention.kind].where not in ("hand", "belly")
+        shown = mention.held or mention.near or mention.laid or PROPS[mention.kind].where not in ("hand", "belly")
         shown = (shown and bool(cast)) or close(scene)
         if shown and mention.kind not in have | scenery and len(things) < len(params.objects) + 2:
             usual = place.boat if mention.kind == "boat" and place.boat else PROPS[mention.kind].colour
@@ -257,13 +261,17 @@ def _things(params: KeyframeParams, figures: Sequence[object], place: Place, sce
     return things
 
 
-def _company(params: KeyframeParams, scene: str) -> list[CharacterFigure]:
-    """People without a name, for a scene that speaks of people and lists none. The same in every scene of a story."""
+def _company(params: KeyframeParams, *, many: bool) -> list[CharacterFigure]:
+    """People without a name of whom the scene speaks, the same in every scene of a story; `many`: groups alone, since a
+    woman or a boy beside a cast is mostly one of the cast."""
     from pipelines.image.draft.figures import CharacterFigure
     from pipelines.image.draft.looks import read_looks, seed_of
     from pipelines.image.draft.reading import company
 
+    people = company(params.scene)
+    if many and len(people) < 2:
+        return []
     return [
         CharacterFigure(name="", looks=read_looks(words, seed_of("company", index, params.setting)))
-        for index, words in enumerate(company(scene))
+        for index, words in enumerate(people)
     ]

@@ -53,6 +53,11 @@ SPECIES: dict[str, Species] = {
     "turtle": Species(0.52, "", "wide", "stub", "#dfe0b0", "shell"),
     "dragon": Species(1.05, "", "broad", "spiked", "#dfe3a4", "dragon", bulk=1.45),
     "dinosaur": Species(1.05, "", "broad", "spiked", "#e3e6b0", bulk=1.45),
+    "fish": Species(0.46, "", "", "", "#fff1d8"),
+    "whale": Species(0.72, "", "", "", "#e4eef2"),
+    "dolphin": Species(0.56, "", "", "", "#eef3f4"),
+    "bee": Species(0.46, "", "small", "", "#fbe9b0", "feelers", bulk=1.3),
+    "snail": Species(0.48, "", "wide", "", "#efe2c6", "feelers"),
     "robot": Species(0.86, "", "", "", "#dce5ea", "robot"),
     "alien": Species(0.8, "", "wide", "", "#cbe8a8", "alien"),
     "ghost": Species(0.75, "", "", "", "#ffffff", "ghost"),
@@ -92,7 +97,9 @@ def draw_creature(sheet: Sheet, looks: Looks, mood: str) -> None:
 def rise(species: str) -> float:
     """How far ears, horns or aerials stand above the skull, in hundredths of the head."""
     kind = SPECIES[species]
-    above = {"antlers": 62, "unicorn": 58, "alien": 42, "robot": 36, "horns": 30, "dragon": 30}.get(kind.extra, 0)
+    above = {"antlers": 62, "unicorn": 58, "feelers": 40, "alien": 42, "robot": 36, "horns": 30, "dragon": 30}.get(
+        kind.extra, 0
+    )
     return max(above, {"long": 80, "pointed": 40, "tuft": 30}.get(kind.ears, 0))
 
 
@@ -434,7 +441,15 @@ _BEHIND: dict[str, Callable[[Sheet, str], None]] = {
     "mane": lambda sheet, fur: sheet.path("M-8 -60C-66 -54 -72 20 -46 58C-34 40 -30 10 -20 -20Z", darker(fur, 0.4)),
     "unicorn": lambda sheet, fur: sheet.path("M-8 -60C-66 -54 -72 20 -46 58C-34 40 -30 10 -20 -20Z", "#d98fc0"),
 }  # fmt: skip
+
+
+def _feelers(sheet: Sheet, fur: str) -> None:
+    for side in (-1, 1):
+        sheet.curve([(side * 12, -42), (side * 18, -62), (side * 30, -74)], "#4a3a30", 3.4)
+        sheet.circle(side * 30, -76, 6, "#4a3a30")
+
+
 _ABOVE: dict[str, Callable[[Sheet, str], None]] = {
     "wool": _wool, "mane": _forelock, "unicorn": _unicorn, "stripes": _stripes, "comb": _comb, "teeth": _teeth,
-    "whiskers": _whiskers,
+    "whiskers": _whiskers, "feelers": _feelers,
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipelines.image.draft import animals
 from pipelines.image.draft.looks import FURS, Looks
 from pipelines.image.draft.svg import Sheet, darker
+from pipelines.image.draft.swimmers import SWIMMERS, draw_swimmer
 
 _SIZES = {
     "mouse": 46.0, "bird": 62.0, "frog": 52.0, "squirrel": 70.0, "hedgehog": 62.0, "chicken": 84.0, "cat": 118.0,
@@ -12,6 +13,7 @@ _SIZES = {
     "pig": 140.0, "sheep": 170.0, "wolf": 176.0, "deer": 236.0, "lion": 220.0, "tiger": 216.0, "bear": 268.0,
     "panda": 236.0, "cow": 240.0, "horse": 280.0, "unicorn": 280.0, "elephant": 340.0, "dragon": 320.0,
     "dinosaur": 320.0, "robot": 230.0, "alien": 210.0, "ghost": 220.0, "snowman": 260.0,
+    "dolphin": 170.0, "bee": 46.0, "snail": 46.0,
 }  # fmt: skip
 
 
@@ -24,6 +26,10 @@ def draw_beast(sheet: Sheet, species: str, colour: str) -> None:
     """The animal, sitting."""
     kind = animals.SPECIES[species]
     fur = colour or FURS[species]
+    if species in SWIMMERS:
+        looks = Looks(species=species, skin=colour or FURS[species], dressed=False, cut="bald", eyes="#2d2622")
+        draw_swimmer(sheet, looks, 100, (20, 0), "")
+        return
     looks = Looks(species=species, skin=fur, hair=darker(fur, 0.3), dressed=False, cut="bald", eyes="#2d2622")
     dark = darker(fur, 0.1)
     wide = 25 * min(1.25, kind.bulk)

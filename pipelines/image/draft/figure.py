@@ -9,6 +9,7 @@ from itertools import pairwise
 from pipelines.image.draft import animals, head
 from pipelines.image.draft.looks import LONG_GARMENTS, Looks
 from pipelines.image.draft.svg import Point, Sheet, darker, lighter, luminance, mix
+from pipelines.image.draft.swimmers import SWIMMERS, draw_swimmer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ POSES = {
     "walk": Pose((-30, -14), (24, 58), (-24, -46), (24, 10)),
     "sit": Pose((-12, 30), (18, 66), (70, 2), (80, 6), True, 0.5),
     "kneel": Pose((-16, 6), (34, 62), (2, -82), (68, 4), drop=0.44),
+    "kick": Pose((-52, -20), (38, 60), (-10, -22), (52, 34)),
     "lie": Pose((-8, -2), (8, 4), (-3, -2), (3, 3)),
     "reach": Pose((-15, 2), (64, 80)),
     "wave": Pose((-14, -6), (128, 168)),
@@ -115,6 +117,10 @@ def draw_figure(
     shape = POSES[pose]
     frame = frame_of(looks)
     mood = mood or looks.mood
+    if looks.species in SWIMMERS:
+        lift = (shape.near_arm[0] + shape.near_arm[1] * 0.2, shape.far_arm[0] + shape.far_leg[0] * 0.1)
+        top, fin, face = draw_swimmer(sheet, looks, frame.height, lift, mood)
+        return Stance(top, fin, face, frame.height * 0.7)
     drop = -frame.hip * shape.drop
     with sheet.moved(0, drop):
         _behind(sheet, looks, frame)
@@ -164,6 +170,14 @@ def _behind(sheet: Sheet, looks: Looks, frame: Frame) -> None:
         if looks.species == "dragon":
             animals.draw_wings(sheet, looks, frame.neck * 0.9)
         animals.draw_tail(sheet, looks, frame.hip * 0.92)
+        if looks.species == "bee":
+            for turn in (-38, -64):
+                with sheet.moved(-frame.shoulder * 0.3, frame.neck * 0.8, turn=turn):
+                    sheet.ellipse(0, -frame.height * 0.2, frame.shoulder * 0.5, frame.height * 0.2, "#e8f4f8", 0.85)
+        elif looks.species == "snail":
+            x, y, r = -frame.shoulder * 0.9, frame.hip * 1.15, -frame.hip * 0.78
+            for step, tone in enumerate((0.0, 0.22, 0.0, 0.22)):
+                sheet.circle(x + r * 0.07 * step, y + r * 0.05 * step, r * (1 - 0.24 * step), darker("#a8683f", tone))
     s = frame.shoulder
     for extra in looks.extras:
         if extra.name == "cape":
@@ -303,6 +317,10 @@ def _torso(sheet: Sheet, looks: Looks, frame: Frame, *, seated: bool) -> None:
             sheet.rect(-w * 0.7, n * 0.84, w * 1.5, -n * 0.2, "#23303c", 8)
             for x, colour in ((-0.35, "#e5574d"), (0.05, "#f0c24a"), (0.45, "#63c48b")):
                 sheet.circle(w * x, n * 0.74, 6, colour)
+        elif looks.species == "bee":
+            sheet.ellipse(6, n * 0.7, w * 0.72, -n * 0.22, animals.SPECIES["bee"].pale)
+            for y in (0.82, 0.66, 0.52):
+                sheet.line([(-s * 0.86, n * y), (s * 0.86, n * y)], "#3a2e28", 9)
         elif looks.species == "snowman":
             for y in (0.82, 0.7, 0.58):
                 sheet.circle(4, n * y, 5, "#2a2125")

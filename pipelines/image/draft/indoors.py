@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipelines.image.draft import scenery as s
+from pipelines.image.draft.office import draw_office
 from pipelines.image.draft.scenery import Scenery
 from pipelines.image.draft.svg import darker, lighter, mix
 from pipelines.image.draft.workshop import draw_workshop
@@ -28,6 +29,7 @@ ROOMS: dict[str, Room] = {
     "library": Room(("#9a6b4b", "#7d6a58", "#8a5f52"), "#7d5238", 1),
     "classroom": Room(("#dfe3c6", "#efe0bc", "#cddfe0"), "#b98d5f", 1),
     "lab": Room(("#c6d5da", "#cfd3de", "#d6d9cc"), "#9aa3a8", 1, False),
+    "office": Room(("#e6ebe8", "#dfe6ec", "#ece6dc"), "#b9b2a6", 2),
     "workshop": Room(("#d9bf9a", "#cbb394", "#c9b8a4"), "#9c7048", 1),
     "shop": Room(("#d8a878", "#c98f7a", "#a9b896"), "#8f6142", 1),
     "stage": Room(("#5a2b3c",), "#a8744c", 0),
@@ -530,6 +532,6 @@ def _stairs(scene: Scenery, wall: str) -> None:
 
 
 _FURNITURE: dict[str, Callable[[Scenery, str], None]] = {
-    "room": _living, "bedroom": _bedroom, "kitchen": _kitchen, "library": _library, "classroom": _classroom, "lab": _lab, "workshop": draw_workshop,
+    "room": _living, "bedroom": _bedroom, "kitchen": _kitchen, "library": _library, "classroom": _classroom, "lab": _lab, "workshop": draw_workshop, "office": draw_office,
     "shop": _shop, "stage": _stage, "temple": _temple, "station": _station, "castle": _castle, "stairs": _stairs,
 }  # fmt: skip

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
+import unicodedata
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from pipelines.base import Params
@@ -34,7 +38,8 @@ FURS = {
     "cow": "#efe8dc", "sheep": "#f3ecdf", "deer": "#b37a48", "horse": "#9a6238", "unicorn": "#f6eef4", "lion": "#dfa54a",
     "tiger": "#e58a35", "monkey": "#7d5238", "elephant": "#98a2ad", "owl": "#94714f", "bird": "#4f86b8",
     "penguin": "#343a48", "chicken": "#f3e6c8", "frog": "#6ba04a", "turtle": "#7aa263", "dragon": "#4f9a6b",
-    "dinosaur": "#74a256", "robot": "#a7b4bf", "alien": "#86bd5e", "ghost": "#eef0f6", "snowman": "#f5f7fb",
+    "dinosaur": "#74a256", "fish": "#ef8a3c", "whale": "#4f7fa0", "dolphin": "#7f9fb0", "bee": "#f0c040", "snail": "#c9ad86",
+    "robot": "#a7b4bf", "alien": "#86bd5e", "ghost": "#eef0f6", "snowman": "#f5f7fb",
 }  # fmt: skip
 EYES = ("#4a3524", "#3d5a3c", "#3f6079", "#2d2622")
 TOPS = ("shirt", "sweater", "jacket", "coat", "dress")
@@ -42,6 +47,7 @@ CLOTH = ("red", "teal", "blue", "green", "yellow", "purple", "orange", "navy", "
 CUTS_WOMAN = ("bob", "long", "ponytail", "bun", "wavy", "braid", "curly")
 CUTS_MAN = ("short", "short", "curly", "short", "spiky")
 LONG_GARMENTS = frozenset({"coat", "raincoat", "dress", "robe", "labcoat"})
+_TITLES = frozenset({"old", "young", "little", "big", "dr", "doctor", "prof", "professor", "chef", "captain", "sir"})
 _HERS = frozenset({"braid", "pigtails", "bun", "bob", "ponytail"})
 _HER_NAMES = ("a", "ia", "ah", "ine", "elle", "ette", "子", "美")
 _FAIR_HAIR = frozenset({COLOURS["auburn"], COLOURS["blond"], HAIR["red"], HAIR["orange"], HAIR["yellow"]})
@@ -154,15 +160,35 @@ def read_looks(text: str, seed: int, name: str = "") -> Looks:
     told = _told(hits)
     if "species" not in told and not told.get("sex"):
         told |= {key: value for key, value in _told(lexicon().read(name)).items() if key in ("species", "sex")}
-    if "sex" not in told and (
-        told.get("cut") in _HERS or told.get("top") == "dress" or name.strip().endswith(_HER_NAMES)
-    ):
-        told["sex"] = "woman"
-    elif "sex" not in told and told.get("beard"):
-        told["sex"] = "man"
+    if "sex" not in told and (sex := _sex_of(told, name)):
+        told["sex"] = sex
     if "skin" not in told and ("freckles" in told.get("features", ()) or told.get("hair") in _FAIR_HAIR):
         told["skin"] = SKINS["pale"]
     return _completed(told, random.Random(seed), _skins_of(text + name))
+
+
+def _sex_of(told: dict[str, Any], name: str) -> str:
+    """`woman`, `man` or nothing: from what is worn and grown, then from the name and how it ends."""
+    if told.get("cut") in _HERS or told.get("top") == "dress":
+        return "woman"
+    if told.get("beard"):
+        return "man"
+    return _by_name(name) or ("woman" if name.strip().endswith(_HER_NAMES) else "")
+
+
+def _by_name(name: str) -> str:
+    """`woman` or `man` where the first name is a common one."""
+    bare = "".join(c for c in unicodedata.normalize("NFKD", name.lower()) if not unicodedata.combining(c))
+    first = next((word for word in re.findall(r"[a-z]+", bare) if word not in _TITLES), "")
+    return {**dict.fromkeys(_first_names()["f"], "woman"), **dict.fromkeys(_first_names()["m"], "man")}.get(first, "")
+
+
+@cache
+def _first_names() -> dict[str, frozenset[str]]:
+    import yaml
+
+    data = yaml.safe_load((files(__package__) / "firstnames.yaml").read_text("utf-8"))
+    return {key: frozenset(names.split()) for key, names in data.items()}
 
 
 def _skins_of(text: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from pipelines.image.draft.outdoors import OUTDOORS
 from pipelines.image.draft.props import PROPS
 from pipelines.image.draft.scenery import Scenery, paint_sky
 from pipelines.image.draft.svg import Sheet, lighter, mix
+from pipelines.image.draft.swimmers import SWIMMERS
 from pipelines.image.draft.weather import draw_air
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ def paint_scene(
     number: int,
     size: tuple[int, int],
     seed: int,
+    company: Sequence[CharacterFigure] = (),
 ) -> Painted:
     """One scene with its layers."""
     from PIL import Image as Pillow
@@ -87,6 +90,8 @@ def paint_scene(
     scene = scenery_of(place, width, height, margin)
     plan = stage.compose(cast, things, words, number, width, height, dice, place.place)
     figures = Sheet(scene.light.figures(), "f")
+    if plan.shot.ground is not None:
+        stage.draw_company(figures, scene, plan, list(company))
     stage.draw_cast(figures, scene, plan)
     air = draw_air(scene, dice)
 
@@ -139,6 +144,9 @@ def paint_portrait(character: CharacterFigure, size: tuple[int, int]) -> bytes:
     y = top - probe.top * scale
     if y < height * 0.94:
         y = height * 0.94
+    if looks.species in SWIMMERS:
+        scale = width * 0.8 / (frame.height * (SWIMMERS[looks.species].long + 0.4))
+        y = height * 0.54 + frame.height * 0.42 * scale
     sheet.ellipse(width / 2, y, frame.shoulder * 1.6 * scale, 8 * scale, "#1d1622", 0.18)
     with sheet.moved(width / 2, y, scale):
         if character.whole:

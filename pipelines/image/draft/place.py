@@ -10,7 +10,7 @@ from pipelines.image.draft.looks import COLOURS
 from pipelines.image.draft.reading import mentions
 
 INDOORS = frozenset({
-    "stairs", "room", "bedroom", "kitchen", "library", "classroom", "lab", "workshop", "shop", "stage", "temple", "station", "castle",
+    "stairs", "room", "bedroom", "kitchen", "library", "classroom", "lab", "workshop", "office", "shop", "stage", "temple", "station", "castle",
 })  # fmt: skip
 TIMELESS = frozenset({"space", "underwater", "cave"})
 # The more a word narrows the picture, the earlier it stands: "harbour village" is a harbour, "stair in the lighthouse" a stair.
@@ -25,6 +25,7 @@ _NARROW = [
     "classroom",
     "bedroom",
     "workshop",
+    "office",
     "lab",
     "stage",
     "temple",

@@ -230,6 +230,11 @@ def _shield(sheet: Sheet, colour: str) -> None:
 
 
 def _staff(sheet: Sheet, colour: str) -> None:
+    sheet.curve([(0, 0), (-2, -40), (3, -72), (0, -104)], colour, 6)
+    sheet.line([(2, -66), (12, -78)], colour, 4)
+
+
+def _wand(sheet: Sheet, colour: str) -> None:
     sheet.line([(0, 0), (0, -100)], colour, 6)
     sheet.circle(0, -106, 20, sheet.glow([(0, "#bfeef0", 0.9), (1, "#bfeef0", 0)]))
     sheet.circle(0, -104, 8, "#8fe0e4")
@@ -346,6 +351,19 @@ def _clock(sheet: Sheet, colour: str) -> None:
     sheet.circle(0, -48, 38, "#fbf3e2")
     sheet.line([(0, -48), (0, -74)], "#38343a", 6)
     sheet.line([(0, -48), (17, -38)], "#38343a", 6)
+
+
+def _watch(sheet: Sheet, colour: str) -> None:
+    sheet.curve([(0, -96), (26, -112), (48, -92), (70, -96), (84, -70)], darker(colour, 0.2), 4)
+    sheet.rect(-6, -100, 12, 14, darker(colour, 0.15), 3)
+    sheet.circle(0, -44, 44, colour)
+    sheet.circle(0, -44, 35, "#fbf3e2")
+    for turn in range(12):
+        x, y = scenery.arc(0, -44, 29, turn * 30)
+        sheet.circle(x, y, 2.4 if turn % 3 == 0 else 1.2, "#5a4a40")
+    sheet.line([(0, -44), (0, -66)], "#38343a", 4)
+    sheet.line([(0, -44), (14, -38)], "#38343a", 4)
+    sheet.circle(0, -44, 3.4, "#38343a")
 
 
 def _telescope(sheet: Sheet, colour: str) -> None:
@@ -546,12 +564,14 @@ PROPS: dict[str, Prop] = {
     "balloon": Prop(_balloon, 130, "hand", "#d9524a", -30), "ball": Prop(_ball, 52, "ground", "#d9524a"),
     "umbrella": Prop(_umbrella, 170, "hand", "#c8443a", 16), "sword": Prop(_sword, 120, "hand", "#7d5136", 14),
     "shield": Prop(_shield, 110, "hand", "#3f5d8a", 50), "staff": Prop(_staff, 230, "hand", "#7d5a3e", 45),
+    "wand": Prop(_wand, 120, "hand", "#7d5a3e", 20),
     "rope": Prop(_rope, 46, "hand", "#c9a66c", 40), "flower": Prop(_flower, 70, "hand", "#e8737a", 14),
     "apple": Prop(_apple, 34, "hand", "#c8382e", 10), "bread": Prop(_bread, 44, "hand", "#c98f4e", 10),
     "cup": Prop(_cup, 36, "hand", "#5f8a9c", 40), "bottle": Prop(_bottle, 66, "hand", "#3f8f9c", 50),
     "potion": Prop(_potion, 52, "hand", "#6fb58a", 50), "kettle": Prop(_kettle, 66, "hand", "#c8503f", 50),
     "basket": Prop(_basket, 76, "hand", "#b98d57", 98), "sack": Prop(_sack, 120, "ground", "#c9ad7f"), "bag": Prop(_bag, 84, "ground", "#8a5a3a"),
     "chest": Prop(_chest, 110, "ground", "#8a5a3a"), "clock": Prop(_clock, 52, "hand", "#d9a73a", 10),
+    "watch": Prop(_watch, 40, "hand", "#d9a73a", 10),
     "telescope": Prop(_telescope, 190, "ground", "#8a5f3c"), "camera": Prop(_camera, 46, "hand", "#3b3f48", 30),
     "phone": Prop(_phone, 40, "hand", "#3b3f48", 20), "computer": Prop(_computer, 70, "ground", "#3b4452"),
     "brush": Prop(_brush, 210, "ground", "#6f9a7a"), "broom": Prop(_broom, 150, "hand", "#d9a95c", 95),

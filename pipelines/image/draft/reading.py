@@ -15,7 +15,8 @@ _NEAR = 8
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A thing that the words name. `held`: in somebody's hands; `laid`: on the ground or a table; `colour`: its name, or
+    """A thing that the words name. `held`: in somebody's hands; `near`: said right behind a name, so that what fits a hand
+    is in it; `laid`: on the ground or a table; `colour`: its name, or
     nothing; `owner`: whose clause it is (index in the cast, -1: nobody's); `all`: everybody has one."""
 
     kind: str
@@ -23,6 +24,7 @@ class Mention:
     held: bool
     laid: bool
     owner: int
+    near: bool = False
     all: bool = False
 
 
@@ -84,11 +86,11 @@ def _mention(hit: Hit, hits: Sequence[Hit], owner: int, count: int) -> Mention:
         h.concept in ("pose.hold", "pose.carry", "pose.reach") for h in before
     )
     # The first words after a name are about its bearer.
-    handled = handled or (owner >= 0 and hit.clause == 0 and hit.place <= _NEAR)
+    near = owner >= 0 and hit.clause == 0 and hit.place <= _NEAR and not laid
     many = any(
         h.group == "number" and 0 < hit.place - h.place <= 3 and (h.number or int(h.name)) >= count for h in before
     )
-    return Mention(hit.name, colour, handled and not laid, laid, owner, many and count > 1)
+    return Mention(hit.name, colour, handled and not laid, laid, owner, near, many and count > 1)
 
 
 def close(scene: str) -> bool:
@@ -106,7 +108,11 @@ def beasts(scene: str, place: str) -> Iterator[tuple[str, str]]:
     the air already, and ghosts are a manner of speaking."""
     hits = lexicon().read(scene)
     for hit in hits:
-        if hit.group == "species" and hit.name != "ghost" and not (hit.name == "bird" and place in _AIRBORNE):
+        if (
+            hit.group == "species"
+            and hit.name not in ("ghost", "fish", "whale")
+            and not (hit.name == "bird" and place in _AIRBORNE)
+        ):
             colours = [
                 h.name for h in hits if h.group == "colour" and h.clause == hit.clause and 0 < hit.place - h.place <= 2
             ]

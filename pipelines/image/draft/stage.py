@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,7 @@ from pipelines.image.draft.props import PROPS, Prop, draw_thing
 from pipelines.image.draft.reading import Mention, mentions, segments
 from pipelines.image.draft.scenery import Scenery
 from pipelines.image.draft.svg import Sheet
+from pipelines.image.draft.swimmers import SWIMMERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,14 @@ SHOTS = {
     "medium": Shot(1.08, 170, None, 1.24),
     "close": Shot(1.75, 150, None, 1.5),
 }
-_ROUND = {1: ("full", "medium", "close", "full", "medium", "close"), 2: ("full", "medium", "wide", "medium", "full")}
+_ROUND = {1: ("full", "medium", "close", "full", "medium", "close"), 2: ("full", "medium", "full", "medium", "full")}
 _CROWD = ("full", "wide", "full")
 _BUILT = frozenset({"harbour", "ship", "gallery", "city", "village", "market"})
 _REACHING = frozenset({"hold", "point", "wave", "walk", "carry", "reach"})
 _LOW = frozenset({"sit", "kneel"})
 _IDLE = ("stand", "ease", "stand", "ease")
+_SWUM = frozenset({"underwater", "sea"})
+"""Where those who swim do so above the ground."""
 _WATERS = frozenset({"cove", "beach", "sea", "lighthouse", "harbour", "river", "lake"})
 _LIGHT = 112.0
 """What is higher than this beside a grown man of 400 is not held in a hand."""
@@ -112,7 +116,8 @@ def compose(
     centre = (middle, _face_line(standing)) if standing else (width / 2, height / 2)
     boat = None
     if any(actor.spot == "boat" for actor in actors):
-        boat = next((t.thing.colour for t in loose if t.thing.kind == "boat"), PROPS["boat"].colour)
+        usual = (place.boat if place else "") or PROPS["boat"].colour
+        boat = next((t.thing.colour for t in loose if t.thing.kind == "boat"), usual)
         loose = [t for t in loose if t.thing.kind != "boat"]
     table = bool({"desk", "ground"} & set(names(hits, "where"))) and bool(place and place.indoors)
     return Composition(shot, standing, loose, centre, boat, table)
@@ -323,6 +328,21 @@ def _spots(count: int, width: float, height: float, apart: float, scale: float) 
     return [0.5 - reach + 2 * reach * index / (count - 1) for index in range(count)]
 
 
+def draw_company(sheet: Sheet, scene: Scenery, plan: Composition, company: list[CharacterFigure]) -> None:
+    """People of whom the words speak beside the cast: a row in the background, seen over its shoulders."""
+    if not plan.standing or plan.afloat:
+        return
+    scale = min(one.scale for one in plan.standing) * 0.62
+    ground = min(max(s.ground for s in plan.standing) - scene.height * 0.1, scene.height * 0.86)
+    taken = sorted(one.x for one in plan.standing)
+    for index, figure in enumerate(company):
+        x = scene.width * (0.1 + 0.8 * (index + 0.5) / len(company))
+        near = min(taken, key=lambda other: abs(other - x))
+        if abs(near - x) < 110 * scale:
+            x = near + math.copysign(140 * scale, x - near)
+        _draw_actor(sheet, scene, Standing(Actor(figure, _IDLE[index % 4], ""), x, ground, scale, x > scene.width / 2))
+
+
 def draw_cast(sheet: Sheet, scene: Scenery, plan: Composition) -> None:
     """Everyone and everything of the composition, back to front."""
     if not plan.standing and plan.loose:
@@ -455,7 +475,9 @@ def _draw_actor(sheet: Sheet, scene: Scenery, standing: Standing) -> None:
     if actor.spot == "bed":
         _draw_lying(sheet, standing, frame)
         return
-    if actor.spot not in ("boat", "water"):
+    if looks.species in SWIMMERS and scene.place.kind in _SWUM:
+        standing.ground -= frame.height * 0.5 * standing.scale
+    elif actor.spot not in ("boat", "water"):
         shade = frame.shoulder * 1.5 * standing.scale
         sheet.ellipse(standing.x, standing.ground + 2 * standing.scale, shade, shade * 0.17, "#1d1622", 0.24)
     with sheet.moved(standing.x, standing.ground, standing.scale, flip=standing.left):

@@ -162,3 +162,12 @@ def test_stares_are_no_stars():
     assert "star" not in names(lexicon().read("he stares at the wall"), "prop")
     assert "box" not in names(lexicon().read("boxes"), "prop")
     assert "chest" in names(lexicon().read("boxes"), "prop")
+
+
+@pytest.mark.parametrize(("name", "words", "sex"), [
+    ("Leo", "Leo, 11, curly red hair, green football shirt", "man"), ("Chef Marco", "a stout cook", "man"),
+    ("Zoé", "curly hair and a red coat", "woman"), ("Luca", "black hair", "man"), ("Chloe", "with a beard", "man"),
+    ("Leo", "a woman with red hair", "woman"),
+])  # fmt: skip
+def test_a_first_name_tells_what_the_words_do_not(name, words, sex):
+    assert {read_looks(words, seed, name).sex for seed in range(6)} == {sex}

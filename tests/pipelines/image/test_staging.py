@@ -41,6 +41,13 @@ def test_who_reaches_for_somebody_in_a_boat_stands_in_the_water():
     assert actor(plan, "Tomas").spot == "boat"
 
 
+def test_the_boat_of_a_place_keeps_its_colour():
+    figures = [CharacterFigure(name="Tomas", looks=read_looks("a boy", 1, "Tomas"))]
+    cove = Place(kind="cove", boat="#c8382e")
+    plan = stage.compose(figures, [], "Tomas in the boat", 1, 640, 360, random.Random(1), cove)
+    assert plan.boat == "#c8382e"
+
+
 def test_a_boat_in_a_meadow_sets_nobody_afloat():
     assert not composed("Tomas sits in a boat", place="meadow", cast=("Tomas",)).afloat
 
@@ -124,3 +131,22 @@ def test_nobody_in_a_close_shot_slides_out_of_the_frame(size, number):
         (one,) = plan.standing
         top = one.ground - body.frame_of(figure.looks).height * one.scale
         assert 0 < top < size[1] * 0.3
+
+
+def test_a_ball_that_is_kicked_is_in_nobodys_hand():
+    plan = composed("Leo kicks the ball at the goal", "ball", cast=("Leo",))
+    assert actor(plan, "Leo").pose == "kick"
+    assert [thing.thing.kind for thing in plan.loose] == ["ball"]
+
+
+def test_a_crowd_beside_the_cast_is_seen(hand):
+    figure = hand.portrait("Leo", "a boy of ten") / "figure.json"
+    words = "full view of the field, Leo kicks the ball"
+    alone = hand.keyframe(words, ["Leo"], location="meadow", inputs={"figures": [figure]})
+    cheered = hand.keyframe(f"{words}, the crowd cheers", ["Leo"], location="meadow", inputs={"figures": [figure]})
+    assert (alone / "layer-03.png").read_bytes() != (cheered / "layer-03.png").read_bytes()
+
+
+@pytest.mark.parametrize("words", ["a small orange fish", "a blue whale", "a dolphin", "un poisson rouge", "小さな魚"])
+def test_fish_and_whales_are_no_people(words):
+    assert read_looks(words, 1).species in ("fish", "whale", "dolphin")
