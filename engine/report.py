@@ -134,9 +134,9 @@ def order_text(order: Order, home: Path, free: int, device_mb: int) -> str:
         lines += [f"  {listing.note}"] if listing.note else []
     for model in order.environments:
         assert model.env is not None
-        lines.append(
-            f"{model.name}: an interpreter of its own, Python {model.env.python} with {', '.join(model.env.requires)}"
-        )
+        packages = f"Python {model.env.python} with {', '.join(model.env.requires)}"
+        size = f": about {megabytes(model.env.gb * 1e9)} of packages" if model.env.gb else ""
+        lines.append(f"{model.name}: an interpreter of its own, {packages}{size}")
     lines.append(f"{megabytes(order.bytes_to_bring)} in all; {megabytes(free)} are free in {home}")
     return "\n".join(lines)
 

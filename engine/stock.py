@@ -59,7 +59,8 @@ class Order:
     @property
     def bytes_to_bring(self) -> int:
         """Bytes that are not on this machine yet."""
-        return sum(item.pull.missing_bytes() for item in self.items if item.pull)
+        packages = sum(round(model.env.gb * 1e9) for model in self.environments if model.env)
+        return packages + sum(item.pull.missing_bytes() for item in self.items if item.pull)
 
     def __bool__(self) -> bool:
         return bool(self.items or self.environments)
@@ -113,6 +114,10 @@ class Stock:
                 f"{needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free in {self.shelf.home}; make room, or set "
                 "ENGINE_HOME to a folder on a larger disk"
             )
+        for model in order.environments:  # first, as it may be that it cannot be made here
+            assert model.env is not None
+            say(f"{model.name}: an interpreter of its own")
+            interpreter.make(self.shelf.home, model.env, offline=order.offline)
         for item in order.items:
             say(f"{item.model.name}: {item.weights.repo}")
             try:
@@ -121,10 +126,6 @@ class Stock:
                 if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                     raise Missing(f"no room is left in {self.shelf.home}; make some and pull again") from error
                 raise Missing(f"{error.filename or self.shelf.home}: {error.strerror}") from error
-        for model in order.environments:
-            assert model.env is not None
-            say(f"{model.name}: an interpreter of its own")
-            interpreter.make(self.shelf.home, model.env, offline=order.offline)
 
     def free_bytes(self) -> int:
         """Room on the disk that holds, or will hold, the weights."""
@@ -189,6 +190,13 @@ class Stock:
                 )
                 mend = f"damaged: {damage}; python -m engine models pull {model.name}"
                 say(f"{model.name}: {weights.repo}: {whole if damage is None else mend}")
+            place = interpreter.folder_of(self.shelf.home, model.env) if model.env else None
+            if model.env and place and place.is_dir() and place not in seen:
+                seen.add(place)
+                works = interpreter.whole(self.shelf.home, model.env)
+                right = right and works
+                mend = f"damaged; python -m engine models pull {model.name}"
+                say(f"{model.name}: an interpreter of its own: {'whole' if works else mend}")
         if not seen:
             say("nothing of this was pulled: there is nothing to verify")
         return right

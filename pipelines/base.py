@@ -75,6 +75,9 @@ class Environment(BaseModel):
 
     python: str = Field("3.11", description="Which Python, as uv or pyenv name it.")
     requires: tuple[str, ...] = Field(min_length=1, description="Requirements as pip takes them, pinned.")
+    gb: float = Field(
+        0.0, ge=0, description="Size of the download in GB (10⁹ bytes), as far as known before it is asked."
+    )
     interpreter: str = Field(
         "", description="The interpreter made by `models pull`; empty: not made. Never from models.yaml."
     )

@@ -15,7 +15,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.base import Family, Kind, Missing, ModelSpec
-from pipelines.weights import Shelf, pull_command, unpulled
+from pipelines.weights import Shelf, gigabytes, pull_command, unpulled
 
 _ABSENT = ("not installed", "not pulled")
 
@@ -146,8 +146,9 @@ def lacks(spec: ModelSpec) -> str | None:
 
 def to_pull(spec: ModelSpec) -> tuple[str, ...]:
     """What `models pull` has still to bring here, and what a user wants to know before; empty when all is here."""
-    unmade = spec.env is not None and not spec.env.interpreter
-    return (*unpulled(spec), *(("an environment of its own",) if unmade else ()))
+    if spec.env is None or spec.env.interpreter:
+        return unpulled(spec)
+    return (*unpulled(spec), " of ".join(filter(None, ("an environment of its own", gigabytes(spec.env.gb)))))
 
 
 def missing_modules(spec: ModelSpec) -> tuple[str, ...]:

@@ -276,7 +276,9 @@ def test_packages_that_exclude_those_of_the_engine_make_their_part_of_a_film_bes
     assert film == films[0]
     assert {record["libraries"]["PIL"] for record in records["enhance"]} == {"10.4.0"}
     assert all(int(record["libraries"]["PIL"].split(".")[0]) >= 11 for record in records["keyframe"])
+    assert command("verify", "sharpen-old", "--models", str(models)) == 0
     next(folder.rglob("pillow-10.4.0.dist-info")).rename(tmp_path / "torn")
+    assert command("verify", "sharpen-old", "--models", str(models)) == 4
     assert command("pull", "sharpen-old", "--yes", "--models", str(models)) == 0, "what is torn is made anew"
     assert interpreter.whole(home, OLD)
     assert command("rm", "sharpen-old", "--models", str(models)) == 0
