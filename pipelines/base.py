@@ -73,7 +73,11 @@ class Environment(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    python: str = Field("3.11", description="Which Python, as uv or pyenv name it.")
+    python: str = Field(
+        "3.11",
+        pattern=r"^3\.(1[1-9]|[2-9]\d)(\.\d+)?$",
+        description="Which Python; 3.11 or later, as the engine's code.",
+    )
     requires: tuple[str, ...] = Field(min_length=1, description="Requirements as pip takes them, pinned.")
     gb: float = Field(
         0.0, ge=0, description="Size of the download in GB (10⁹ bytes), as far as known before it is asked."

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 from PIL import Image
+from pydantic import ValidationError
 
 from engine import cli
 from engine.executor.base import MISSING, Done, Task
@@ -200,6 +201,13 @@ def test_a_python_that_is_not_here_is_named(tmp_path: Path, monkeypatch: pytest.
     hide_uv(monkeypatch)  # where it could bring one, it would
     with pytest.raises(Missing, match=r"no Python 3\.99 is on this machine; install it, or uv"):
         interpreter.make(tmp_path, Environment(python="3.99", requires=("x",)))
+
+
+def test_a_python_that_the_engine_cannot_run_under_is_refused() -> None:
+    assert Environment(python="3.12.1", requires=("x",)).python == "3.12.1"
+    for older in ("3.10", "3.9.2", "2.7", "3.11; rm"):
+        with pytest.raises(ValidationError, match="python"):
+            Environment(python=older, requires=("x",))
 
 
 def test_what_cannot_be_installed_leaves_nothing_behind(tmp_path: Path, installer: str) -> None:
