@@ -133,4 +133,18 @@ def tiny_wan(folder: Path, device: str) -> None:
     build(folder)
 
 
+def tiny_wan_5b(folder: Path, device: str) -> None:
+    """The same classes as `wan_5b`, for a look at this benchmark without a GPU."""
+    from tests.fixtures.tiny.wan import build
+
+    build(folder, "5b")
+
+
+def tiny_ltx2(folder: Path, device: str) -> None:
+    """The same classes as `ltx2`, for a look at this benchmark without a GPU."""
+    from tests.fixtures.tiny.ltx2 import build
+
+    build(folder)
+
+
 Build = Callable[[Path, str], None]

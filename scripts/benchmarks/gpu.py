@@ -1,273 +1,278 @@
 """Models of their real sizes on this machine's GPU, with random weights: seconds for a picture or a clip by diffusers alone, by the
-engine, and by the engine with each speed option; load seconds; peak memory; and which rungs are taken when the memory is cut. Each way runs
-in a process of its own. `--tiny` shows the same tables on a processor with tiny models, to see that it runs.
+engine, and by the engine with each speed option; load seconds; peak memory; and which rungs are taken when the memory is cut.
+
+Every line is printed when it is known, what matters most first; a way that fails says why and the next one is taken on. `--minutes` shares
+the time among the cases, `--json` keeps all figures. Weights of a case are deleted when it is done, unless `--folder` says where to keep
+them. `--tiny` shows the same tables on a processor with tiny models, to see that it runs.
+
+A GPU machine without this project's packages and without an index needs, beside PyTorch, transformers, accelerate, numpy, OpenCV, Pillow,
+PyYAML and safetensors, some wheels, which are carried in one folder (`--python-version` is that machine's):
+
+    pip download --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 --platform manylinux_2_24_x86_64 \\
+        --platform manylinux2014_x86_64 --no-deps -d wheels diffusers==0.42.1 av torchao importlib-metadata ftfy wcwidth
+    pip download --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 \\
+        -d wheels pydantic
+
+There, in one call:
+
+    python3 -m pip install --no-index --no-deps --target /tmp/site wheels/*.whl
+    PYTHONPATH=/tmp/site python3 scripts/bench gpu --check
+    PYTHONPATH=/tmp/site python3 scripts/bench gpu --minutes 9 --only FLUX --json figures.json
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
-import statistics
+import select
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import _shapes as shapes
+from benchmarks._ways import Case, has_gpu, serve
 
-PROMPT = "Evening. The keeper lights the lamp and looks out at the sea."
-ROUNDS = 3
-"""Pictures or clips of one way; the first also loads and compiles, the median of the others counts."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A model, what is made of it, and what might speed it up."""
-
-    build: shapes.Build
-    family: str
-    kind: str
-    width: int
-    height: int
-    frames: int = 1
-    fps: int = 1
-    options: Mapping[str, Any] = field(default_factory=dict)
-    faster: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    budgets_gb: tuple[float, ...] = ()
-
+NEEDED = (
+    "torch", "diffusers", "transformers", "accelerate", "safetensors", "tokenizers", "numpy", "cv2", "PIL", "av", "pydantic", "yaml",
+)  # fmt: skip
+WANTED = {"torchao": "eight bits", "triton": "compiled blocks", "ftfy": "words of Wan"}
+LONGEST = 420.0
+"""Seconds that one way may take."""
 
 FLUX, WAN, LTX2 = "pipelines.image.flux2:Flux2", "pipelines.video.wan:Wan", "pipelines.video.ltx2:Ltx2"
-TAYLOR = {"cache": {"name": "TaylorSeerCache", "settings": {"cache_interval": 3, "disable_cache_before_step": 4}}}
-FASTER = {
-    "cuDNN attention": {"attention": "_native_cudnn"}, "compiled blocks": {"compile": True}, "eight bits": {"quantized": True},
-    "VAE in tiles": {"tiles": True},
-}  # fmt: skip
+
+
+def _mag(steps: int) -> dict[str, Any]:
+    return {"cache": {"name": "MagCache", "settings": {"mag_ratios": [1.0] * steps, "max_skip_steps": 2}}}
+
+
+def _taylor(**more: Any) -> dict[str, Any]:
+    settings = {"cache_interval": 3, "disable_cache_before_step": 4, **more}
+    return {"cache": {"name": "TaylorSeerCache", "settings": settings}}
+
+
+COMPILED = {"compiled blocks": {"compile": True}}
+ATTENTION = {
+    "cuDNN attention": {"attention": "_native_cudnn"},
+    "PyTorch's flash attention": {"attention": "_native_flash"},
+}
+BITS = {"eight bits": {"quantized": True}, "compiled, eight bits": {"quantized": True, "compile": True}}
+TILES = {"VAE in tiles": {"tiles": True}}
+SKIPPED = {
+    "MagCache, two of three steps after the first fifth": _mag(20),
+    "FirstBlockCache, all steps but the first": {"cache": {"name": "FirstBlockCache", "settings": {"threshold": 1e9}}},
+    "TaylorSeer lite, two of three after the fourth": _taylor(use_lite_mode=True),
+}
+"""What random weights do has no likeness from step to step, so how many steps are skipped is fixed, and with it what skipping them saves."""
 CASES = {
     "FLUX.2-klein-4B, 4 steps, 1024×576": Case(
-        shapes.flux2_klein_4b, FLUX, "keyframe", 1024, 576, options={"steps": 4, "guidance": 1.0}, faster=FASTER,
-        budgets_gb=(24, 14, 8, 4),
+        shapes.flux2_klein_4b, FLUX, "keyframe", 1024, 576, options={"steps": 4, "guidance": 1.0},
+        faster={**COMPILED, **ATTENTION, **BITS, **TILES, "TaylorSeer lite, the last of four": _taylor(
+            use_lite_mode=True, disable_cache_before_step=3)},
+        budgets_gb=(24, 14, 8, 4), needed_gb=17,
     ),
     "Wan2.2-TI2V-5B, 20 steps, 1280×704, 49 frames": Case(
         shapes.wan_5b, WAN, "animate", 1280, 704, 49, 24,
         options={"steps": 20, "guidance": 1.0, "window": {"width": 1280, "height": 704, "frames": 121, "fps": 24}},
-        faster={**FASTER, "TaylorSeer": TAYLOR}, budgets_gb=(24, 12),
+        faster={**COMPILED, **SKIPPED, **ATTENTION, **BITS, **TILES, "TaylorSeer": _taylor()},
+        budgets_gb=(24, 12), needed_gb=13,
+    ),
+    "LTX-2, 20 steps, 768×512, 49 frames with sound": Case(
+        shapes.ltx2, LTX2, "animate", 768, 512, 49, 24, sound=True,
+        options={"steps": 20, "guidance": 1.0, "sound_guidance": 1.0},
+        faster={**COMPILED, "TaylorSeer lite, two of three after the fourth": _taylor(use_lite_mode=True), **BITS,
+                "cuDNN attention": {"attention": "_native_cudnn"}},
+        budgets_gb=(32, 16), needed_gb=42,
     ),
     "Wan2.2-A14B (one network), 20 steps, 832×480, 49 frames": Case(
         shapes.wan_14b, WAN, "animate", 832, 480, 49, 16, options={"steps": 20, "guidance": 1.0},
-        faster={**FASTER, "TaylorSeer": TAYLOR, "four steps": {"steps": 4}}, budgets_gb=(48, 16),
-    ),
-    "LTX-2, 20 steps, 768×512, 49 frames with sound": Case(
-        shapes.ltx2, LTX2, "animate", 768, 512, 49, 24, options={"steps": 20}, faster={"eight bits": {"quantized": True}},
+        faster={**COMPILED, **SKIPPED, "four steps": {"steps": 4}, **ATTENTION, **BITS}, budgets_gb=(48, 16), needed_gb=31,
     ),
 }  # fmt: skip
+"""What is worth most comes first, among cases and among their ways."""
+SMALL = {"width": 64, "height": 48, "frames": 9}
 TINY = {
     "tiny FLUX.2-klein": Case(
-        shapes.tiny_flux2, FLUX, "keyframe", 128, 96, options={"steps": 2, "pixels": [256, 16384]},
-        faster={"VAE in tiles": {"tiles": True}, "eight bits": {"quantized": True}},
+        shapes.tiny_flux2, FLUX, "keyframe", 128, 96, options={"steps": 4, "guidance": 1.0, "pixels": [256, 16384]},
+        faster={**TILES, "eight bits": {"quantized": True}, "TaylorSeer": _taylor(disable_cache_before_step=2), **ATTENTION},
+    ),
+    "tiny Wan2.2-TI2V-5B": Case(
+        shapes.tiny_wan_5b, WAN, "animate", 64, 48, 9, 24, options={"steps": 20, "guidance": 1.0, "window": {**SMALL, "fps": 24}},
+        faster=SKIPPED,
+    ),
+    "tiny LTX-2": Case(
+        shapes.tiny_ltx2, LTX2, "animate", 64, 64, 9, 24, sound=True,
+        options={"steps": 2, "guidance": 1.0, "sound_guidance": 1.0,
+                 "window": {"fps": 24, "frames": 9, "every": 8, "width": 64, "height": 64, "multiple": 32}},
     ),
     "tiny Wan2.2-A14B": Case(
-        shapes.tiny_wan, WAN, "animate", 64, 48, 9, 16,
-        options={"steps": 2, "guidance": 1.0, "dtypes": {}, "window": {"width": 64, "height": 48, "frames": 9}},
+        shapes.tiny_wan, WAN, "animate", 64, 48, 9, 16, options={"steps": 2, "guidance": 1.0, "window": SMALL},
+        faster={"four steps": {"steps": 4}},
     ),
 }  # fmt: skip
 
 
 def main(argv: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench gpu", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tiny", action="store_true", help="tiny models on the processor")
     parser.add_argument("--only", default="", help="cases whose name contains this")
-    parser.add_argument("--folder", type=Path, help="where weights are built [default: a temporary folder]")
-    parser.add_argument("--way", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="time for all cases together [default: all it takes]"
+    )
+    parser.add_argument("--json", type=Path, help="file that every figure is added to, one line of JSON each")
+    parser.add_argument("--folder", type=Path, help="where weights are built and kept [default: a temporary folder]")
+    parser.add_argument("--check", action="store_true", help="say which packages are here, and stop")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args(argv)
-    cases = {name: case for name, case in (TINY if asked.tiny else CASES).items() if asked.only in name}
-    if asked.way:
-        way(next(iter(cases.values())), asked.folder, json.loads(asked.way))
+    known = TINY if asked.tiny else CASES
+    cases = {name: case for name, case in known.items() if asked.only in name}
+    if asked.check:
+        sys.exit(check())
+    if asked.serve:
+        (case,) = cases.values()
+        serve(case, asked.folder)
         return
-    if not asked.tiny and not _has_gpu():
+    if not asked.tiny and not has_gpu():
         sys.exit("no GPU is here that torch can use; --tiny shows the same on the processor")
+    until = time.monotonic() + asked.minutes * 60
     with tempfile.TemporaryDirectory(prefix="gpu-") as scratch:
-        for name, case in cases.items():
-            table(name, case, asked.folder or Path(scratch), tiny=asked.tiny)
+        for number, (name, case) in enumerate(cases.items()):
+            now = time.monotonic()
+            share = now + (until - now) / (len(cases) - number)
+            place = (asked.folder or Path(scratch)) / case.build.__name__
+            Table(name, case, place / "weights", share, asked.json, tiny=asked.tiny).fill()
+            if asked.folder is None:
+                shutil.rmtree(place, ignore_errors=True)
 
 
-def table(name: str, case: Case, folder: Path, *, tiny: bool) -> None:
-    """One case, all its ways."""
-
-    def run(**what: Any) -> dict[str, Any] | None:
-        command = [sys.executable, str(Path(__file__).resolve().parents[1] / "bench"), "gpu", "--only", name]
-        command += ["--folder", str(folder), "--way", json.dumps(what), *(["--tiny"] if tiny else [])]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            print(f"  {what}: {done.stderr.strip().splitlines()[-1][:160]}", flush=True)
-            return None
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return found
-
-    print(f"\n{name}", flush=True)
-    built = run(build=True)
-    if built is None:
-        return
-    print(
-        f"  {built['gb']:.1f} GB of weights\n  {'':34} {'seconds':>9} {'ratio':>6} {'first':>8} {'load':>7} {'peak GB':>8}"
-    )
-    bare = run(bare=True)
-    ways: list[tuple[str, dict[str, Any] | None]] = [("diffusers alone", bare), ("engine", run(options={}))]
-    for label, found in ways:
-        line(label, found, bare)
-    for label, options in case.faster.items():
-        line(f"engine, {label}", run(options=options), bare)
-    for budget in case.budgets_gb:
-        line(f"engine within {budget:g} GB", run(options={}, budget_gb=budget), bare)
+def check() -> int:
+    """Prints which packages are here; 0 if none lacks that is needed."""
+    lacking = 0
+    for name in (*NEEDED, *WANTED):
+        try:
+            version = getattr(importlib.import_module(name), "__version__", "")
+            print(f"  {name:14} {version}")
+        except ImportError as error:
+            lacking += name in NEEDED
+            print(f"  {name:14} LACKS ({error}){'; without it no ' + WANTED[name] if name in WANTED else ''}")
+    return int(bool(lacking))
 
 
-def line(label: str, found: Mapping[str, Any] | None, bare: Mapping[str, Any] | None) -> None:
-    if found is None:
-        return
-    ratio = found["seconds"] / bare["seconds"] if bare else float("nan")
-    print(
-        f"  {label:34} {found['seconds']:9.2f} {ratio:6.2f} {found['first']:8.2f} {found['load']:7.2f} {found['peak_gb']:8.1f}"
-        + "".join(f"\n      {rung}" for rung in found.get("rungs", ())),
-        flush=True,
-    )
+class Table:
+    """One case, all its ways until its time is over, line by line."""
 
+    def __init__(self, name: str, case: Case, weights: Path, until: float, figures: Path | None, *, tiny: bool) -> None:
+        self.name, self.case, self.weights, self.until, self.figures, self.tiny = (
+            name,
+            case,
+            weights,
+            until,
+            figures,
+            tiny,
+        )
+        self._bare: Mapping[str, Any] | None = None
+        self._process: subprocess.Popen[str] | None = None
 
-# --- one way, in a process of its own ---------------------------------------------------------------------------------
+    def fill(self) -> None:
+        print(f"\n{self.name}", flush=True)
+        self.weights.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.weights.parent).free / 1e9
+        if free < self.case.needed_gb and not self.weights.exists():
+            print(
+                f"  left out: its weights need {self.case.needed_gb:g} GB of disk, and {free:.0f} GB are free",
+                flush=True,
+            )
+            return
+        try:
+            built = self._ask("weights", {"build": True})
+            if built is None:
+                return
+            print(f"  {built['machine']}")
+            print(f"  {built['gb']:.1f} GB of weights, made in {built['build']:.0f} s, hashed in {built['hash']:.0f} s")
+            print(f"  {'':52} {'seconds':>9} {'ratio':>6} {'first':>8} {'load':>7} {'peak GB':>8}", flush=True)
+            for label, what in self._ways():
+                if time.monotonic() > self.until:
+                    print("  its time is over", flush=True)
+                    return
+                self._line(label, self._ask(label, what))
+        finally:
+            self._stop()
 
+    def _ways(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        yield "diffusers alone", {"bare": True}
+        yield "engine", {"options": {}}
+        for label, options in self.case.faster.items():
+            yield f"engine, {label}", {"options": options}
+        for budget in self.case.budgets_gb:
+            yield f"engine within {budget:g} GB", {"options": {}, "budget_gb": budget}
 
-def way(case: Case, folder: Path, what: Mapping[str, Any]) -> None:
-    """Prints what it measured as one line of JSON."""
-    weights = folder / case.build.__name__
-    if what.get("build"):
-        if not weights.exists():
-            case.build(weights, "cuda" if _has_gpu() else "cpu")
-        found = {"gb": sum(file.stat().st_size for file in weights.rglob("*") if file.is_file()) / 1e9}
-    elif what.get("bare"):
-        found = by_diffusers(case, weights)
-    else:
-        found = by_engine(case, weights, what["options"], what.get("budget_gb"))
-    print(json.dumps(found))
+    def _line(self, label: str, found: Mapping[str, Any] | None) -> None:
+        if found is None:
+            return
+        if label == "diffusers alone":
+            self._bare = found
+        ratio = found["seconds"] / self._bare["seconds"] if self._bare else float("nan")
+        print(
+            f"  {label:52} {found['seconds']:9.2f} {ratio:6.2f} {found['first']:8.2f} {found['load']:7.2f} {found['peak_gb']:8.1f}"
+            + "".join(f"\n      {rung}" for rung in (*found.get("rungs", ()), *self._off(found))),
+            flush=True,
+        )
 
+    def _off(self, found: Mapping[str, Any]) -> list[str]:
+        return [f"without {option}: memory was short" for option in found.get("given_up", ())]
 
-def by_diffusers(case: Case, weights: Path) -> dict[str, Any]:
-    """As the model card shows it."""
-    import diffusers
-    import torch
+    def _ask(self, label: str, what: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What the process of this case measured; None, and a line that says why, when it could not. One that ends or hangs is replaced."""
+        process = self._process or self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        found: dict[str, Any] = {"failed": "the process ended"}
+        try:
+            process.stdin.write(json.dumps(what) + "\n")
+            process.stdin.flush()
+            patience = min(LONGEST, max(60.0, self.until - time.monotonic()))
+            if select.select([process.stdout], [], [], patience)[0]:
+                found = json.loads(process.stdout.readline() or json.dumps(found))
+            else:
+                found = {"failed": f"nothing after {patience:.0f} s"}
+        except BrokenPipeError:
+            pass
+        if self.figures is not None:
+            with self.figures.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"case": self.name, "way": label, **found}) + "\n")
+        if "failed" not in found:
+            return found
+        print(f"  {label:52} failed: {found['failed'][:160]}", flush=True)
+        if found["failed"].startswith(("the process", "nothing")):
+            self._stop()
+        return None
 
-    gpu = _has_gpu()
-    if not gpu:
-        torch.set_num_threads(1)  # as the engine's slot
-    index = json.loads((weights / "model_index.json").read_text())
-    names = {"WanPipeline": "WanImageToVideoPipeline", "LTX2Pipeline": "LTX2ImageToVideoPipeline"}
-    kind = getattr(diffusers, names.get(index["_class_name"], index["_class_name"]))
-    begun = time.perf_counter()
-    pipe = kind.from_pretrained(weights, torch_dtype=torch.bfloat16 if gpu else torch.float32)
-    pipe.to("cuda" if gpu else "cpu")
-    pipe.set_progress_bar_config(disable=True)
-    load = time.perf_counter() - begun
-    call: dict[str, Any] = {
-        "width": case.width, "height": case.height, "num_inference_steps": case.options["steps"], "prompt": PROMPT,
-    }  # fmt: skip
-    if case.kind == "animate":
-        call |= {"image": _picture(case), "num_frames": case.frames}
-    if "guidance" in case.options or case.kind == "keyframe":
-        call["guidance_scale"] = case.options.get("guidance", 1.0)
-    times = []
-    for number in range(ROUNDS):
-        begun = time.perf_counter()
-        pipe(**call, generator=torch.Generator().manual_seed(number))
-        times.append(time.perf_counter() - begun)
-    return {"seconds": statistics.median(times[1:]), "first": times[0], "load": load, "peak_gb": _peak_gb()}
+    def _start(self) -> subprocess.Popen[str]:
+        command = [
+            sys.executable,
+            str(Path(__file__).resolve().parents[1] / "bench"),
+            "gpu",
+            "--serve",
+            "--only",
+            self.name,
+        ]
+        command += ["--folder", str(self.weights), *(["--tiny"] if self.tiny else [])]
+        with (self.weights.parent / "log.txt").open("a") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        return self._process
 
-
-def by_engine(case: Case, weights: Path, options: Mapping[str, Any], budget_gb: float | None) -> dict[str, Any]:
-    """The same as steps of a plan, by the runner and the worker's own code."""
-    import diffusers  # noqa: F401  importing it is no part of the loading, here as there
-    import torch
-
-    from engine.artifacts import Store
-    from engine.executor.inline import InlineExecutor
-    from engine.plan import Plan, Ref, Step
-    from engine.runner import Runner
-    from pipelines.base import Device, Kind, ModelSpec, Weights
-    from pipelines.kinds import AnimateParams, EncodeParams, KeyframeParams
-    from pipelines.media.timeline import SceneTiming
-    from pipelines.weights import Shelf
-
-    gpu = _has_gpu()
-    if gpu and budget_gb:
-        torch.cuda.set_per_process_memory_fraction(budget_gb * 2**30 / torch.cuda.mem_get_info()[1])
-    kind = Kind(case.kind)
-    with tempfile.TemporaryDirectory(prefix="gpu-engine-") as scratch, Store(Path(scratch, "store")) as store:
-        placed = Shelf(Path(scratch, "shelf")).adopt(Weights(repo=f"file:{weights}"), weights)
-        spec = ModelSpec(
-            name="shape", family=case.family, kinds=tuple(kinds_of(case.family)), device="gpu", encodes=True,
-            weights={"model": placed}, options={**case.options, **options}, memory_mb=1000,
-        )  # fmt: skip
-        size = {"width": case.width, "height": case.height}
-        inputs: dict[str, Any] = {}
-        if kind is Kind.ANIMATE:
-            _picture(case).save(Path(scratch, "keyframe.png"))
-            timing = SceneTiming(fps=case.fps, frames=case.frames - 1)
-            Path(scratch, "scene-001.json").write_text(timing.model_dump_json())
-            inputs = {
-                "keyframe": (_given(store, scratch, "keyframe.png"),),
-                "timing": (_given(store, scratch, "scene-001.json"),),
-            }
-            params: Any = AnimateParams(**size, fps=case.fps, prompt=PROMPT, native_audio="with sound" in str(case))
-        else:
-            params = KeyframeParams(**size, prompt=PROMPT, scene=PROMPT, number=1)
-        inputs["words"] = (Ref("encode", "words.safetensors"),)
-        steps = [Step("encode", Kind.ENCODE, spec, EncodeParams(prompt=PROMPT))]
-        steps += [Step(f"{number}", kind, spec, params, inputs, seed=number) for number in range(ROUNDS)]
-        executor = InlineExecutor(Device("cuda") if gpu else Device(), budget_mb=10**6)
-        result = Runner(store, executor).run(Plan(tuple(steps)))
-        if not result.ok:
-            sys.exit("; ".join(f"{step}: {failure.message}" for step, failure in result.failed.items()))
-        records = [result.made[step.id].record for step in steps]
-        executor.stop()
-    times = [record["seconds"] for record in records[1:]]
-    return {
-        "seconds": statistics.median(times[1:]), "first": times[0], "load": records[0]["load_seconds"] + records[0]["seconds"],
-        "peak_gb": max(record.get("peak_device_memory_mb", record["peak_memory_mb"]) for record in records) / 1024,
-        "rungs": [rung for record in records for rung in record["rungs"]],
-    }  # fmt: skip
-
-
-def kinds_of(family: str) -> list[Any]:
-    """All kinds of step that a family can do."""
-    import importlib
-
-    module, _, name = family.partition(":")
-    return list(getattr(importlib.import_module(module), name).params)
-
-
-def _given(store: Any, scratch: str, name: str) -> Any:
-    from engine.plan import Given
-
-    return Given(store.put(Path(scratch, name), name=name).digest, name)
-
-
-def _picture(case: Case) -> Any:
-    from PIL import Image
-
-    return Image.effect_mandelbrot((case.width, case.height), (-2, -1.5, 1, 1.5), 40).convert("RGB")
-
-
-def _has_gpu() -> bool:
-    import torch
-
-    return bool(torch.cuda.is_available())
-
-
-def _peak_gb() -> float:
-    import resource
-
-    import torch
-
-    if torch.cuda.is_available():
-        return float(torch.cuda.max_memory_allocated()) / 2**30
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
