@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
@@ -14,6 +15,7 @@ body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 sy
 main { max-width: 1120px; margin: 0 auto; padding: 40px 24px 64px; }
 h1 { font-size: 2.1rem; line-height: 1.2; margin: 0 0 4px; letter-spacing: -.01em; }
 h2 { font-size: .85rem; letter-spacing: .08em; text-transform: uppercase; color: var(--soft); margin: 40px 0 12px; }
+.told { margin: 0 0 4px; }
 .lead { color: var(--soft); margin: 0 0 24px; }
 video { display: block; width: auto; max-width: 100%; max-height: 72vh; margin: 0 auto; border-radius: 12px; background: #000; }
 .film { background: #000; border-radius: 12px; overflow: hidden; }
@@ -23,6 +25,7 @@ video { display: block; width: auto; max-width: 100%; max-height: 72vh; margin: 
 .cast .location { width: 232px; } .cast .location img { aspect-ratio: 16 / 9; }
 .cast .object img { aspect-ratio: 1; }
 figcaption { font-size: .88rem; margin-top: 6px; line-height: 1.35; } figcaption small { color: var(--soft); display: block; }
+bdi { unicode-bidi: isolate; }
 .scenes { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 20px; }
 .scene { background: var(--card); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; display: flex; flex-direction: column; }
 .scene > img { display: block; width: 100%; background: #000; }
@@ -43,7 +46,8 @@ def sheet(record: Mapping[str, Any]) -> str:
     title = story["title"] or "Untitled"
     body = [
         f'<h1 dir="auto">{escape(title)}</h1>',
-        f'<p class="lead" dir="auto">{escape(_lead(record))}</p>',
+        f'<p class="told" dir="auto">{escape(story["description"])}</p>' if story["description"] else "",
+        f'<p class="lead">{_facts(_lead(record))}</p>',
         f'<div class="film"><video controls preload="metadata" src="{film}"{_poster(files)}></video></div>'
         if film
         else "",
@@ -68,18 +72,23 @@ def _poster(files: Mapping[str, str]) -> str:
     return f' poster="{first}"' if first else ""
 
 
-def _lead(record: Mapping[str, Any]) -> str:
+def _facts(facts: Iterable[str]) -> str:
+    """Facts in a row from left to right, each in the direction of its own letters."""
+    return " · ".join(f"<bdi>{escape(fact)}</bdi>" for fact in facts if fact)
+
+
+def _lead(record: Mapping[str, Any]) -> Iterable[str]:
     story, timeline = record["story"], record["timeline"]
-    parts = [story["description"], f"{len(story['scenes'])} scenes"]
+    parts = [f"{len(story['scenes'])} scenes"]
     if timeline:
         last = timeline["scenes"][-1]
         parts.append(f"{(last['start'] + last['timing']['frames']) / timeline['fps']:.0f} s")
-    parts += [
+    return [
+        *parts,
         f"{story['video']['width']} × {story['video']['height']}",
         story["language"],
         f"profile {record['profile']}",
     ]
-    return " · ".join(part for part in parts if part)
 
 
 def _section(title: str, style: str, cards: Iterable[str]) -> str:
@@ -89,8 +98,8 @@ def _section(title: str, style: str, cards: Iterable[str]) -> str:
 
 def _card(file: str, name: str, words: str, style: str) -> str:
     return (
-        f'<figure class="{style}"><img src="{file}" alt="{escape(name)}" loading="lazy"><figcaption dir="auto">{escape(name)}'
-        f'<small dir="auto">{escape(words)}</small></figcaption></figure>'
+        f'<figure class="{style}"><img src="{file}" alt="{escape(name)}" loading="lazy"><figcaption><bdi>{escape(name)}</bdi>'
+        f"<small><bdi>{escape(words)}</bdi></small></figcaption></figure>"
     )
 
 
@@ -121,16 +130,23 @@ def _scenes(record: Mapping[str, Any]) -> Iterable[str]:
         facts += [scene["location"] or ""]
         if timeline:
             facts.insert(0, f"{timeline['scenes'][number]['timing']['frames'] / timeline['fps']:.1f} s")
-        meta = " · ".join(escape(fact) for fact in facts if fact)
+        # A name that only counts ("Scene 3") says nothing beside the number.
+        named = scene["name"] if not scene["name"].endswith(str(number + 1)) else ""
         yield (
             '<article class="scene">'
             + (f'<img src="{picture}" alt="Scene {number + 1}" loading="lazy">' if picture in files else "")
-            + f'<div><p class="meta" dir="auto"><span class="number">{number + 1}</span> {escape(scene["name"])} {meta}</p>'
+            + f'<div><p class="meta"><span class="number">{number + 1}</span> {_facts([named, *facts])}</p>'
             + (f'<p class="words" dir="auto">{escape(scene["narration"])}</p>' if voice in files else "")
-            + f'<p class="meta" dir="auto">{escape(scene["prompt"])}</p>'
+            + f'<p class="meta" dir="{_direction(scene["prompt"])}">{escape(scene["prompt"])}</p>'
             + (f'<audio controls preload="none" src="{voice}"></audio>' if voice in files else "")
             + "</div></article>"
         )
+
+
+def _direction(text: str) -> str:
+    """By most of its letters: an English sentence about ليلى runs from left to right although it may begin with her name."""
+    sides = [unicodedata.bidirectional(letter) for letter in text]
+    return "rtl" if sides.count("R") + sides.count("AL") > sides.count("L") else "ltr"
 
 
 def _list(title: str, lines: Iterable[str]) -> str:

@@ -222,7 +222,9 @@ def _names_thing(part: str, thing: ThingFigure) -> bool:
 def _shot(actors: list[Actor], loose: list[ThingFigure], hits: tuple[Hit, ...], number: int) -> str:
     told = names(hits, "shot")
     if told:
-        return told[0] if told[0] != "close" or len(actors) < 3 else "medium"
+        # From very near, what somebody holds would be out of the frame, and so would the third of three.
+        crowded = len(actors) > 2 or any(a.prop for a in actors)
+        return told[0] if told[0] != "close" or not crowded else "medium"
     if not actors:
         return "wide"
     names_ = _ROUND.get(len(actors), _CROWD)
@@ -235,7 +237,6 @@ def _shot(actors: list[Actor], loose: list[ThingFigure], hits: tuple[Hit, ...], 
     )
     if (whole or any(PROPS[t.thing.kind].where in ("ground", "back") for t in loose)) and name in ("medium", "close"):
         return "full"
-    # From very near, what somebody holds would be out of the frame.
     return "medium" if name == "close" and any(a.prop for a in actors) else name
 
 
