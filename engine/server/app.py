@@ -62,11 +62,17 @@ def desk_of(service: Service, settings: ServerSettings) -> Desk:
     except ValueError as error:
         raise SettingsError(f"webhook_hosts: {error}") from None
     key = settings.webhook_secret or secret(service.jobs, "webhooks", new_secret)
-    sender = Sender(records, webhook_door, key, settings.webhook_pauses)
+    sender = Sender(records.outbox, webhook_door, key, settings.webhook_pauses)
     scheduler = Scheduler(
         Worker(service, records, shelf), records, hub, webhook_body(settings.customer_id), settings.max_running
     )
-    keeper = Keeper(records, lambda grace: service.collect(grace=grace))
+    repeats = Repeats(service.jobs)
+
+    def tidy(seconds: float) -> None:
+        records.outbox.tidy(seconds)
+        repeats.tidy(seconds)
+
+    keeper = Keeper(records, tidy, lambda grace: service.collect(grace=grace))
     scheduler.on_sent, scheduler.on_superseded = sender.wake, keeper.superseded
     media = Media(secret(service.jobs, "media"), settings.media_seconds)
     owned, showing = Owned(records), Showing(settings.public_url, media, shelf, scheduler)
@@ -90,7 +96,7 @@ def desk_of(service: Service, settings: ServerSettings) -> Desk:
             service.store, records, media, shelf, Door(allow_private=private), webhook_door, settings.retention_days
         ),
         quotes=Quotes(service, records.credits),
-        repeats=Repeats(records),
+        repeats=repeats,
     )
 
 
@@ -101,6 +107,7 @@ def application(service: Service, settings: ServerSettings) -> FastAPI:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         desk.hub.attach(asyncio.get_running_loop())
+        desk.repeats.resume()
         desk.scheduler.start()
         desk.sender.start()
         desk.keeper.start(desk.delete)

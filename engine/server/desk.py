@@ -17,7 +17,7 @@ from engine.server.metrics import Metrics
 from engine.server.owned import Owned, busy, not_there
 from engine.server.polls import Polls
 from engine.server.quotes import Quotes
-from engine.server.records import Api, Busy, Change, Goal, Record, Records
+from engine.server.records import Api, Busy, Change, Order, Record, Records
 from engine.server.repeats import Repeats
 from engine.server.scheduler import Scheduler
 from engine.server.settings import ServerSettings
@@ -75,26 +75,17 @@ class Desk:
                 451, f"{field_}: {refused.message}", details={"field": field_, "category": refused.category}
             ) from None
 
-    def create(self, owner: str, api: Api, told: Brief | Story, goal: Goal, **more: Any) -> Record:
+    def create(self, owner: str, api: Api, told: Brief | Story, order: Order, **more: Any) -> Record:
         """A new story, and the work on it begins; `more` as `Records.create` takes it. Raises ApiError 402."""
-        record = self.records.create(owner, api, told, goal, **more)
+        record = self.records.create(owner, api, told, order, **more)
         self.scheduler.wake()
         return record
 
-    def change(
-        self,
-        record: Record,
-        change: Change,
-        goal: Goal | None = None,
-        *,
-        priority: int = 0,
-        told: Story | None = None,
-        cost: int = 0,
-    ) -> Record:
-        """Store a change of a story, and begin the work on it that `goal` names. Raises ApiError 402, that of `busy` when other work
+    def change(self, record: Record, change: Change, order: Order | None = None) -> Record:
+        """Store a change of a story, and begin the work on it that is ordered. Raises ApiError 402, that of `busy` when other work
         was begun meanwhile, and 404 for a story that was deleted."""
         try:
-            changed = self.records.change(record, change, goal, priority=priority, told=told, cost=cost)
+            changed = self.records.change(record, change, order)
         except KeyError:
             raise not_there(record.api) from None
         except Busy:

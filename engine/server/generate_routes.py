@@ -24,7 +24,7 @@ from engine.server.forms import known_only, read_json
 from engine.server.keys import owner_of
 from engine.server.openapi import DRY_RUN, IDEMPOTENCY, operation
 from engine.server.owned import busy
-from engine.server.records import Change
+from engine.server.records import Change, Order
 from engine.story import Story
 from engine.targets import steps_of
 from pipelines.base import Kind, ModelSpec
@@ -85,11 +85,9 @@ async def generate(request: Request) -> Response:
                 owner,
                 "v1",
                 story,
-                "keyframes",
-                priority=wishes.priority,
+                Order("keyframes", wishes.priority, cost),
                 extra={"warnings": warnings},
                 expires=expires,
-                cost=cost,
             )
         )
         poll = f"{desk.showing.base(request)}/v1/jobs/{record.id}"
@@ -146,7 +144,7 @@ async def reroll(request: Request, job_id: str) -> Response:
         story = record.told.model_copy(update={"takes": takes})
         await run_in_threadpool(desk.admit, owner)
         cost = await run_in_threadpool(desk.quotes.cost, story, "keyframes")
-        await run_in_threadpool(lambda: desk.change(record, Change(told=story), "keyframes", cost=cost))
+        await run_in_threadpool(desk.change, record, Change(told=story), Order("keyframes", cost=cost))
         return 202, {
             "job_id": job_id,
             "poll_url": f"{desk.showing.base(request)}/v1/jobs/{job_id}",

@@ -22,18 +22,20 @@ log = logging.getLogger("engine.server")
 
 
 class Keeper:
-    """A thread of its own: one film may take longer than any story has left. `collect` empties the store of what was not used for
-    so many seconds; `every` are the seconds between two looks."""
+    """A thread of its own: one film may take longer than any story has left. `tidy` forgets answers and webhooks older than so many
+    seconds, `collect` empties the store of what was not used for so many; `every` are the seconds between two looks."""
 
     def __init__(
         self,
         records: Records,
+        tidy: Callable[[float], None],
         collect: Callable[[float], tuple[int, int]],
         *,
         every: float = EVERY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._records, self._collect, self._every, self._clock = records, collect, every, clock
+        self._records, self._tidy, self._collect = records, tidy, collect
+        self._every, self._clock = every, clock
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self._due: set[int] = set()
@@ -63,7 +65,7 @@ class Keeper:
         """What there is to do now. Raises JobsError, StoreError."""
         for story_id in self._records.expired():
             self._forget(story_id)
-        self._records.tidy(REMEMBERED)
+        self._tidy(REMEMBERED)
         now = int(self._clock() / self._every)
         if any(due <= now for due in self._due):
             self._due = {due for due in self._due if due > now}

@@ -1,4 +1,4 @@
-"""Stories, the work on them, webhooks to be sent, and answers to be repeated: tables in the same file as the history."""
+"""Stories and the work on them: tables in the same file as the history."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from engine.jobs import Jobs
 from engine.server.credits import Credits
+from engine.server.outbox import Outbox
 from engine.story import Brief, Story, Told, given
 
 Api = Literal["story", "v1"]
@@ -32,16 +33,7 @@ CREATE TABLE IF NOT EXISTS work (
     message TEXT NOT NULL, word TEXT NOT NULL, created REAL NOT NULL, ended REAL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS work_of_story ON work (story, number DESC);
-CREATE INDEX IF NOT EXISTS work_to_do ON work (priority DESC, number) WHERE state = 'queued';
-CREATE TABLE IF NOT EXISTS deliveries (
-    id TEXT PRIMARY KEY, story TEXT NOT NULL REFERENCES stories (id) ON DELETE CASCADE, url TEXT NOT NULL, body TEXT NOT NULL,
-    tries INTEGER NOT NULL, due REAL NOT NULL, state TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due) WHERE state = 'waiting';
-CREATE TABLE IF NOT EXISTS answers (
-    owner TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, status INTEGER, body TEXT, created REAL NOT NULL,
-    PRIMARY KEY (owner, key)
-) STRICT
+CREATE INDEX IF NOT EXISTS work_to_do ON work (priority DESC, number) WHERE state = 'queued'
 """
 
 
@@ -105,17 +97,6 @@ class Glance:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """A webhook to be sent; `id` is the same in every try."""
-
-    id: str
-    story: str
-    url: str
-    body: str
-    tries: int
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """What is to be different in a story; None: as it is."""
 
@@ -147,6 +128,16 @@ class Change:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Work that is to begin: how far, how urgent, for how many credits; `told` is what it makes where that is not the story itself."""
+
+    goal: Goal
+    priority: int = 0
+    cost: int = 0
+    told: Story | None = None
+
+
 @dataclass
 class Records:
     """Reads and writes the tables. Safe from several threads."""
@@ -154,9 +145,11 @@ class Records:
     jobs: Jobs
     credits: Credits
     clock: Callable[[], float] = field(default=time.time)
+    outbox: Outbox = field(init=False)
 
     def __post_init__(self) -> None:
         self.jobs.prepare(SCHEMA)
+        self.outbox = Outbox(self.jobs, self.clock)
 
     # Stories
 
@@ -165,16 +158,14 @@ class Records:
         owner: str,
         api: Api,
         told: Brief | Story,
-        goal: Goal,
+        order: Order,
         *,
-        priority: int = 0,
         stages: Sequence[str] = (),
         webhook: str | None = None,
         extra: Mapping[str, Any] | None = None,
         expires: float | None = None,
-        cost: int = 0,
     ) -> Record:
-        """A new story and the first work on it, which costs `cost` credits. Raises ApiError 402."""
+        """A new story and the first work on it. Raises ApiError 402."""
         now, story_id = self.clock(), str(uuid.uuid4())
         plain = json.loads(told.model_dump_json())
         row = (story_id, owner, api, now, now, 1, told_text(told), told.title, told.description, "0", json.dumps(extra or {}),
@@ -183,8 +174,7 @@ class Records:
             self.jobs.start_run(story_id, title=told.title, source=f"{api} request", story=plain)
             self.jobs.refer(story_id, digests=_digests(told))
             connection.execute(f"INSERT INTO stories VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
-            number = _enqueue(connection, story_id, goal, priority, None, now)
-            self.credits.put_aside(connection, number, owner, story_id, cost)
+            self._enqueue(connection, owner, story_id, order)
         return self.get(story_id)
 
     def get(self, story_id: str) -> Record:
@@ -231,24 +221,14 @@ class Records:
         total = self.jobs.read(f"SELECT count(*) AS n {where}", *which)[0]["n"]
         return [_record(row, self._last_work(row["id"]), self.credits.used(row["id"])) for row in rows], total
 
-    def change(
-        self,
-        record: Record,
-        change: Change,
-        goal: Goal | None = None,
-        *,
-        priority: int = 0,
-        told: Story | None = None,
-        cost: int = 0,
-    ) -> Record:
-        """Change a story, and begin work on it where a goal is given, which costs `cost` credits; `told` is what that work makes
-        instead of the story. Raises KeyError when the story is no more, Busy when other work was begun on it after `record` was
-        read, ApiError 402."""
+    def change(self, record: Record, change: Change, order: Order | None = None) -> Record:
+        """Change a story, and begin the work on it that is ordered. Raises KeyError when the story is no more, Busy when other work
+        was begun on it after `record` was read, ApiError 402."""
         now = self.clock()
         columns = {**change.columns(record), "updated": now}
         with self.jobs.writing() as connection:
             # One at a time: what a second request wants was thought out before the first one changed the story.
-            if goal and (record.active or self._last_work(record.id) != record.work):
+            if order and (record.active or self._last_work(record.id) != record.work):
                 raise Busy(record.id)
             sets = ", ".join(f"{name} = ?" for name in columns)
             done = connection.execute(
@@ -257,11 +237,11 @@ class Records:
             )
             if not done.rowcount:
                 raise KeyError(record.id)
-            for one in filter(None, (change.told, told)):  # what came with the request is needed until the work begins
-                self.jobs.refer(record.id, digests=_digests(one))
-            if goal:
-                number = _enqueue(connection, record.id, goal, priority, told_text(told) if told else None, now)
-                self.credits.put_aside(connection, number, record.owner, record.id, cost)
+            for told in (change.told, order.told if order else None):
+                if told:  # what came with the request is needed until the work begins
+                    self.jobs.refer(record.id, digests=_digests(told))
+            if order:
+                self._enqueue(connection, record.owner, record.id, order)
         return self.get(record.id)
 
     def delete(self, story_id: str) -> None:
@@ -296,10 +276,8 @@ class Records:
         return _work(row)
 
     def resume(self) -> int:
-        """What a stopped server had begun: work waits again, in its old place; requests that were never answered may be asked
-        again under their keys. Gives how much work."""
+        """Work that a stopped server had begun waits again, in its old place. Gives how much."""
         with self.jobs.writing() as connection:
-            connection.execute("DELETE FROM answers WHERE status IS NULL")
             return connection.execute("UPDATE work SET state = 'queued' WHERE state = 'running'").rowcount
 
     def progress(self, work: Work, percent: int) -> None:
@@ -355,10 +333,7 @@ class Records:
             with contextlib.suppress(KeyError):  # the command line may have forgotten it
                 self.jobs.finish_run(work.story, state, film=film, error=message)
             if row["webhook"] and webhook_body:
-                connection.execute(
-                    "INSERT INTO deliveries VALUES (?, ?, ?, ?, 0, ?, 'waiting')",
-                    (f"msg_{uuid.uuid4().hex}", work.story, row["webhook"], webhook_body(_record(row, None)), now),
-                )
+                self.outbox.add(connection, work.story, row["webhook"], webhook_body(_record(row, None)))
 
     def counts(self) -> dict[str, int]:
         """How many stories there are, and pieces of work and webhooks in each state."""
@@ -368,60 +343,14 @@ class Records:
                 found[f"{table}.{row['state']}"] = row["n"]
         return found
 
-    # Webhooks
-
-    def due(self, limit: int, longest: float) -> list[Delivery]:
-        """Webhooks whose time has come. None waits longer than `longest` seconds: a time that lies further ahead was written before
-        the clock was set back."""
-        now = self.clock()
-        rows = self.jobs.read(
-            "SELECT * FROM deliveries WHERE state = 'waiting' AND (due <= ? OR due > ?) ORDER BY due LIMIT ?",
-            now,
-            now + longest + 1.0,
-            limit,
+    def _enqueue(self, connection: Any, owner: str, story_id: str, order: Order) -> None:
+        told = told_text(order.told) if order.told else None
+        done = connection.execute(
+            "INSERT INTO work (story, goal, priority, state, progress, told, message, word, created) "
+            "VALUES (?, ?, ?, 'queued', 0, ?, '', '', ?)",
+            (story_id, order.goal, order.priority, told, self.clock()),
         )
-        return [Delivery(row["id"], row["story"], row["url"], row["body"], row["tries"]) for row in rows]
-
-    def tried(self, delivery: Delivery, *, sent: bool, pause: float | None) -> None:
-        """A webhook was tried; without a `pause` it is not tried again."""
-        state = "sent" if sent else "waiting" if pause is not None else "given up"
-        with self.jobs.writing() as connection:
-            connection.execute(
-                "UPDATE deliveries SET tries = tries + 1, state = ?, due = ? WHERE id = ?",
-                (state, self.clock() + (pause or 0.0), delivery.id),
-            )
-
-    # Answers to be repeated
-
-    def reserve(self, owner: str, key: str, request: str) -> tuple[str, int | None, str | None] | None:
-        """Remember that a request of this key is being answered. None: it is the first; else what is known of the first."""
-        with self.jobs.writing() as connection:
-            row = connection.execute("SELECT * FROM answers WHERE owner = ? AND key = ?", (owner, key)).fetchone()
-            if row is not None:
-                return row["request"], row["status"], row["body"]
-            connection.execute(
-                "INSERT INTO answers VALUES (?, ?, ?, NULL, NULL, ?)", (owner, key, request, self.clock())
-            )
-        return None
-
-    def answer(self, owner: str, key: str, status: int, body: str) -> None:
-        """The answer to the request of this key."""
-        with self.jobs.writing() as connection:
-            connection.execute(
-                "UPDATE answers SET status = ?, body = ? WHERE owner = ? AND key = ?", (status, body, owner, key)
-            )
-
-    def release(self, owner: str, key: str) -> None:
-        """The request of this key came to nothing; the key may be used again."""
-        with self.jobs.writing() as connection:
-            connection.execute("DELETE FROM answers WHERE owner = ? AND key = ? AND status IS NULL", (owner, key))
-
-    def tidy(self, seconds: float) -> None:
-        """Forget answers and webhooks that are older than that and done with."""
-        before = self.clock() - seconds
-        with self.jobs.writing() as connection:
-            connection.execute("DELETE FROM answers WHERE created < ?", (before,))
-            connection.execute("DELETE FROM deliveries WHERE state != 'waiting' AND due < ?", (before,))
+        self.credits.put_aside(connection, int(done.lastrowid), owner, story_id, order.cost)
 
     def _last_work(self, story_id: str) -> Work | None:
         rows = self.jobs.read("SELECT * FROM work WHERE story = ? ORDER BY number DESC LIMIT 1", story_id)
@@ -442,15 +371,6 @@ def told_of(text: str) -> Brief | Story:
     if text.startswith('{"brief"'):
         return Brief.model_validate_json(text[len('{"brief": ') : -1])
     return Story.model_validate_json(text[len('{"story": ') : -1])
-
-
-def _enqueue(connection: Any, story_id: str, goal: Goal, priority: int, told: str | None, now: float) -> int:
-    done = connection.execute(
-        "INSERT INTO work (story, goal, priority, state, progress, told, message, word, created) "
-        "VALUES (?, ?, ?, 'queued', 0, ?, '', '', ?)",
-        (story_id, goal, priority, told, now),
-    )
-    return int(done.lastrowid)
 
 
 def _work(row: Any) -> Work:

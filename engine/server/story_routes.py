@@ -33,7 +33,7 @@ from engine.server.forms import Form, decoded, read_form
 from engine.server.keys import owner_of
 from engine.server.openapi import DRY_RUN, IDEMPOTENCY, operation
 from engine.server.owned import busy, not_there
-from engine.server.records import Change, Goal, Record
+from engine.server.records import Change, Goal, Order, Record
 from engine.story import Brief, Narrator, Picture, Story, StoryError
 from pipelines.kinds import LANGUAGES
 
@@ -281,21 +281,19 @@ async def _create(request: Request, name: str) -> Response:
         webhook, expires = desk.incoming.webhook(wishes.webhook_url), desk.incoming.expiry(wishes.expires_at)
         await run_in_threadpool(desk.admit, owner)
         cost = await run_in_threadpool(desk.quotes.cost, brief, goal)
-        extra = {"warnings": warnings}
+        order, extra = Order(goal, wishes.priority, cost), {"warnings": warnings}
         if old is not None:
             old = await _free(desk, old)
             change = Change(
                 told=brief, title=brief.title or None, extra={**old.extra, "unknown": {}, **extra}, webhook=webhook,
                 drop_film=True, stages=(),
             )  # fmt: skip
-            record = await run_in_threadpool(
-                lambda: desk.change(old, change, goal, priority=wishes.priority, cost=cost)
-            )
+            record = await run_in_threadpool(desk.change, old, change, order)
         else:
             record = await run_in_threadpool(
                 lambda: desk.create(
-                    owner, "story", brief, goal, priority=wishes.priority, webhook=webhook, extra=extra, expires=expires,
-                    cost=cost, stages=() if goal == "storyboard" else ("elements", "scenes", "film"),
+                    owner, "story", brief, order, webhook=webhook, extra=extra, expires=expires,
+                    stages=() if goal == "storyboard" else ("elements", "scenes", "film"),
                 )
             )  # fmt: skip
         if goal == "storyboard":
@@ -356,7 +354,7 @@ async def _once(request: Request, story_id: str, step: steps.Step) -> Response:
             await run_in_threadpool(desk.check, change.told)
         await run_in_threadpool(desk.admit, free.owner)
         cost = await run_in_threadpool(desk.quotes.cost, told or change.told or free.told, goal)
-        await run_in_threadpool(lambda: desk.change(free, change, goal, told=told, cost=cost))
+        await run_in_threadpool(desk.change, free, change, Order(goal, cost=cost, told=told))
         if goal in WAITS:
             await _waited(desk, free.id, patience.left(desk.settings.sync_wait_seconds[WAITS[goal]]))
         return 200, await run_in_threadpool(_body, desk, request, free.id)

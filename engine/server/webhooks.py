@@ -16,7 +16,7 @@ from standardwebhooks.webhooks import Webhook
 
 from engine.fetch import Door, FetchError
 from engine.jobs import JobsError
-from engine.server.records import Delivery, Records
+from engine.server.outbox import Delivery, Outbox
 
 SECONDS = 10.0
 """How long one try may take in all."""
@@ -35,8 +35,8 @@ def new_secret() -> str:
 class Sender:
     """A thread that looks for webhooks whose time has come. `pauses`: seconds before each further try."""
 
-    def __init__(self, records: Records, door: Door, secret: str, pauses: Sequence[float]) -> None:
-        self._records, self._door, self._pauses = records, door, tuple(pauses)
+    def __init__(self, outbox: Outbox, door: Door, secret: str, pauses: Sequence[float]) -> None:
+        self._outbox, self._door, self._pauses = outbox, door, tuple(pauses)
         self._signer = Webhook(secret)
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._loop = asyncio.new_event_loop()
@@ -72,7 +72,7 @@ class Sender:
         while not self._ending:
             self._wake.clear()
             try:
-                for delivery in self._records.due(AT_ONCE, max(self._pauses, default=0.0)):
+                for delivery in self._outbox.due(AT_ONCE, max(self._pauses, default=0.0)):
                     if delivery.id not in self._under_way and len(self._under_way) < AT_ONCE:
                         trying = asyncio.create_task(self._try(delivery))
                         self._under_way[delivery.id] = trying
@@ -107,7 +107,7 @@ class Sender:
         """Until a try is written down it counts as under way: it must not be sent again and again meanwhile."""
         while True:
             try:
-                self._records.tried(delivery, sent=sent, pause=pause)
+                self._outbox.tried(delivery, sent=sent, pause=pause)
                 return
             except JobsError:
                 log.exception("a try of a webhook could not be noted; it is tried again")

@@ -7,7 +7,7 @@ import pytest
 from engine.jobs import Jobs
 from engine.server.credits import Credits
 from engine.server.keeper import EVERY, GRACE, SUPERSEDED, Keeper
-from engine.server.records import Records
+from engine.server.records import Order, Records
 from engine.story import Scene, Story
 
 STORY = Story(title="A snail", scenes=(Scene(prompt="A snail crosses the road"),))
@@ -20,8 +20,8 @@ def records(tmp_path):
 
 
 def test_what_has_expired_is_deleted_while_other_work_runs(records):
-    over = records.create("me", "story", STORY, "film", expires=time.time() - 1).id
-    later = records.create("me", "story", STORY, "film", expires=time.time() + 3600).id
+    over = records.create("me", "story", STORY, Order("film"), expires=time.time() - 1).id
+    later = records.create("me", "story", STORY, Order("film"), expires=time.time() + 3600).id
     assert records.take().story == over
     stopped = []
 
@@ -29,7 +29,7 @@ def test_what_has_expired_is_deleted_while_other_work_runs(records):
         stopped.append(story_id)
         records.delete(story_id)
 
-    keeper = Keeper(records, lambda grace: (0, 0), every=0.01)
+    keeper = Keeper(records, lambda seconds: None, lambda grace: (0, 0), every=0.01)
     keeper.start(forget)
     deadline = time.monotonic() + 10
     while not stopped:
@@ -42,7 +42,9 @@ def test_what_has_expired_is_deleted_while_other_work_runs(records):
 
 def test_the_store_is_collected_when_nothing_can_be_about_to_use_what_was_forgotten(records):
     now, collected = [0.0], []
-    keeper = Keeper(records, lambda grace: collected.append(now[0]) or (0, 0), clock=lambda: now[0])
+    keeper = Keeper(
+        records, lambda seconds: None, lambda grace: collected.append(now[0]) or (0, 0), clock=lambda: now[0]
+    )
 
     def until(seconds):
         while now[0] < seconds:
@@ -68,7 +70,7 @@ def test_one_bad_look_is_not_the_last(records):
         looks.append(grace)
         raise OSError("no such file")
 
-    keeper = Keeper(records, collect, every=0.01, clock=lambda: time.monotonic() * 1e6)
+    keeper = Keeper(records, lambda seconds: None, collect, every=0.01, clock=lambda: time.monotonic() * 1e6)
     keeper.start(lambda story_id: None)
     deadline = time.monotonic() + 10
     while len(looks) < 2:

@@ -4,7 +4,7 @@ import pytest
 
 from engine.jobs import Jobs
 from engine.server.credits import Credits
-from engine.server.records import Records
+from engine.server.records import Order, Records
 from engine.story import Scene, Story
 
 STORY = Story(title="A snail", scenes=(Scene(prompt="A snail crosses the road"),))
@@ -31,29 +31,20 @@ class Unlucky(Jobs):
 def test_a_story_is_deleted_as_a_whole_or_not_at_all(tmp_path):
     with Unlucky(tmp_path / "engine.sqlite") as jobs:
         records = Records(jobs, Credits(jobs, 0, {}))
-        story_id = records.create("me", "story", STORY, "film").id
+        story_id = records.create("me", "story", STORY, Order("film")).id
         with pytest.raises(SystemExit):
             records.delete(story_id)
         assert records.get(story_id).told == STORY
         assert jobs.get_run(story_id).title == "A snail"
 
 
-def test_what_a_killed_server_was_answering_may_be_asked_again_under_its_key(records):
-    for key in ("answered", "cut"):
-        assert records.reserve("me", key, "a request") is None
-    records.answer("me", "answered", 200, "{}")
-    records.resume()
-    assert records.reserve("me", "cut", "a request") is None
-    assert records.reserve("me", "answered", "a request") == ("a request", 200, "{}")
-
-
 def test_a_webhook_does_not_wait_for_a_clock_that_was_set_back(jobs):
     now = [1_000_000.0]
     records = Records(jobs, Credits(jobs, 0, {}), clock=lambda: now[0])
-    records.create("me", "story", STORY, "film", webhook="https://hooks.example/")
+    records.create("me", "story", STORY, Order("film"), webhook="https://hooks.example/")
     records.end(records.take(), "done", webhook_body=lambda record: "{}")
-    (delivery,) = records.due(9, longest=60)
-    records.tried(delivery, sent=False, pause=60)
-    assert records.due(9, longest=60) == []
+    (delivery,) = records.outbox.due(9, longest=60)
+    records.outbox.tried(delivery, sent=False, pause=60)
+    assert records.outbox.due(9, longest=60) == []
     now[0] -= 86_400
-    assert [one.id for one in records.due(9, longest=60)] == [delivery.id]
+    assert [one.id for one in records.outbox.due(9, longest=60)] == [delivery.id]

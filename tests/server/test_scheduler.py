@@ -8,7 +8,7 @@ import pytest
 from engine.jobs import Jobs, JobsError
 from engine.server.credits import Credits
 from engine.server.events import Hub
-from engine.server.records import Records
+from engine.server.records import Order, Records
 from engine.server.scheduler import Scheduler, webhook_body
 from engine.server.work import Outcome
 from engine.story import Scene, Story
@@ -64,7 +64,7 @@ def ended(records, story_id, seconds=10.0):
 def test_work_whose_end_cannot_be_noted_is_done_when_there_is_room_again(at_work):
     done = []
     records, scheduler = at_work(lambda record: done.append(record.id) or Outcome(film="f" * 64), kind=Full)
-    one = records.create("me", "story", STORY, "film").id
+    one = records.create("me", "story", STORY, Order("film")).id
     scheduler.wake()
     while not done:
         time.sleep(0.02)
@@ -90,8 +90,8 @@ def test_what_nobody_foresaw_is_a_failure_that_says_so_and_the_queue_goes_on(at_
         return Outcome()
 
     records, scheduler = at_work(do)
-    bad = records.create("me", "story", STORY.model_copy(update={"title": "bad"}), "film").id
-    good = records.create("me", "story", STORY, "film").id
+    bad = records.create("me", "story", STORY.model_copy(update={"title": "bad"}), Order("film")).id
+    good = records.create("me", "story", STORY, Order("film")).id
     scheduler.wake()
     work = ended(records, bad)
     assert (work.state, work.word) == ("failed", word)
@@ -105,7 +105,7 @@ def test_work_on_a_story_that_was_deleted_is_over(at_work):
         records.jobs.refer(record.id, keys=["k"])
 
     records, scheduler = at_work(do)
-    gone = records.create("me", "story", STORY, "film").id
+    gone = records.create("me", "story", STORY, Order("film")).id
     scheduler.wake()
     deadline = time.monotonic() + 10
     while records.glance(gone) is not None:

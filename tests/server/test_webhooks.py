@@ -9,7 +9,8 @@ from standardwebhooks.webhooks import Webhook
 from engine.fetch import Door
 from engine.jobs import Jobs, JobsError
 from engine.server.credits import Credits
-from engine.server.records import Records
+from engine.server.outbox import Outbox
+from engine.server.records import Order, Records
 from engine.server.webhooks import Sender
 from engine.story import Scene, Story
 from tests.server.conftest import Server
@@ -110,8 +111,8 @@ def test_what_was_not_sent_is_sent_after_a_kill(tmp_path, elsewhere):
         server.stop()
 
 
-class Full(Records):
-    """A history that takes no word of what was tried, the first three times."""
+class Full(Outbox):
+    """An outbox that takes no word of what was tried, the first three times."""
 
     refused = 0
 
@@ -124,16 +125,17 @@ class Full(Records):
 
 def test_what_was_sent_is_not_sent_again_while_that_cannot_be_written_down(tmp_path, elsewhere):
     with Jobs(tmp_path / "engine.sqlite") as jobs:
-        records = Full(jobs, Credits(jobs, 0, {}))
+        records = Records(jobs, Credits(jobs, 0, {}))
+        outbox = Full(jobs)
         story = Story(title="A snail", scenes=(Scene(prompt="A snail"),))
-        records.create("me", "story", story, "film", webhook=f"{elsewhere.url}/once")
+        records.create("me", "story", story, Order("film"), webhook=f"{elsewhere.url}/once")
         records.end(records.take(), "done", film="f" * 64, webhook_body=lambda record: "{}")
-        sender = Sender(records, Door(allow_private=True), SECRET, (0.1,))
+        sender = Sender(outbox, Door(allow_private=True), SECRET, (0.1,))
         sender.start()
         deadline = time.monotonic() + 20
         while records.counts().get("deliveries.sent") != 1:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         sender.stop()
-        assert records.refused == 3
+        assert outbox.refused == 3
         assert len(elsewhere.of("/once")) == 1
