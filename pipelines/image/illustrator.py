@@ -242,6 +242,9 @@ def _things(params: KeyframeParams, figures: Sequence[object], place: Place, sce
     scenery = {"tree", "house", "lighthouse", "table", "flower"}
     if place.kind not in ("river", "lake", "beach", "cove"):
         scenery.add("boat")
+    if place.indoors:
+        # Rooms have their own hearth.
+        scenery.add("fire")
     cast = [person.name for person in params.on_stage]
     for mention in mentions(cast, scene):
         # A lamp or a letter that nobody touches is a manner of speaking more often than a thing to be seen.

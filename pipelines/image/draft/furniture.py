@@ -36,7 +36,8 @@ def _waves(sheet: Sheet, scene: Scenery, lines: tuple[float, ...], *, first: boo
         near = index / 4 + (0.0 if first else 0.6)
         colour = scene.light.tone(max(0.0, 0.35 - near * 0.3))(darker(sea, 0.12 + 0.16 * near))
         y, size = scene.height * line, scene.unit * (2.0 + 3.2 * near) * rough
-        foam = scene.light.tone(0.1)(lighter(sea, 0.62))
+        # Calm water has a sheen, rough water foam.
+        foam = scene.light.tone(0.1)(lighter(sea, 0.62 if rough > 1 else 0.2))
         wave_line(scene, sheet, y - size * 0.06, size, foam)
         dice_state = random.Random(f"{scene.place.seed} {first} {index}")
         scene.dice = dice_state

@@ -282,6 +282,8 @@ def _told(hits: tuple[Hit, ...]) -> dict[str, Any]:
     for hit in hits:
         if hit.group == "colour" and hit.name in ("blond", "auburn") and "hair" not in told:
             told["hair"] = COLOURS[hit.name]
+        elif hit.group == "hair" and "hair" not in told and (shade := _shade_before(hit, clauses[hit.clause])):
+            told["hair"] = darker(HAIR["brown"], 0.4) if shade == "dark" else COLOURS["blond"]
 
     faces = names(hits, "face")
     if "beard" in faces:

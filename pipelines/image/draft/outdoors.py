@@ -839,12 +839,13 @@ def _space(scene: Scenery) -> None:
         scene.far.ellipse(x, y + r * shift, r * (1 - abs(shift)) * 0.9, r * 0.09, lighter(colour, 0.25), 0.7)
     scene.far.ellipse(x, y, r * 1.75, r * 0.34, None, stroke="#f0dcae", width=0.9 * u)
     scene.far.circle(scene.across(dice.uniform(0.66, 0.86)), h * dice.uniform(0.12, 0.3), 4.5 * u, "#d8dce4")
-    s.hills(scene, scene.mid, h * 0.7, h * 0.035, "#8a7f9c", 3)
-    s.ground(scene, scene.mid, h * 0.75, "#b3a8bd", h * 0.012)
+    land = "#c0623f" if "mars" in scene.place.features else "#b3a8bd"
+    s.hills(scene, scene.mid, h * 0.7, h * 0.035, darker(land, 0.24), 3)
+    s.ground(scene, scene.mid, h * 0.75, land, h * 0.012)
     for _ in range(11):
         cx, cy, size = scene.across(dice.random()), dice.uniform(h * 0.78, h * 1.02), dice.uniform(2, 6) * u
-        scene.mid.ellipse(cx, cy, size, size * 0.34, "#857a96")
-        scene.mid.ellipse(cx, cy + size * 0.06, size * 0.86, size * 0.24, "#9d92ab")
+        scene.mid.ellipse(cx, cy, size, size * 0.34, darker(land, 0.26))
+        scene.mid.ellipse(cx, cy + size * 0.06, size * 0.86, size * 0.24, darker(land, 0.12))
     s.rock(scene.near, scene.left + 3 * u, scene.bottom, 18 * u, "#5d5470", dice)
 
 

@@ -55,13 +55,14 @@ _TOGETHER, _APART, _BESIDE_BOAT = 140.0, 190.0, 300.0
 @dataclass(slots=True)
 class Actor:
     """One character of the scene with what it does and holds. `spot`: what it is in or at: `boat`, `water`, `bed`,
-    `bench`, `desk`, or nothing but the ground."""
+    `bench`, `desk`, `riding` (`mount`: the colour of the bicycle), or nothing but the ground."""
 
     figure: CharacterFigure
     pose: str
     mood: str
     prop: ThingFigure | None = None
     spot: str = ""
+    mount: str = ""
 
 
 @dataclass(slots=True)
@@ -108,6 +109,9 @@ def compose(
     actors = _actors(cast, scene, hits, dice)
     _settle(actors, scene, place)
     loose = _hand_out(actors, things, scene, named)
+    for actor in actors:
+        if actor.spot == "riding":
+            _mount(actor, loose)
     name = _shot(actors, loose, hits, number)
     shot = SHOTS[name]
     together = "together" in names(hits, "where")
@@ -138,7 +142,8 @@ def _actors(cast: list[CharacterFigure], scene: str, hits: tuple[Hit, ...], dice
         told = names(own, "pose") or (poses if not any(parts) or len(cast) == 1 else ())
         pose = told[0] if told else ("sit" if "sit" in poses and index else idle)
         # Whoever sits or lies does so whatever else the hands do.
-        pose = next((low for low in ("lie", "kneel", "sit") if low in told[1:]), pose)
+        if pose not in _LOW | {"lie"}:
+            pose = next((low for low in ("lie", "kneel", "sit") if low in told[1:]), pose)
         own_moods = [m for m in names(own, "mood") if m != "tired"]
         mood = own_moods[0] if own_moods else moods[0] if moods else figure.looks.mood
         if mood == "afraid" and pose in ("stand", "ease"):
@@ -164,6 +169,8 @@ def _settle(actors: list[Actor], scene: str, place: Place | None) -> None:
             actor.spot = "water"
         elif actor.pose == "lie" and place is not None and place.indoors:
             actor.spot = "bed"
+        elif "riding" in where:
+            actor.spot, actor.pose = "riding", "sit"
         elif actor.pose == "sit" and "desk" in where:
             actor.spot = "desk"
         elif actor.pose == "sit" and "bench" in where:
@@ -177,6 +184,16 @@ def _settle(actors: list[Actor], scene: str, place: Place | None) -> None:
             actor.pose = "worry" if actor.mood == "afraid" else "ease"
         elif actor.spot == "water" and actor.pose in ("sit", "kneel", "lie"):
             actor.pose = "ease"
+
+
+def _mount(actor: Actor, loose: list[ThingFigure]) -> None:
+    """Puts a rider on the bicycle of the scene; without one there is nothing to ride."""
+    for thing in loose:
+        if thing.thing.kind == "bicycle":
+            loose.remove(thing)
+            actor.mount = thing.thing.colour
+            return
+    actor.spot = ""
 
 
 def _hand_out(actors: list[Actor], things: list[ThingFigure], scene: str, named: list[Mention]) -> list[ThingFigure]:
@@ -331,7 +348,7 @@ def _spots(count: int, width: float, height: float, apart: float, scale: float) 
 
 def draw_company(sheet: Sheet, scene: Scenery, plan: Composition, company: list[CharacterFigure]) -> None:
     """People of whom the words speak beside the cast: a row in the background, seen over its shoulders."""
-    if not plan.standing or plan.afloat:
+    if not plan.standing or plan.afloat or scene.place.kind == "stage":
         return
     scale = min(one.scale for one in plan.standing) * 0.62
     ground = min(max(s.ground for s in plan.standing) - scene.height * 0.1, scene.height * 0.86)
@@ -482,6 +499,9 @@ def _draw_actor(sheet: Sheet, scene: Scenery, standing: Standing) -> None:
         shade = frame.shoulder * 1.5 * standing.scale
         sheet.ellipse(standing.x, standing.ground + 2 * standing.scale, shade, shade * 0.17, "#1d1622", 0.24)
     with sheet.moved(standing.x, standing.ground, standing.scale, flip=standing.left):
+        if actor.spot == "riding":
+            _ride(sheet, actor, frame)
+            return
         if actor.pose == "sit" and actor.spot != "bench":
             _seat(sheet, scene, looks, frame)
         if actor.figure.whole:
@@ -498,6 +518,16 @@ def _draw_actor(sheet: Sheet, scene: Scenery, standing: Standing) -> None:
         elif actor.prop:
             prop = PROPS[actor.prop.thing.kind]
             _hold(sheet, actor.prop, prop, hand, looks, frame)
+
+
+def _ride(sheet: Sheet, actor: Actor, frame: body.Frame) -> None:
+    """On a bicycle of the rider's own size: the hip on the saddle, the hands at the bar."""
+    size = 0.46 * frame.height
+    saddle = (-0.18 * size, -0.94 * size)
+    with sheet.moved(0, 0, size / 100):
+        PROPS["bicycle"].draw(sheet, actor.mount)
+    with sheet.moved(saddle[0] - 4, saddle[1] - frame.hip * 0.5 + 8):
+        body.draw_figure(sheet, actor.figure.looks, "sit", actor.mood, actor.figure.picture)
 
 
 def _draw_lying(sheet: Sheet, standing: Standing, frame: body.Frame) -> None:

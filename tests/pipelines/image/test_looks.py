@@ -152,7 +152,10 @@ def test_a_spring_day_melts_the_snow_of_the_winters_place():
 def test_a_place_keeps_what_its_words_name():
     cove, _ = read_place("Cove", "a narrow cove, a small red rowing boat on black pebbles", "", 1)
     assert cove.boat == COLOURS["red"]
-    assert "birch" in read_place("Birch Forest", "a light birch forest with golden leaves", "", 1)[0].features
+    for seed in range(6):
+        woods, understood = read_place("Birch Forest", "a light birch forest with golden leaves", "", seed)
+        assert (woods.kind, woods.season, understood) == ("forest", "autumn", True)
+        assert "birch" in woods.features
     workshop, _ = read_place("Workshop", "a clockmaker's workshop with many clocks on the wall", "", 1)
     assert workshop.kind == "workshop"
     assert "clock" in workshop.features
@@ -171,3 +174,9 @@ def test_stares_are_no_stars():
 ])  # fmt: skip
 def test_a_first_name_tells_what_the_words_do_not(name, words, sex):
     assert {read_looks(words, seed, name).sex for seed in range(6)} == {sex}
+
+
+def test_dark_hair_is_dark_and_a_throne_room_is_indoors():
+    assert len({read_looks("a dancer with dark hair in a bun", seed).hair for seed in range(6)}) == 1
+    assert read_place("Throne Room", "a castle throne room", "", 1)[0].kind == "castle"
+    assert read_place("Castle", "an old castle on a hill", "", 1)[0].kind == "fortress"

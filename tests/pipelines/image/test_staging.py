@@ -150,3 +150,14 @@ def test_a_crowd_beside_the_cast_is_seen(hand):
 @pytest.mark.parametrize("words", ["a small orange fish", "a blue whale", "a dolphin", "un poisson rouge", "小さな魚"])
 def test_fish_and_whales_are_no_people(words):
     assert read_looks(words, 1).species in ("fish", "whale", "dolphin")
+
+
+def test_a_cat_that_sleeps_puts_nobody_to_bed():
+    plan = composed("Mara sits in her armchair and knits, a cat asleep at her feet", place="room", cast=("Mara",))
+    assert (actor(plan, "Mara").pose, actor(plan, "Mara").spot) == ("sit", "")
+
+
+def test_who_rides_a_bicycle_sits_on_it():
+    plan = composed("Mara rides her bicycle through the rain", "bicycle", place="city", cast=("Mara",))
+    assert (actor(plan, "Mara").spot, plan.loose) == ("riding", [])
+    assert actor(composed("Mara rides home", place="city", cast=("Mara",)), "Mara").spot == ""
