@@ -7,7 +7,7 @@ from then on by their digest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -193,6 +193,11 @@ class Told(Frozen):
         for number, character in enumerate(self.characters):
             _unique(f"characters[{number}].states", [state.name for state in character.states])
         return self
+
+    def anew(self, steps: Iterable[str]) -> Self:
+        """The same, with these steps made anew once more."""
+        takes = {**self.takes, **{step: self.takes.get(step, 0) + 1 for step in steps}}
+        return self.model_copy(update={"takes": takes})
 
 
 class Brief(Told):

@@ -91,7 +91,7 @@ def desk_of(service: Service, settings: ServerSettings) -> Desk:
         rate=Rate(settings.creations_per_minute),
         metrics=Metrics(records),
         showing=showing,
-        polls=Polls(owned, showing),
+        polls=Polls(owned, showing, hub),
         incoming=Incoming(
             service.store, records, media, shelf, Door(allow_private=private), webhook_door, settings.retention_days
         ),

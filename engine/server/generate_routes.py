@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from engine.planner import plan_story
 from engine.schemas import generate_story
@@ -19,12 +19,12 @@ from engine.schemas.generate_view import job_object, models_object
 from engine.schemas.wire import Wire, framed, parse
 from engine.server.desk import Desk
 from engine.server.errors import ApiError
-from engine.server.events import stream
 from engine.server.forms import known_only, read_json
 from engine.server.keys import owner_of
 from engine.server.openapi import DRY_RUN, IDEMPOTENCY, operation
 from engine.server.owned import busy
-from engine.server.records import Change, Order
+from engine.server.records import Change, Order, Record
+from engine.server.steps import RerollBody
 from engine.story import Story
 from engine.targets import steps_of
 from pipelines.base import Kind, ModelSpec
@@ -50,12 +50,6 @@ class Wishes(Wire):
 
 class GenerateBody(Wishes, GenerateStoryBody):
     """Portraits of the characters, then the pictures of the scenes, each with the earlier ones as context."""
-
-
-class TargetBody(Wire):
-    """What to make anew: `scene 2`, `portrait Ilva` …"""
-
-    target: str = Field(min_length=1, max_length=300)
 
 
 @router.post(
@@ -121,7 +115,7 @@ def cancel(request: Request, job_id: str) -> Response:
     "/v1/jobs/{job_id}/reroll",
     status_code=202,
     **operation(
-        (202, 400, 401, 402, 403, 404, 409, 413, 422, 429, 451, 500, 503), json_body=TargetBody, parameters=(IDEMPOTENCY,),
+        (202, 400, 401, 402, 403, 404, 409, 413, 422, 429, 451, 500, 503), json_body=RerollBody, parameters=(IDEMPOTENCY,),
         example={"target": "scene 1"},
     ),
 )  # fmt: skip
@@ -134,14 +128,12 @@ async def reroll(request: Request, job_id: str) -> Response:
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     async def make() -> tuple[int, Any]:
-        body = parse(TargetBody, known_only(TargetBody, content))
+        body = parse(RerollBody, known_only(RerollBody, content))
         if record.active:
             raise busy("v1")
         assert isinstance(record.told, Story)
         plan = plan_story(record.told, desk.service.catalog, "keyframes").plan
-        steps = steps_of(body.target, plan)
-        takes = {**record.told.takes, **{step: record.told.takes.get(step, 0) + 1 for step in steps}}
-        story = record.told.model_copy(update={"takes": takes})
+        story = record.told.anew(steps_of(body.target, plan))
         await run_in_threadpool(desk.admit, owner)
         cost = await run_in_threadpool(desk.quotes.cost, story, "keyframes")
         await run_in_threadpool(desk.change, record, Change(told=story), Order("keyframes", cost=cost))
@@ -162,20 +154,16 @@ async def events(request: Request, job_id: str) -> Response:
     """Extension: server-sent events of the job's progress, until it has ended."""
     desk = _desk(request)
     owner = owner_of(request)
-    await run_in_threadpool(desk.owned.find, owner, "v1", job_id)
-    base = desk.showing.base(request)
+    shown = ("job_id", "status", "scenes_completed", "progress_percentage", "message")
 
-    def look() -> dict[str, Any] | None:
-        record = desk.records.find(owner, "v1", job_id)
-        if record is None:
-            return None
-        shown = job_object(desk.showing.job(record, base))
-        return {
-            name: shown[name] for name in ("job_id", "status", "scenes_completed", "progress_percentage", "message")
-        }
+    def render(record: Record, base: str) -> dict[str, Any]:
+        job = job_object(desk.showing.job(record, base))
+        return {name: job[name] for name in shown}
 
-    feed = stream(desk.hub, job_id, look, lambda state: state["status"] in ("completed", "failed"))
-    return StreamingResponse(feed, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return await desk.polls.events(
+        desk.showing.base(request), owner, "v1", job_id, render,
+        lambda state: state["status"] in ("completed", "failed"),
+    )  # fmt: skip
 
 
 @router.get("/v1/models", **operation((200, 401, 403, 500)))

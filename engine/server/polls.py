@@ -1,4 +1,4 @@
-"""Answers to those who ask again and again: what has not changed since somebody asked is not shown anew."""
+"""Answers to those who follow a story: polls, where what has not changed since somebody asked is not shown anew, and events."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from engine.server.events import Hub, stream
 from engine.server.owned import Owned, not_there
 from engine.server.records import Api, Record
 from engine.server.showing import Showing
@@ -24,6 +25,7 @@ class Polls:
 
     owned: Owned
     showing: Showing
+    hub: Hub
     _rendered: OrderedDict[tuple[Any, ...], bytes] = field(default_factory=OrderedDict)
 
     async def answer(
@@ -48,3 +50,22 @@ class Polls:
                 self._rendered.popitem(last=False)
         headers = {"Retry-After": "2"} if seen.state in ("queued", "running") else None
         return Response(body, 200, headers, "application/json")
+
+    async def events(
+        self,
+        base: str,
+        owner: str,
+        api: Api,
+        story_id: str,
+        render: Callable[[Record, str], dict[str, Any]],
+        over: Callable[[dict[str, Any]], bool],
+    ) -> Response:
+        """Server-sent events of the owner's story as `render` shows it, until it is `over` or gone. Raises ApiError as `answer`."""
+        await run_in_threadpool(self.owned.find, owner, api, story_id)
+
+        def look() -> dict[str, Any] | None:
+            record = self.owned.records.find(owner, api, story_id)
+            return render(record, base) if record else None
+
+        feed = stream(self.hub, story_id, look, over)
+        return StreamingResponse(feed, media_type="text/event-stream", headers={"Cache-Control": "no-store"})

@@ -12,6 +12,7 @@ from pydantic import Field
 from engine.plan import Plan
 from engine.planner import plan_story
 from engine.schemas.story_steps import (
+    PARTS,
     ConcatBody,
     ElementsStepBody,
     ScenesStepBody,
@@ -137,9 +138,7 @@ def reroll(desk: Desk, record: Record, form: Form) -> tuple[Change, Goal, Story 
     assert isinstance(record.told, Story)
     goal: Goal = "film" if "film" in record.stages else "scenes" if "scenes" in record.stages else "elements"
     plan: Plan = plan_story(record.told, desk.service.catalog).plan
-    steps = steps_of(body.target, plan)
-    takes = {**record.told.takes, **{step: record.told.takes.get(step, 0) + 1 for step in steps}}
-    story = record.told.model_copy(update={"takes": takes})
+    story = record.told.anew(steps_of(body.target, plan))
     return Change(told=story, stage=goal, drop_film=goal == "film"), goal, None
 
 
@@ -162,15 +161,13 @@ def _edited(
 
 def _anew(story: Story, pictured: frozenset[str], *, asked: bool) -> Story:
     """Element pictures that were made before are made anew, except those that the sent storyboard brought."""
-    takes = dict(story.takes)
-    for part, things in (
-        ("characters", story.characters), ("environments", story.locations), ("objects", story.objects)
-    ):  # fmt: skip
-        for one in things:
-            step = element_step(part, one.name)
-            if one.reference is None and not (asked and f"{part}/{one.name}" in pictured):
-                takes[step] = takes.get(step, 0) + 1
-    return story.model_copy(update={"takes": takes})
+    steps = [
+        element_step(part, one.name)
+        for part, own in PARTS.items()
+        for one in getattr(story, own)
+        if one.reference is None and not (asked and f"{part}/{one.name}" in pictured)
+    ]
+    return story.anew(steps)
 
 
 def _with_tool(desk: Desk, story: Story, option: str | None, *kinds: Kind) -> Story:

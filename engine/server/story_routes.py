@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 import typing
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from engine.schemas import story_api
 from engine.schemas.story_api import IdeaBody, ImagesBody, ImageTool, StoryboardBody, UrlBody, VideoTool
@@ -28,7 +28,7 @@ from engine.schemas.wire import Wire, framed, parse
 from engine.server import steps
 from engine.server.desk import Desk
 from engine.server.errors import ApiError
-from engine.server.events import stream, wait_until
+from engine.server.events import wait_until
 from engine.server.forms import Form, decoded, read_form
 from engine.server.keys import owner_of
 from engine.server.openapi import DRY_RUN, IDEMPOTENCY, operation
@@ -236,18 +236,15 @@ async def events(request: Request, story_id: str) -> Response:
     """Extension: server-sent events of the story's progress, until nothing is being done any more."""
     desk = _desk(request)
     owner = owner_of(request)
-    await run_in_threadpool(desk.owned.find, owner, "story", story_id)
-    base = desk.showing.base(request)
+    shown = ("id", "status", "progress_percentage", "message", "video_url")
 
-    def look() -> dict[str, Any] | None:
-        record = desk.records.find(owner, "story", story_id)
-        if record is None:
-            return None
-        shown = story_object(desk.showing.view(record, base))
-        return {name: shown[name] for name in ("id", "status", "progress_percentage", "message", "video_url")}
+    def render(record: Record, base: str) -> dict[str, Any]:
+        story = story_object(desk.showing.view(record, base))
+        return {name: story[name] for name in shown}
 
-    feed: AsyncIterator[bytes] = stream(desk.hub, story_id, look, lambda state: state["status"] != "processing")
-    return StreamingResponse(feed, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return await desk.polls.events(
+        desk.showing.base(request), owner, "story", story_id, render, lambda state: state["status"] != "processing"
+    )
 
 
 # --- creating ---------------------------------------------------------------------------------------------------------
