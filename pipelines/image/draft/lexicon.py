@@ -245,6 +245,8 @@ def _forms(word: str, language: str) -> Iterator[str]:
         for head in _ARABIC_HEADS:
             if word.startswith(head) and len(word) - len(head) >= 2:
                 yield word.removeprefix(head)
+        if word.endswith("ا") and len(word) > 3:
+            yield word[:-1]
     elif language == "ko":
         for size in range(min(len(word) - 1, 6), 0, -1):
             if size > 1 or word[size:] in _KOREAN_ENDS:

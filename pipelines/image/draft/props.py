@@ -268,6 +268,22 @@ def _bread(sheet: Sheet, colour: str) -> None:
         sheet.curve([(x, -64), (x + 16, -46), (x + 10, -30)], lighter(colour, 0.4), 7)
 
 
+def _cake(sheet: Sheet, colour: str) -> None:
+    sheet.ellipse(0, -4, 74, 10, "#e9e2d4")
+    sheet.path("M-58 -8L-58 -44L58 -44L58 -8C30 2 -30 2 -58 -8Z", colour)
+    sheet.path(
+        "M-60 -46L60 -46C62 -32 50 -26 46 -34C40 -22 26 -24 22 -34C16 -22 4 -22 0 -33C-6 -22 -18 -22 -22 -34C-28 -24 -40 -24 -46 -34C-52 -26 -62 -32 -60 -46Z",
+        "#fff6ec",
+    )
+    sheet.ellipse(0, -47, 60, 12, "#fff6ec")
+    tone, sheet.tone = sheet.tone, lambda c: c
+    for x, wax in ((-32, "#7fb8d8"), (-10, "#e8a0b8"), (12, "#8fc46a"), (34, "#f0bb2d")):
+        sheet.rect(x - 3, -78, 6, 32, wax, 2)
+        sheet.circle(x, -86, 15, sheet.glow([(0, "#ffd67a", 0.6), (1, "#ffd67a", 0)]))
+        sheet.path(f"M{x} -96C{x + 6} -88 {x + 5} -80 {x} -79C{x - 5} -80 {x - 6} -88 {x} -96Z", "#f6a13a")
+    sheet.tone = tone
+
+
 def _cup(sheet: Sheet, colour: str) -> None:
     sheet.ellipse(38, -36, 19, 19, None, stroke=colour, width=9)
     sheet.path("M-40 -66L-34 -8C-20 4 20 4 34 -8L40 -66Z", colour)
@@ -566,7 +582,7 @@ PROPS: dict[str, Prop] = {
     "shield": Prop(_shield, 110, "hand", "#3f5d8a", 50), "staff": Prop(_staff, 230, "hand", "#7d5a3e", 45),
     "wand": Prop(_wand, 120, "hand", "#7d5a3e", 20),
     "rope": Prop(_rope, 46, "hand", "#c9a66c", 40), "flower": Prop(_flower, 70, "hand", "#e8737a", 14),
-    "apple": Prop(_apple, 34, "hand", "#c8382e", 10), "bread": Prop(_bread, 44, "hand", "#c98f4e", 10),
+    "apple": Prop(_apple, 34, "hand", "#c8382e", 10), "cake": Prop(_cake, 84, "ground", "#c98a5c"), "bread": Prop(_bread, 44, "hand", "#c98f4e", 10),
     "cup": Prop(_cup, 36, "hand", "#5f8a9c", 40), "bottle": Prop(_bottle, 66, "hand", "#3f8f9c", 50),
     "potion": Prop(_potion, 52, "hand", "#6fb58a", 50), "kettle": Prop(_kettle, 66, "hand", "#c8503f", 50),
     "basket": Prop(_basket, 76, "hand", "#b98d57", 98), "sack": Prop(_sack, 120, "ground", "#c9ad7f"), "bag": Prop(_bag, 84, "ground", "#8a5a3a"),

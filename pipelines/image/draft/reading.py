@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.image.draft.lexicon import Hit, lexicon, names, normal
@@ -54,6 +54,17 @@ def _named(cast: Sequence[str], text: str) -> Iterator[tuple[int, int, int]]:
             found.append((at, at + len(name), index))
             at = text.find(name, at + len(name))
     yield from sorted(found)
+
+
+def doings(hits: Sequence[Hit], played: Collection[str]) -> tuple[Hit, ...]:
+    """The hits without what an animal does that nobody plays: "… and a cat sleeps" puts nobody else to sleep."""
+    beasts_ = [h for h in hits if h.group == "species" and h.name not in played]
+    return tuple(
+        h
+        for h in hits
+        if h.group not in ("pose", "mood")
+        or not any(b.clause == h.clause and 0 < h.place - b.place <= 3 for b in beasts_)
+    )
 
 
 def mentions(cast: Sequence[str], scene: str) -> list[Mention]:

@@ -14,7 +14,7 @@ from pipelines.image.draft.lexicon import Hit, lexicon, names, normal
 from pipelines.image.draft.looks import Looks
 from pipelines.image.draft.place import Place
 from pipelines.image.draft.props import PROPS, Prop, draw_thing
-from pipelines.image.draft.reading import Mention, mentions, segments
+from pipelines.image.draft.reading import Mention, doings, mentions, segments
 from pipelines.image.draft.scenery import Scenery
 from pipelines.image.draft.svg import Sheet
 from pipelines.image.draft.swimmers import SWIMMERS
@@ -133,11 +133,13 @@ def _face_line(standing: list[Standing]) -> float:
 
 def _actors(cast: list[CharacterFigure], scene: str, hits: tuple[Hit, ...], dice: random.Random) -> list[Actor]:
     actors = []
+    played = {figure.looks.species for figure in cast}
+    hits = doings(hits, played)
     moods = [m for m in names(hits, "mood") if m != "tired"]
     poses = names(hits, "pose")
     parts = segments([figure.name for figure in cast], scene)
     for index, (figure, part) in enumerate(zip(cast, parts, strict=True)):
-        own = lexicon().read(part) if part else ()
+        own = doings(lexicon().read(part) if part else (), played)
         idle = _IDLE[dice.randrange(4)]
         told = names(own, "pose") or (poses if not any(parts) or len(cast) == 1 else ())
         pose = told[0] if told else ("sit" if "sit" in poses and index else idle)

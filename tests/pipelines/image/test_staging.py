@@ -161,3 +161,13 @@ def test_who_rides_a_bicycle_sits_on_it():
     plan = composed("Mara rides her bicycle through the rain", "bicycle", place="city", cast=("Mara",))
     assert (actor(plan, "Mara").spot, plan.loose) == ("riding", [])
     assert actor(composed("Mara rides home", place="city", cast=("Mara",)), "Mara").spot == ""
+
+
+def test_what_an_animal_does_nobody_else_does():
+    plan = composed("Élise boit du thé, un chat dort", place="kitchen", cast=("Élise",))
+    assert actor(plan, "Élise").mood != "tired"
+    assert actor(plan, "Élise").spot == ""
+
+
+def test_arabic_accusatives_are_understood():
+    assert mention("ليلى تقرأ كتاباً", "book", ("ليلى",)).held
