@@ -350,9 +350,9 @@ def _code_of(error: Exception) -> int | None:
     """The exit code of an error that speaks to the user; None for a defect of ours, which shows where it happened."""
     from engine.artifacts import StoreError
     from engine.export import ExportError
+    from engine.failures import RunFailed
     from engine.jobs import JobsError
     from engine.plan import PlanningError
-    from engine.service import RunFailed
     from engine.story import StoryError
     from pipelines.base import Missing
     from pipelines.catalog import CatalogError

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from engine.estimate import Forecast
 from engine.events import Event, RunDone, RunStarted, StepDone, StepFailed, StepProgress, StepStarted, StepWarned
-from engine.service import explained
+from engine.failures import explained
 
 
 class View(Protocol):

@@ -7,64 +7,38 @@ import hashlib
 import json
 import logging
 import re
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event as StopSign
 from threading import Lock
 from typing import Any
 
-from engine.artifacts import Action, Output, Store, clearly
+from engine.artifacts import Action, Store
 from engine.economies import Economies
 from engine.estimate import Forecast, Learned, forecast
 from engine.events import Event, OnEvent, StepDone, StepFailed, StepWarned
-from engine.executor.base import BAD_INPUT, DISK_FULL, MISSING, REJECTED, Done, Executor, Failure, Task
+from engine.executor.base import BAD_INPUT, REJECTED, Done, Executor, Failure, Task
 from engine.executor.inline import InlineExecutor
 from engine.executor.shared import Shared
-from engine.fetch import CLIP, PAGE, PICTURE, SOUND, Door, FetchError, Want
+from engine.failures import RunCancelled, RunFailed
 from engine.jobs import Jobs, Run
 from engine.pagepictures import LEFT_OUT, gathered, is_small, with_objects
 from engine.plan import Plan, Planned, PlanningError, Step
 from engine.planner import Upto, check_of, plan_brief, plan_story, with_checks
+from engine.receiver import NOT_READ, Receiver
 from engine.runner import Result, Runner
 from engine.settings import Settings
 from engine.sources import intake_id
-from engine.story import SAMPLE, Brief, Picture, Story, StoryError, Tale, given, with_pictures
+from engine.story import Brief, Story, Tale, given
 from engine.storyboard import story_of
-from pipelines.base import Kind, Missing
+from pipelines.base import Kind
 from pipelines.catalog import Catalog
 from pipelines.text.storyboard import Storyboard
 
 _log = logging.getLogger(__name__)
-NOT_READ = "the page was not read, the story goes on from the idea"
-
-
-class RunFailed(RuntimeError):
-    """Steps could not be done. `failures` says which and why; all that was finished is kept."""
-
-    def __init__(self, failures: Mapping[str, Failure]) -> None:
-        # A refusal is what the user must hear of first.
-        self.failures = dict(sorted(failures.items(), key=lambda item: item[1].type != REJECTED))
-        step, failure = next(iter(self.failures.items()))
-        more = f" (and {len(self.failures) - 1} more)" if len(self.failures) > 1 else ""
-        super().__init__(explained(step, failure) + more)
-
-    @property
-    def rejected(self) -> Failure | None:
-        """The refusal by the rules about content, where that is why."""
-        return next((failure for failure in self.failures.values() if failure.type == REJECTED), None)
-
-    @property
-    def exit_code(self) -> int:
-        """2 for bad input, 4 for what this machine lacks, 3 for all else."""
-        types = {failure.type for failure in self.failures.values()}
-        return 2 if types & {BAD_INPUT, REJECTED} else 4 if types & {MISSING, DISK_FULL} else 3
-
-
-class RunCancelled(RuntimeError):
-    """The run was stopped; all that was finished is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,50 +108,18 @@ class Service:
         self.store.close()
         self.jobs.close()
 
-    # Taking in
+    def take_in(
+        self, told: Tale, base: Path | None, *, run_id: str | None = None, stop: StopSign | None = None
+    ) -> tuple[Tale, tuple[str, ...]]:
+        """Put every given file into the store; a run of that id needs each from then on. As `Receiver.take_in`."""
+        return self._receiver(run_id).take_in(told, base, stop)
 
-    def take_in(self, told: Tale, base: Path | None, *, stop: StopSign | None = None) -> tuple[Tale, tuple[str, ...]]:
-        """Put every given file into the store; relative paths start at `base` (None: no file of this machine may be named),
-        web addresses go through the door. A page that cannot be had is left out with a warning, as the idea stands without
-        it. Raises StoryError naming the field, RunCancelled when `stop` is set meanwhile."""
-        warnings: list[str] = []
-        if isinstance(told, Brief) and told.page:
-            try:
-                page = self._taken("page", told.page, base, PAGE, stop)
-            except StoryError as error:
-                page = None
-                warnings.append(f"{NOT_READ}: {error}")
-            told = told.model_copy(update={"page": page})
-        return with_pictures(told, lambda at, file: self._taken(at, file, base, _want(at), stop)), tuple(warnings)
+    def _receiver(self, run_id: str | None) -> Receiver:
+        def keep(digest: str) -> None:
+            if run_id:
+                self.jobs.refer(run_id, digests=[digest])
 
-    def _taken(self, place: str, picture: Picture, base: Path | None, want: Want, stop: StopSign | None) -> Picture:
-        if picture.digest:
-            return picture
-        if picture.source.startswith(("http://", "https://")):
-            try:
-                digest = self._fetched(picture.source, want, stop).digest
-            except (FetchError, Missing) as error:
-                raise StoryError(place, str(error)) from error
-        elif base is None:
-            raise StoryError(place, "is no http(s) address")
-        else:
-            digest = self.store.put(_local_file(place, picture.source, base, want), name="given").digest
-        return picture.model_copy(update={"digest": digest})
-
-    def _fetched(self, url: str, want: Want, stop: StopSign | None) -> Output:
-        """What an address leads to, in the store. Raises FetchError, Missing, StoreError, RunCancelled."""
-        folder = self.store.workspace()
-        try:
-            with clearly("store what was fetched"):
-                door = Door(allow_private=self.settings.allow_private_urls)
-                path = door.fetch(url, folder / "fetched", want, stop=stop).path
-            return self.store.put(path, name="given", consume=True)
-        except FetchError:
-            if stop is not None and stop.is_set():
-                raise RunCancelled("stopped; what was finished is kept") from None
-            raise
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        return Receiver(self.store, self.settings.allow_private_urls, keep)
 
     # Planning and making
 
@@ -240,9 +182,7 @@ class Service:
         self, page: Mapping[str, Any], count: int, story: Story, run_id: str | None, stop: StopSign | None
     ) -> tuple[Story, tuple[str, ...]]:
         """The story with pictures of its page as objects. Those that cannot be had, read or shown are left out with a warning."""
-        pictures, warnings = gathered(page, count, lambda url, want: self._fetched(url, want, stop))
-        if run_id:
-            self.jobs.refer(run_id, digests=[picture.digest for _, picture in pictures])
+        pictures, warnings = gathered(page, count, partial(self._receiver(run_id).fetched, stop=stop))
         first = len(story.objects)
         while pictures:
             told = with_objects(story, pictures)
@@ -374,55 +314,9 @@ class Service:
         return self.store.gc(self.jobs.live_keys(), self.jobs.live_digests(), grace=grace)
 
 
-def _want(place: str) -> Want:
-    """What the file at a place of a story must be."""
-    if place.endswith(".clip"):
-        return CLIP
-    return SOUND if place.startswith(("audio_urls[", SAMPLE)) else PICTURE
-
-
 def run_id_of(spec: Path, out: Path) -> str:
     """Running the same file into the same folder again continues the same run."""
     return hashlib.sha256(f"{spec.resolve()}\n{out.resolve()}".encode()).hexdigest()[:12]
-
-
-def explained(step: str, failure: Failure) -> str:
-    """A failure in the client's words: the field where there is one, else the step."""
-    if failure.type == REJECTED:
-        return f"{failure.field}: content_rejected ({failure.category}: {failure.message})"
-    place = _field_of(step, failure)
-    hint = "" if failure.type == BAD_INPUT else f" [{failure.type}]"
-    return f"{place}: {failure.message}{hint}"
-
-
-def _field_of(step: str, failure: Failure) -> str:
-    kind, _, rest = step.partition(":")
-    if step.startswith(intake_id("")):
-        return rest
-    if failure.type == BAD_INPUT:
-        if kind == "narrate":
-            return SAMPLE if failure.field == SAMPLE else f"scenes[{int(rest) - 1}].narration"
-        if kind == "glimpse":
-            return f"scenes[{int(rest) - 1}].clip"
-        if kind == "keyframe":
-            return f"scenes[{int(rest) - 1}].prompt"
-        if kind in ("write", "read"):
-            return failure.field or kind
-    return step
-
-
-def _local_file(place: str, source: str, base: Path, want: Want) -> Path:
-    path = base / Path(source).expanduser()
-    try:
-        size = path.stat().st_size
-    except (OSError, ValueError, RuntimeError):
-        raise StoryError(place, f'no file "{source}" (looked for {path})') from None
-    if not path.is_file():
-        raise StoryError(place, f'"{source}" is not a file')
-    if not 0 < size <= want.limit_bytes:
-        limit = want.limit_bytes >> 20
-        raise StoryError(place, f'"{source}" has {size:,} bytes; a {want.what} may have 1 byte to {limit} MB')
-    return path
 
 
 def _output(action: Action, name: str) -> str:

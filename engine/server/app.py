@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from engine.artifacts import StoreError
+from engine.failures import RunFailed
 from engine.fetch import Door, FetchError
 from engine.jobs import JobsError
 from engine.plan import PlanningError
@@ -43,7 +44,7 @@ from engine.server.shelf import Shelf
 from engine.server.showing import Showing
 from engine.server.webhooks import Sender, new_secret
 from engine.server.work import Worker
-from engine.service import RunFailed, Service
+from engine.service import Service
 from engine.story import StoryError
 from pipelines.base import Missing
 

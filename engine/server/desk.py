@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from engine.failures import RunFailed
 from engine.schemas.story_api import spoken
 from engine.server.errors import ApiError
 from engine.server.events import Hub
@@ -24,7 +25,7 @@ from engine.server.settings import ServerSettings
 from engine.server.shelf import Shelf
 from engine.server.showing import Showing
 from engine.server.webhooks import Sender
-from engine.service import RunFailed, Service
+from engine.service import Service
 from engine.story import Brief, Story
 
 

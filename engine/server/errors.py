@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from engine.artifacts import StoreError, StoreFull
+from engine.failures import RunFailed
 from engine.fetch import FetchError
 from engine.jobs import JobsError
 from engine.plan import PlanningError
-from engine.service import RunFailed
 from engine.story import Lacking, StoryError
 from pipelines.base import Missing
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.artifacts import StoreError, StoreFull
+from engine.failures import RunCancelled, RunFailed
 from engine.jobs import JobsError
 from engine.plan import PlanError, PlanningError
 from engine.schemas.story_api import spoken
 from engine.server.events import Hub
 from engine.server.records import Record, Records, Work
 from engine.server.work import Worker
-from engine.service import RunCancelled, RunFailed
 from engine.story import StoryError
 from pipelines.base import Missing
 

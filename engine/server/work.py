@@ -15,7 +15,7 @@ from engine.server.records import Goal, Record, Records, Work, told_of
 from engine.server.shelf import Shelf
 from engine.service import Made, Service
 from engine.sources import inspection_id
-from engine.story import Brief, Story, given
+from engine.story import Brief, Story
 from pipelines.base import Kind
 
 UPTO: dict[Goal, Upto] = {
@@ -112,8 +112,7 @@ class Worker:
         watch.percent = work.progress
         told: Brief | Story = told_of(work.told) if work.told else record.told
         own = work.told is None
-        told, warnings = self.service.take_in(told, None, stop=stop)
-        self.service.jobs.refer(record.id, digests=[picture.digest for picture in given(told).values()])
+        told, warnings = self.service.take_in(told, None, run_id=record.id, stop=stop)
         if own:
             self.records.advance(record.id, told, warnings)
         if isinstance(told, Brief):

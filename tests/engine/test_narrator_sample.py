@@ -4,8 +4,8 @@ import pytest
 
 from engine.plan import PlanningError
 from engine.planner import plan_brief, plan_story
+from engine.receiver import want_of
 from engine.schemas import generate_story, story_api
-from engine.service import _want
 from engine.story import SAMPLE, given, with_pictures
 from pipelines import catalog
 from pipelines.base import Kind, Missing
@@ -38,7 +38,7 @@ def with_clones(*names):
 def test_the_recording_is_one_of_the_files_that_the_client_gave():
     story = generate_story.story(BODY)
     assert given(story)[SAMPLE].source == "grandma.wav"
-    assert _want(SAMPLE).what == "sound"
+    assert want_of(SAMPLE).what == "sound"
     brief = story_api.brief("idea-2-video", {"idea": "A light", "audio_option": {"narrator_sample": "grandma.wav"}})
     assert given(brief)[SAMPLE].source == "grandma.wav"
 

@@ -7,10 +7,11 @@ import pytest
 
 from engine.artifacts import Output
 from engine.executor.inline import InlineExecutor
+from engine.failures import RunCancelled
 from engine.fetch import FetchError
 from engine.pagepictures import BYTES, gathered, with_objects
 from engine.schemas import story_api
-from engine.service import RunCancelled, Service
+from engine.service import Service
 from engine.settings import Settings
 from engine.story import Picture, Place, Scene, Story
 from pipelines import catalog
