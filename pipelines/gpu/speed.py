@@ -7,9 +7,11 @@ import logging
 import os
 import re
 import shutil
+import sysconfig
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.base import BadInput, Device, Economy, Missing, ModelSpec, Report
@@ -42,8 +44,15 @@ def possible(spec: ModelSpec, recipe: Recipe, device: Device) -> None:
         raise BadInput(option(spec, "attention"), f"{way} counts with 16 bits, and `dtype` says float32.", _LEAVE)
     if way in PACKAGES and find_spec(PACKAGES[way][0]) is None:
         raise Missing(f"{option(spec, 'attention')}: {way} comes in a package; `pip install {PACKAGES[way][1]}`")
+    if recipe.quantized and find_spec("torchao") is None:
+        raise Missing(
+            f'{option(spec, "quantized")}: weights of eight bits need torchao; `pip install "story-engine[gpu]"`'
+        )
     if recipe.compile and device.economy < Economy.GROUPS and not _compiler(device):
-        raise Missing(f"{option(spec, 'compile')}: compiling needs a compiler, such as g++; `apt-get install g++`")
+        raise Missing(
+            f"{option(spec, 'compile')}: compiling needs a compiler, such as g++, and Python's header files; "
+            "`apt-get install g++ python3-dev`"
+        )
 
 
 def given_up(recipe: Recipe, device: Device) -> tuple[str, ...]:
@@ -147,7 +156,9 @@ def _blocks(network: Any) -> list[torch.nn.Module]:
 
 
 def _compiler(device: Device) -> bool:
-    """Whether there is one that PyTorch would find."""
+    """Whether there is one that PyTorch would find, with what it includes."""
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        return False
     if device.kind == "cuda":
         return find_spec("triton") is not None and any(map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang")))
     return any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++")))

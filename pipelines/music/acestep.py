@@ -64,6 +64,7 @@ class AceStep:
         seed: int,
     ) -> Iterable[Path]:
         from pipelines.gpu.room import torch_room
+        from pipelines.gpu.speed import facts
         from pipelines.music.arrangement import RATE, arrange
         from pipelines.music.described import described
         from pipelines.music.recording import ended, film_samples, write
@@ -86,6 +87,7 @@ class AceStep:
             write(ended([piece(names[0])], length) if count == 1 else arrange(names, piece, length), path)
         report.progress(1.0, "music composed")
         report.record(composed_by=self._spec.name, prompt=prompt, pieces=len(made), licence=self._spec.licence)
+        report.record(**facts(self._options, self._device))
         return [path]
 
     def close(self) -> None:

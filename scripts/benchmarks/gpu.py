@@ -17,7 +17,9 @@ There, in one call:
 
     python3 -m pip install --no-index --no-deps --target /tmp/site wheels/*.whl
     PYTHONPATH=/tmp/site python3 scripts/bench gpu --check
-    PYTHONPATH=/tmp/site python3 scripts/bench gpu --minutes 9 --only FLUX --json figures.json
+    PYTHONPATH=/tmp/site python3 scripts/bench gpu --minutes 8 --only FLUX --json figures.json
+
+A way that has begun is waited for, a minute at least, so the last may end after its time.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import select
 import shutil
 import subprocess
@@ -37,6 +40,8 @@ from typing import Any
 
 from benchmarks import _shapes as shapes
 from benchmarks._ways import Case, has_gpu, serve
+
+from engine.executor.worker import HUB
 
 NEEDED = (
     "torch", "diffusers", "transformers", "accelerate", "safetensors", "tokenizers", "numpy", "cv2", "PIL", "av", "pydantic", "yaml",
@@ -267,7 +272,7 @@ class Table:
         command += ["--folder", str(self.weights), *(["--tiny"] if self.tiny else [])]
         with (self.weights.parent / "log.txt").open("a") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **HUB}
             )
         return self._process
 

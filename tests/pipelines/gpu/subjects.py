@@ -19,15 +19,29 @@ from pipelines.image.kontext import Kontext
 from pipelines.image.qwenimage import QwenImage
 from pipelines.image.sdxl import Sdxl
 from pipelines.image.zimage import ZImage
-from pipelines.kinds import AnimateParams, EncodeParams, KeyframeParams, Reference
-from pipelines.media.timeline import SceneTiming
+from pipelines.kinds import AnimateParams, EncodeParams, KeyframeParams, Reference, ScoreParams
+from pipelines.media.timeline import ScenePlace, SceneTiming, Timeline
+from pipelines.music.acestep import AceStep, AceStepOptions
 from pipelines.video.cogvideox import CogVideoX
 from pipelines.video.hunyuan import Hunyuan
 from pipelines.video.ltx import Ltx
 from pipelines.video.ltx2 import Ltx2
 from pipelines.video.wan import Wan
 from tests.fixtures import weighted
-from tests.fixtures.tiny import cogvideox, flux2, flux3, hunyuan, kontext, ltx, ltx2, qwenimage, sdxl, wan, zimage
+from tests.fixtures.tiny import (
+    acestep,
+    cogvideox,
+    flux2,
+    flux3,
+    hunyuan,
+    kontext,
+    ltx,
+    ltx2,
+    qwenimage,
+    sdxl,
+    wan,
+    zimage,
+)
 
 ON_CPU = Device()
 SIZE = (128, 96)
@@ -50,6 +64,8 @@ class Subject:
     @property
     def recipe(self) -> type[Recipe]:
         """The class of its options."""
+        if self.family is AceStep:
+            return AceStepOptions
         options = self.family.options
         if isinstance(options, type):
             return options
@@ -83,6 +99,7 @@ SUBJECTS = {
         CogVideoX, cogvideox.build, {"steps": 6, "window": {"fps": 16, "frames": 9, "every": 8, "width": 64, "height": 48}},
         kind=Kind.ANIMATE,
     ),
+    "acestep": Subject(AceStep, acestep.build, {"steps": 2}, kind=Kind.SCORE),
 }  # fmt: skip
 
 
@@ -117,6 +134,8 @@ class Loaded:
 
     @property
     def pipe(self) -> Any:
+        if isinstance(self.family, AceStep):
+            return self.family._pipe
         return self.family.halves[DRAWS] if hasattr(self.family, "halves") else self.family.pipe
 
     @property
@@ -137,6 +156,11 @@ class Loaded:
             (out / "scene-001.json").write_text(SceneTiming(fps=24, frames=5).model_dump_json())
             inputs = {"keyframe": [picture], "timing": [out / "scene-001.json"]}
             params: Any = AnimateParams(**shape, fps=24)
+        elif self.subject.kind is Kind.SCORE:
+            place = ScenePlace(start=0, timing=SceneTiming(fps=24, frames=24))
+            (out.parent.parent / "timeline.json").write_text(Timeline(fps=24, scenes=(place,)).model_dump_json())
+            inputs = {"timeline": [out.parent.parent / "timeline.json"]}
+            params = ScoreParams(mood="joyful", prompt=WORDS)
         else:
             inputs = {"references": [picture] * self.subject.references}
             shown = tuple(Reference(role="character", name="Mara") for _ in inputs["references"])
