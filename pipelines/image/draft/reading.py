@@ -128,6 +128,8 @@ def beasts(scene: str, place: str) -> Iterator[tuple[str, str]]:
                 h.name for h in hits if h.group == "colour" and h.clause == hit.clause and 0 < hit.place - h.place <= 2
             ]
             yield hit.name, colours[-1] if colours else ""
+    if names(hits, "beasts"):
+        yield from (("rabbit", ""), ("owl", ""), ("squirrel", ""))
 
 
 def company(scene: str) -> tuple[str, ...]:

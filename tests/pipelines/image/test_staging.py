@@ -171,3 +171,8 @@ def test_what_an_animal_does_nobody_else_does():
 
 def test_arabic_accusatives_are_understood():
     assert mention("ليلى تقرأ كتاباً", "book", ("ليلى",)).held
+
+
+@pytest.mark.parametrize("words", ["Every animal who hears it wants to join in", "alle Tiere tanzen", "森の動物たち"])
+def test_animals_of_no_kind_are_several_kinds(words):
+    assert len({name for name, _ in beasts(words, "forest")}) == 3
