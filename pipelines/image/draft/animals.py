@@ -218,6 +218,8 @@ def _skull(sheet: Sheet, kind: Species, species: str, fur: str) -> None:
                 f"M{side * 50} -2C{side * 54} 24 {side * 32} 46 0 48C{side * 6} 30 {side * 22} 14 {side * 50} -2Z",
                 kind.pale,
             )
+        # Where both cheeks meet under the chin no wedge of fur is left.
+        sheet.ellipse(1, 36, 12, 11.4, kind.pale)
     if kind.extra == "mask":
         sheet.path("M4 46C-36 44 -40 6 -30 -14C-22 -26 -4 -22 4 -8C12 -22 30 -26 38 -14C48 6 44 44 4 46Z", kind.pale)
     if kind.extra == "spines":
