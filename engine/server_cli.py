@@ -29,12 +29,13 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Where to listen. Anywhere but on this machine itself needs a key.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0: any that is free.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
     models: Annotated[
         list[Path] | None, typer.Option("--models", help="A file like models.yaml that wins over it.")
     ] = None,
 ) -> None:
     """Serve both hosted story APIs on one port."""
+    from engine.server.run import CannotServe
     from engine.server.run import serve as run
     from engine.server.settings import SettingsError
 
@@ -43,6 +44,9 @@ def serve(
     except SettingsError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
+    except CannotServe as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(4) from None
 
 
 @keys_app.command("add")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
 from pathlib import Path
 
 import uvicorn
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from engine.executor.devices import cpu_places, device_places, largest_mb
 from engine.executor.local import LocalExecutor
-from engine.jobs import JobsError
 from engine.server.app import application
 from engine.server.edge import log_to_stderr
 from engine.server.events import Hub
@@ -27,43 +28,64 @@ WORKERS_NICE = 10
 """Questions are answered at once also while films are made."""
 
 
+class CannotServe(RuntimeError):
+    """The server cannot start as it was told; the message says why and what to do."""
+
+
 def serve(host: str, port: int, models: list[Path]) -> None:
-    """Serve until stopped. Raises JobsError when another server has the same folder, or when it would be open to others."""
+    """Serve until stopped. Raises CannotServe when another server has the same folder, when it would be open to others, or when the
+    address cannot be listened on; no work has begun then."""
     settings, own = Settings.read(), ServerSettings.read()
-    lock = _only_one(settings.data)
-    places = (*cpu_places(), *device_places())
-    catalog = load(*models, *map(Path, own.models), home=settings.weights, device_mb=largest_mb(places))
-    try:
-        with Service(settings, catalog, LocalExecutor(places, logs=settings.logs, nice=WORKERS_NICE)) as service:
-            if not is_loopback(host) and not Keys(service.jobs, own.api_keys).any():
-                raise JobsError(
-                    f"without a key the server listens only on this machine, not on {host}; "
-                    "make one with `python -m engine keys add NAME`, or set ENGINE_API_KEYS"
-                )
-            log_to_stderr()
-            app = application(service, own)
-            config = uvicorn.Config(
-                app, host=host, port=port, log_level="warning", access_log=False,
-                server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=30,
-            )  # fmt: skip
-            _Server(config, app.state.desk.hub).run()
-    finally:
-        lock.release()
+    with contextlib.ExitStack() as held:
+        held.enter_context(_only_one(settings.data))
+        places = (*cpu_places(), *device_places())
+        catalog = load(*models, *map(Path, own.models), home=settings.weights, device_mb=largest_mb(places))
+        executor = LocalExecutor(places, logs=settings.logs, nice=WORKERS_NICE)
+        service = held.enter_context(Service(settings, catalog, executor))
+        if not is_loopback(host) and not Keys(service.jobs, own.api_keys).any():
+            raise CannotServe(
+                f"without a key the server listens only on this machine, not on {host}; "
+                "make one with `python -m engine keys add NAME`, or set ENGINE_API_KEYS"
+            )
+        sockets = [held.enter_context(one) for one in _listening(host, port)]
+        log_to_stderr()
+        app = application(service, own)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=GRACE,
+            timeout_keep_alive=30,
+        )  # fmt: skip
+        _Server(config, app.state.desk.hub).run(sockets)
 
 
-def _only_one(folder: Path) -> FileLock:
-    """The right to be the server of a folder. Raises JobsError."""
+def _only_one(folder: Path) -> BaseFileLock:
+    """The right to be the server of a folder. Raises CannotServe."""
     lock = FileLock(folder / "server.lock", blocking=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        raise JobsError(f"another server works in {folder}; stop it, or set ENGINE_HOME to another folder") from None
+        raise CannotServe(f"another server works in {folder}; stop it, or set ENGINE_HOME to another folder") from None
     except OSError as error:
-        raise JobsError(
+        raise CannotServe(
             f"{folder} cannot be used ({error.strerror}); set ENGINE_HOME to a folder that can be written to"
         ) from error
     return lock
+
+
+def _listening(host: str, port: int) -> list[socket.socket]:
+    """A socket for each address that `host` means. Raises CannotServe."""
+    found: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            found.append(socket.create_server(address[:2], family=family, backlog=2048))
+    except OSError as error:
+        for one in found:
+            one.close()
+        reason = str(error.strerror).partition(" (")[0]
+        raise CannotServe(f"cannot listen on {host}, port {port} ({reason}); choose another") from error
+    return found
 
 
 class _Server(uvicorn.Server):
@@ -80,8 +102,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list | None = None) -> None:  # type: ignore[type-arg]
         await super().startup(sockets)
         for server in self.servers:
-            for socket in server.sockets:
-                host, port = socket.getsockname()[:2]
+            for one in server.sockets:
+                host, port = one.getsockname()[:2]
                 # In one piece: other threads write lines too.
                 sys.stderr.write(f"listening on http://{host}:{port}\n")
                 sys.stderr.flush()

@@ -1,6 +1,7 @@
 """Running the server: repeated requests, full queues, stops and kills, keys, probes, expiry, many at once."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -308,6 +309,14 @@ def test_a_folder_that_cannot_be_used_is_said_in_one_line(tmp_path):
     told = run("serve", "--port", "0", home=tmp_path / "file" / "home")
     assert (told.returncode, len(told.stderr.splitlines())) == (4, 1)
     assert "set ENGINE_HOME" in told.stderr
+
+
+def test_an_address_that_cannot_be_listened_on_is_said_in_one_line_before_work_begins(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        told = run("serve", "--port", str(taken.getsockname()[1]), home=tmp_path)
+    assert (told.returncode, len(told.stderr.splitlines())) == (4, 1)
+    assert "Address already in use" in told.stderr
+    assert run("serve", "--port", "99999", home=tmp_path).returncode == 2
 
 
 class TestKeys:
