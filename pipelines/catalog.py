@@ -242,7 +242,13 @@ def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check(catalog: Catalog) -> None:
-    """Every name that stands anywhere is known."""
+    """Every name that stands anywhere is known, and every choice is one of something."""
+    for name, spec in catalog.models.items():
+        if spec.name != name:
+            raise CatalogError(f"models.yaml: models.{name}: its name is its key; leave name: {spec.name} out")
+    for kind, alias in catalog.kinds.items():
+        if alias not in catalog.aliases and alias not in catalog.models:
+            raise CatalogError(f'models.yaml: kinds.{kind}: no alias "{alias}"{suggest(alias, catalog.aliases)}')
     for alias, models in catalog.aliases.items():
         for model in models:
             if model not in catalog.models:
@@ -254,6 +260,8 @@ def _check(catalog: Catalog) -> None:
     for name, profile in catalog.profiles.items():
         for alias, models in profile.picks.items():
             known = any(fnmatchcase(one, alias) for one in catalog.aliases)
+            if not models:
+                raise CatalogError(f"models.yaml: profiles.{name}.picks.{alias}: names no model; leave it out")
             for model in models:
                 if not known or model not in catalog.models:
                     raise CatalogError(f"models.yaml: profiles.{name}.picks.{alias}: unknown alias or model {model!r}")

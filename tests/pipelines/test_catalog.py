@@ -70,6 +70,9 @@ def test_an_overlay_replaces_only_the_fields_that_it_names(tmp_path):
         ("aliases: {image.default: [illustratr]}", 'no model "illustratr"; did you mean "illustrator"?'),
         ("image_tools: {New: image.defualt}", 'no alias "image.defualt"; did you mean "image.default"?'),
         ("profiles: {mine: {about: x, picks: {nothing: [camera]}}}", "unknown alias or model"),
+        ('profiles: {mine: {about: x, picks: {"image.*": []}}}', "profiles.mine.picks.image.*: names no model"),
+        ("kinds: {score: musci}", 'kinds.score: no alias "musci"'),
+        ("models: {kokoro: {name: other}}", "models.kokoro: its name is its key"),
     ],
 )
 def test_a_wrong_overlay_is_named(tmp_path, text, message):
