@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.image.draft import animals
+from pipelines.image.draft import animals, figure
 from pipelines.image.draft.looks import FURS, Looks
 from pipelines.image.draft.svg import Sheet, darker
 from pipelines.image.draft.swimmers import SWIMMERS, draw_swimmer
@@ -17,6 +17,10 @@ _SIZES = {
 }  # fmt: skip
 
 
+_UPRIGHT = frozenset({"robot", "alien", "ghost", "snowman", "penguin"})
+"""Who stands even where nobody plays it."""
+
+
 def beast_size(species: str) -> float:
     """Height beside a grown man of 400."""
     return _SIZES.get(species, 150.0)
@@ -26,6 +30,11 @@ def draw_beast(sheet: Sheet, species: str, colour: str) -> None:
     """The animal, sitting."""
     kind = animals.SPECIES[species]
     fur = colour or FURS[species]
+    if species in _UPRIGHT:
+        looks = Looks(species=species, skin=colour or FURS[species], dressed=False, cut="bald", eyes="#2d2622")
+        with sheet.moved(0, 0, 100 / figure.frame_of(looks).height):
+            figure.draw_figure(sheet, looks, "stand")
+        return
     if species in SWIMMERS:
         looks = Looks(species=species, skin=colour or FURS[species], dressed=False, cut="bald", eyes="#2d2622")
         draw_swimmer(sheet, looks, 100, (20, 0), "")

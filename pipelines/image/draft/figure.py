@@ -253,6 +253,9 @@ def _legs(sheet: Sheet, looks: Looks, frame: Frame, shape: Pose) -> None:
     if "wet" in looks.conditions:
         trousers = darker(trousers, 0.22)
     width = frame.limb * 1.16
+    if shape.drop and not shape.seated and looks.dressed and looks.top in ("robe", "dress"):
+        # Who kneels in a long garment kneels on it.
+        trousers, width, bare = _cloth(looks), frame.limb * 1.7, False
     for side, (thigh, calf) in ((-1, shape.far_leg), (1, shape.near_leg)):
         tone = trousers if side > 0 else darker(trousers, 0.14)
         skin = looks.skin if side > 0 else darker(looks.skin, 0.1)

@@ -299,7 +299,7 @@ def draw_hat(sheet: Sheet, looks: Looks) -> None:
             )
             sheet.path("M-46 46C-24 74 24 74 46 46L54 78C24 92 -24 92 -54 78Z", darker(extra.colour, 0.12))
     if "hood" in looks.features:
-        cloth = looks.top_colour
+        cloth = next((extra.colour for extra in looks.extras if extra.name == "cape"), looks.top_colour)
         sheet.path(
             "M0 -62C-68 -60 -58 26 -40 56L-30 48C-44 20 -42 -34 0 -36C42 -34 44 20 30 48L40 56C58 26 68 -60 0 -62Z",
             cloth,

@@ -269,7 +269,7 @@ def _told(hits: tuple[Hit, ...]) -> dict[str, Any]:
                 told["fur_told"] = mix(own, COLOURS[colour], 0.35 if colour in ("red", "brown", "orange") else 0.85)
             case "skin", _:
                 told["skin"] = SKINS[SKIN_WORDS.get(colour, "tan")]
-            case "face", "beard":
+            case "face", "beard" | "moustache":
                 told.setdefault("hair", _shaded(HAIR.get(colour, COLOURS[colour]), shade))
             case "face", "eyes":
                 told["eyes"] = darker(COLOURS[colour], 0.25)
@@ -376,8 +376,12 @@ def _colours_of_nouns(hits: tuple[Hit, ...]) -> dict[Hit, tuple[str, str]]:
     """Which colour (and shade) belongs to which noun: the nearest in the same clause, on the side the language puts it."""
     owned: dict[Hit, tuple[str, str]] = {}
     for clause in by_clause(hits).values():
+        # A hood has the colour of what it belongs to.
         nouns = [
-            hit for hit in clause if hit.group in _NOUNS or (hit.group == "face" and hit.name in ("eyes", "beard"))
+            hit
+            for hit in clause
+            if (hit.group in _NOUNS and hit.name != "hood")
+            or (hit.group == "face" and hit.name in ("eyes", "beard", "moustache"))
         ]
         shades = [hit for hit in clause if hit.group == "shade"]
         colours = [hit for hit in clause if hit.group == "colour"]

@@ -180,3 +180,9 @@ def test_dark_hair_is_dark_and_a_throne_room_is_indoors():
     assert len({read_looks("a dancer with dark hair in a bun", seed).hair for seed in range(6)}) == 1
     assert read_place("Throne Room", "a castle throne room", "", 1)[0].kind == "castle"
     assert read_place("Castle", "an old castle on a hill", "", 1)[0].kind == "fortress"
+
+
+def test_a_moustache_tells_the_hair_and_a_hood_takes_no_colour():
+    assert read_looks("a taxi driver with a black moustache and a brown jacket", 1).hair == BLACK
+    ranger = read_looks("a ranger with a green hooded cloak", 1)
+    assert ranger.extras == (Extra(name="cape", colour=COLOURS["green"]),)
