@@ -33,8 +33,17 @@ CREATE TABLE IF NOT EXISTS work (
     message TEXT NOT NULL, word TEXT NOT NULL, created REAL NOT NULL, ended REAL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS work_of_story ON work (story, number DESC);
-CREATE INDEX IF NOT EXISTS work_to_do ON work (priority DESC, number) WHERE state = 'queued'
+CREATE INDEX IF NOT EXISTS work_to_do ON work (priority DESC, number) WHERE state = 'queued';
+CREATE TABLE IF NOT EXISTS deaths (
+    work INTEGER PRIMARY KEY REFERENCES work (number) ON DELETE CASCADE, times INTEGER NOT NULL, progress INTEGER NOT NULL
+) STRICT
 """
+
+
+SUSPECT = 3
+"""Deaths of the server without any progress of a piece of work, from which on other work comes first."""
+HOPELESS = 10
+"""… and after which it is given up."""
 
 
 class Busy(Exception):
@@ -268,17 +277,36 @@ class Records:
         """The most urgent work that waits, from now on running."""
         with self.jobs.writing() as connection:
             row = connection.execute(
-                "SELECT * FROM work WHERE state = 'queued' ORDER BY priority DESC, number LIMIT 1"
+                "SELECT work.* FROM work LEFT JOIN deaths ON deaths.work = number AND times >= ? WHERE state = 'queued' "
+                "ORDER BY times IS NOT NULL, priority DESC, number LIMIT 1",
+                (SUSPECT,),
             ).fetchone()
             if row is None:
                 return None
             connection.execute("UPDATE work SET state = 'running' WHERE number = ?", (row["number"],))
         return _work(row)
 
-    def resume(self) -> int:
-        """Work that a stopped server had begun waits again, in its old place. Gives how much."""
+    def put_back(self, work: Work) -> None:
+        """Work that is interrupted on purpose waits again, in its old place."""
         with self.jobs.writing() as connection:
-            return connection.execute("UPDATE work SET state = 'queued' WHERE state = 'running'").rowcount
+            connection.execute(
+                "UPDATE work SET state = 'queued' WHERE number = ? AND state = 'running'", (work.number,)
+            )
+
+    def resume(self) -> list[Work]:
+        """Work during which a server died waits again, in its old place. Gives what it died of too often: nobody knows that it was
+        this work, but time and again it came no further."""
+        with self.jobs.writing() as connection:
+            connection.execute(
+                "INSERT INTO deaths SELECT number, 1, progress FROM work WHERE state = 'running' ON CONFLICT (work) DO UPDATE "
+                "SET times = iif(excluded.progress > progress, 1, times + 1), progress = excluded.progress"
+            )
+            connection.execute("UPDATE work SET state = 'queued' WHERE state = 'running'")
+            rows = connection.execute(
+                "SELECT work.* FROM work JOIN deaths ON deaths.work = number WHERE state = 'queued' AND times >= ?",
+                (HOPELESS,),
+            ).fetchall()
+        return [_work(row) for row in rows]
 
     def progress(self, work: Work, percent: int) -> None:
         """So far has it come."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -22,6 +23,7 @@ from engine.story import StoryError
 from pipelines.base import Missing
 
 FILM_GOALS = frozenset({"film", "concat"})
+GIVEN_UP = "the engine itself was ended again and again while it made this, and came no further; its log may say why"
 AGAIN = 1.0
 """Seconds before what the history could not take is tried again."""
 log = logging.getLogger("engine.server")
@@ -63,9 +65,8 @@ class Scheduler:
 
     def start(self) -> None:
         """Go on with what a stopped server left, then take what comes."""
-        left = self._records.resume()
-        if left:
-            log.info("work goes on", extra={"fields": {"requeued": left}})
+        for work in self._records.resume():
+            self._noted(work, Ending("failed", GIVEN_UP, "backend_failed"))
         for thread in self._threads:
             thread.start()
 
@@ -128,7 +129,9 @@ class Scheduler:
                 del self._running[work.story]
             self._percent.pop(work.story, None)
         if ending.state == "cancelled" and self._ending.is_set():
-            return  # it stays `running` in the table, and waits again at the next start
+            with contextlib.suppress(JobsError):  # else it counts as work during which the server died
+                self._records.put_back(work)
+            return
         while not self._noted(work, ending):
             if self._ending.wait(AGAIN):
                 return

@@ -4,7 +4,7 @@ import pytest
 
 from engine.jobs import Jobs
 from engine.server.credits import Credits
-from engine.server.records import Order, Records
+from engine.server.records import HOPELESS, SUSPECT, Order, Records
 from engine.story import Scene, Story
 
 STORY = Story(title="A snail", scenes=(Scene(prompt="A snail crosses the road"),))
@@ -48,3 +48,35 @@ def test_a_webhook_does_not_wait_for_a_clock_that_was_set_back(jobs):
     assert records.outbox.due(9, longest=60) == []
     now[0] -= 86_400
     assert [one.id for one in records.outbox.due(9, longest=60)] == [delivery.id]
+
+
+def test_work_during_which_the_server_died_waits_again_in_its_old_place(records):
+    first, second = (records.create("me", "story", STORY, Order("film")).id for _ in range(2))
+    assert records.take().story == first
+    assert records.resume() == []
+    assert [records.take().story, records.take().story] == [first, second]
+
+
+def test_work_of_which_the_server_dies_again_and_again_comes_last_and_is_given_up(records):
+    deadly, other = (records.create("me", "story", STORY, Order("film")).id for _ in range(2))
+    for _ in range(SUSPECT):
+        assert records.take().story == deadly
+        assert records.resume() == []
+    assert records.take().story == other
+    records.end(records.get(other).work, "done")
+    for _ in range(HOPELESS - SUSPECT - 1):
+        assert records.take().story == deadly
+        assert records.resume() == []
+    assert records.take().story == deadly
+    assert [work.story for work in records.resume()] == [deadly]
+
+
+def test_work_that_comes_on_or_is_stopped_on_purpose_is_not_suspected(records):
+    records.create("me", "story", STORY, Order("film"))
+    for number in range(2 * HOPELESS):
+        work = records.take()
+        records.progress(work, number)
+        assert records.resume() == []
+    for _ in range(2 * HOPELESS):
+        records.put_back(records.take())
+        assert records.resume() == []

@@ -8,8 +8,8 @@ import pytest
 from engine.jobs import Jobs, JobsError
 from engine.server.credits import Credits
 from engine.server.events import Hub
-from engine.server.records import Order, Records
-from engine.server.scheduler import Scheduler, webhook_body
+from engine.server.records import HOPELESS, Order, Records
+from engine.server.scheduler import GIVEN_UP, Scheduler, webhook_body
 from engine.server.work import Outcome
 from engine.story import Scene, Story
 
@@ -97,6 +97,21 @@ def test_what_nobody_foresaw_is_a_failure_that_says_so_and_the_queue_goes_on(at_
     assert (work.state, work.word) == ("failed", word)
     assert work.message.startswith(message)
     assert ended(records, good).state == "done"
+
+
+def test_what_the_server_died_of_too_often_fails_and_says_so(at_work, tmp_path):
+    with Jobs(tmp_path / "engine.sqlite") as jobs:
+        records = Records(jobs, Credits(jobs, 0, {}))
+        deadly = records.create("me", "story", STORY, Order("film"), webhook="https://hooks.example/").id
+        for _ in range(HOPELESS - 1):
+            records.take()
+            records.resume()
+        records.take()
+    records, _ = at_work(lambda record: pytest.fail("it was tried again"))
+    work = ended(records, deadly)
+    assert (work.state, work.message) == ("failed", GIVEN_UP)
+    (delivery,) = records.outbox.due(9, 0)
+    assert '"fail"' in delivery.body
 
 
 def test_work_on_a_story_that_was_deleted_is_over(at_work):
