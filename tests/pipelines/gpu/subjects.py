@@ -93,7 +93,7 @@ SUBJECTS = {
     "ltx": Subject(Ltx, ltx.build, EIGHTS, kind=Kind.ANIMATE),
     "ltx2": Subject(Ltx2, ltx2.build, EIGHTS, kind=Kind.ANIMATE),
     "hunyuan": Subject(
-        Hunyuan, hunyuan.build, {"steps": 6, "window": {"fps": 24, "frames": 5, "every": 4}}, kind=Kind.ANIMATE
+        Hunyuan, hunyuan.build, {"steps": 6, "guidance": 1.0, "window": {"fps": 24, "frames": 5, "every": 4}}, kind=Kind.ANIMATE
     ),
     "cogvideox": Subject(
         CogVideoX, cogvideox.build, {"steps": 6, "window": {"fps": 16, "frames": 9, "every": 8, "width": 64, "height": 48}},
