@@ -93,6 +93,7 @@ def _mention(hit: Hit, hits: Sequence[Hit], owner: int, count: int) -> Mention:
     if not colour:
         colour = next((h.name for h in clause if h.group == "colour" and h.after and 0 < h.place - hit.place <= 2), "")
     laid = any(h.concept == "where.ground" and -2 <= h.place - hit.place <= _NEAR for h in clause)
+    laid = laid or any(h.concept == "where.beside" and h.place < hit.place <= h.place + 6 for h in clause)
     handled = any(h.concept == "where.hand" and abs(h.place - hit.place) <= _NEAR for h in clause) or any(
         h.concept in ("pose.hold", "pose.carry", "pose.reach") for h in before
     )

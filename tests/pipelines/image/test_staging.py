@@ -176,3 +176,11 @@ def test_arabic_accusatives_are_understood():
 @pytest.mark.parametrize("words", ["Every animal who hears it wants to join in", "alle Tiere tanzen", "森の動物たち"])
 def test_animals_of_no_kind_are_several_kinds(words):
     assert len({name for name, _ in beasts(words, "forest")}) == 3
+
+
+def test_what_a_cat_sits_beside_is_there():
+    words = (
+        "On the rooftop a small grey cat sits beside the big glowing brass lantern, Mara and Tomas crouch at a distance"
+    )
+    assert mention(words, "lantern").laid
+    assert not mention("Mara stands beside Tomas with a lantern in her hand", "lantern").laid
