@@ -366,6 +366,18 @@ def texts(told: Told) -> tuple[tuple[str, str], ...]:
     return tuple((field, text) for field, text in found if text.strip())
 
 
+def told_text(told: Brief | Story) -> str:
+    """A Brief or a Story as text that says which it is."""
+    return f'{{"{"brief" if isinstance(told, Brief) else "story"}": {told.model_dump_json()}}}'
+
+
+def told_of(text: str) -> Brief | Story:
+    """The Brief or Story of such a text."""
+    if text.startswith('{"brief"'):
+        return Brief.model_validate_json(text[len('{"brief": ') : -1])
+    return Story.model_validate_json(text[len('{"story": ') : -1])
+
+
 def _unique(field: str, names: list[str]) -> None:
     seen: set[str] = set()
     for number, name in enumerate(names):

@@ -196,7 +196,11 @@ def _add_probes(app: FastAPI) -> None:
         """Work is taken, the history can be read, there is room on the disk."""
         desk: Desk = request.app.state.desk
         free = shutil.disk_usage(desk.service.store.root).free
-        checks = {"scheduler": desk.scheduler.alive(), "room": free >= ROOM, "history": desk.records.waiting() >= 0}
+        checks = {
+            "scheduler": desk.scheduler.alive(),
+            "room": free >= ROOM,
+            "history": desk.records.queue.waiting() >= 0,
+        }
         return JSONResponse({"ready": all(checks.values()), "checks": checks}, 200 if all(checks.values()) else 503)
 
     @app.get("/metrics", tags=["Operation"], **operation((200,), answer={"text/plain": {"schema": {"type": "string"}}}))

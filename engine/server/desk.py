@@ -17,8 +17,9 @@ from engine.server.media import Media
 from engine.server.metrics import Metrics
 from engine.server.owned import Owned, busy, not_there
 from engine.server.polls import Polls
+from engine.server.queue import Order
 from engine.server.quotes import Quotes
-from engine.server.records import Api, Busy, Change, Order, Record, Records
+from engine.server.records import Api, Busy, Change, Record, Records
 from engine.server.repeats import Repeats
 from engine.server.scheduler import Scheduler
 from engine.server.settings import ServerSettings
@@ -59,7 +60,7 @@ class Desk:
             raise ApiError(
                 429, "too many requests from this key", headers={"Retry-After": str(max(1, round(seconds + 0.5)))}
             )
-        if self.records.waiting() >= self.settings.max_queue:
+        if self.records.queue.waiting() >= self.settings.max_queue:
             raise ApiError(429, "the queue is full; try again later", word="queue_full", headers={"Retry-After": "60"})
 
     def check(self, told: Brief | Story) -> None:

@@ -23,7 +23,8 @@ from engine.server.forms import known_only, read_json
 from engine.server.keys import owner_of
 from engine.server.openapi import DRY_RUN, IDEMPOTENCY, operation
 from engine.server.owned import busy
-from engine.server.records import Change, Order, Record
+from engine.server.queue import Order
+from engine.server.records import Change, Record
 from engine.server.steps import RerollBody
 from engine.story import Story
 from engine.targets import steps_of

@@ -9,7 +9,7 @@ from engine.estimate import Forecast
 from engine.plan import Plan, Planned
 from engine.planner import Upto, plan_brief, plan_story
 from engine.server.credits import Credits
-from engine.server.records import Goal
+from engine.server.queue import Goal
 from engine.service import Service
 from engine.story import Brief, Story, with_pictures
 from engine.storyboard import story_of

@@ -1,4 +1,4 @@
-"""Stories and the work on them: tables in the same file as the history."""
+"""Stories, as they are stored: a table in the same file as the history."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from typing import Any, Literal
 from engine.jobs import Jobs
 from engine.server.credits import Credits
 from engine.server.outbox import Outbox
-from engine.story import Brief, Story, Told, given
+from engine.server.queue import End, Order, Queue, State, Work
+from engine.story import Brief, Story, Told, given, told_of, told_text
 
 Api = Literal["story", "v1"]
-Goal = Literal["storyboard", "elements", "scenes", "film", "concat", "keyframes"]
-State = Literal["queued", "running", "done", "failed", "cancelled"]
-
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS stories (
     id TEXT PRIMARY KEY, owner TEXT NOT NULL, api TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL,
@@ -26,42 +24,12 @@ CREATE TABLE IF NOT EXISTS stories (
     extra TEXT NOT NULL, stages TEXT NOT NULL, film TEXT, film_number INTEGER NOT NULL, webhook TEXT, expires REAL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS stories_by_owner ON stories (owner, api, created DESC, id);
-CREATE INDEX IF NOT EXISTS stories_by_expiry ON stories (expires) WHERE expires IS NOT NULL;
-CREATE TABLE IF NOT EXISTS work (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, story TEXT NOT NULL REFERENCES stories (id) ON DELETE CASCADE,
-    goal TEXT NOT NULL, priority INTEGER NOT NULL, state TEXT NOT NULL, progress INTEGER NOT NULL, told TEXT,
-    message TEXT NOT NULL, word TEXT NOT NULL, created REAL NOT NULL, ended REAL
-) STRICT;
-CREATE INDEX IF NOT EXISTS work_of_story ON work (story, number DESC);
-CREATE INDEX IF NOT EXISTS work_to_do ON work (priority DESC, number) WHERE state = 'queued';
-CREATE TABLE IF NOT EXISTS deaths (
-    work INTEGER PRIMARY KEY REFERENCES work (number) ON DELETE CASCADE, times INTEGER NOT NULL, progress INTEGER NOT NULL
-) STRICT
+CREATE INDEX IF NOT EXISTS stories_by_expiry ON stories (expires) WHERE expires IS NOT NULL
 """
-
-
-SUSPECT = 3
-"""Deaths of the server without any progress of a piece of work, from which on other work comes first."""
-HOPELESS = 10
-"""… and after which it is given up."""
 
 
 class Busy(Exception):
     """Work on the story was begun meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One piece of work on a story. `told` is what it makes where that is not the story itself."""
-
-    number: int
-    story: str
-    goal: Goal
-    state: State
-    progress: int
-    told: str | None
-    message: str
-    word: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +105,6 @@ class Change:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Work that is to begin: how far, how urgent, for how many credits; `told` is what it makes where that is not the story itself."""
-
-    goal: Goal
-    priority: int = 0
-    cost: int = 0
-    told: Story | None = None
-
-
 @dataclass
 class Records:
     """Reads and writes the tables. Safe from several threads."""
@@ -154,10 +112,12 @@ class Records:
     jobs: Jobs
     credits: Credits
     clock: Callable[[], float] = field(default=time.time)
+    queue: Queue = field(init=False)
     outbox: Outbox = field(init=False)
 
     def __post_init__(self) -> None:
         self.jobs.prepare(SCHEMA)
+        self.queue = Queue(self.jobs, self.credits, self.clock)
         self.outbox = Outbox(self.jobs, self.clock)
 
     # Stories
@@ -183,13 +143,13 @@ class Records:
             self.jobs.start_run(story_id, title=told.title, source=f"{api} request", story=plain)
             self.jobs.refer(story_id, digests=_digests(told))
             connection.execute(f"INSERT INTO stories VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
-            self._enqueue(connection, owner, story_id, order)
+            self.queue.add(connection, owner, story_id, order)
         return self.get(story_id)
 
     def get(self, story_id: str) -> Record:
         """The story of that id. Raises KeyError."""
         for row in self.jobs.read("SELECT * FROM stories WHERE id = ?", story_id):
-            return _record(row, self._last_work(story_id), self.credits.used(story_id))
+            return _record(row, self.queue.last(story_id), self.credits.used(story_id))
         raise KeyError(story_id)
 
     def find(self, owner: str, api: Api, story_id: str) -> Record | None:
@@ -210,11 +170,6 @@ class Records:
         )
         return Glance(*rows[0]) if rows else None
 
-    def is_active(self, story_id: str) -> bool:
-        """Whether work on the story waits or runs."""
-        query = "SELECT 1 FROM work WHERE story = ? AND state IN ('queued', 'running') LIMIT 1"
-        return bool(self.jobs.read(query, story_id))
-
     def owner_of(self, story_id: str) -> str | None:
         """Whose story that is; None when there is none."""
         rows = self.jobs.read(
@@ -228,7 +183,7 @@ class Records:
         which = (owner, api, self.clock())
         rows = self.jobs.read(f"SELECT * {where} ORDER BY created DESC, id LIMIT ? OFFSET ?", *which, limit, offset)
         total = self.jobs.read(f"SELECT count(*) AS n {where}", *which)[0]["n"]
-        return [_record(row, self._last_work(row["id"]), self.credits.used(row["id"])) for row in rows], total
+        return [_record(row, self.queue.last(row["id"]), self.credits.used(row["id"])) for row in rows], total
 
     def change(self, record: Record, change: Change, order: Order | None = None) -> Record:
         """Change a story, and begin the work on it that is ordered. Raises KeyError when the story is no more, Busy when other work
@@ -237,7 +192,7 @@ class Records:
         columns = {**change.columns(record), "updated": now}
         with self.jobs.writing() as connection:
             # One at a time: what a second request wants was thought out before the first one changed the story.
-            if order and (record.active or self._last_work(record.id) != record.work):
+            if order and (record.active or self.queue.last(record.id) != record.work):
                 raise Busy(record.id)
             sets = ", ".join(f"{name} = ?" for name in columns)
             done = connection.execute(
@@ -250,14 +205,13 @@ class Records:
                 if told:  # what came with the request is needed until the work begins
                     self.jobs.refer(record.id, digests=_digests(told))
             if order:
-                self._enqueue(connection, record.owner, record.id, order)
+                self.queue.add(connection, record.owner, record.id, order)
         return self.get(record.id)
 
     def delete(self, story_id: str) -> None:
         """Forget a story, the work on it and its webhooks; what only it used may be collected."""
         with self.jobs.writing() as connection:
-            for row in connection.execute("SELECT number FROM work WHERE story = ?", (story_id,)).fetchall():
-                self.credits.settle(connection, row["number"])
+            self.queue.drop(connection, story_id)
             connection.execute("DELETE FROM stories WHERE id = ?", (story_id,))
             self.jobs.forget_run(story_id)
 
@@ -265,56 +219,6 @@ class Records:
         """Stories whose time is over."""
         rows = self.jobs.read("SELECT id FROM stories WHERE expires IS NOT NULL AND expires < ?", self.clock())
         return [row["id"] for row in rows]
-
-    # Work
-
-    def waiting(self) -> int:
-        """How much work waits."""
-        count: int = self.jobs.read("SELECT count(*) AS n FROM work WHERE state = 'queued'")[0]["n"]
-        return count
-
-    def take(self) -> Work | None:
-        """The most urgent work that waits, from now on running."""
-        with self.jobs.writing() as connection:
-            row = connection.execute(
-                "SELECT work.* FROM work LEFT JOIN deaths ON deaths.work = number AND times >= ? WHERE state = 'queued' "
-                "ORDER BY times IS NOT NULL, priority DESC, number LIMIT 1",
-                (SUSPECT,),
-            ).fetchone()
-            if row is None:
-                return None
-            connection.execute("UPDATE work SET state = 'running' WHERE number = ?", (row["number"],))
-        return _work(row)
-
-    def put_back(self, work: Work) -> None:
-        """Work that is interrupted on purpose waits again, in its old place."""
-        with self.jobs.writing() as connection:
-            connection.execute(
-                "UPDATE work SET state = 'queued' WHERE number = ? AND state = 'running'", (work.number,)
-            )
-
-    def resume(self) -> list[Work]:
-        """Work during which a server died waits again, in its old place. Gives what it died of too often: nobody knows that it was
-        this work, but time and again it came no further."""
-        with self.jobs.writing() as connection:
-            connection.execute(
-                "INSERT INTO deaths SELECT number, 1, progress FROM work WHERE state = 'running' ON CONFLICT (work) DO UPDATE "
-                "SET times = iif(excluded.progress > progress, 1, times + 1), progress = excluded.progress"
-            )
-            connection.execute("UPDATE work SET state = 'queued' WHERE state = 'running'")
-            rows = connection.execute(
-                "SELECT work.* FROM work JOIN deaths ON deaths.work = number WHERE state = 'queued' AND times >= ?",
-                (HOPELESS,),
-            ).fetchall()
-        return [_work(row) for row in rows]
-
-    def progress(self, work: Work, percent: int) -> None:
-        """So far has it come."""
-        with self.jobs.writing() as connection:
-            connection.execute(
-                "UPDATE work SET progress = max(progress, ?) WHERE number = ? AND state = 'running'",
-                (percent, work.number),
-            )
 
     def advance(self, story_id: str, told: Brief | Story, extra_warnings: Sequence[str] = ()) -> None:
         """What the work has found out about the story so far."""
@@ -332,7 +236,7 @@ class Records:
     def end(
         self,
         work: Work,
-        state: Literal["done", "failed", "cancelled"],
+        state: End,
         *,
         message: str = "",
         word: str = "",
@@ -343,11 +247,7 @@ class Records:
         transaction, so that it can be sent after a crash."""
         now = self.clock()
         with self.jobs.writing() as connection:
-            connection.execute(
-                "UPDATE work SET state = ?, message = ?, word = ?, ended = ?, progress = ? WHERE number = ?",
-                (state, message, word, now, 100 if state == "done" else work.progress, work.number),
-            )
-            self.credits.settle(connection, work.number)
+            self.queue.end(connection, work, state, message, word)
             connection.execute(
                 "UPDATE stories SET updated = ?, revision = revision + 1 WHERE id = ?", (now, work.story)
             )
@@ -371,38 +271,9 @@ class Records:
                 found[f"{table}.{row['state']}"] = row["n"]
         return found
 
-    def _enqueue(self, connection: Any, owner: str, story_id: str, order: Order) -> None:
-        told = told_text(order.told) if order.told else None
-        done = connection.execute(
-            "INSERT INTO work (story, goal, priority, state, progress, told, message, word, created) "
-            "VALUES (?, ?, ?, 'queued', 0, ?, '', '', ?)",
-            (story_id, order.goal, order.priority, told, self.clock()),
-        )
-        self.credits.put_aside(connection, int(done.lastrowid), owner, story_id, order.cost)
-
-    def _last_work(self, story_id: str) -> Work | None:
-        rows = self.jobs.read("SELECT * FROM work WHERE story = ? ORDER BY number DESC LIMIT 1", story_id)
-        return _work(rows[0]) if rows else None
-
 
 def _digests(told: Told) -> list[str]:
     return [picture.digest for picture in given(told).values() if picture.digest]
-
-
-def told_text(told: Brief | Story) -> str:
-    """A Brief or a Story as text that says which it is."""
-    return f'{{"{"brief" if isinstance(told, Brief) else "story"}": {told.model_dump_json()}}}'
-
-
-def told_of(text: str) -> Brief | Story:
-    """The Brief or Story of such a text."""
-    if text.startswith('{"brief"'):
-        return Brief.model_validate_json(text[len('{"brief": ') : -1])
-    return Story.model_validate_json(text[len('{"story": ') : -1])
-
-
-def _work(row: Any) -> Work:
-    return Work(**{name: row[name] for name in Work.__slots__})
 
 
 def _record(row: Any, work: Work | None, used_credits: int = 0) -> Record:

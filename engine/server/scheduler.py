@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from engine.artifacts import StoreError, StoreFull
 from engine.failures import RunCancelled, RunFailed
@@ -17,7 +16,8 @@ from engine.jobs import JobsError
 from engine.plan import PlanError, PlanningError
 from engine.schemas.story_api import spoken
 from engine.server.events import Hub
-from engine.server.records import Record, Records, Work
+from engine.server.queue import End, Work
+from engine.server.records import Record, Records
 from engine.server.work import Worker
 from engine.story import StoryError
 from pipelines.base import Missing
@@ -33,7 +33,7 @@ log = logging.getLogger("engine.server")
 class Ending:
     """How a piece of work ended: for clients `message`, for machines `word`; `film` is a digest."""
 
-    state: Literal["done", "failed", "cancelled"]
+    state: End
     message: str = ""
     word: str = ""
     film: str | None = None
@@ -65,7 +65,7 @@ class Scheduler:
 
     def start(self) -> None:
         """Go on with what a stopped server left, then take what comes."""
-        for work in self._records.resume():
+        for work in self._records.queue.resume():
             self._noted(work, Ending("failed", GIVEN_UP, "backend_failed"))
         for thread in self._threads:
             thread.start()
@@ -103,7 +103,7 @@ class Scheduler:
         while not self._ending.is_set():
             self._wake.clear()
             try:
-                work = self._records.take()
+                work = self._records.queue.take()
                 if work is not None:
                     self._wake.set()  # there may be more, for another thread
                     self._work(work)
@@ -130,7 +130,7 @@ class Scheduler:
             self._percent.pop(work.story, None)
         if ending.state == "cancelled" and self._ending.is_set():
             with contextlib.suppress(JobsError):  # else it counts as work during which the server died
-                self._records.put_back(work)
+                self._records.queue.put_back(work)
             return
         while not self._noted(work, ending):
             if self._ending.wait(AGAIN):

@@ -27,7 +27,8 @@ from engine.schemas.wire import Wire, parse
 from engine.server.desk import Desk
 from engine.server.errors import ApiError
 from engine.server.forms import Form, decoded
-from engine.server.records import Change, Goal, Record
+from engine.server.queue import Goal
+from engine.server.records import Change, Record
 from engine.story import Narrator, Scene, Story
 from engine.targets import steps_of
 from pipelines.base import Kind

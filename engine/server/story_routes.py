@@ -33,7 +33,8 @@ from engine.server.forms import Form, decoded, read_form
 from engine.server.keys import owner_of
 from engine.server.openapi import DRY_RUN, IDEMPOTENCY, operation
 from engine.server.owned import busy, not_there
-from engine.server.records import Change, Goal, Order, Record
+from engine.server.queue import Goal, Order
+from engine.server.records import Change, Record
 from engine.story import Brief, Narrator, Picture, Story, StoryError
 from pipelines.kinds import LANGUAGES
 
@@ -383,7 +384,7 @@ class Patience:
 
 async def _waited(desk: Desk, story_id: str, seconds: float) -> bool:
     """Whether the work on a story ended within the time."""
-    return await wait_until(desk.hub, story_id, lambda: not desk.records.is_active(story_id), seconds)
+    return await wait_until(desk.hub, story_id, lambda: not desk.records.queue.is_active(story_id), seconds)
 
 
 async def _free(desk: Desk, record: Record) -> Record:

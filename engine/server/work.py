@@ -11,11 +11,12 @@ from engine.artifacts import Output
 from engine.events import Event, RunStarted, StepDone, StepProgress
 from engine.plan import Plan
 from engine.planner import Upto, plan_story
-from engine.server.records import Goal, Record, Records, Work, told_of
+from engine.server.queue import Goal, Work
+from engine.server.records import Record, Records
 from engine.server.shelf import Shelf
 from engine.service import Made, Service
 from engine.sources import inspection_id
-from engine.story import Brief, Story
+from engine.story import Brief, Story, told_of
 from pipelines.base import Kind
 
 UPTO: dict[Goal, Upto] = {
@@ -71,7 +72,7 @@ class Watch:
                 before = self.percent
                 self._count()
                 if self.percent > before:
-                    self.records.progress(self.work, self.percent)
+                    self.records.queue.progress(self.work, self.percent)
                 self.changed(self.percent)
 
     def _count(self) -> None:

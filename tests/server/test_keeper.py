@@ -7,7 +7,8 @@ import pytest
 from engine.jobs import Jobs
 from engine.server.credits import Credits
 from engine.server.keeper import EVERY, GRACE, SUPERSEDED, Keeper
-from engine.server.records import Order, Records
+from engine.server.queue import Order
+from engine.server.records import Records
 from engine.story import Scene, Story
 
 STORY = Story(title="A snail", scenes=(Scene(prompt="A snail crosses the road"),))
@@ -22,7 +23,7 @@ def records(tmp_path):
 def test_what_has_expired_is_deleted_while_other_work_runs(records):
     over = records.create("me", "story", STORY, Order("film"), expires=time.time() - 1).id
     later = records.create("me", "story", STORY, Order("film"), expires=time.time() + 3600).id
-    assert records.take().story == over
+    assert records.queue.take().story == over
     stopped = []
 
     def forget(story_id):

@@ -4,7 +4,8 @@ import pytest
 
 from engine.jobs import Jobs
 from engine.server.credits import Credits
-from engine.server.records import HOPELESS, SUSPECT, Order, Records
+from engine.server.queue import HOPELESS, SUSPECT, Order
+from engine.server.records import Records
 from engine.story import Scene, Story
 
 STORY = Story(title="A snail", scenes=(Scene(prompt="A snail crosses the road"),))
@@ -42,7 +43,7 @@ def test_a_webhook_does_not_wait_for_a_clock_that_was_set_back(jobs):
     now = [1_000_000.0]
     records = Records(jobs, Credits(jobs, 0, {}), clock=lambda: now[0])
     records.create("me", "story", STORY, Order("film"), webhook="https://hooks.example/")
-    records.end(records.take(), "done", webhook_body=lambda record: "{}")
+    records.end(records.queue.take(), "done", webhook_body=lambda record: "{}")
     (delivery,) = records.outbox.due(9, longest=60)
     records.outbox.tried(delivery, sent=False, pause=60)
     assert records.outbox.due(9, longest=60) == []
@@ -52,31 +53,31 @@ def test_a_webhook_does_not_wait_for_a_clock_that_was_set_back(jobs):
 
 def test_work_during_which_the_server_died_waits_again_in_its_old_place(records):
     first, second = (records.create("me", "story", STORY, Order("film")).id for _ in range(2))
-    assert records.take().story == first
-    assert records.resume() == []
-    assert [records.take().story, records.take().story] == [first, second]
+    assert records.queue.take().story == first
+    assert records.queue.resume() == []
+    assert [records.queue.take().story, records.queue.take().story] == [first, second]
 
 
 def test_work_of_which_the_server_dies_again_and_again_comes_last_and_is_given_up(records):
     deadly, other = (records.create("me", "story", STORY, Order("film")).id for _ in range(2))
     for _ in range(SUSPECT):
-        assert records.take().story == deadly
-        assert records.resume() == []
-    assert records.take().story == other
+        assert records.queue.take().story == deadly
+        assert records.queue.resume() == []
+    assert records.queue.take().story == other
     records.end(records.get(other).work, "done")
     for _ in range(HOPELESS - SUSPECT - 1):
-        assert records.take().story == deadly
-        assert records.resume() == []
-    assert records.take().story == deadly
-    assert [work.story for work in records.resume()] == [deadly]
+        assert records.queue.take().story == deadly
+        assert records.queue.resume() == []
+    assert records.queue.take().story == deadly
+    assert [work.story for work in records.queue.resume()] == [deadly]
 
 
 def test_work_that_comes_on_or_is_stopped_on_purpose_is_not_suspected(records):
     records.create("me", "story", STORY, Order("film"))
     for number in range(2 * HOPELESS):
-        work = records.take()
-        records.progress(work, number)
-        assert records.resume() == []
+        work = records.queue.take()
+        records.queue.progress(work, number)
+        assert records.queue.resume() == []
     for _ in range(2 * HOPELESS):
-        records.put_back(records.take())
-        assert records.resume() == []
+        records.queue.put_back(records.queue.take())
+        assert records.queue.resume() == []

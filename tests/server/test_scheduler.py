@@ -8,7 +8,8 @@ import pytest
 from engine.jobs import Jobs, JobsError
 from engine.server.credits import Credits
 from engine.server.events import Hub
-from engine.server.records import HOPELESS, Order, Records
+from engine.server.queue import HOPELESS, Order
+from engine.server.records import Records
 from engine.server.scheduler import GIVEN_UP, Scheduler, webhook_body
 from engine.server.work import Outcome
 from engine.story import Scene, Story
@@ -104,9 +105,9 @@ def test_what_the_server_died_of_too_often_fails_and_says_so(at_work, tmp_path):
         records = Records(jobs, Credits(jobs, 0, {}))
         deadly = records.create("me", "story", STORY, Order("film"), webhook="https://hooks.example/").id
         for _ in range(HOPELESS - 1):
-            records.take()
-            records.resume()
-        records.take()
+            records.queue.take()
+            records.queue.resume()
+        records.queue.take()
     records, _ = at_work(lambda record: pytest.fail("it was tried again"))
     work = ended(records, deadly)
     assert (work.state, work.message) == ("failed", GIVEN_UP)

@@ -10,7 +10,8 @@ from engine.fetch import Door
 from engine.jobs import Jobs, JobsError
 from engine.server.credits import Credits
 from engine.server.outbox import Outbox
-from engine.server.records import Order, Records
+from engine.server.queue import Order
+from engine.server.records import Records
 from engine.server.webhooks import Sender
 from engine.story import Scene, Story
 from tests.server.conftest import Server
@@ -129,7 +130,7 @@ def test_what_was_sent_is_not_sent_again_while_that_cannot_be_written_down(tmp_p
         outbox = Full(jobs)
         story = Story(title="A snail", scenes=(Scene(prompt="A snail"),))
         records.create("me", "story", story, Order("film"), webhook=f"{elsewhere.url}/once")
-        records.end(records.take(), "done", film="f" * 64, webhook_body=lambda record: "{}")
+        records.end(records.queue.take(), "done", film="f" * 64, webhook_body=lambda record: "{}")
         sender = Sender(outbox, Door(allow_private=True), SECRET, (0.1,))
         sender.start()
         deadline = time.monotonic() + 20
