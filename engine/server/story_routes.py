@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -251,6 +252,17 @@ async def events(request: Request, story_id: str) -> Response:
 # --- creating ---------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A creating request that was read and looked at. `old`: the story whose storyboard it replaces."""
+
+    brief: Brief
+    goal: Goal
+    wishes: Wishes
+    warnings: Sequence[str] = ()
+    old: Record | None = None
+
+
 async def _create(request: Request, name: str) -> Response:
     desk = _desk(request)
     owner = owner_of(request)
@@ -259,46 +271,50 @@ async def _create(request: Request, name: str) -> Response:
     patience = Patience()
 
     async def make() -> tuple[int, Any]:
-        body, has_files = CREATED[name]
-        content = decoded(body, form)
-        content.pop("image_files", None)
-        content.pop("page", None)
-        wishes = parse(Wishes, {key: content.pop(key) for key in list(Wishes.model_fields) if key in content})
-        story_id = content.pop("story_id", None)
-        old = await run_in_threadpool(desk.owned.find, owner, "story", story_id) if story_id else None
-        uploads = (
-            await desk.incoming.uploaded(form.files.get("image_files", ())[: desk.settings.max_images + 1])
-            if has_files
-            else []
-        )
-        brief, warnings = await run_in_threadpool(_brief, desk, owner, name, content, uploads)
-        dry = request.query_params.get("dry_run", "").lower() in ("true", "1")
-        goal: Goal = "storyboard" if name == "storyboard" else "film"
-        if dry:
-            return 200, {"data": await run_in_threadpool(desk.quotes.forecast, brief, goal)}
-        webhook, expires = desk.incoming.webhook(wishes.webhook_url), desk.incoming.expiry(wishes.expires_at)
-        await run_in_threadpool(desk.admit, owner)
-        cost = await run_in_threadpool(desk.quotes.cost, brief, goal)
-        order, extra = Order(goal, wishes.priority, cost), {"warnings": warnings}
-        if old is not None:
-            old = await _free(desk, old)
-            change = Change(
-                told=brief, title=brief.title or None, extra={**old.extra, "unknown": {}, **extra}, webhook=webhook,
-                drop_film=True, stages=(),
-            )  # fmt: skip
-            record = await run_in_threadpool(desk.change, old, change, order)
-        else:
-            record = await run_in_threadpool(
-                lambda: desk.create(
-                    owner, "story", brief, order, webhook=webhook, extra=extra, expires=expires,
-                    stages=() if goal == "storyboard" else ("elements", "scenes", "film"),
-                )
-            )  # fmt: skip
-        if goal == "storyboard":
+        asked = await _asked_for(desk, owner, name, form)
+        if request.query_params.get("dry_run", "").lower() in ("true", "1"):
+            return 200, {"data": await run_in_threadpool(desk.quotes.forecast, asked.brief, asked.goal)}
+        record = await _begun(desk, owner, asked)
+        if asked.goal == "storyboard":
             await _waited(desk, record.id, patience.left(desk.settings.sync_wait_seconds[0]))
         return 200, await run_in_threadpool(_body, desk, request, record.id)
 
     return await desk.repeats.once(request, owner, digest, make)
+
+
+async def _asked_for(desk: Desk, owner: str, name: str, form: Form) -> _Asked:
+    """What a creating request wants. Raises ApiError, StoryError."""
+    body, has_files = CREATED[name]
+    content = decoded(body, form)
+    for local in ("image_files", "page"):  # paths mean files of this machine, which no client names
+        content.pop(local, None)
+    wishes = parse(Wishes, {key: content.pop(key) for key in list(Wishes.model_fields) if key in content})
+    story_id = content.pop("story_id", None)
+    old = await run_in_threadpool(desk.owned.find, owner, "story", story_id) if story_id else None
+    files = form.files.get("image_files", ())[: desk.settings.max_images + 1] if has_files else ()
+    uploads = await desk.incoming.uploaded(files)
+    brief, warnings = await run_in_threadpool(_brief, desk, owner, name, content, uploads)
+    return _Asked(brief, "storyboard" if name == "storyboard" else "film", wishes, warnings, old)
+
+
+async def _begun(desk: Desk, owner: str, asked: _Asked) -> Record:
+    """The story, new or with a new storyboard to come, on which work has begun. Raises ApiError, StoryError."""
+    brief, wishes = asked.brief, asked.wishes
+    webhook, expires = desk.incoming.webhook(wishes.webhook_url), desk.incoming.expiry(wishes.expires_at)
+    await run_in_threadpool(desk.admit, owner)
+    cost = await run_in_threadpool(desk.quotes.cost, brief, asked.goal)
+    order, extra = Order(asked.goal, wishes.priority, cost), {"warnings": list(asked.warnings)}
+    if asked.old is not None:
+        old = await _free(desk, asked.old)
+        change = Change(
+            told=brief, title=brief.title or None, extra={**old.extra, "unknown": {}, **extra}, webhook=webhook,
+            drop_film=True, stages=(),
+        )  # fmt: skip
+        return await run_in_threadpool(desk.change, old, change, order)
+    stages = () if asked.goal == "storyboard" else ("elements", "scenes", "film")
+    return await run_in_threadpool(
+        lambda: desk.create(owner, "story", brief, order, webhook=webhook, extra=extra, expires=expires, stages=stages)
+    )
 
 
 def _brief(
