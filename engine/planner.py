@@ -54,6 +54,8 @@ from pipelines.kinds import (
 Upto = Literal["portraits", "keyframes", "clips", "film"]
 PORTRAIT_SIZE = (768, 1024)
 OBJECT_SIZE = (768, 768)
+ENDING = 1.0
+"""Seconds that the last scene stays after its last word, and the music with it: half a second around speech is too short an end."""
 CLONED = "narration.cloned"
 """The alias of models that speak with the voice of a given recording."""
 
@@ -273,7 +275,7 @@ def _plan_clips(draft: Draft, story: Story) -> None:
     draft.add(
         "schedule",
         Kind.SCHEDULE,
-        ScheduleParams(fps=video.fps, scenes=times),
+        ScheduleParams(fps=video.fps, scenes=times, ending=ENDING),
         {
             "words": _narrated(story, "words.json"),
             "clips": tuple(

@@ -201,6 +201,9 @@ class ScheduleParams(Params):
     fps: int = Field(24, ge=1, le=120)
     scenes: tuple[SceneTime, ...] = Field(min_length=1)
     pause: float = Field(0.5, ge=0, le=10, description="Seconds of quiet in a narrated scene, around its speech.")
+    ending: float = Field(
+        0.0, ge=0, le=10, description="Seconds more after the film's last word, if its last scene is narrated."
+    )
 
 
 class VideoParams(Params):

@@ -26,7 +26,7 @@ GRAIN = 1e-6  # seconds below which a rounding error of floating point is not wo
 class Scheduler:
     """Family for `schedule`."""
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.SCHEDULE: ScheduleParams}
 
     @classmethod
@@ -103,11 +103,12 @@ def plan_frames(params: ScheduleParams, speech: Sequence[float]) -> Timeline:
     heads, tails = [0, *overlaps], [*overlaps, 0]
     places: list[ScenePlace] = []
     cut = 0  # the film's frame at which the scene's own frames begin
-    for scene, own, said, head, tail in zip(scenes, wished, speeches, heads, tails, strict=True):
+    endings = [0.0] * (len(scenes) - 1) + [params.ending]
+    for scene, own, said, head, tail, ending in zip(scenes, wished, speeches, heads, tails, endings, strict=True):
         before_cut, behind_cut = head // 2, tail - tail // 2
         lead = max(params.pause / 2, (head - head // 2) / fps)
         if scene.narrated:
-            trail = max(params.pause / 2, (tail // 2) / fps)
+            trail = max(params.pause / 2, (tail // 2) / fps) + ending
             own = max(own, _ceil((lead + said + trail) * fps))
         timing = SceneTiming(fps=fps, frames=before_cut + own + behind_cut, head=head, tail=tail)
         narration = round(cut / fps + lead, 6) if scene.narrated else None

@@ -51,6 +51,14 @@ def test_speech_decides_the_length_of_a_narrated_scene_whatever_was_wished():
     assert timeline.scenes[0].narration == 0.25
 
 
+def test_the_film_does_not_end_upon_its_last_word():
+    told = ScheduleParams(fps=24, scenes=scenes(5, 5, narrated=True), ending=1.0)
+    before, after = (plan_frames(params, [3.0, 3.0]) for params in (told.model_copy(update={"ending": 0.0}), told))
+    assert after.scenes[0] == before.scenes[0]
+    assert after.scenes[1].narration == before.scenes[1].narration
+    assert after.frames == before.frames + 24
+
+
 def test_a_longer_speech_moves_no_other_scene_s_own_timing():
     params = ScheduleParams(fps=24, scenes=scenes(5, 5, 5, transition=0.5, narrated=True))
     one, other = plan_frames(params, [3.0, 3.33, 4.0]), plan_frames(params, [3.0, 5.71, 4.0])
