@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +30,8 @@ CALIBRATED = "MagCache Calibration Results"
 """Begin of the line in which diffusers tells the ratios that it measured."""
 TRIES = 64
 """How many kinds of one block are compiled in a process before the others run as they are."""
+_ROW = re.compile(r"blocks$|^layers$")
+"""How the rows of blocks of a network are called."""
 _PARTS = re.compile(r"(?:.*_)?(?:attn\d*|ffn?|mlp)(?:_context)?")
 """What the parts of a block are called whose work TaylorSeer foretells: attention and what follows it."""
 
@@ -112,7 +114,7 @@ def running(pipe: Any, report: Report) -> Iterator[None]:
         yield
     if heard.ratios:
         count = len(heard.ratios)
-        report.record(mag_ratios=[round(sum(step) / count, 5) for step in zip(*heard.ratios, strict=True)])
+        report.record(mag_ratios=[round(sum(step) / count, 5) for step in zip(*heard.ratios, strict=False)])
 
 
 _LEAVE = "Leave the option out, or take another."
@@ -146,12 +148,17 @@ def _compile(network: Any) -> None:
 
 def _blocks(network: Any) -> list[torch.nn.Module]:
     """The blocks that a network repeats: as its class names them, else all that stand in a row."""
-    import torch
-
     named = getattr(network, "_repeated_blocks", None)
     if named:
         return [module for module in network.modules() if type(module).__name__ in named]
-    rows = [row for row in network.children() if isinstance(row, torch.nn.ModuleList)]
+    return _rows(network)
+
+
+def _rows(network: Any) -> list[torch.nn.Module]:
+    """The blocks that stand in a row: what goes into one is what came out of the one before."""
+    import torch
+
+    rows = [row for name, row in network.named_children() if isinstance(row, torch.nn.ModuleList) and _ROW.search(name)]
     return [block for row in rows for block in row]
 
 
@@ -190,26 +197,27 @@ def _known(network: Any, pipe: Any, recipe: Recipe, cache: StepCache) -> dict[st
             return {"num_inference_steps": recipe.passes}
         case "TaylorSeerCache" if cache.settings.get("use_lite_mode"):
             # Its own patterns would leave the sound of a network that makes sound too to a block that was skipped.
-            blocks = [name for name, module in network.named_modules() if module in _blocks(network)]
-            rows = sorted({name.rpartition(".")[0] for name in blocks})
             return {
                 "use_lite_mode": False,
-                "skip_predict_identifiers": [rf"{re.escape(row)}\.\d+" for row in rows],
+                "skip_predict_identifiers": [re.escape(name) for name in _names(network, _rows(network))],
                 "cache_identifiers": ["(audio_)?proj_out"],
             }
         case "TaylorSeerCache":
             # Its own patterns know one name of attention, and skip nothing in most networks of clips.
-            return {"cache_identifiers": [re.escape(name) for name in _parts(network)]}
+            parts = [
+                part for block in _blocks(network) for name, part in block.named_children() if _PARTS.fullmatch(name)
+            ]
+            return {"cache_identifiers": [re.escape(name) for name in _names(network, parts)]}
         case "PyramidAttentionBroadcast":
             return {"current_timestep_callback": lambda: int(pipe.current_timestep)}
         case _:
             return {}
 
 
-def _parts(network: Any) -> list[str]:
-    """Names of attention and of what follows it in the blocks of a network."""
-    inside = {id(part) for block in _blocks(network) for name, part in block.named_children() if _PARTS.fullmatch(name)}
-    return [name for name, part in network.named_modules() if id(part) in inside]
+def _names(network: Any, modules: Iterable[torch.nn.Module]) -> list[str]:
+    """What modules of a network are called there."""
+    meant = {id(module) for module in modules}
+    return [name for name, module in network.named_modules() if id(module) in meant]
 
 
 class _Ratios(logging.Handler):
