@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.artifacts import StoreError, StoreFull
+from engine.executor.base import DISK_FULL
 from engine.failures import RunCancelled, RunFailed
 from engine.jobs import JobsError
 from engine.plan import PlanError, PlanningError
@@ -66,7 +67,7 @@ class Scheduler:
     def start(self) -> None:
         """Go on with what a stopped server left, then take what comes."""
         for work in self._records.queue.resume():
-            self._noted(work, Ending("failed", GIVEN_UP, "backend_failed"))
+            self._unnoted(work, Ending("failed", GIVEN_UP, "backend_failed"))  # else after the next death
         for thread in self._threads:
             thread.start()
 
@@ -121,7 +122,7 @@ class Scheduler:
             if self._ending.is_set():
                 stop.set()
         self._percent[work.story] = work.progress
-        begun = time.monotonic()
+        begun, told = time.monotonic(), False
         try:
             ending = self._done(work, stop)
         finally:
@@ -132,7 +133,10 @@ class Scheduler:
             with contextlib.suppress(JobsError):  # else it counts as work during which the server died
                 self._records.queue.put_back(work)
             return
-        while not self._noted(work, ending):
+        while (error := self._unnoted(work, ending)) is not None:
+            if not told:
+                log.error("the end of work cannot be noted yet; it is tried again", exc_info=error)
+                told = True
             if self._ending.wait(AGAIN):
                 return
         self._hub.ring(work.story)
@@ -168,8 +172,8 @@ class Scheduler:
         except JobsError:
             return False
 
-    def _noted(self, work: Work, ending: Ending) -> bool:
-        """Whether it could be written down how the work ended: until then the story stands as being worked on."""
+    def _unnoted(self, work: Work, ending: Ending) -> JobsError | None:
+        """Write down how the work ended; gives why it could not be. Until then the story stands as being worked on."""
         body = None
         if work.goal in FILM_GOALS and ending.state != "cancelled":
             status = "success" if ending.state == "done" else "fail"
@@ -178,10 +182,9 @@ class Scheduler:
             self._records.end(
                 work, ending.state, message=ending.message, word=ending.word, film=ending.film, webhook_body=body
             )
-        except JobsError:
-            log.exception("the end of work could not be noted; it is tried again")
-            return False
-        return True
+        except JobsError as error:
+            return error
+        return None
 
     def _changed(self, story_id: str, percent: int) -> None:
         self._percent[story_id] = percent
@@ -192,7 +195,8 @@ def _why(error: Exception) -> tuple[str, str]:
     """What went wrong, in words for the client, and the word for machines."""
     match error:
         case RunFailed():
-            return str(error), "content_rejected" if error.rejected else "backend_failed"
+            full = any(failure.type == DISK_FULL for failure in error.failures.values())
+            return str(error), "content_rejected" if error.rejected else "disk_full" if full else "backend_failed"
         case Missing():
             return str(error), "model_unavailable"
         case StoreFull():

@@ -105,10 +105,13 @@ class Sender:
 
     async def _noted(self, delivery: Delivery, *, sent: bool, pause: float | None) -> None:
         """Until a try is written down it counts as under way: it must not be sent again and again meanwhile."""
+        told = False
         while True:
             try:
                 self._outbox.tried(delivery, sent=sent, pause=pause)
                 return
             except JobsError:
-                log.exception("a try of a webhook could not be noted; it is tried again")
+                if not told:
+                    log.exception("a try of a webhook cannot be noted yet; it is tried again")
+                    told = True
                 await asyncio.sleep(AGAIN)

@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from engine.executor.base import Failure
+from engine.failures import RunFailed
 from engine.jobs import Jobs, JobsError
 from engine.server.credits import Credits
 from engine.server.events import Hub
@@ -81,10 +83,11 @@ def test_work_whose_end_cannot_be_noted_is_done_when_there_is_room_again(at_work
     ("error", "word", "message"),
     [
         (KeyError("role"), "internal_error", "the engine made a mistake; its log says which"),
+        (RunFailed({"keyframe:1": Failure("DiskFull", "no room")}), "disk_full", "keyframe:1: no room"),
         (JobsError("/home/x/y cannot be used"), "backend_failed", "the history of this machine could not be"),
     ],
 )
-def test_what_nobody_foresaw_is_a_failure_that_says_so_and_the_queue_goes_on(at_work, error, word, message):
+def test_what_went_wrong_is_said_and_the_queue_goes_on(at_work, error, word, message):
     def do(record):
         if record.title == "bad":
             raise error
