@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
 import typing
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from engine.schemas import story_api
-from engine.schemas.story_api import IdeaBody, ImagesBody, ImageTool, StoryboardBody, UrlBody, VideoTool
+from engine.schemas.story_api import ImageTool, VideoTool
 from engine.schemas.story_steps import (
     ConcatBody,
     ElementsStepBody,
@@ -25,58 +21,25 @@ from engine.schemas.story_steps import (
     VideosStepBody,
 )
 from engine.schemas.story_view import story_object
-from engine.schemas.wire import Wire, framed, parse
+from engine.schemas.wire import parse
 from engine.server import steps
+from engine.server.creating import CREATED, StoryboardForm, asked_for, begun
 from engine.server.desk import Desk
 from engine.server.errors import ApiError
-from engine.server.events import wait_until
 from engine.server.forms import Form, decoded, read_form
 from engine.server.keys import owner_of
 from engine.server.openapi import DRY_RUN, IDEMPOTENCY, operation
-from engine.server.owned import busy, not_there
+from engine.server.owned import not_there
 from engine.server.queue import Goal, Order
 from engine.server.records import Change, Record
-from engine.story import Brief, Narrator, Picture, Story, StoryError
+from engine.server.waiting import Patience, free, waited
+from engine.story import Narrator, Story
 from pipelines.kinds import LANGUAGES
 
 router = APIRouter(tags=["Story API"])
 CREATING = (200, 400, 401, 402, 403, 409, 413, 422, 429, 451, 500, 503)
 READING = (200, 400, 401, 403, 404, 422, 500)
 CHANGING = (*CREATING, 404)
-
-
-class Wishes(Wire):
-    """Extensions that every creating request takes."""
-
-    priority: int = Field(0, ge=-10, le=10, description="Extension: more urgent work is done first.")
-    expires_at: str | None = Field(None, max_length=64, description="Extension: when the story deletes itself.")
-    webhook_url: str | None = None
-
-
-class IdeaForm(Wishes, IdeaBody):
-    """An idea becomes a film."""
-
-
-class UrlForm(Wishes, UrlBody):
-    """The page whose address stands in `idea` becomes a film."""
-
-
-class ImagesForm(Wishes, ImagesBody):
-    """Given pictures become a film."""
-
-
-class StoryboardForm(Wishes, StoryboardBody):
-    """Step 1: an idea, or an idea and pictures, becomes a storyboard."""
-
-    story_id: str | None = Field(None, description="Replaces the storyboard of that story.")
-
-
-CREATED: Mapping[str, tuple[type[Wishes], bool]] = {
-    "idea-2-video": (IdeaForm, False),
-    "url-2-video": (UrlForm, False),
-    "images-2-video": (ImagesForm, True),
-    "storyboard": (StoryboardForm, True),
-}
 
 
 def _page(name: str, example: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,17 +215,6 @@ async def events(request: Request, story_id: str) -> Response:
 # --- creating ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A creating request that was read and looked at. `old`: the story whose storyboard it replaces."""
-
-    brief: Brief
-    goal: Goal
-    wishes: Wishes
-    warnings: Sequence[str] = ()
-    old: Record | None = None
-
-
 async def _create(request: Request, name: str) -> Response:
     desk = _desk(request)
     owner = owner_of(request)
@@ -271,76 +223,15 @@ async def _create(request: Request, name: str) -> Response:
     patience = Patience()
 
     async def make() -> tuple[int, Any]:
-        asked = await _asked_for(desk, owner, name, form)
+        asked = await asked_for(desk, owner, name, form)
         if request.query_params.get("dry_run", "").lower() in ("true", "1"):
             return 200, {"data": await run_in_threadpool(desk.quotes.forecast, asked.brief, asked.goal)}
-        record = await _begun(desk, owner, asked)
+        record = await begun(desk, owner, asked)
         if asked.goal == "storyboard":
-            await _waited(desk, record.id, patience.left(desk.settings.sync_wait_seconds[0]))
+            await waited(desk, record.id, patience.left(desk.settings.sync_wait_seconds[0]))
         return 200, await run_in_threadpool(_body, desk, request, record.id)
 
     return await desk.repeats.once(request, owner, digest, make)
-
-
-async def _asked_for(desk: Desk, owner: str, name: str, form: Form) -> _Asked:
-    """What a creating request wants. Raises ApiError, StoryError."""
-    body, has_files = CREATED[name]
-    content = decoded(body, form)
-    for local in ("image_files", "page"):  # paths mean files of this machine, which no client names
-        content.pop(local, None)
-    wishes = parse(Wishes, {key: content.pop(key) for key in list(Wishes.model_fields) if key in content})
-    story_id = content.pop("story_id", None)
-    old = await run_in_threadpool(desk.owned.find, owner, "story", story_id) if story_id else None
-    files = form.files.get("image_files", ())[: desk.settings.max_images + 1] if has_files else ()
-    uploads = await desk.incoming.uploaded(files)
-    brief, warnings = await run_in_threadpool(_brief, desk, owner, name, content, uploads)
-    return _Asked(brief, "storyboard" if name == "storyboard" else "film", wishes, warnings, old)
-
-
-async def _begun(desk: Desk, owner: str, asked: _Asked) -> Record:
-    """The story, new or with a new storyboard to come, on which work has begun. Raises ApiError, StoryError."""
-    brief, wishes = asked.brief, asked.wishes
-    webhook, expires = desk.incoming.webhook(wishes.webhook_url), desk.incoming.expiry(wishes.expires_at)
-    await run_in_threadpool(desk.admit, owner)
-    cost = await run_in_threadpool(desk.quotes.cost, brief, asked.goal)
-    order, extra = Order(asked.goal, wishes.priority, cost), {"warnings": list(asked.warnings)}
-    if asked.old is not None:
-        old = await _free(desk, asked.old)
-        change = Change(
-            told=brief, title=brief.title or None, extra={**old.extra, "unknown": {}, **extra}, webhook=webhook,
-            drop_film=True, stages=(),
-        )  # fmt: skip
-        return await run_in_threadpool(desk.change, old, change, order)
-    stages = () if asked.goal == "storyboard" else ("elements", "scenes", "film")
-    return await run_in_threadpool(
-        lambda: desk.create(owner, "story", brief, order, webhook=webhook, extra=extra, expires=expires, stages=stages)
-    )
-
-
-def _brief(
-    desk: Desk, owner: str, name: str, content: dict[str, Any], uploads: list[Picture]
-) -> tuple[Brief, list[str]]:
-    warnings = []
-    if uploads:
-        if content.pop("image_urls", None):
-            warnings.append("image_urls is ignored, as image_files were sent")
-        content["image_files"] = [picture.source for picture in uploads]
-    pictures = content.get("image_files") or content.get("image_urls") or []
-    if len(pictures) > desk.settings.max_images:
-        raise StoryError("image_files" if uploads else "image_urls", f"at most {desk.settings.max_images} pictures")
-    if pictures and content.pop("scene_count", None):
-        warnings.append("scene_count is ignored: there is one scene per picture")
-    count = content.get("scene_count")
-    if isinstance(count, int) and count > desk.settings.max_scenes:
-        raise StoryError("scene_count", f"at most {desk.settings.max_scenes} scenes")
-    content = framed(content, desk.settings.short_side, desk.settings.fps)
-    brief = story_api.brief(name, content)
-    if desk.settings.auto_scene_count and name != "storyboard" and not (pictures or count):
-        brief = brief.model_copy(update={"scene_count": None})
-    if not content.get("strictness"):
-        brief = brief.model_copy(update={"strictness": desk.settings.strictness})
-    desk.check(brief)
-    return desk.incoming.resolved(owner, brief, uploads), warnings
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------
@@ -357,21 +248,21 @@ async def _once(request: Request, story_id: str, step: steps.Step) -> Response:
     patience = Patience()
 
     async def make() -> tuple[int, Any]:
-        free = await _free(desk, record)
-        if not isinstance(free.told, Story):
+        story = await free(desk, record)
+        if not isinstance(story.told, Story):
             raise ApiError(
                 400, "this story has no storyboard yet: make it first (POST /story, step 1)", word="step_required",
                 details={"step": "storyboard"},
             )  # fmt: skip
-        change, goal, told = await run_in_threadpool(step, desk, free, form)
+        change, goal, told = await run_in_threadpool(step, desk, story, form)
         if isinstance(change.told, Story):
             await run_in_threadpool(desk.check, change.told)
-        await run_in_threadpool(desk.admit, free.owner)
-        cost = await run_in_threadpool(desk.quotes.cost, told or change.told or free.told, goal)
-        await run_in_threadpool(desk.change, free, change, Order(goal, cost=cost, told=told))
+        await run_in_threadpool(desk.admit, story.owner)
+        cost = await run_in_threadpool(desk.quotes.cost, told or change.told or story.told, goal)
+        await run_in_threadpool(desk.change, story, change, Order(goal, cost=cost, told=told))
         if goal in WAITS:
-            await _waited(desk, free.id, patience.left(desk.settings.sync_wait_seconds[WAITS[goal]]))
-        return 200, await run_in_threadpool(_body, desk, request, free.id)
+            await waited(desk, story.id, patience.left(desk.settings.sync_wait_seconds[WAITS[goal]]))
+        return 200, await run_in_threadpool(_body, desk, request, story.id)
 
     return await desk.repeats.once(request, record.owner, digest, make)
 
@@ -385,32 +276,6 @@ async def _asked(request: Request, story_id: str) -> tuple[Desk, Record, Form]:
     owner = owner_of(request)
     record = await run_in_threadpool(desk.owned.find, owner, "story", story_id)
     return desk, record, await _form(desk, request)
-
-
-class Patience:
-    """A client waits for one answer, whatever that answer waits for."""
-
-    def __init__(self) -> None:
-        self._begun = time.monotonic()
-
-    def left(self, seconds: float) -> float:
-        """Of so many seconds, those that are not over."""
-        return max(0.0, self._begun + seconds - time.monotonic())
-
-
-async def _waited(desk: Desk, story_id: str, seconds: float) -> bool:
-    """Whether the work on a story ended within the time."""
-    return await wait_until(desk.hub, story_id, lambda: not desk.records.queue.is_active(story_id), seconds)
-
-
-async def _free(desk: Desk, record: Record) -> Record:
-    """The story once nothing is being done to it. Raises ApiError 400 while something is."""
-    if record.active and not await _waited(desk, record.id, desk.settings.sync_wait_seconds[0]):
-        raise busy("story")
-    found = await run_in_threadpool(desk.records.find, record.owner, "story", record.id)
-    if found is None:
-        raise not_there("story")
-    return found
 
 
 async def _form(desk: Desk, request: Request) -> Form:
