@@ -15,7 +15,7 @@ from pipelines.video.moves import read_move
 class Camera:
     """Family for `animate`: pan, tilt, zoom, track, crane, orbit, handheld, by the words of the scene."""
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ANIMATE: AnimateParams}
 
     def __init__(self, coding: Coding) -> None:

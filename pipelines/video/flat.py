@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipelines.base import BadInput
 from pipelines.media.planes import Planes, blank, split, yuv444
 from pipelines.video.path import Stage
+from pipelines.video.sampling import continued, sample
 
 Matrix = NDArray[np.float64]
 DENSITY = 1.5
@@ -23,25 +24,24 @@ CHROMA = np.array([[2.0, 0, 0], [0, 2, 0.5], [0, 0, 1]])
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """`luma` has `DENSITY` pixels per pixel of the frame, `chroma` (rows, columns, 4: U, V and what is never looked at) half as many.
-    The stage has one depth."""
+    """`luma` has `DENSITY` pixels per pixel of the frame, each of the two `chromas` half as many, all `continued`. The stage has one
+    depth."""
 
     stage: Stage
     luma: Planes
-    chroma: Planes
+    chromas: tuple[Planes, Planes]
 
     def film(self, path: Iterable[Sequence[Matrix]]) -> Iterator[Planes]:
         """The frames that the camera sees. One buffer: each frame is valid until the next is asked for."""
         picture = blank(self.stage.width, self.stage.height)
         y, u, v = split(picture)
-        colours = np.empty((*u.shape, 4), np.uint8)
         before: Matrix | None = None
         for (view,) in path:
             if before is None or not np.array_equal(view, before):
-                _warp(self.luma, view, DENSITY, y)
-                _warp(self.chroma, view @ CHROMA, DENSITY / 2, colours)
-                cv2.extractChannel(colours, 0, u)
-                cv2.extractChannel(colours, 1, v)
+                sample(self.luma, _within(view, DENSITY), y)
+                half = _within(view @ CHROMA, DENSITY / 2)
+                for chroma, target in zip(self.chromas, (u, v), strict=True):
+                    sample(chroma, half, target)
             before = view
             yield picture
 
@@ -59,10 +59,9 @@ def flat(keyframe: Path, width: int, height: int, closest: float) -> Flat:
     if kept < scale:
         rgb = cv2.resize(rgb, (round(width * kept), round(height * kept)), interpolation=cv2.INTER_AREA)
     luma, *chromas = cv2.split(yuv444(rgb))
-    u, v = (_resized(chroma, width * DENSITY / 2, height * DENSITY / 2) for chroma in chromas)
+    u, v = (continued(_resized(chroma, width * DENSITY / 2, height * DENSITY / 2)) for chroma in chromas)
     stage = Stage(width, height, 0, (0.5, 0.5), (1.0,))
-    # OpenCV moves pixels of four parts in less time than two planes.
-    return Flat(stage, _resized(luma, width * DENSITY, height * DENSITY), np.asarray(cv2.merge([u, v, u, v])))
+    return Flat(stage, continued(_resized(luma, width * DENSITY, height * DENSITY)), (u, v))
 
 
 def read_picture(path: Path, mode: int) -> Planes:
@@ -79,9 +78,8 @@ def _resized(plane: Planes, width: float, height: float) -> Planes:
     return np.asarray(cv2.resize(plane, size, interpolation=smooth), np.uint8)
 
 
-def _warp(plane: Planes, matrix: Matrix, density: float, out: Planes) -> None:
-    """`matrix`: pixel of `out` → pixel of the frame's size, both counted from the centre of the first."""
+def _within(matrix: Matrix, density: float) -> Matrix:
+    """Pixel of the frame's size → pixel of a plane with `density` pixels for each, both counted from the centre of the first."""
     local = matrix * density
     local[:, 2] += 0.5 * density - 0.5
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    cv2.warpAffine(plane, local, out.shape[1::-1], dst=out, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return local

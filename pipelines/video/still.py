@@ -15,7 +15,7 @@ from pipelines.video.moves import Move
 class Still:
     """Family for `animate`."""
 
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ANIMATE: AnimateParams}
 
     def __init__(self, coding: Coding) -> None:
