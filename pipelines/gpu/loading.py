@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.base import BadInput, Device, Economy, Missing, ModelSpec
 from pipelines.gpu.recipe import Recipe, option
-from pipelines.gpu.speed import networks, speed_up
+from pipelines.gpu.speed import EIGHT_BITS, FOUR_BITS, networks, speed_up
 from pipelines.weights import folder as weights_folder
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def load_pipeline(
     found = _components({kind.__name__, *published}, folder)
     given: dict[str, Any] = {**dict.fromkeys(found & set(without)), **components}
     parts = [name for name in recipe.quantizable if name in found and name not in given]
-    if quantized(recipe, device) and parts:
-        given["quantization_config"] = eight_bits(parts)
+    if parts and (few := bits(recipe, device)) < 16:
+        given["quantization_config"] = few_bits(parts, few, dtype_of(recipe, device))
     pipe = kind.from_pretrained(
         folder, dtype=dtypes(spec, recipe, device, found), local_files_only=True, use_safetensors=True, **given
     )
@@ -63,16 +64,16 @@ def ready(
 ) -> None:
     """What a pipeline goes through between its files and its first call, modular or not: weights laid over its own, `prepare`, what makes
     it faster, and the way to its device."""
-    _lay_over(pipe, spec, recipe, keep_apart=quantized(recipe, device))
+    _lay_over(pipe, spec, recipe, keep_apart=bits(recipe, device) < 16)
     if prepare is not None:
         prepare(pipe)
     speed_up(pipe, spec, recipe, device)
     _place(pipe, recipe, device, turns=turns)
 
 
-def quantized(recipe: Recipe, device: Device) -> bool:
-    """Whether weights have eight bits."""
-    return recipe.quantized or device.economy >= Economy.QUANTIZED
+def bits(recipe: Recipe, device: Device) -> int:
+    """How many bits the weights of `quantizable` have."""
+    return min(8, recipe.bits) if device.economy >= Economy.QUANTIZED else recipe.bits
 
 
 def pipeline_name(spec: ModelSpec, known: Sequence[str]) -> str:
@@ -151,23 +152,33 @@ def _trusted(library: str) -> bool:
     return library in TRUSTED or own == f"diffusers.pipelines.{library}"
 
 
-def eight_bits(parts: list[str]) -> Any:
-    """Weights of eight bits, computed in the model's own precision."""
-    from diffusers import PipelineQuantizationConfig, TorchAoConfig
-    from transformers import TorchAoConfig as TransformersTorchAoConfig
+def few_bits(parts: Sequence[str], bits: int, dtype: torch.dtype) -> Any:
+    """Weights of eight bits by torchao or of four by bitsandbytes (NF4), computed in `dtype`. Raises Missing for the package."""
+    import diffusers
+    import transformers
 
-    try:
-        from torchao.quantization import Int8WeightOnlyConfig
-    except ImportError as error:
-        raise Missing('weights of eight bits need torchao; `pip install "story-engine[gpu]"`') from error
-    return PipelineQuantizationConfig(
+    name, settings = _nf4(dtype) if bits == 4 else _int8()
+    return diffusers.PipelineQuantizationConfig(
         quant_mapping={
-            part: (TransformersTorchAoConfig if part.startswith("text_encoder") else TorchAoConfig)(
-                Int8WeightOnlyConfig()
-            )
+            part: getattr(transformers if part.startswith("text_encoder") else diffusers, name)(**settings)
             for part in parts
         }
     )
+
+
+def _int8() -> tuple[str, dict[str, Any]]:
+    try:
+        from torchao.quantization import Int8WeightOnlyConfig
+    except ImportError as error:
+        raise Missing(EIGHT_BITS) from error
+    return "TorchAoConfig", {"quant_type": Int8WeightOnlyConfig()}
+
+
+def _nf4(dtype: torch.dtype) -> tuple[str, dict[str, Any]]:
+    if find_spec("bitsandbytes") is None:
+        raise Missing(FOUR_BITS)
+    settings = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype}
+    return "BitsAndBytesConfig", settings
 
 
 def _lay_over(pipe: Any, spec: ModelSpec, recipe: Recipe, *, keep_apart: bool) -> None:

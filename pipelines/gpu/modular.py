@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.base import BadInput, Device, Missing, ModelSpec
-from pipelines.gpu.loading import TRUSTED, dtypes, eight_bits, quantized, ready
+from pipelines.gpu.loading import TRUSTED, bits, dtype_of, dtypes, few_bits, ready
 from pipelines.gpu.recipe import Recipe
 from pipelines.weights import folder as weights_folder
 
@@ -84,9 +84,10 @@ def _networks(blocks: Any) -> list[str]:
 
 def _bits(recipe: Recipe, device: Device, networks: Collection[str]) -> dict[str, Any]:
     parts = [name for name in recipe.quantizable if name in networks]
-    if not parts or not quantized(recipe, device):
+    few = bits(recipe, device)
+    if not parts or few == 16:
         return {}
-    return {"quantization_config": eight_bits(parts).quant_mapping}
+    return {"quantization_config": few_bits(parts, few, dtype_of(recipe, device)).quant_mapping}
 
 
 def _quiet(blocks: Any) -> None:

@@ -62,10 +62,11 @@ class Recipe(BaseModel):
 
     dtype: Precision = Field("bfloat16", description="On a GPU; a processor computes in float32.")
     dtypes: Mapping[str, Precision] = Field(default_factory=dict, description="For single components, such as the VAE.")
-    quantizable: tuple[str, ...] = Field(
-        ("transformer",), description="Components that may have weights of eight bits."
+    quantizable: tuple[str, ...] = Field(("transformer",), description="Components that may have weights of few bits.")
+    bits: Literal[16, 8, 4] = Field(
+        16,
+        description="Of those weights: 8 by torchao, also when memory ran out; 4 (NF4) by bitsandbytes, on NVIDIA's GPUs.",
     )
-    quantized: bool = Field(False, description="Eight bits from the start, not only when memory ran out.")
     tiles: bool = Field(False, description="Decode in tiles from the start.")
     steps: int = Field(30, ge=1, le=200, description="Denoising steps.")
     attention: Attention = Field("native", description="By what attention is computed: native is PyTorch's choice.")

@@ -26,6 +26,8 @@ CUDA_ONLY = ("flash", "sage", "xformers", "_native_cudnn")
 """Ways of attention that know nothing but NVIDIA's GPUs."""
 HALF = ("flash", "sage", "_native_cudnn")
 """Those that count with 16 bits alone."""
+EIGHT_BITS = 'weights of eight bits need torchao; `pip install "story-engine[gpu]"`'
+FOUR_BITS = "weights of four bits need bitsandbytes; `pip install bitsandbytes`"
 CALIBRATED = "MagCache Calibration Results"
 """Begin of the line in which diffusers tells the ratios that it measured."""
 TRIES = 64
@@ -46,10 +48,11 @@ def possible(spec: ModelSpec, recipe: Recipe, device: Device) -> None:
         raise BadInput(option(spec, "attention"), f"{way} counts with 16 bits, and `dtype` says float32.", _LEAVE)
     if way in PACKAGES and find_spec(PACKAGES[way][0]) is None:
         raise Missing(f"{option(spec, 'attention')}: {way} comes in a package; `pip install {PACKAGES[way][1]}`")
-    if recipe.quantized and find_spec("torchao") is None:
-        raise Missing(
-            f'{option(spec, "quantized")}: weights of eight bits need torchao; `pip install "story-engine[gpu]"`'
-        )
+    if recipe.bits == 4 and device.kind != "cuda":
+        raise BadInput(option(spec, "bits"), "4 is for NVIDIA's GPUs, and this model runs elsewhere.", _LEAVE)
+    for bits, package, wanted in ((8, "torchao", EIGHT_BITS), (4, "bitsandbytes", FOUR_BITS)):
+        if recipe.bits == bits and find_spec(package) is None:
+            raise Missing(f"{option(spec, 'bits')}: {wanted}")
     if recipe.compile and device.economy < Economy.GROUPS and not _compiler(device):
         raise Missing(
             f"{option(spec, 'compile')}: compiling needs a compiler, such as g++, and Python's header files; "

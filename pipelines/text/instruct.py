@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -41,7 +41,7 @@ class Options(BaseModel):
     context: int = Field(40_960, ge=256, description="Tokens that are read and written at once, at most.")
     material: int = Field(MATERIAL, ge=16, description="Tokens of the idea and of a page, each, that are read.")
     at_once: int = Field(5, ge=1, le=20, description="Scenes that are written in one go.")
-    quantized: bool = Field(False, description="Weights of eight bits from the start, not only when memory ran out.")
+    bits: Literal[16, 8] = Field(16, description="Of the weights: 8 by torchao, also when memory ran out.")
     lengths: shapes.Lengths = shapes.Lengths()
 
     @classmethod
@@ -345,7 +345,7 @@ def _placed(folder: Path, local: Mapping[str, Any], options: Options, device: De
         "use_safetensors": True,
         "dtype": torch.float32 if device.kind == "cpu" else torch.bfloat16,
     }
-    if options.quantized or device.economy >= Economy.QUANTIZED:
+    if options.bits == 8 or device.economy >= Economy.QUANTIZED:
         return _eight_bits(AutoModelForCausalLM.from_pretrained(folder, **common)).to(place).eval()
     if device.economy >= Economy.GROUPS and device.kind == "cuda":
         free, _ = torch.cuda.mem_get_info(place)

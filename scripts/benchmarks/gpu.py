@@ -46,7 +46,7 @@ from engine.executor.worker import HUB
 NEEDED = (
     "torch", "diffusers", "transformers", "accelerate", "safetensors", "tokenizers", "numpy", "cv2", "PIL", "av", "pydantic", "yaml",
 )  # fmt: skip
-WANTED = {"torchao": "eight bits", "triton": "compiled blocks", "ftfy": "words of Wan"}
+WANTED = {"torchao": "eight bits", "bitsandbytes": "four bits", "triton": "compiled blocks", "ftfy": "words of Wan"}
 LONGEST = 420.0
 """Seconds that one way may take."""
 
@@ -67,7 +67,7 @@ ATTENTION = {
     "cuDNN attention": {"attention": "_native_cudnn"},
     "PyTorch's flash attention": {"attention": "_native_flash"},
 }
-BITS = {"eight bits": {"quantized": True}, "compiled, eight bits": {"quantized": True, "compile": True}}
+BITS = {"eight bits": {"bits": 8}, "four bits": {"bits": 4}, "compiled, eight bits": {"bits": 8, "compile": True}}
 TILES = {"VAE in tiles": {"tiles": True}}
 SKIPPED = {
     "MagCache, two of three steps after the first fifth": _mag(20),
@@ -105,7 +105,7 @@ SMALL = {"width": 64, "height": 48, "frames": 9}
 TINY = {
     "tiny FLUX.2-klein": Case(
         shapes.tiny_flux2, FLUX, "keyframe", 128, 96, options={"steps": 4, "guidance": 1.0, "pixels": [256, 16384]},
-        faster={**TILES, "eight bits": {"quantized": True}, "TaylorSeer": _taylor(disable_cache_before_step=2), **ATTENTION},
+        faster={**TILES, "eight bits": {"bits": 8}, "TaylorSeer": _taylor(disable_cache_before_step=2), **ATTENTION},
     ),
     "tiny Wan2.2-TI2V-5B": Case(
         shapes.tiny_wan_5b, WAN, "animate", 64, 48, 9, 24, options={"steps": 20, "guidance": 1.0, "window": {**SMALL, "fps": 24}},

@@ -1,14 +1,16 @@
 """A pipeline is loaded from verified files only, of the class that was meant, as its recipe and the memory say."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
 import torch
 from diffusers import Flux2KleinPipeline
 
-from pipelines.base import BadInput, Device, Economy
+from pipelines.base import BadInput, Device, Economy, Missing
 from pipelines.gpu.loading import load_pipeline
 from pipelines.gpu.recipe import Recipe
+from pipelines.gpu.speed import possible
 from pipelines.gpu.steps import dice
 from pipelines.weights import Damaged
 from tests.fixtures import weighted
@@ -58,6 +60,36 @@ def test_eight_bits_take_less_room(weights):
         return any("Int8" in kind or "AffineQuantized" in kind for kind in kinds)
 
     assert [size(Economy.NONE), size(Economy.QUANTIZED)] == [False, True]
+
+
+@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+def test_four_bits_take_a_quarter_of_the_room(weights, monkeypatch):
+    """diffusers lets bitsandbytes work on a GPU only; bitsandbytes itself can do without one."""
+    import bitsandbytes
+    from diffusers.quantizers.bitsandbytes.bnb_quantizer import BnB4BitDiffusersQuantizer as Quantizer
+
+    monkeypatch.setattr(Quantizer, "validate_environment", lambda *given, **named: None)
+    monkeypatch.setattr(Quantizer, "update_device_map", lambda self, known: known or {"": "cpu"})
+
+    def loaded(recipe):
+        return load_pipeline(Flux2KleinPipeline, spec(weights), recipe, Device(), without=("text_encoder",))
+
+    whole, small = (dict(loaded(recipe).transformer.named_parameters()) for recipe in (Recipe(), Recipe(bits=4)))
+    assert sum(each.nbytes for each in small.values()) < sum(each.nbytes for each in whole.values()) / 3
+    # The layers of so small a network are narrower than a block of bitsandbytes, which then cannot compute on a processor.
+    for name, few in small.items():
+        if isinstance(few, bitsandbytes.nn.Params4bit):
+            again = bitsandbytes.functional.dequantize_4bit(few.data, few.quant_state)
+            assert (again - whole[name]).abs().mean() < 0.12 * whole[name].abs().mean()
+
+
+def test_four_bits_are_for_gpus_of_nvidia(weights):
+    with pytest.raises(BadInput, match=r"models\.tiny\.options\.bits: .*NVIDIA"):
+        possible(spec(weights), Recipe(bits=4), Device())
+    gpu = Device("cuda", 0)
+    if find_spec("bitsandbytes") is None:
+        with pytest.raises(Missing, match="pip install bitsandbytes"):
+            possible(spec(weights), Recipe(bits=4), gpu)
 
 
 def test_weights_of_another_class_are_refused(weights):

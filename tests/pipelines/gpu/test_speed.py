@@ -319,7 +319,7 @@ def test_a_cache_that_reaches_into_blocks_does_not_go_with_compiling_them(known,
 
 
 def test_weights_of_eight_bits_are_compiled_too(bench, compiled):
-    model = bench.load("flux2", compile=True, quantized=True)
+    model = bench.load("flux2", compile=True, bits=8)
     assert model.make() == model.make()
     assert compiled
 
@@ -364,12 +364,12 @@ def test_the_ladder_is_gone_down_with_everything_on(bench, compiled, tmp_path):
 
 def test_weights_of_eight_bits_need_their_package(bench, monkeypatch):
     monkeypatch.setattr("pipelines.gpu.speed.find_spec", lambda name: None)
-    with pytest.raises(Missing, match=r"models\.tiny\.options\.quantized: .* torchao; `pip install"):
-        bench.load("flux2", quantized=True)
+    with pytest.raises(Missing, match=r"models\.tiny\.options\.bits: .* torchao; `pip install"):
+        bench.load("flux2", bits=8)
 
 
 def test_eight_bits_from_the_start(bench):
-    model = bench.load("flux2", quantized=True)
+    model = bench.load("flux2", bits=8)
     assert model.make() == model.make()
     kinds = {type(parameter.data).__module__ for parameter in model.networks[0].parameters()}
     assert any("torchao" in kind for kind in kinds)
