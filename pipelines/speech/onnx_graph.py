@@ -46,6 +46,7 @@ def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = max(1, threads)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.enable_mem_pattern = False  # one plan for each length of text: 100 MB after some scenes, and no time is won
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
