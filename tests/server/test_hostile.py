@@ -75,7 +75,7 @@ def test_no_file_does_harm(closed, name):
     began = time.monotonic()
     files = [("image_files", ("../../../etc/x.png", FILES[name], "image/png"))]
     answer = closed.post("/story", data={"idea": "A snail", "audio_option": QUIET}, files=files)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20  # what a bomb unpacks to takes minutes
     assert answer.status_code in (200, 400, 422), answer.text
     if answer.status_code == 200:
         story = answer.json()["data"]

@@ -259,10 +259,10 @@ def test_odd_names_are_drawn(hand, name):
 
 def test_a_hundred_thousand_words_stay_fast(hand):
     words = "a tall woman with auburn hair and a green coat walks by the sea with unbekannte Wörter " * 6000
-    begun = time.monotonic()
+    begun = time.process_time()
     hand.portrait("Mara", words, size=(64, 64))
     hand.keyframe(words, ["Mara"], location_description=words, size=(64, 64))
-    assert time.monotonic() - begun < 8
+    assert time.process_time() - begun < 8
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 9])
