@@ -157,9 +157,9 @@ class LocalExecutor:
                 self._nursery = Nursery(environment, log)
             if self._nursery is not None and self._nursery.environment == environment:
                 return self._nursery.start(_setup(place), log)
-        except OSError:  # it was killed: the next worker will have another
-            assert self._nursery is not None
-            self._nursery.stop()
+        except OSError:  # it was killed, or could not begin: the next worker will have another
+            if self._nursery is not None:
+                self._nursery.stop()
             self._nursery = None
         return None
 

@@ -1,8 +1,8 @@
 """Workers that begin with what they need already imported: they are forked from a process that did nothing but import it.
 
 A worker of a processor otherwise spends a third of a second on NumPy, OpenCV and PyAV before its first step. The nursery has no
-thread and has opened nothing, so a fork of it is as clean as a new process. As a program (`python -m engine.executor.nursery FD
-LEFT`) it answers on the socket FD: what comes with three files is the setup of a worker to start on them, answered with its process;
+thread and has opened nothing, so a fork of it is as clean as a new process. As a program (`python -m engine.executor.nursery FD`)
+it answers on the socket FD: what comes with three files is the setup of a worker to start on them, answered with its process;
 what comes without is a process to wait for, answered with its exit code. Only Linux forks safely after such imports.
 """
 

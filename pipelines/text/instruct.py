@@ -356,10 +356,12 @@ def _placed(folder: Path, local: Mapping[str, Any], options: Options, device: De
 
 
 def _eight_bits(model: Any) -> Any:
+    from pipelines.gpu.speed import EIGHT_BITS
+
     try:
         from torchao.quantization import Int8WeightOnlyConfig, quantize_
     except ImportError as error:
-        raise Missing('weights of eight bits need torchao; `pip install "story-engine[gpu]"`') from error
+        raise Missing(EIGHT_BITS) from error
     quantize_(model, Int8WeightOnlyConfig())
     return model
 
