@@ -155,7 +155,7 @@ def _step(made: Made, step_id: str) -> dict[str, Any]:
             name: record.get(name, default)
             for name, default in (
                 ("model", step.spec.name),
-                ("family", step.spec.family),
+                ("family", ""),
                 ("family_version", ""),
                 ("revision", ""),
                 ("licence", ""),

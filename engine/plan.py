@@ -12,13 +12,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from pipelines.base import Kind, ModelSpec, Params
 
-KEY_FORMAT = 1
+KEY_FORMAT = 2
 """Changes when the same step must get a new key because keys are formed differently."""
 
 
@@ -135,6 +135,13 @@ class Plan:
         return Plan(tuple(step for step in self.steps if step.id in wanted))
 
 
+class FamilyId(NamedTuple):
+    """The family of a step as its key names it: not by where the code lies, which may move."""
+
+    name: str
+    version: str
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A plan, and what the client should know of how it came about."""
@@ -144,7 +151,7 @@ class Planned:
     warnings: tuple[str, ...] = ()
 
 
-def key_of(step: Step, family_version: str, inputs: Mapping[str, Sequence[tuple[str, str]]]) -> str:
+def key_of(step: Step, family: FamilyId, inputs: Mapping[str, Sequence[tuple[str, str]]]) -> str:
     """The identity of what `step` makes: 64 hex digits.
 
     `inputs` maps each role to the `(name, digest)` of its files, in order; all that a family can see of an input is
@@ -155,7 +162,7 @@ def key_of(step: Step, family_version: str, inputs: Mapping[str, Sequence[tuple[
     identity = {
         "format": KEY_FORMAT,
         "kind": str(step.kind),
-        "family": [spec.family, family_version],
+        "family": [family.name, family.version],
         "model": [_weights_of(spec), spec.revision, spec.options],
         "params": step.params,
         "seed": step.seed,

@@ -31,7 +31,7 @@ from engine.events import (
     StepWarned,
 )
 from engine.executor.base import DISK_FULL, MISSING, Done, Executor, Failure, Progress, Task, Warned
-from engine.plan import Given, Plan, Ref, Source, Step, key_of
+from engine.plan import FamilyId, Given, Plan, Ref, Source, Step, key_of
 from pipelines.base import Economy, ModelSpec
 from pipelines.catalog import family_class
 
@@ -71,13 +71,13 @@ class Runner:
         store: Store,
         executor: Executor,
         *,
-        family_version: Callable[[ModelSpec], str] = lambda spec: family_class(spec).version,
+        family_id: Callable[[ModelSpec], FamilyId] = lambda spec: _family_id(spec),
         estimate: Callable[[Step], float] = lambda step: step.spec.seconds,
         economy: Callable[[ModelSpec], Economy] = lambda spec: Economy.NONE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store, self.executor, self.clock = store, executor, clock
-        self.family_version, self.estimate, self.economy = family_version, estimate, economy
+        self.family_id, self.estimate, self.economy = family_id, estimate, economy
         self._one_at_a_time = threading.Lock()
 
     def run(
@@ -107,7 +107,7 @@ class _Ready:
     """A step whose inputs are known."""
 
     step: Step
-    version: str
+    family: FamilyId
     key: str
     inputs: Mapping[str, tuple[tuple[Output, ...], ...]]  # role → source → files
     attempt: int = 1
@@ -136,7 +136,7 @@ class _Run:
 
     def __init__(self, runner: Runner, plan: Plan, on_event: OnEvent, stop: threading.Event) -> None:
         self.store, self.executor, self.clock = runner.store, runner.executor, runner.clock
-        self.family_version, self.plan, self.tell, self.stop = runner.family_version, plan, on_event, stop
+        self.family_id, self.plan, self.tell, self.stop = runner.family_id, plan, on_event, stop
         self.economy = runner.economy
         self.readers: dict[str, list[str]] = {step.id: [] for step in plan}
         for step in plan:
@@ -203,14 +203,14 @@ class _Run:
 
     def _prepare(self, step: Step) -> _Ready:
         try:
-            version = self.family_version(step.spec)
+            family = self.family_id(step.spec)
         except (ImportError, AttributeError) as error:
             raise _Unfit(MISSING, f"the family {step.spec.family} cannot be loaded") from error
         inputs = {role: tuple(self._files(step, source) for source in sources) for role, sources in step.inputs.items()}
         files = {
             role: [(file.name, file.digest) for files in sources for file in files] for role, sources in inputs.items()
         }
-        return _Ready(step, version, key_of(step, version, files), inputs)
+        return _Ready(step, family, key_of(step, family, files), inputs)
 
     def _files(self, step: Step, source: Source) -> tuple[Output, ...]:
         match source:
@@ -358,7 +358,7 @@ class _Run:
         if done.error is not None:
             if done.error.retryable and ready.attempt < ATTEMPTS and not self.full:
                 self.tell(StepWarned(self.clock(), *_who(step), f"{done.error.message}; it is tried again"))
-                again = _Ready(step, ready.version, ready.key, ready.inputs, ready.attempt + 1)
+                again = _Ready(step, ready.family, ready.key, ready.inputs, ready.attempt + 1)
                 self.ready[step.id] = again
             else:
                 self._fail(step, done.error)
@@ -407,6 +407,11 @@ class _Run:
         self._fail(step, Failure(DISK_FULL if full else "Store", str(error)))
 
 
+def _family_id(spec: ModelSpec) -> FamilyId:
+    family = family_class(spec)
+    return FamilyId(family.name, family.version)
+
+
 def _who(step: Step) -> tuple[str, str, str]:
     return step.id, str(step.kind), step.spec.name
 
@@ -418,8 +423,8 @@ def _record(running: _Running, done: Done) -> dict[str, Any]:
         "step": step.id,
         "kind": str(step.kind),
         "model": spec.name,
-        "family": spec.family,
-        "family_version": ready.version,
+        "family": ready.family.name,
+        "family_version": ready.family.version,
         "weights": {role: one.model_dump(include={"repo", "revision", "digest"}) for role, one in spec.weights.items()},
         "revision": spec.revision,
         "options": dict(spec.options),

@@ -197,7 +197,8 @@ class Missing(RuntimeError):
 class Family(Protocol):
     """The code for one kind of open model.
 
-    `version` is bumped when the output changes on purpose: it is part of the key of every step.
+    `name` identifies the family in the key of every step. It never changes, wherever the code lies and whatever its class is called.
+    `version` is bumped when the output changes on purpose: it is part of the key too.
     `params` maps each kind that the family can do to the parameters it takes (`pipelines.kinds`, or a stricter subclass).
 
     A family that can do with less memory has `economies: ClassVar[tuple[Economy, ...]]`: the rungs of the out-of-memory ladder
@@ -207,6 +208,7 @@ class Family(Protocol):
     it found, in lines for people, or `Missing`. `doctor` shows them.
     """
 
+    name: ClassVar[str]
     version: ClassVar[str]
     params: ClassVar[Mapping[Kind, type[Params]]]
 

@@ -13,6 +13,7 @@ from pipelines.kinds import EnhanceParams
 class Sharpen:
     """Edge-keeping denoise, then an unsharp mask. Input `picture`, output `picture.png` of the same pixel size."""
 
+    name: ClassVar[str] = "sharpen"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENHANCE: EnhanceParams}
 

@@ -34,6 +34,7 @@ class Flux2Recipe(PictureRecipe):
 class Flux2(Painter):
     """Kinds `encode`, `portrait`, `element`, `keyframe`. The text encoder is as large as the network that draws; neither needs the other."""
 
+    name: ClassVar[str] = "flux2"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE: EncodeParams, **PICTURES}
     options = Flux2Recipe
 

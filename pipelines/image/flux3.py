@@ -30,6 +30,7 @@ class Flux3Recipe(PictureRecipe):
 class Flux3(Painter):
     """Kinds `encode`, `portrait`, `element`, `keyframe`. The pipeline's own prompt upsampler is left out: the words arrive ready."""
 
+    name: ClassVar[str] = "flux3"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE: EncodeParams, **PICTURES}
     options = Flux3Recipe
 

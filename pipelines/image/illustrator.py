@@ -22,6 +22,7 @@ class Illustrator:
     keyframe leaves its layers beside it, far to near, so that a camera can move them apart.
     """
 
+    name: ClassVar[str] = "illustrator"
     version: ClassVar[str] = "4"
     params: ClassVar[Mapping[Kind, type[Params]]] = {
         Kind.PORTRAIT: PortraitParams,

@@ -13,6 +13,7 @@ from pipelines.kinds import IntakeParams
 class Intake:
     """Decodes, turns upright, crops, and writes anew: nothing of the file that came survives but its pixels."""
 
+    name: ClassVar[str] = "sanitize-image"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.INTAKE: IntakeParams}
 

@@ -35,6 +35,7 @@ class KontextRecipe(PictureRecipe):
 class Kontext(Painter):
     """Kinds `encode`, `portrait`, `element`, `keyframe`. Models of this family have `max_references: 1`."""
 
+    name: ClassVar[str] = "flux-kontext"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE: EncodeParams, **PICTURES}
     options = KontextRecipe
 

@@ -23,6 +23,7 @@ MEAN_BGR = (104.0, 117.0, 123.0)
 class PictureCheck:
     """Kind `inspect`."""
 
+    name: ClassVar[str] = "nsfw-check"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.INSPECT: InspectParams}
 

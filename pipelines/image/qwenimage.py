@@ -47,6 +47,7 @@ class QwenRecipe(PictureRecipe):
 class QwenImage(Painter):
     """Kinds `portrait`, `element`, `keyframe`."""
 
+    name: ClassVar[str] = "qwen-image"
     options = QwenRecipe
     recipe: QwenRecipe
     multiple = 32

@@ -46,6 +46,7 @@ class SdxlRecipe(PictureRecipe):
 class Sdxl(Painter):
     """Kinds `encode`, `portrait`, `element`, `keyframe`. The weights are too small for fewer bits to be worth it."""
 
+    name: ClassVar[str] = "sdxl"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE: EncodeParams, **PICTURES}
     economies: ClassVar[tuple[Economy, ...]] = tuple(rung for rung in Painter.economies if rung != Economy.QUANTIZED)
     options = SdxlRecipe

@@ -45,6 +45,7 @@ class Options(BaseModel):
 class Upscale:
     """Family for `enhance`: Real-ESRGAN. Weights: `model` (one safetensors file), or a package (see `Options`)."""
 
+    name: ClassVar[str] = "esrgan-upscale"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENHANCE: EnhanceParams}
     economies: ClassVar[tuple[Economy, ...]] = (Economy.TILES,)

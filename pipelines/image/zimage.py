@@ -30,6 +30,7 @@ class ZImageRecipe(PictureRecipe):
 class ZImage(Painter):
     """Kinds `encode`, `portrait`, `element`, `keyframe`; it sees no pictures."""
 
+    name: ClassVar[str] = "z-image"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE: EncodeParams, **PICTURES}
     options = ZImageRecipe
 

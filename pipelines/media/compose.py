@@ -28,6 +28,7 @@ _ISO_639 = {
 class Composer:
     """Joins, muxes, verifies. The same inputs give the same bytes."""
 
+    name: ClassVar[str] = "compose"
     version: ClassVar[str] = "3"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.COMPOSE: ComposeParams}
 

@@ -18,6 +18,7 @@ from pipelines.media.coding import Coding
 class Conformer:
     """Family for `conform`. Options: `preset` and `crf`, the same as of everything that makes parts of the film."""
 
+    name: ClassVar[str] = "conform"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.CONFORM: ConformParams}
 

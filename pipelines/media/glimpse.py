@@ -22,6 +22,7 @@ REACH = 600
 class Glimpse:
     """Kind `glimpse`."""
 
+    name: ClassVar[str] = "frame-sampler"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.GLIMPSE: GlimpseParams}
 

@@ -13,6 +13,7 @@ from pipelines.kinds import MixParams
 class Mixer:
     """Mixes in blocks: memory does not grow with the film. The same inputs give the same bytes."""
 
+    name: ClassVar[str] = "mix"
     version: ClassVar[str] = "2"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.MIX: MixParams}
 

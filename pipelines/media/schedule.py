@@ -26,6 +26,7 @@ GRAIN = 1e-6  # seconds below which a rounding error of floating point is not wo
 class Scheduler:
     """Family for `schedule`."""
 
+    name: ClassVar[str] = "schedule"
     version: ClassVar[str] = "2"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.SCHEDULE: ScheduleParams}
 

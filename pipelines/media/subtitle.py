@@ -22,6 +22,7 @@ class Subtitler:
     A scene's own ASS depends on that scene alone: nothing of it changes when another scene grows.
     """
 
+    name: ClassVar[str] = "subtitles"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.SUBTITLE: SubtitleParams}
 

@@ -35,6 +35,7 @@ class AceStepOptions(Recipe):
 class AceStep:
     """A score from words in one go, 48 kHz stereo."""
 
+    name: ClassVar[str] = "ace-step"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.SCORE: ScoreParams}
     economies: ClassVar[tuple[Economy, ...]] = (Economy.GROUPS, Economy.TILES, Economy.LEAVES, Economy.QUANTIZED)

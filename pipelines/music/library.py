@@ -33,6 +33,7 @@ class LibraryOptions(BaseModel):
 class Library:
     """An arrangement of shipped tracks: chosen by mood and seed, joined on the beat, exactly as long as the film."""
 
+    name: ClassVar[str] = "track-library"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.SCORE: ScoreParams}
 

@@ -37,6 +37,7 @@ class MusicGen:
     Copet et al.: Simple and Controllable Music Generation (2023); longer pieces by continuation, as there.
     """
 
+    name: ClassVar[str] = "musicgen"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.SCORE: ScoreParams}
     economies: ClassVar[tuple[Economy, ...]] = (Economy.LEAVES,)

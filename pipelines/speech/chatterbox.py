@@ -45,6 +45,7 @@ class Chatterbox:
     """Narration by Chatterbox Multilingual. Word times are estimated from the sound: the model does not tell them. What it says
     carries an inaudible watermark (Perth) that tells machines that a machine spoke."""
 
+    name: ClassVar[str] = "chatterbox"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.NARRATE: NarrateParams}
 

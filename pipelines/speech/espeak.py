@@ -31,6 +31,7 @@ class EspeakRecipe(Recipe):
 class Espeak:
     """Narration by libespeak-ng, in this process. Word times come from its word events."""
 
+    name: ClassVar[str] = "espeak"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.NARRATE: NarrateParams}
 

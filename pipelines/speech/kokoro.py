@@ -40,6 +40,7 @@ class Kokoro:
     lend narrators whose own voice is not (as its first letter tells) half of their melody.
     """
 
+    name: ClassVar[str] = "kokoro"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.NARRATE: NarrateParams}
 

@@ -39,6 +39,7 @@ class PiperOptions(BaseModel):
 class Piper:
     """Narration by a Piper voice. Word times come from the durations that the model predicts for each phoneme."""
 
+    name: ClassVar[str] = "piper"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.NARRATE: NarrateParams}
 

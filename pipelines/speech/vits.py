@@ -45,6 +45,7 @@ class Vits:
     Kim, Kong, Son: Conditional Variational Autoencoder with Adversarial Learning for End-to-End Text-to-Speech (2021).
     """
 
+    name: ClassVar[str] = "vits"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.NARRATE: NarrateParams}
 

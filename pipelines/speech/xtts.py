@@ -36,6 +36,7 @@ class Xtts:
     Casanova et al.: XTTS: a Massively Multilingual Zero-Shot Text-to-Speech Model (2024).
     """
 
+    name: ClassVar[str] = "xtts"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.NARRATE: NarrateParams}
 

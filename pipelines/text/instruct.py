@@ -60,6 +60,7 @@ class Instruct:
 
     Given pictures are not seen, only their light and format are told to the model. The text of a page is material between tags."""
 
+    name: ClassVar[str] = "llm-writer"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.WRITE: WriteParams}
     economies: ClassVar[tuple[Economy, ...]] = (Economy.GROUPS, Economy.QUANTIZED)

@@ -58,6 +58,7 @@ class Reader:
     per line and at most 50,000 characters; `pictures` are absolute addresses, best first, none of them looked at, `captions` what the
     page says that each shows (or "")."""
 
+    name: ClassVar[str] = "page-reader"
     version: ClassVar[str] = "2"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.READ: ReadParams}
 

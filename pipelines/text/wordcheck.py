@@ -16,6 +16,7 @@ CHECKED_BY = "words of ten languages"
 class WordCheck:
     """Kind `check`. The rules are data: `rules/*.yaml`, one file per category."""
 
+    name: ClassVar[str] = "text-moderation"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.CHECK: CheckParams}
 

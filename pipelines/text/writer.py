@@ -18,6 +18,7 @@ class DraftWriter:
     An idea in another language than the film's is understood by its essentials (who, where, what) and said so; a script
     or a long text that the client wrote keeps its own number of scenes when none is asked for (at most 20)."""
 
+    name: ClassVar[str] = "template-writer"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.WRITE: WriteParams}
 

@@ -14,6 +14,7 @@ from pipelines.media.coding import Coding
 class Bridge:
     """Family for `bridge`: dissolve, dip to black, wipe, match."""
 
+    name: ClassVar[str] = "dissolve"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.BRIDGE: BridgeParams}
 

@@ -15,6 +15,7 @@ from pipelines.video.moves import read_move
 class Camera:
     """Family for `animate`: pan, tilt, zoom, track, crane, orbit, handheld, by the words of the scene."""
 
+    name: ClassVar[str] = "camera"
     version: ClassVar[str] = "3"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ANIMATE: AnimateParams}
 

@@ -47,6 +47,7 @@ class CogVideoXRecipe(FilmRecipe):
 class CogVideoX(Filmer[CogVideoXRecipe]):
     """Kinds `encode`, `animate`."""
 
+    name: ClassVar[str] = "cogvideox"
     known: ClassVar[tuple[str, ...]] = ("CogVideoXImageToVideoPipeline",)
 
     @staticmethod

@@ -41,6 +41,7 @@ class HunyuanRecipe(FilmRecipe):
 class Hunyuan(Filmer[HunyuanRecipe]):
     """Kinds `encode`, `animate`."""
 
+    name: ClassVar[str] = "hunyuan-video"
     known: ClassVar[tuple[str, ...]] = ("HunyuanVideo15ImageToVideoPipeline",)
     reads: ClassVar[tuple[str, ...]] = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
     # The pipeline does not come up without its decoder.

@@ -61,6 +61,7 @@ class LtxRecipe(FilmRecipe):
 class Ltx(Filmer[LtxRecipe]):
     """Kinds `encode`, `animate`, and `bridge` as far as the weights can."""
 
+    name: ClassVar[str] = "ltx"
     params: ClassVar[Mapping[Kind, type[Params]]] = {**FILMS, Kind.BRIDGE: BridgeParams}
     known: ClassVar[tuple[str, ...]] = (ANYWHERE, BEGINNING, FIRST)
 

@@ -65,6 +65,7 @@ class Ltx2Recipe(FilmRecipe):
 class Ltx2(Filmer[Ltx2Recipe]):
     """Kinds `encode`, `animate`, `bridge`."""
 
+    name: ClassVar[str] = "ltx-2"
     params: ClassVar[Mapping[Kind, type[Params]]] = {**FILMS, Kind.BRIDGE: BridgeParams}
     known: ClassVar[tuple[str, ...]] = ("LTX2Pipeline", "LTX2ImageToVideoPipeline", "LTX2ConditionPipeline")
     # The tokenizer is small, and says on which side words are filled up.

@@ -21,6 +21,7 @@ class Rife:
     """Family for `bridge`: the transition `match` as in-between frames where both pictures show the same place, as the blend that
     bears its name where they do not; every other transition as its blend."""
 
+    name: ClassVar[str] = "rife"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.BRIDGE: BridgeParams}
 

@@ -26,6 +26,7 @@ class Smooth:
     Left as they are: clips made for their scene, clips of which every n-th frame is one of the film, clips whose frames are not evenly
     spaced, and within a clip two frames that do not show the same (a cut: the nearer one is shown)."""
 
+    name: ClassVar[str] = "rife-conform"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.CONFORM: ConformParams}
 

@@ -15,6 +15,7 @@ from pipelines.video.moves import Move
 class Still:
     """Family for `animate`."""
 
+    name: ClassVar[str] = "still"
     version: ClassVar[str] = "3"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ANIMATE: AnimateParams}
 

@@ -102,6 +102,7 @@ class Abilities:
 class Wan(Filmer[WanRecipe]):
     """Kinds `encode`, `animate`, `bridge`, as far as the checkpoint can."""
 
+    name: ClassVar[str] = "wan"
     params: ClassVar[Mapping[Kind, type[Params]]] = {**FILMS, Kind.BRIDGE: BridgeParams}
     known: ClassVar[tuple[str, ...]] = (FROM_PICTURES, ON_MASKS, FROM_WORDS)
     draws: ClassVar[tuple[str, ...]] = (

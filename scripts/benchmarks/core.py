@@ -38,6 +38,7 @@ class NothingParams(Params):
 class Nothing:
     """Writes `size` bytes."""
 
+    name: ClassVar[str] = "no-op"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENHANCE: NothingParams}
 

@@ -18,7 +18,7 @@ from engine.executor.base import Failure, Slot, Slots
 from engine.executor.devices import Place
 from engine.executor.inline import InlineExecutor
 from engine.executor.local import LocalExecutor
-from engine.plan import Given, Plan, Ref
+from engine.plan import FamilyId, Given, Plan, Ref
 from engine.runner import Runner
 from pipelines.base import Device
 from tests.fixtures import families, rerun
@@ -128,7 +128,7 @@ def test_a_changed_step_that_yields_the_same_bytes_stops_the_change(runner, log)
 def test_a_new_version_of_a_family_is_a_change(store, log):
     plan = Plan((step("a", log=str(log)),))
     for version in ("1", "2", "1"):
-        Runner(store, InlineExecutor(), family_version=lambda spec, version=version: version).run(plan)
+        Runner(store, InlineExecutor(), family_id=lambda spec, version=version: FamilyId("echo", version)).run(plan)
     assert noted(log) == ["a", "a"]
 
 
@@ -195,6 +195,7 @@ def test_the_record_says_how_it_was_made(runner):
         "step": "b",
         "kind": "enhance",
         "model": "chatty",
+        "family": "chatty",
         "family_version": "1",
         "weights": {"model": {"repo": "hub/x", "revision": "1", "digest": "d"}},
         "revision": "abc",

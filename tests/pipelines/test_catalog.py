@@ -201,3 +201,12 @@ def test_a_profile_picks_for_all_aliases_that_a_pattern_matches(tmp_path):
     drafted = models.choose("image.fast", Kind.KEYFRAME, profile="draft")
     assert (drafted.spec.name, drafted.passed_over) == ("illustrator", ()), "what nobody picked is not missed"
     assert models.choose("image.enhance", Kind.ENHANCE, profile="draft").spec.name == "sharpen"
+
+
+def test_every_family_has_a_name_of_its_own_that_does_not_say_where_its_code_lies():
+    """It stands in the key of every step: one that followed a moved file would make all finished work stale."""
+    families = {catalog.family_class(spec) for spec in load().models.values()}
+    assert all("name" in vars(family) for family in families), "inherited"
+    names = [family.name for family in families]
+    assert len(set(names)) == len(names)
+    assert not any("pipelines" in name or ":" in name for name in names)
