@@ -16,27 +16,27 @@ from threading import Event as StopSign
 from threading import Lock
 from typing import Any
 
-from engine.artifacts import Action, Store
-from engine.economies import Economies
-from engine.estimate import Forecast, Learned, forecast
-from engine.events import Event, OnEvent, StepDone, StepFailed, StepWarned
-from engine.executor.base import BAD_INPUT, REJECTED, Done, Executor, Failure, Task
-from engine.executor.inline import InlineExecutor
-from engine.executor.shared import Shared
-from engine.failures import RunCancelled, RunFailed
-from engine.jobs import Jobs, Run
-from engine.pagepictures import LEFT_OUT, gathered, is_small, with_objects
-from engine.plan import Plan, Planned, PlanningError, Step
-from engine.planner import Upto, check_of, plan_brief, plan_story, with_checks
-from engine.receiver import NOT_READ, Receiver
-from engine.runner import Result, Runner
+from engine.execution.errors import RunCancelled, RunFailed
+from engine.execution.estimates import Forecast, Learned, forecast
+from engine.execution.inline import InlineExecutor
+from engine.execution.memory_modes import Economies
+from engine.execution.protocol import BAD_INPUT, REJECTED, Done, Executor, Failure, Task
+from engine.execution.run_events import Event, OnEvent, StepDone, StepFailed, StepWarned
+from engine.execution.runner import Result, Runner
+from engine.execution.shared import Shared
+from engine.inputs.importer import NOT_READ, Receiver
+from engine.inputs.page_images import LEFT_OUT, gathered, is_small, with_objects
+from engine.planning.plan import Plan, Planned, PlanningError, Step
+from engine.planning.planner import Upto, check_of, plan_brief, plan_story, with_checks
+from engine.planning.step_ids import intake_id
 from engine.settings import Settings
-from engine.sources import intake_id
-from engine.story import Brief, Story, Tale, given
-from engine.storyboard import story_of
+from engine.storage.artifact_store import Action, Store
+from engine.storage.database import Jobs, Run
+from engine.story.assembly import story_of
+from engine.story.model import Brief, Story, Tale, given
 from pipelines.base import Kind
-from pipelines.catalog import Catalog
-from pipelines.text.storyboard import Storyboard
+from pipelines.models.catalog import Catalog
+from pipelines.storyboard import Storyboard
 
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Kind(StrEnum):
-    """What a step does. `pipelines.kinds` says for each what goes in and what comes out."""
+    """What a step does. `pipelines.step_params` says for each what goes in and what comes out."""
 
     CHECK = "check"
     INTAKE = "intake"
@@ -49,7 +49,7 @@ class Params(BaseModel):
 
 
 class Weights(BaseModel):
-    """Files that a model is made of, and where they were found. What is pulled is pinned: `pipelines.weights` fills in the
+    """Files that a model is made of, and where they were found. What is pulled is pinned: `pipelines.models.weights` fills in the
     last three fields from its lock, never models.yaml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -199,7 +199,7 @@ class Family(Protocol):
 
     `name` identifies the family in the key of every step. It never changes, wherever the code lies and whatever its class is called.
     `version` is bumped when the output changes on purpose: it is part of the key too.
-    `params` maps each kind that the family can do to the parameters it takes (`pipelines.kinds`, or a stricter subclass).
+    `params` maps each kind that the family can do to the parameters it takes (`pipelines.step_params`, or a stricter subclass).
 
     A family that can do with less memory has `economies: ClassVar[tuple[Economy, ...]]`: the rungs of the out-of-memory ladder
     that help it, in order. `load` is called again with the next of them in `device.economy` when memory ran out.
@@ -226,7 +226,7 @@ class Family(Protocol):
         *,
         seed: int,
     ) -> Iterable[Path]:
-        """Do one step: read `inputs` (role → files, named as in `pipelines.kinds`), write into the empty folder `out`,
+        """Do one step: read `inputs` (role → files, named as in `pipelines.step_params`), write into the empty folder `out`,
         return the files made. Their names are the names of the step's outputs. Same arguments, same bytes."""
 
     def close(self) -> None:

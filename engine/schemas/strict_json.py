@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-from engine.story import StoryError
+from engine.story.model import StoryError
 
 LARGEST = 2**63 - 1
 NO_TEXT = re.compile("[\0\ud800-\udfff]")

@@ -15,37 +15,37 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from engine.artifacts import StoreError
-from engine.failures import RunFailed
-from engine.fetch import Door, FetchError
-from engine.jobs import JobsError
-from engine.plan import PlanningError
-from engine.server import generate_routes, story_routes
-from engine.server.credits import Credits, prices
-from engine.server.desk import Desk
-from engine.server.edge import Edge
-from engine.server.errors import ApiError, request_id, response, told
-from engine.server.events import Hub
-from engine.server.incoming import Incoming
-from engine.server.keeper import Keeper
-from engine.server.keys import Keys
-from engine.server.limits import Rate
-from engine.server.media import TYPES, Media, secret
-from engine.server.metrics import Metrics
-from engine.server.openapi import operation
-from engine.server.owned import Owned
-from engine.server.polls import Polls
-from engine.server.quotes import Quotes
-from engine.server.records import Records
-from engine.server.repeats import Repeats
-from engine.server.scheduler import Scheduler, webhook_body
+from engine.execution.errors import RunFailed
+from engine.inputs.fetch import Door, FetchError
+from engine.planning.plan import PlanningError
+from engine.server.http.api_keys import Keys
+from engine.server.http.errors import ApiError, request_id, response, told
+from engine.server.http.idempotency import Repeats
+from engine.server.http.middleware import Edge
+from engine.server.http.openapi import operation
+from engine.server.http.rate_limit import Rate
+from engine.server.http.signed_urls import TYPES, Media, secret
+from engine.server.jobs.credits import Credits, prices
+from engine.server.jobs.dry_run import Quotes
+from engine.server.jobs.handler import Worker
+from engine.server.jobs.housekeeping import Keeper
+from engine.server.jobs.metrics import Metrics
+from engine.server.jobs.notifications import Hub
+from engine.server.jobs.output_cache import Shelf
+from engine.server.jobs.scheduler import Scheduler, webhook_body
+from engine.server.jobs.stories import Records
+from engine.server.jobs.webhook_sender import Sender, new_secret
+from engine.server.routes import generate, story
+from engine.server.routes.access import Owned
+from engine.server.routes.attachments import Incoming
+from engine.server.routes.poll import Polls
+from engine.server.routes.presenters import Showing
+from engine.server.routes.state import Desk
 from engine.server.settings import ServerSettings, SettingsError
-from engine.server.shelf import Shelf
-from engine.server.showing import Showing
-from engine.server.webhooks import Sender, new_secret
-from engine.server.work import Worker
 from engine.service import Service
-from engine.story import StoryError
+from engine.storage.artifact_store import StoreError
+from engine.storage.database import JobsError
+from engine.story.model import StoryError
 from pipelines.base import Missing
 
 log = logging.getLogger("engine.server")
@@ -126,8 +126,8 @@ def application(service: Service, settings: ServerSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.desk = desk
-    app.include_router(story_routes.router)
-    app.include_router(generate_routes.router)
+    app.include_router(story.router)
+    app.include_router(generate.router)
     _add_media(app)
     _add_probes(app)
     _add_errors(app)

@@ -10,16 +10,16 @@ from pathlib import Path
 import uvicorn
 from filelock import BaseFileLock, FileLock, Timeout
 
-from engine.executor.devices import cpu_places, device_places, largest_mb
-from engine.executor.local import LocalExecutor
+from engine.execution.devices import cpu_places, device_places, largest_mb
+from engine.execution.local import LocalExecutor
 from engine.server.app import application
-from engine.server.edge import log_to_stderr
-from engine.server.events import Hub
-from engine.server.keys import Keys, is_loopback
+from engine.server.http.api_keys import Keys, is_loopback
+from engine.server.http.middleware import log_to_stderr
+from engine.server.jobs.notifications import Hub
 from engine.server.settings import ServerSettings
 from engine.service import Service
 from engine.settings import Settings
-from pipelines.catalog import load
+from pipelines.models.catalog import load
 
 GRACE = 5
 """Seconds that open connections have when the server is stopped; work goes on at the next start."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipelines.base import Device, Economy, Kind, ModelSpec, Params, Report
-from pipelines.gpu.halves import DRAWS, READS, Halves
-from pipelines.gpu.painting import PICTURES, Job, Painter, PictureRecipe
-from pipelines.gpu.recipe import UNMASKED, Attention
-from pipelines.kinds import EncodeParams
+from pipelines.diffusion.components import DRAWS, READS, Halves
+from pipelines.diffusion.image_family import PICTURES, Job, Painter, PictureRecipe
+from pipelines.diffusion.options import UNMASKED, Attention
+from pipelines.step_params import EncodeParams
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +43,7 @@ class Flux3(Painter):
         self.halves = Halves(makers, together=device.economy < Economy.APART)
 
     def _load(self, *names: str) -> Any:
-        from pipelines.gpu.modular import blocks_of, load_modular
+        from pipelines.diffusion.modular import blocks_of, load_modular
 
         blocks = blocks_of(self.spec, KNOWN)
         for name in set(blocks.sub_blocks) - set(names):
@@ -64,7 +64,7 @@ class Flux3(Painter):
         return read
 
     def paint(self, job: Job) -> Image:
-        from pipelines.gpu.steps import counted, dice
+        from pipelines.diffusion.callbacks import counted, dice
 
         words = job.words or self.encode(job.prompt, job.report)
         shown = {"image": list(job.pictures)} if job.pictures else {}

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from pipelines.base import Device, ModelSpec
-from pipelines.gpu.loading import pipeline_name
-from pipelines.gpu.painting import Job, Painter, PictureRecipe
-from pipelines.gpu.recipe import UNMASKED, Attention, Cache
-from pipelines.gpu.speed import running
+from pipelines.diffusion.acceleration import running
+from pipelines.diffusion.image_family import Job, Painter, PictureRecipe
+from pipelines.diffusion.loading import pipeline_name
+from pipelines.diffusion.options import UNMASKED, Attention, Cache
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -60,7 +60,7 @@ class QwenImage(Painter):
     def pipe(self) -> Any:
         import diffusers
 
-        from pipelines.gpu.loading import load_pipeline
+        from pipelines.diffusion.loading import load_pipeline
 
         def prepare(pipe: Any) -> None:
             if self.recipe.scheduler:
@@ -94,7 +94,7 @@ class QwenImage(Painter):
             return self._called(draw, job)
 
     def _called(self, draw: Callable[..., Any], job: Job) -> Image:
-        from pipelines.gpu.steps import dice, told
+        from pipelines.diffusion.callbacks import dice, told
 
         picture: Image = draw(
             prompt=job.prompt,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.base import Device, Economy, Kind, ModelSpec, Params, Report
-from pipelines.gpu.halves import DRAWS, READS, halves_of
-from pipelines.gpu.painting import PAPER, PICTURES, Job, Painter, PictureRecipe
-from pipelines.kinds import EncodeParams
+from pipelines.diffusion.components import DRAWS, READS, halves_of
+from pipelines.diffusion.image_family import PAPER, PICTURES, Job, Painter, PictureRecipe
+from pipelines.step_params import EncodeParams
 
 if TYPE_CHECKING:
     import torch
@@ -71,7 +71,7 @@ class Sdxl(Painter):
             return
         from transformers import CLIPVisionModelWithProjection
 
-        from pipelines.weights import folder
+        from pipelines.models.weights import folder
 
         place = folder(self.spec, adapter.role)
         sees = CLIPVisionModelWithProjection.from_pretrained(
@@ -97,7 +97,7 @@ class Sdxl(Painter):
         }
 
     def paint(self, job: Job) -> Image:
-        from pipelines.gpu.steps import dice, told
+        from pipelines.diffusion.callbacks import dice, told
 
         words = job.words or self.encode(job.prompt, job.report)
         pipe = self.halves[DRAWS]

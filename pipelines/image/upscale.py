@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines import weights
 from pipelines.base import BadInput, Device, Economy, Kind, Missing, ModelSpec, Params, Report
-from pipelines.kinds import EnhanceParams
+from pipelines.models import weights
+from pipelines.step_params import EnhanceParams
 
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.image.ncnn import Layer
+    from pipelines.image.ncnn_weights import Layer
 
 MARGIN = 16
 """Pixels around a tile that are seen with it and cut off afterwards, so that no seam shows."""
@@ -53,7 +53,7 @@ class Upscale:
     def __init__(self, network: Any, device: Device) -> None:
         import torch
 
-        from pipelines.gpu.loading import torch_device
+        from pipelines.diffusion.loading import torch_device
 
         self._device = device
         self._place = torch_device(device)
@@ -91,7 +91,7 @@ class Upscale:
         import numpy as np
         from PIL import Image
 
-        from pipelines.image.pictures import on_white, open_picture, png_bytes
+        from pipelines.media.images import on_white, open_picture, png_bytes
 
         if not inputs.get("picture"):
             raise BadInput("picture", "there is no picture to enhance.")
@@ -162,7 +162,7 @@ def _pulled(spec: ModelSpec) -> Callable[[], dict[str, torch.Tensor]]:
 
 def _packaged(spec: ModelSpec, options: Options) -> Callable[[], dict[str, torch.Tensor]]:
     """How the verified files in a package are read; the package is not imported: it would ask for a graphics driver."""
-    from pipelines.image import ncnn
+    from pipelines.image import ncnn_weights
 
     found = importlib.util.find_spec(options.package)
     folder = Path(next(iter((found.submodule_search_locations if found else None) or ("",))))
@@ -171,7 +171,7 @@ def _packaged(spec: ModelSpec, options: Options) -> Callable[[], dict[str, torch
         raise Missing(f"{options.package} with {options.file} is not installed; `{spec.install}` installs it")
     if hashlib.sha256(param.read_bytes() + numbers.read_bytes()).hexdigest() != spec.revision.removeprefix("sha256:"):
         raise Missing(f"{options.package} carries other weights than known; `{spec.install}` installs the right ones")
-    return lambda: _named(ncnn.layers(param, numbers))
+    return lambda: _named(ncnn_weights.layers(param, numbers))
 
 
 def _named(layers: Sequence[Layer]) -> dict[str, torch.Tensor]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.gpu.halves import DRAWS, READS, halves_of
-from pipelines.gpu.painting import PICTURES, Job, Painter, PictureRecipe, tell_what_is_not_read
-from pipelines.gpu.recipe import UNMASKED, Attention
-from pipelines.gpu.speed import running
-from pipelines.kinds import EncodeParams
+from pipelines.diffusion.acceleration import running
+from pipelines.diffusion.components import DRAWS, READS, halves_of
+from pipelines.diffusion.image_family import PICTURES, Job, Painter, PictureRecipe, tell_what_is_not_read
+from pipelines.diffusion.options import UNMASKED, Attention
+from pipelines.step_params import EncodeParams
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +51,7 @@ class ZImage(Painter):
         return encoded
 
     def paint(self, job: Job) -> Image:
-        from pipelines.gpu.steps import dice, told
+        from pipelines.diffusion.callbacks import dice, told
 
         words = job.words or self.encode(job.prompt, job.report)
         pipe = self.halves[DRAWS]

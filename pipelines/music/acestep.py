@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field
 
 from pipelines.base import Device, Economy, Kind, ModelSpec, Params, Report
-from pipelines.gpu.recipe import Recipe
-from pipelines.kinds import ScoreParams
+from pipelines.diffusion.options import Recipe
+from pipelines.step_params import ScoreParams
 
 if TYPE_CHECKING:
     from pipelines.music.beats import Stereo
@@ -47,8 +47,8 @@ class AceStep:
     def load(cls, spec: ModelSpec, device: Device) -> Self:
         from diffusers import AceStepPipeline
 
-        from pipelines.gpu.loading import load_pipeline
-        from pipelines.gpu.speed import possible
+        from pipelines.diffusion.acceleration import possible
+        from pipelines.diffusion.loading import load_pipeline
 
         options = AceStepOptions.of(spec)
         possible(spec, options, device)
@@ -64,11 +64,11 @@ class AceStep:
         *,
         seed: int,
     ) -> Iterable[Path]:
-        from pipelines.gpu.room import torch_room
-        from pipelines.gpu.speed import facts
+        from pipelines.diffusion.acceleration import facts
+        from pipelines.diffusion.determinism import torch_room
         from pipelines.music.arrangement import RATE, arrange
-        from pipelines.music.described import described
-        from pipelines.music.recording import ended, film_samples, write
+        from pipelines.music.mastering import ended, film_samples, write
+        from pipelines.music.prompt import described
 
         assert isinstance(params, ScoreParams)
         length = film_samples(inputs)
@@ -98,8 +98,8 @@ class AceStep:
         """One piece at the house's level."""
         import numpy as np
 
-        from pipelines.gpu.steps import dice, told
-        from pipelines.music.recording import finished
+        from pipelines.diffusion.callbacks import dice, told
+        from pipelines.music.mastering import finished
 
         options = self._options
         made = self._pipe(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.base import BadInput, Device, Economy, Kind, ModelSpec, Params, Report
-from pipelines.kinds import ScoreParams
+from pipelines.step_params import ScoreParams
 
 if TYPE_CHECKING:
     from pipelines.music.beats import Stereo
@@ -53,8 +53,8 @@ class MusicGen:
         import torch
         from transformers import AutoTokenizer, MusicgenForConditionalGeneration
 
-        from pipelines.gpu.loading import torch_device
-        from pipelines.weights import folder
+        from pipelines.diffusion.loading import torch_device
+        from pipelines.models.weights import folder
 
         options = _options(spec)
         place = folder(spec)
@@ -82,10 +82,10 @@ class MusicGen:
         *,
         seed: int,
     ) -> Iterable[Path]:
-        from pipelines.gpu.room import torch_room
+        from pipelines.diffusion.determinism import torch_room
         from pipelines.music.arrangement import RATE
-        from pipelines.music.described import described
-        from pipelines.music.recording import ended, film_samples, finished, write
+        from pipelines.music.mastering import ended, film_samples, finished, write
+        from pipelines.music.prompt import described
 
         assert isinstance(params, ScoreParams)
         length = film_samples(inputs)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field
 
 from pipelines.base import Device, Kind, Missing, ModelSpec, Params, Report
-from pipelines.kinds import Language, NarrateParams
-from pipelines.speech.narrators import Recipe, narrator, recipes
+from pipelines.speech.voices import Recipe, narrator, recipes
+from pipelines.step_params import Language, NarrateParams
 
 if TYPE_CHECKING:
-    from pipelines.speech.audio import Samples
-    from pipelines.speech.narration import Sound
-    from pipelines.speech.words import Word
+    from pipelines.speech.audio.samples import Samples
+    from pipelines.speech.narrate import Sound
+    from pipelines.speech.text.tokenize import Word
 
 _CODES: Mapping[Language, str] = {
     "Arabic": "ar", "Chinese": "zh", "English": "en", "French": "fr", "German": "de", "Hindi": "hi", "Japanese": "ja",
@@ -56,7 +56,7 @@ class Chatterbox:
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        from pipelines.weights import folder
+        from pipelines.models.weights import folder
 
         place = folder(spec)
         name = "cpu" if device.kind == "cpu" else f"{device.kind}:{device.index}"
@@ -72,10 +72,10 @@ class Chatterbox:
         *,
         seed: int,
     ) -> Iterable[Path]:
-        from pipelines.gpu.room import torch_room
-        from pipelines.speech.height import bent
-        from pipelines.speech.narration import narrate
-        from pipelines.speech.sample import recorded
+        from pipelines.diffusion.determinism import torch_room
+        from pipelines.speech.audio.pitch import bent
+        from pipelines.speech.narrate import narrate
+        from pipelines.speech.voice_sample import recorded
 
         assert isinstance(params, NarrateParams)
         sample = recorded(inputs)
@@ -98,8 +98,8 @@ class Chatterbox:
 
     def _measured(self) -> float:
         """How high the model's own voice speaks, in hertz; 0 where nothing is voiced."""
-        from pipelines.speech.audio import levelled
-        from pipelines.speech.height import height
+        from pipelines.speech.audio.pitch import height
+        from pipelines.speech.audio.samples import levelled
 
         if self._height is None:
             voice = ChatterboxVoice(self._model, ChatterboxRecipe(), 1.0, seed=0)
@@ -110,7 +110,7 @@ class Chatterbox:
         """The model takes the voice of a recording, out of a file."""
         from tempfile import TemporaryDirectory
 
-        from pipelines.speech.sample import written
+        from pipelines.speech.voice_sample import written
 
         with TemporaryDirectory() as folder:
             self._model.prepare_conditionals(str(written(sample, Path(folder) / "sample.wav")))
@@ -124,7 +124,7 @@ class ChatterboxVoice:
         self._model, self._recipe, self._pitch, self._seed = model, recipe, pitch, seed
 
     def say(self, words: Sequence[Word], language: Language) -> Sound:
-        from pipelines.speech.whole import said
+        from pipelines.speech.untimed import said
 
         def say(text: str) -> Samples:
             return self.text(text, _CODES[language])

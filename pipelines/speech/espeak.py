@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import Field
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.kinds import Language, NarrateParams
-from pipelines.speech.narrators import Recipe, narrator, recipes
+from pipelines.speech.voices import Recipe, narrator, recipes
+from pipelines.step_params import Language, NarrateParams
 
 if TYPE_CHECKING:
-    from pipelines.speech.audio import Samples
-    from pipelines.speech.narration import Sound
-    from pipelines.speech.words import Word
+    from pipelines.speech.audio.samples import Samples
+    from pipelines.speech.narrate import Sound
+    from pipelines.speech.text.tokenize import Word
 
 _PACE = 150  # words a minute of an unhurried narrator
 
@@ -40,7 +40,7 @@ class Espeak:
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        from pipelines.speech.espeak_library import espeak
+        from pipelines.speech.g2p.espeak_binding import espeak
 
         with espeak():
             return cls(recipes(spec.options, EspeakRecipe))
@@ -56,7 +56,7 @@ class Espeak:
         seed: int,
     ) -> Iterable[Path]:
         """The seed changes nothing: a narrator always speaks a text in the same way."""
-        from pipelines.speech.narration import narrate
+        from pipelines.speech.narrate import narrate
 
         assert isinstance(params, NarrateParams)
         recipe = narrator(self._narrators, params.narrator)
@@ -78,8 +78,8 @@ class _EspeakVoice:
     def say(self, words: Sequence[Word], language: Language) -> Sound:
         import numpy as np
 
-        from pipelines.speech.languages import runs
-        from pipelines.speech.narration import Sound
+        from pipelines.speech.narrate import Sound
+        from pipelines.speech.text.scripts import runs
 
         parts, spans, offset = [], list[tuple[float, float]](), 0.0
         for reader, run in runs(words, language):
@@ -92,10 +92,10 @@ class _EspeakVoice:
     def _speak(self, words: Sequence[Word], language: Language) -> tuple[Samples, list[tuple[float, float]]]:
         import numpy as np
 
-        from pipelines.speech.alignment import spread
-        from pipelines.speech.espeak_library import espeak
-        from pipelines.speech.languages import VOICES
-        from pipelines.speech.readings import written_out
+        from pipelines.speech.g2p.espeak_binding import espeak
+        from pipelines.speech.g2p.fallback_spelling import written_out
+        from pipelines.speech.text.scripts import VOICES
+        from pipelines.speech.timing.alignment import spread
 
         text, starts = "", list[int]()
         space = "" if language in ("Chinese", "Japanese") else " "

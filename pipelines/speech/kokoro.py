@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.kinds import Language, NarrateParams
-from pipelines.speech.narrators import Recipe, narrator, recipes
+from pipelines.speech.voices import Recipe, narrator, recipes
+from pipelines.step_params import Language, NarrateParams
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipelines.speech.audio import Samples
-    from pipelines.speech.narration import Sound
-    from pipelines.speech.words import Word
+    from pipelines.speech.audio.samples import Samples
+    from pipelines.speech.narrate import Sound
+    from pipelines.speech.text.tokenize import Word
 
 _RATE = 24000
 _TOKENS = 500  # of 510 that the model takes
@@ -59,8 +59,8 @@ class Kokoro:
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
+        from pipelines.models.weights import folder
         from pipelines.speech.kokoro_files import pulled, shipped
-        from pipelines.weights import folder
 
         files = pulled(folder(spec)) if spec.weights else shipped()
         narrators = recipes(spec.options, KokoroRecipe)
@@ -84,7 +84,7 @@ class Kokoro:
         seed: int,
     ) -> Iterable[Path]:
         """The seed changes nothing: a narrator always speaks a text in the same way."""
-        from pipelines.speech.narration import narrate
+        from pipelines.speech.narrate import narrate
 
         assert isinstance(params, NarrateParams)
         assert self._graph is not None
@@ -115,7 +115,7 @@ class KokoroGraph:
     """The model. Its exports differ in the names of what goes in and out, not in what that is."""
 
     def __init__(self, model: bytes, threads: int) -> None:
-        from pipelines.speech.onnx_graph import result_of, session, with_output
+        from pipelines.speech.onnx_session import result_of, session, with_output
 
         # How many frames each token lasts is rounded to whole ones, at least one.
         durations = result_of(model, "Round", "Clip")
@@ -129,7 +129,7 @@ class KokoroGraph:
         """Tokens → their sound, and how long the beginning, each token and the end last, in any unit."""
         import numpy as np
 
-        from pipelines.speech.audio import bounds, levelled
+        from pipelines.speech.audio.samples import bounds, levelled
 
         sound, *told = self._session.run(
             self._made,
@@ -167,9 +167,9 @@ class KokoroVoice:
         self._styles = np.concatenate([timbre[:, :_TIMBRE], melody[:, _TIMBRE:]], axis=1)
 
     def say(self, words: Sequence[Word], language: Language) -> Sound:
-        from pipelines.speech.kokoro_letters import READERS, respell
-        from pipelines.speech.neural import spoken, tokens
-        from pipelines.speech.phonemes import phonemes
+        from pipelines.speech.g2p.kokoro_ipa import READERS, respell
+        from pipelines.speech.g2p.phonemize import phonemes
+        from pipelines.speech.timed import spoken, tokens
 
         said = phonemes(words, language, respell, READERS)
         parts = [tokens(word, text, self._vocabulary, _marks) for word, text in zip(words, said, strict=True)]

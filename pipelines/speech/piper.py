@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.kinds import Language, NarrateParams
-from pipelines.speech.narrators import Recipe, narrator, recipes
+from pipelines.speech.voices import Recipe, narrator, recipes
+from pipelines.step_params import Language, NarrateParams
 
 if TYPE_CHECKING:
     import onnxruntime
     from numpy.typing import NDArray
 
-    from pipelines.speech.audio import Samples
-    from pipelines.speech.narration import Sound
-    from pipelines.speech.words import Word
+    from pipelines.speech.audio.samples import Samples
+    from pipelines.speech.narrate import Sound
+    from pipelines.speech.text.tokenize import Word
 
 _BEGIN, _PAD, _END = "^", "_", "$"
 _TOKENS = 400
@@ -58,8 +58,8 @@ class Piper:
     def load(cls, spec: ModelSpec, device: Device) -> Self:
         import json
 
-        from pipelines.speech.neural import package
-        from pipelines.speech.onnx_graph import session, with_output
+        from pipelines.speech.onnx_session import session, with_output
+        from pipelines.speech.timed import package
 
         options = PiperOptions.model_validate(spec.options)
         path = package(options.package) / options.model
@@ -85,7 +85,7 @@ class Piper:
         seed: int,
     ) -> Iterable[Path]:
         """The seed changes nothing: a narrator always speaks a text in the same way."""
-        from pipelines.speech.narration import narrate
+        from pipelines.speech.narrate import narrate
 
         assert isinstance(params, NarrateParams)
         assert self._session is not None
@@ -113,8 +113,8 @@ class PiperVoice:
         self._session, self._durations, self._letters, self._recipe = session, durations, letters, recipe
 
     def say(self, words: Sequence[Word], language: Language) -> Sound:
-        from pipelines.speech.neural import spoken, tokens
-        from pipelines.speech.phonemes import phonemes
+        from pipelines.speech.g2p.phonemize import phonemes
+        from pipelines.speech.timed import spoken, tokens
 
         said = phonemes(words, language, _untied, {})
         parts = [tokens(word, text, self._letters, self._marks) for word, text in zip(words, said, strict=True)]

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field
 
 from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Report
-from pipelines.kinds import Language, NarrateParams
-from pipelines.speech.narrators import Recipe, narrator, recipes
+from pipelines.speech.voices import Recipe, narrator, recipes
+from pipelines.step_params import Language, NarrateParams
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipelines.speech.audio import Samples
-    from pipelines.speech.narration import Sound
-    from pipelines.speech.vits_text import Reader
-    from pipelines.speech.words import Word
+    from pipelines.speech.audio.samples import Samples
+    from pipelines.speech.narrate import Sound
+    from pipelines.speech.text.tokenize import Word
+    from pipelines.speech.vits_tokenizer import Reader
 
 _TOKENS = 400
 _BEND = (0.65, 1.7)  # how far a voice may be made smaller or larger and still be a voice
@@ -68,7 +68,7 @@ class Vits:
         *,
         seed: int,
     ) -> Iterable[Path]:
-        from pipelines.speech.narration import narrate
+        from pipelines.speech.narrate import narrate
 
         assert isinstance(params, NarrateParams)
         recipe = narrator(self._narrators, params.narrator)
@@ -100,9 +100,9 @@ class Tongue:
     def load(cls, spec: ModelSpec, language: Language, device: Device) -> Self:
         from transformers import VitsModel, VitsTokenizer
 
-        from pipelines.gpu.loading import torch_device
-        from pipelines.speech.vits_text import Reader
-        from pipelines.weights import folder
+        from pipelines.diffusion.loading import torch_device
+        from pipelines.models.weights import folder
+        from pipelines.speech.vits_tokenizer import Reader
 
         place = folder(spec, language)
         # In half precision the splines of the duration predictor leave their range; at 36 million parameters it saves nothing.
@@ -113,9 +113,9 @@ class Tongue:
     @property
     def height(self) -> float | None:
         """How high the voice speaks by itself, in hertz."""
-        from pipelines.speech.audio import levelled
-        from pipelines.speech.height import height
-        from pipelines.speech.words import split
+        from pipelines.speech.audio.pitch import height
+        from pipelines.speech.audio.samples import levelled
+        from pipelines.speech.text.tokenize import split
 
         if self._height is None:
             ids = [
@@ -128,11 +128,11 @@ class Tongue:
     def infer(
         self, ids: Sequence[int], *, speed: float, speaker: int | None, seed: int
     ) -> tuple[Samples, NDArray[Any]]:
-        """Tokens → their sound, and how long each lasts (`pipelines.speech.neural.Infer`)."""
+        """Tokens → their sound, and how long each lasts (`pipelines.speech.timed.Infer`)."""
         import numpy as np
         import torch
 
-        from pipelines.gpu.room import torch_room
+        from pipelines.diffusion.determinism import torch_room
 
         padded = self.reader.padded(ids)
         seen: list[Any] = []
@@ -154,14 +154,14 @@ class VitsVoice:
     """One narrator of one language."""
 
     def __init__(self, tongue: Tongue, recipe: VitsRecipe, seed: int) -> None:
-        from pipelines.speech.height import bent
+        from pipelines.speech.audio.pitch import bent
 
         self.rate = tongue.rate
         self._tongue, self._recipe, self._seed = tongue, recipe, seed
         self._pitch = recipe.pitch * (bent(tongue.height, recipe.height, _BEND) if recipe.height else 1.0)
 
     def say(self, words: Sequence[Word], language: Language) -> Sound:
-        from pipelines.speech.neural import spoken
+        from pipelines.speech.timed import spoken
 
         return spoken(self._tongue.reader.read(words, language), self._infer, self.rate, self._pitch, _TOKENS)
 

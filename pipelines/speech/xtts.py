@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pipelines.base import BadInput, Device, Kind, Missing, ModelSpec, Params, Report
-from pipelines.kinds import Language, NarrateParams
-from pipelines.speech.narrators import Recipe, narrator, recipes
+from pipelines.speech.voices import Recipe, narrator, recipes
+from pipelines.step_params import Language, NarrateParams
 
 if TYPE_CHECKING:
-    from pipelines.speech.audio import Samples
-    from pipelines.speech.narration import Sound
-    from pipelines.speech.words import Word
+    from pipelines.speech.audio.samples import Samples
+    from pipelines.speech.narrate import Sound
+    from pipelines.speech.text.tokenize import Word
 
 _CODES: Mapping[Language, str] = {
     "Arabic": "ar", "Chinese": "zh-cn", "English": "en", "French": "fr", "German": "de", "Hindi": "hi", "Japanese": "ja",
@@ -46,8 +46,8 @@ class Xtts:
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
         """Raises Missing where coqui-tts or torchaudio cannot be loaded."""
-        from pipelines.gpu.loading import torch_device
-        from pipelines.weights import folder
+        from pipelines.diffusion.loading import torch_device
+        from pipelines.models.weights import folder
 
         place = folder(spec)
         narrators = recipes(spec.options, XttsRecipe)
@@ -70,9 +70,9 @@ class Xtts:
         *,
         seed: int,
     ) -> Iterable[Path]:
-        from pipelines.gpu.room import torch_room
-        from pipelines.speech.narration import narrate
-        from pipelines.speech.sample import recorded
+        from pipelines.diffusion.determinism import torch_room
+        from pipelines.speech.narrate import narrate
+        from pipelines.speech.voice_sample import recorded
 
         assert isinstance(params, NarrateParams)
         sample = recorded(inputs)
@@ -99,8 +99,8 @@ class Xtts:
         import torch
         from torchaudio.functional import resample
 
-        from pipelines.media.sound import RATE
-        from pipelines.speech.sample import FIELD
+        from pipelines.media.audio.reader import RATE
+        from pipelines.speech.voice_sample import FIELD
 
         rate = int(self._model.args.input_sample_rate)
         heard = resample(torch.from_numpy(sample)[None], RATE, rate).to(self._model.device)
@@ -118,7 +118,7 @@ class XttsVoice:
         self._model, self._latents, self._recipe, self._seed = model, latents, recipe, seed
 
     def say(self, words: Sequence[Word], language: Language) -> Sound:
-        from pipelines.speech.whole import said
+        from pipelines.speech.untimed import said
 
         def say(text: str) -> Samples:
             return self._say(text, _CODES[language])

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from pipelines.base import ModelSpec
-from pipelines.gpu.clips import Window
-from pipelines.gpu.filming import Filmer, FilmRecipe, Job
-from pipelines.gpu.halves import DRAWS, READS
-from pipelines.gpu.recipe import Cache
-from pipelines.gpu.speed import running
+from pipelines.diffusion.acceleration import running
+from pipelines.diffusion.components import DRAWS, READS
+from pipelines.diffusion.options import Cache
+from pipelines.diffusion.video_family import Filmer, FilmRecipe, Job
+from pipelines.diffusion.windows import Window
 
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.gpu.clipfile import Made
+    from pipelines.diffusion.clip_writer import Made
 
 TOKENS = 226
 """Length to which words are filled up; the network counts on it."""
@@ -68,7 +68,7 @@ class CogVideoX(Filmer[CogVideoXRecipe]):
         return network["sample_width"] * scale, network["sample_height"] * scale
 
     def _config(self, part: str) -> dict[str, Any]:
-        from pipelines.weights import folder
+        from pipelines.models.weights import folder
 
         config: dict[str, Any] = json.loads((folder(self.spec) / part / "config.json").read_text("utf-8"))
         return config
@@ -76,7 +76,7 @@ class CogVideoX(Filmer[CogVideoXRecipe]):
     def half(self, without: Sequence[str]) -> Any:
         from diffusers import CogVideoXImageToVideoPipeline
 
-        from pipelines.gpu.loading import load_pipeline
+        from pipelines.diffusion.loading import load_pipeline
 
         return load_pipeline(CogVideoXImageToVideoPipeline, self.spec, self.recipe, self.device, without=without)
 
@@ -87,8 +87,8 @@ class CogVideoX(Filmer[CogVideoXRecipe]):
         return {"prompt_embeds": words} | ({"negative_prompt_embeds": negative} if self.recipe.guided else {})
 
     def film(self, job: Job) -> Made:
-        from pipelines.gpu.clipfile import Made, as_frames
-        from pipelines.gpu.steps import dice, told
+        from pipelines.diffusion.callbacks import dice, told
+        from pipelines.diffusion.clip_writer import Made, as_frames
 
         recipe = self.recipe
         pipe = self.halves[DRAWS]

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from pipelines.base import Economy, ModelSpec
-from pipelines.gpu.clips import SMALLER, Window
-from pipelines.gpu.filming import Filmer, FilmRecipe, Job
-from pipelines.gpu.halves import DRAWS, READS
-from pipelines.gpu.recipe import MASKABLE, Attention, Cache
-from pipelines.gpu.speed import running
+from pipelines.diffusion.acceleration import running
+from pipelines.diffusion.components import DRAWS, READS
+from pipelines.diffusion.options import MASKABLE, Attention, Cache
+from pipelines.diffusion.video_family import Filmer, FilmRecipe, Job
+from pipelines.diffusion.windows import SMALLER, Window
 
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.gpu.clipfile import Made
+    from pipelines.diffusion.clip_writer import Made
 
 WORDS = ("prompt_embeds", "prompt_embeds_mask", "prompt_embeds_2", "prompt_embeds_mask_2")
 
@@ -57,7 +57,7 @@ class Hunyuan(Filmer[HunyuanRecipe]):
     def half(self, without: Sequence[str]) -> Any:
         from diffusers import HunyuanVideo15ImageToVideoPipeline
 
-        from pipelines.gpu.loading import load_pipeline
+        from pipelines.diffusion.loading import load_pipeline
 
         pipe = load_pipeline(HunyuanVideo15ImageToVideoPipeline, self.spec, self.recipe, self.device, without=without)
         pipe.guider = pipe.guider.new(guidance_scale=self.recipe.guidance)
@@ -88,7 +88,7 @@ class Hunyuan(Filmer[HunyuanRecipe]):
         return multiple
 
     def _config(self, part: str) -> dict[str, Any]:
-        from pipelines.weights import folder
+        from pipelines.models.weights import folder
 
         config: dict[str, Any] = json.loads((folder(self.spec) / part / "config.json").read_text("utf-8"))
         return config
@@ -102,8 +102,8 @@ class Hunyuan(Filmer[HunyuanRecipe]):
         return words
 
     def film(self, job: Job) -> Made:
-        from pipelines.gpu.clipfile import Made, as_frames
-        from pipelines.gpu.steps import dice
+        from pipelines.diffusion.callbacks import dice
+        from pipelines.diffusion.clip_writer import Made, as_frames
 
         pipe = self.halves[DRAWS]
         told = _told(pipe.transformer, job, self.recipe.steps * (2 if self.recipe.guided else 1))

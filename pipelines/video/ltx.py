@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from pipelines.base import Kind, ModelSpec, Params
-from pipelines.gpu.clips import Window
-from pipelines.gpu.filming import FILMS, Filmer, FilmRecipe, Job
-from pipelines.gpu.halves import DRAWS, READS
-from pipelines.gpu.recipe import MASKABLE, Attention, Cache
-from pipelines.gpu.speed import running
-from pipelines.kinds import BridgeParams
+from pipelines.diffusion.acceleration import running
+from pipelines.diffusion.components import DRAWS, READS
+from pipelines.diffusion.options import MASKABLE, Attention, Cache
+from pipelines.diffusion.video_family import FILMS, Filmer, FilmRecipe, Job
+from pipelines.diffusion.windows import Window
+from pipelines.step_params import BridgeParams
 
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.gpu.clipfile import Made
+    from pipelines.diffusion.clip_writer import Made
 
 ANYWHERE = "LTXConditionPipeline"
 BEGINNING = "LTXImageToVideoPipeline"
@@ -79,7 +79,7 @@ class Ltx(Filmer[LtxRecipe]):
     def half(self, without: Sequence[str]) -> Any:
         import diffusers
 
-        from pipelines.gpu.loading import load_pipeline
+        from pipelines.diffusion.loading import load_pipeline
 
         kind = getattr(diffusers, ANYWHERE if self.ends else BEGINNING)
         return load_pipeline(kind, self.spec, self.recipe, self.device, without=without, published=self.known)
@@ -94,8 +94,8 @@ class Ltx(Filmer[LtxRecipe]):
         return encoded
 
     def film(self, job: Job) -> Made:
-        from pipelines.gpu.clipfile import Made, as_frames
-        from pipelines.gpu.steps import dice, told
+        from pipelines.diffusion.callbacks import dice, told
+        from pipelines.diffusion.clip_writer import Made, as_frames
 
         recipe = self.recipe
         steps = recipe.passes

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from pipelines.base import Device, Kind, ModelSpec, Params
-from pipelines.gpu.clips import Window
-from pipelines.gpu.filming import FILMS, Filmer, FilmRecipe, Job
-from pipelines.gpu.halves import DRAWS, READS
-from pipelines.gpu.recipe import MASKABLE, Attention, Cache
-from pipelines.gpu.speed import running
-from pipelines.kinds import BridgeParams
+from pipelines.diffusion.acceleration import running
+from pipelines.diffusion.components import DRAWS, READS
+from pipelines.diffusion.options import MASKABLE, Attention, Cache
+from pipelines.diffusion.video_family import FILMS, Filmer, FilmRecipe, Job
+from pipelines.diffusion.windows import Window
+from pipelines.step_params import BridgeParams
 
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.gpu.clipfile import Made
-    from pipelines.media.sound import Sound
+    from pipelines.diffusion.clip_writer import Made
+    from pipelines.media.audio.reader import Sound
 
 TOKENS = 1024
 """Length to which words are filled up before the network sees them."""
@@ -97,7 +97,7 @@ class Ltx2(Filmer[Ltx2Recipe]):
     def half(self, without: Sequence[str]) -> Any:
         from diffusers import LTX2ConditionPipeline
 
-        from pipelines.gpu.loading import load_pipeline
+        from pipelines.diffusion.loading import load_pipeline
 
         pipe = load_pipeline(
             LTX2ConditionPipeline, self.spec, self.recipe, self.device, without=without, published=self.known
@@ -117,8 +117,8 @@ class Ltx2(Filmer[Ltx2Recipe]):
     def film(self, job: Job) -> Made:
         from diffusers.pipelines.ltx2.pipeline_ltx2_condition import LTX2VideoCondition
 
-        from pipelines.gpu.clipfile import Made, as_frames
-        from pipelines.gpu.steps import dice, told
+        from pipelines.diffusion.callbacks import dice, told
+        from pipelines.diffusion.clip_writer import Made, as_frames
 
         recipe, pipe = self.recipe, self.halves[DRAWS]
         # The last picture is placed where the last latent frame begins: what that makes of it and what comes after is left out.

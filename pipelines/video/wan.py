@@ -24,18 +24,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field
 
 from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Report
-from pipelines.gpu.clips import Window
-from pipelines.gpu.filming import FILMS, Filmer, FilmRecipe, Job
-from pipelines.gpu.halves import DRAWS, READS
-from pipelines.gpu.recipe import UNMASKED, Attention, Cache, Precision, option
-from pipelines.gpu.speed import running
-from pipelines.kinds import BridgeParams
+from pipelines.diffusion.acceleration import running
+from pipelines.diffusion.components import DRAWS, READS
+from pipelines.diffusion.options import UNMASKED, Attention, Cache, Precision, option
+from pipelines.diffusion.video_family import FILMS, Filmer, FilmRecipe, Job
+from pipelines.diffusion.windows import Window
+from pipelines.step_params import BridgeParams
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-    from pipelines.gpu.clipfile import Made
+    from pipelines.diffusion.clip_writer import Made
 
 TOKENS = 512
 """Length to which words are filled up; the network counts on it to tell them from pictures."""
@@ -115,7 +115,7 @@ class Wan(Filmer[WanRecipe]):
     )
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
-        from pipelines.weights import folder
+        from pipelines.models.weights import folder
 
         self._folder = folder(spec)
         self.can = Abilities.of(self._folder)
@@ -147,7 +147,7 @@ class Wan(Filmer[WanRecipe]):
         return self.can.ends
 
     def references(self, inputs: Mapping[str, Sequence[Path]], report: Report) -> tuple[Image, ...]:
-        from pipelines.image.pictures import on_white, open_picture
+        from pipelines.media.images import on_white, open_picture
 
         paths = inputs.get("references", ()) if self.can.sees else ()
         limit = self.spec.max_references
@@ -159,7 +159,7 @@ class Wan(Filmer[WanRecipe]):
     def half(self, without: Sequence[str]) -> Any:
         import diffusers
 
-        from pipelines.gpu.loading import load_pipeline
+        from pipelines.diffusion.loading import load_pipeline
 
         kind = getattr(diffusers, self.can.pipeline)
         pipe = load_pipeline(kind, self.spec, self.recipe, self.device, without=without, published=(FROM_WORDS,))
@@ -174,8 +174,8 @@ class Wan(Filmer[WanRecipe]):
         return {"prompt_embeds": positive} | ({"negative_prompt_embeds": negative} if self.recipe.guided else {})
 
     def film(self, job: Job) -> Made:
-        from pipelines.gpu.clipfile import Made, as_frames
-        from pipelines.gpu.steps import dice, told
+        from pipelines.diffusion.callbacks import dice, told
+        from pipelines.diffusion.clip_writer import Made, as_frames
 
         second = {"guidance_scale_2": self.recipe.guidance_2} if self.can.pair else {}
         pipe = self.halves[DRAWS]

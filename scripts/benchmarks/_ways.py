@@ -64,7 +64,7 @@ def way(case: Case, weights: Path, what: Mapping[str, Any]) -> dict[str, Any]:
 def built(case: Case, weights: Path) -> dict[str, Any]:
     """The weights, made if they are not there, and locked as `models pull` would lock them."""
     from pipelines.base import Weights
-    from pipelines.weights import Shelf
+    from pipelines.models.weights import Shelf
 
     begun = time.perf_counter()
     if not (weights / "model_index.json").exists():
@@ -116,14 +116,14 @@ def by_engine(case: Case, weights: Path, options: Mapping[str, Any], budget_gb: 
     import diffusers  # noqa: F401  importing it is no part of the loading, here as there
     import torch
 
-    from engine.artifacts import Store
-    from engine.executor.inline import InlineExecutor
-    from engine.plan import Plan, Ref, Step
-    from engine.runner import Runner
+    from engine.execution.inline import InlineExecutor
+    from engine.execution.runner import Runner
+    from engine.planning.plan import Plan, Ref, Step
+    from engine.storage.artifact_store import Store
     from pipelines.base import Device, Kind, ModelSpec, Weights
-    from pipelines.kinds import AnimateParams, EncodeParams, KeyframeParams
     from pipelines.media.timeline import SceneTiming
-    from pipelines.weights import Shelf
+    from pipelines.models.weights import Shelf
+    from pipelines.step_params import AnimateParams, EncodeParams, KeyframeParams
 
     gpu, kind = has_gpu(), Kind(case.kind)
     with tempfile.TemporaryDirectory(prefix="gpu-engine-") as scratch, Store(Path(scratch, "store")) as store:
@@ -194,7 +194,7 @@ def _kinds_of(family: str) -> list[Any]:
 
 
 def _given(store: Any, scratch: str, name: str) -> Any:
-    from engine.plan import Given
+    from engine.planning.plan import Given
 
     return Given(store.put(Path(scratch, name), name=name).digest, name)
 
@@ -223,7 +223,7 @@ def _within(budget_gb: float | None) -> Iterator[None]:
 @contextmanager
 def _loading() -> Iterator[Callable[[], float]]:
     """Seconds spent in loading pipelines, encoder and the rest, meanwhile."""
-    from pipelines.gpu import loading
+    from pipelines.diffusion import loading
 
     real, spent = loading.load_pipeline, 0.0
 
@@ -245,7 +245,7 @@ def _loading() -> Iterator[Callable[[], float]]:
 @contextmanager
 def _peak() -> Iterator[Callable[[], float]]:
     """GB of memory that are taken at most, meanwhile."""
-    from engine.executor.memory import PeakMemory
+    from engine.execution.peak_memory import PeakMemory
 
     memory = PeakMemory()
 

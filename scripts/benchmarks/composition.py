@@ -26,7 +26,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.plan import Given, Ref, Source, Step
+    from engine.planning.plan import Given, Ref, Source, Step
 
 WIDTH, HEIGHT, FPS, RATE = 1280, 720, 24, 48_000
 MOVES = {
@@ -244,12 +244,12 @@ def cut_out(place: Path) -> None:
 # --- the engine: a plan, a store, two workers --------------------------------------------------------------------------------
 
 FAMILIES = {
-    "schedule": "pipelines.media.schedule:Scheduler",
-    "animate": "pipelines.video.camera:Camera",
-    "conform": "pipelines.media.conform:Conformer",
-    "bridge": "pipelines.video.bridge:Bridge",
-    "mix": "pipelines.media.mix:Mixer",
-    "compose": "pipelines.media.compose:Composer",
+    "schedule": "pipelines.media.film.schedule:Scheduler",
+    "animate": "pipelines.video.animatic.camera:Camera",
+    "conform": "pipelines.media.film.conform:Conformer",
+    "bridge": "pipelines.video.transitions.dissolve:Bridge",
+    "mix": "pipelines.media.audio.mix:Mixer",
+    "compose": "pipelines.media.film.compose:Composer",
 }
 FRAME = {"width": WIDTH, "height": HEIGHT, "fps": FPS}
 
@@ -264,7 +264,7 @@ class Film:
     """The steps from pictures and voices to the film, done by the engine's runner in two worker processes."""
 
     def __init__(self, folder: Path, options: Mapping[str, Any], layered: bool = False) -> None:
-        from engine.artifacts import Store
+        from engine.storage.artifact_store import Store
 
         self.folder, self.options, self.layered = folder, options, layered
         self.store = Store(folder / "store")
@@ -272,10 +272,10 @@ class Film:
         self.steps: list[Step] = []
 
     def make(self, scenes: int, target: Path) -> None:
-        from engine.executor.devices import cpu_places
-        from engine.executor.local import LocalExecutor
-        from engine.plan import Plan
-        from engine.runner import Runner
+        from engine.execution.devices import cpu_places
+        from engine.execution.local import LocalExecutor
+        from engine.execution.runner import Runner
+        from engine.planning.plan import Plan
 
         self._plan(scenes)
         executor = LocalExecutor(cpu_places(2))
@@ -290,7 +290,7 @@ class Film:
         self.store.close()
 
     def _plan(self, scenes: int) -> None:
-        from engine.plan import Ref
+        from engine.planning.plan import Ref
 
         places = [self.folder / f"scene-{number}" for number in range(scenes)]
         times = tuple({"seconds": 5.0, "narrated": True, "transition": FADE} for _ in places)
@@ -318,17 +318,17 @@ class Film:
         self._add("compose", FRAME, parts=parts, timeline=timeline, sound=[Ref("mix", "sound.m4a")])
 
     def _given(self, path: Path) -> Given:
-        from engine.plan import Given
+        from engine.planning.plan import Given
 
         return Given(self.store.put(path, name=path.name).digest, path.name)
 
     def _add(self, kind: str, params: Mapping[str, Any], number: int | None = None, **inputs: Sequence[Source]) -> None:
-        from engine.plan import Step
-        from pipelines import kinds
+        from engine.planning.plan import Step
+        from pipelines import step_params
         from pipelines.base import Kind, ModelSpec
 
         spec = ModelSpec(name=kind, family=FAMILIES[kind], kinds=(Kind(kind),), options=dict(self.options))
-        asked = kinds.PARAMS[Kind(kind)].model_validate_json(json.dumps(params))
+        asked = step_params.PARAMS[Kind(kind)].model_validate_json(json.dumps(params))
         name = kind if number is None else f"{kind}-{number}"
         roles = {role: tuple(sources) for role, sources in inputs.items()}
         self.steps.append(Step(name, Kind(kind), spec, asked, roles, seed=number or 0))
@@ -340,11 +340,9 @@ def ours(folder: Path, scenes: int, preset: str) -> None:
 
 def start(folder: Path, scenes: int, preset: str) -> None:
     """The engine and two workers come up, import what composing needs, and have next to nothing to do."""
-    import engine.artifacts
-    import engine.runner  # noqa: F401
-    from engine.executor.base import Done, Task
-    from engine.executor.devices import cpu_places
-    from engine.executor.local import LocalExecutor
+    from engine.execution.devices import cpu_places
+    from engine.execution.local import LocalExecutor
+    from engine.execution.protocol import Done, Task
     from pipelines.base import Kind, ModelSpec
 
     executor = LocalExecutor(cpu_places(2))
@@ -368,9 +366,9 @@ def with_layers(folder: Path, scenes: int, preset: str) -> None:
 
 def raw(folder: Path, scenes: int, preset: str) -> None:
     """x264 alone, one thread, with the engine's own settings, over the frames of the film as they lie ready."""
-    from pipelines.media.coding import Coding
-    from pipelines.media.encoder import x264_options
-    from pipelines.media.ffmpeg import run
+    from pipelines.media.codec.encoder import x264_options
+    from pipelines.media.codec.encoding_options import Coding
+    from pipelines.media.codec.ffmpeg import run
 
     ready = folder / "ready.yuv"
     shape = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(FPS)]
@@ -387,7 +385,7 @@ def raw(folder: Path, scenes: int, preset: str) -> None:
 
 def prepare(folder: Path, scenes: int, preset: str) -> None:
     """The frames of the film before they are coded: the film again, all but lossless, decoded."""
-    from pipelines.media.ffmpeg import run
+    from pipelines.media.codec.ffmpeg import run
 
     fine = folder / "fine.mp4"
     Film(folder, {"preset": "ultrafast", "crf": 1.0}).make(scenes, fine)

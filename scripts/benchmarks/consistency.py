@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.base import Kind
-from pipelines.image.illustrator import Illustrator
-from pipelines.image.layers import Layers
-from pipelines.kinds import KeyframeParams, OnStage, PortraitParams
+from pipelines.image.illustrator.family import Illustrator
+from pipelines.media.layers import Layers
+from pipelines.step_params import KeyframeParams, OnStage, PortraitParams
 
 if TYPE_CHECKING:
     import torch

@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from engine.artifacts import Store
-from engine.events import Event, StepDone, StepStarted
-from engine.executor.base import Executor
-from engine.executor.devices import cpu_places
-from engine.executor.inline import InlineExecutor
-from engine.executor.local import LocalExecutor
-from engine.plan import Plan, Ref, Step
-from engine.runner import Runner
+from engine.execution.devices import cpu_places
+from engine.execution.inline import InlineExecutor
+from engine.execution.local import LocalExecutor
+from engine.execution.protocol import Executor
+from engine.execution.run_events import Event, StepDone, StepStarted
+from engine.execution.runner import Runner
+from engine.planning.plan import Plan, Ref, Step
+from engine.storage.artifact_store import Store
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
 
 SCENES = 10

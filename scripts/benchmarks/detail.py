@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from pipelines import catalog
 from pipelines.base import Device, Kind, Missing
-from pipelines.kinds import EnhanceParams
+from pipelines.models import catalog
+from pipelines.step_params import EnhanceParams
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDE = 224

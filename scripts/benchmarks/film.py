@@ -102,11 +102,11 @@ MANY = """
 import sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from engine.executor.local import LocalExecutor
+from engine.execution.local import LocalExecutor
 from engine.service import Service
 from engine.settings import Settings
-from engine.story import Audio, Character, Place, Presence, Scene, Story, Video
-from pipelines.catalog import load
+from engine.story.model import Audio, Character, Place, Presence, Scene, Story, Video
+from pipelines.models.catalog import load
 
 scenes = tuple(
     Scene(prompt=f"Mara walks along the shore, day {{n}}", characters=(Presence(name="Mara"),), location=f"Shore {{n % 3}}",

@@ -41,7 +41,7 @@ from typing import Any
 from benchmarks import _shapes as shapes
 from benchmarks._ways import Case, has_gpu, serve
 
-from engine.executor.worker import HUB
+from engine.execution.worker import HUB
 
 NEEDED = (
     "torch", "diffusers", "transformers", "accelerate", "safetensors", "tokenizers", "numpy", "cv2", "PIL", "av", "pydantic", "yaml",

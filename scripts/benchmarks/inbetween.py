@@ -17,13 +17,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipelines import catalog
 from pipelines.base import Device, Missing
-from pipelines.media.planes import Planes, from_rgb, split
+from pipelines.media.codec.yuv import Planes, from_rgb, split
 from pipelines.media.timeline import SceneTiming
-from pipelines.video import rife
-from pipelines.video.blends import match
-from pipelines.video.rate import Flow, Rate, between
+from pipelines.media.transitions.blends import match
+from pipelines.models import catalog
+from pipelines.video.interpolation import rife
+from pipelines.video.interpolation.frame_rate import Flow, Rate, between
 
 SIZES = ((640, 360), (1280, 720))
 MINIMUM = {"in between": 30.0}
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> None:
     cv2.setNumThreads(1)
     spec = catalog.load().spec("rife")
     try:
-        from pipelines.video.motion import Motion
+        from pipelines.video.interpolation.flow import Motion
 
         model = rife.Rife.load(spec, Device())
     except (Missing, ModuleNotFoundError) as error:

@@ -80,11 +80,11 @@ def compare(folder: Path, scenes: int, rounds: int) -> None:
 
 def prepare(folder: Path, scenes: int) -> None:
     """Tiny weights, locked; a story; the calls that its plan comes down to."""
-    from engine.planner import plan_story
-    from engine.schemas import generate_story
-    from pipelines import catalog
+    from engine.planning.planner import plan_story
+    from engine.schemas import generate_requests
     from pipelines.base import Weights
-    from pipelines.weights import Shelf
+    from pipelines.models import catalog
+    from pipelines.models.weights import Shelf
     from tests.fixtures.tiny import flux2, wan
 
     shelf = Shelf(folder / "weights")
@@ -114,13 +114,13 @@ def prepare(folder: Path, scenes: int) -> None:
     }  # fmt: skip
     (folder / "story.json").write_text(json.dumps(body))
     known = catalog.load(folder / "models.yaml", home=folder / "weights")
-    plan = plan_story(generate_story.story(body), known, "clips").plan
+    plan = plan_story(generate_requests.story(body), known, "clips").plan
     (folder / "calls.json").write_text(json.dumps([call for step in plan if (call := as_call(step)) is not None]))
 
 
 def as_call(step: Any) -> dict[str, Any] | None:
     """What a bare script must know of a step; None for steps without a model."""
-    from engine.plan import Ref
+    from engine.planning.plan import Ref
 
     if not step.spec.name.startswith("tiny-"):
         return None
@@ -150,7 +150,7 @@ def bare(folder: Path) -> None:
     from diffusers.utils import export_to_video
     from PIL import Image
 
-    from pipelines.gpu.painting import size_for
+    from pipelines.diffusion.image_family import size_for
 
     torch.set_num_threads(1)
     pipes: dict[str, Any] = {}

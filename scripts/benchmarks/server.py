@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args(arguments)
     sys.path.insert(0, str(ROOT))
-    from tests.server.conftest import Server
+    from tests.engine.server.conftest import Server
 
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -153,8 +153,8 @@ def races(server: Any, count: int) -> None:
 
 def fuzz_page(server: Any, cases: int) -> None:
     """Requests made from the API page."""
-    from tests.server.fuzz import fuzz
-    from tests.server.test_generate_api import BODY
+    from tests.engine.server.fuzz import fuzz
+    from tests.engine.server.routes.test_generate import BODY
 
     story = server.post("/story", data={"idea": "A snail", "scene_count": 1}).json()["data"]["id"]
     job = server.post("/v1/generate/story", json=BODY).json()["job_id"]

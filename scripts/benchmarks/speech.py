@@ -23,8 +23,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pipelines.base import Device, Kind
-from pipelines.catalog import family_class, load, missing_modules
-from pipelines.kinds import LANGUAGES, NarrateParams
+from pipelines.models.catalog import family_class, load, missing_modules
+from pipelines.step_params import LANGUAGES, NarrateParams
 
 TEXTS = {
     "Arabic": "نظر الثعلب الصغير إلى القمر وتساءل أين ذهبت كل النجوم. حمل حقيبة صغيرة وقبل أمه وذهب إلى الجبال ليبحث عنها.",

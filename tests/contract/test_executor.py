@@ -11,14 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.executor.base import OUT_OF_MEMORY, Done, Progress, Slots, Task, Warned, event_from_json, event_to_json
-from engine.executor.devices import Place
-from engine.executor.inline import InlineExecutor
-from engine.executor.local import LocalExecutor
-from engine.executor.nursery import CAN_FORK
-from engine.executor.shared import Shared, View
+from engine.execution.devices import Place
+from engine.execution.forkserver import CAN_FORK
+from engine.execution.inline import InlineExecutor
+from engine.execution.local import LocalExecutor
+from engine.execution.protocol import OUT_OF_MEMORY, Done, Progress, Slots, Task, Warned, event_from_json, event_to_json
+from engine.execution.shared import Shared, View
 from pipelines.base import Device, Economy, Kind, ModelSpec
-from pipelines.pool import SAID
+from pipelines.models.pool import SAID
 from tests.fixtures import families
 from tests.fixtures.families import noted, spec
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.artifacts import Store
-from engine.executor.inline import InlineExecutor
-from engine.plan import Given
-from engine.planner import plan_brief, plan_story
-from engine.runner import Runner
-from engine.schemas import generate_story, story_api
-from engine.story import Picture, with_pictures
-from pipelines import catalog
+from engine.execution.inline import InlineExecutor
+from engine.execution.runner import Runner
+from engine.planning.plan import Given
+from engine.planning.planner import plan_brief, plan_story
+from engine.schemas import generate_requests, story_requests
+from engine.storage.artifact_store import Store
+from engine.story.model import Picture, with_pictures
 from pipelines.base import Device, Family, Kind
-from pipelines.kinds import PARAMS
+from pipelines.models import catalog
+from pipelines.step_params import PARAMS
 
 CATALOG = catalog.load()
 # Models with weights are tested on tiny ones in test_weighted_families.py.
@@ -109,7 +109,9 @@ def plan_with(name, kind, room, tmp_path):
         return one.model_copy(update={"digest": room.store.put(path, name="given").digest})
 
     if kind in (Kind.READ, Kind.WRITE):
-        brief = story_api.brief("url-2-video", {"idea": "The light", "page": "page.html", "models": {str(kind): name}})
+        brief = story_requests.brief(
+            "url-2-video", {"idea": "The light", "page": "page.html", "models": {str(kind): name}}
+        )
         planned = plan_brief(with_pictures(brief, stored), CATALOG)
     else:
         body = {
@@ -126,7 +128,7 @@ def plan_with(name, kind, room, tmp_path):
         }
         for scene in body["scenes"]:
             scene["narration"] = SAYS.get(language, SAYS["English"])
-        story = with_pictures(generate_story.story(body), stored)
+        story = with_pictures(generate_requests.story(body), stored)
         story = story.model_copy(update={"enhance": kind is Kind.ENHANCE})
         if kind is Kind.GLIMPSE:
             clip = Picture(source="clip.mp4", digest=room.store.put(clip_in(tmp_path), name="given").digest)

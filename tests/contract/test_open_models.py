@@ -5,13 +5,13 @@ import hashlib
 import av
 import pytest
 
-from engine.executor.inline import InlineExecutor
-from engine.schemas import generate_story
+from engine.execution.inline import InlineExecutor
+from engine.schemas import generate_requests
 from engine.service import Service
 from engine.settings import Settings
-from pipelines import catalog
 from pipelines.base import Economy, Kind
-from pipelines.pool import SAID
+from pipelines.models import catalog
+from pipelines.models.pool import SAID
 from tests.fixtures.tiny import (
     acestep,
     cogvideox,
@@ -87,8 +87,8 @@ BETTER = {
 }
 EVERYTHING = {**PICTURES, **CLIPS, **SPEECH, **MUSIC, **BETTER}
 ELSEWHERE = {
-    "pipelines.text.instruct:Instruct": "writes the story before there is a plan: tests/pipelines/text/test_instruct.py",
-    "pipelines.speech.chatterbox:Chatterbox": "runs in an interpreter of its own: tests/engine/test_interpreter.py",
+    "pipelines.text.llm_writer.family:Instruct": "writes the story before there is a plan: tests/pipelines/text/llm_writer/test_family.py",
+    "pipelines.speech.chatterbox:Chatterbox": "runs in an interpreter of its own: tests/engine/execution/test_isolated_worker.py",
 }
 """Families with weights whose films are made elsewhere, and why."""
 
@@ -141,7 +141,7 @@ def make(models, home, shelf, **changes):
     body["scenes"][0]["narration"] = "The lamp is lit."
     tiny = {name: EVERYTHING[name] for name in sorted({*models.values()} & EVERYTHING.keys())}
     known = catalog.load(overlay(tiny, shelf, **changes), home=shelf / "weights")
-    story = generate_story.story({**body, "models": {str(kind): name for kind, name in body["models"].items()}})
+    story = generate_requests.story({**body, "models": {str(kind): name for kind, name in body["models"].items()}})
     with Service(Settings(home, shelf / "weights"), known, InlineExecutor(budget_mb=10**6)) as service:
         made = service.make(story)
         film = service.store.path(made.actions["compose"].outputs[0].digest)

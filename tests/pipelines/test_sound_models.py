@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pipelines.base import BadInput, Device, Economy, Kind, Missing
-from pipelines.catalog import load
-from pipelines.kinds import NarrateParams, ScoreParams
 from pipelines.media.timeline import ScenePlace, SceneTiming, Timeline
+from pipelines.models.catalog import load
+from pipelines.step_params import NarrateParams, ScoreParams
 from tests.fixtures import weighted
 from tests.fixtures.standin.chatterbox.mtl_tts import ChatterboxMultilingualTTS
 
@@ -257,7 +257,7 @@ def test_times_are_the_models_own_durations_to_the_frame(built):
     """Frames of all letters add up to the sound, and a blank counts with the letter before it."""
     family = vits(built)
     tongue = family._tongue("German")
-    from pipelines.speech.words import split
+    from pipelines.speech.text.tokenize import split
 
     words = tongue.reader.read(split("Der Fuchs schläft"), "German")
     letters = {number: letter for letter, number in tongue.reader._letters.items()}
@@ -273,8 +273,8 @@ def test_times_are_the_models_own_durations_to_the_frame(built):
 def test_the_reader_gives_the_model_what_its_own_tokenizer_would(built):
     from transformers import VitsTokenizer
 
-    from pipelines.speech.vits_text import Reader
-    from pipelines.speech.words import split
+    from pipelines.speech.text.tokenize import split
+    from pipelines.speech.vits_tokenizer import Reader
 
     tokenizer = VitsTokenizer.from_pretrained(built("vits"))
     reader = Reader(tokenizer)
@@ -366,7 +366,7 @@ def test_xtts_speaks_with_the_voice_of_a_recording_and_leaves_its_files_alone(xt
 
 
 def folder_of(spec):
-    from pipelines.weights import folder
+    from pipelines.models.weights import folder
 
     return folder(spec)
 

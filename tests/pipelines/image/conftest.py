@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.base import Kind
-from pipelines.image.illustrator import Illustrator
-from pipelines.kinds import ElementParams, KeyframeParams, OnStage, PortraitParams
+from pipelines.image.illustrator.family import Illustrator
+from pipelines.step_params import ElementParams, KeyframeParams, OnStage, PortraitParams
 
 
 class Report:

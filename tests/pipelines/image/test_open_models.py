@@ -11,16 +11,16 @@ import pytest
 from PIL import Image
 
 from pipelines.base import BadInput, Device, Economy, Kind, Missing
-from pipelines.gpu.halves import DRAWS, READS
-from pipelines.gpu.painting import Painter
+from pipelines.diffusion.components import DRAWS, READS
+from pipelines.diffusion.image_family import Painter
 from pipelines.image.flux2 import Flux2
 from pipelines.image.flux3 import Flux3
 from pipelines.image.kontext import Kontext
 from pipelines.image.qwenimage import QwenImage
 from pipelines.image.sdxl import Sdxl, in_parts
-from pipelines.image.turns import read_conversation
 from pipelines.image.zimage import ZImage
-from pipelines.kinds import ElementParams, EncodeParams, KeyframeParams, PortraitParams, Reference
+from pipelines.media.conversation import read_conversation
+from pipelines.step_params import ElementParams, EncodeParams, KeyframeParams, PortraitParams, Reference
 from tests.fixtures.tiny import flux2, flux3, kontext, qwenimage, sdxl, vision, zimage
 from tests.fixtures.weighted import spec
 

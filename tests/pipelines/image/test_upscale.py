@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from pipelines import catalog
 from pipelines.base import BadInput, Device, Economy, Kind, Missing, ModelSpec
-from pipelines.kinds import EnhanceParams
+from pipelines.models import catalog
+from pipelines.step_params import EnhanceParams
 from tests.fixtures import weighted
 
 torch = pytest.importorskip("torch", reason="detail by a network needs torch")
@@ -208,7 +208,7 @@ def test_a_softened_drawing_comes_nearer_to_what_it_was(tmp_path):
     """By how much, in decibels, and that the mend without a network gives less."""
     from PIL import ImageDraw
 
-    from pipelines.image.enhance import Sharpen
+    from pipelines.image.sharpen import Sharpen
 
     drawing = Image.new("RGB", (120, 96), "#e8dcc0")
     pen = ImageDraw.Draw(drawing)

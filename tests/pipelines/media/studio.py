@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from pipelines.media.coding import Coding
-from pipelines.media.encoder import Encoder
-from pipelines.media.ffmpeg import program
+from pipelines.media.codec.encoder import Encoder
+from pipelines.media.codec.encoding_options import Coding
+from pipelines.media.codec.ffmpeg import program
 from pipelines.media.timeline import ScenePlace, SceneTiming, Timeline
 
 FPS = 24

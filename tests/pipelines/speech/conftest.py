@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipelines.base import Device, Kind
-from pipelines.catalog import family_class, load, missing_modules
-from pipelines.kinds import NarrateParams
+from pipelines.models.catalog import family_class, load, missing_modules
+from pipelines.step_params import NarrateParams
 
 MODELS = ("kokoro", "piper", "espeak")
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from pipelines.base import Device, Kind, Missing
-from pipelines.catalog import load, missing_modules
-from pipelines.kinds import NarrateParams
+from pipelines.models.catalog import load, missing_modules
 from pipelines.speech.kokoro import Kokoro, KokoroGraph
 from pipelines.speech.kokoro_files import pulled, shipped
-from pipelines.speech.onnx_graph import result_of
+from pipelines.speech.onnx_session import result_of
+from pipelines.step_params import NarrateParams
 from tests.fixtures import weighted
 from tests.fixtures.tiny import kokoro
 from tests.pipelines.speech.conftest import Narration, Report

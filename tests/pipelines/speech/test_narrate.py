@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from pipelines.base import BadInput, Device
-from pipelines.catalog import load
-from pipelines.kinds import LANGUAGES
+from pipelines.models.catalog import load
 from pipelines.speech.espeak import Espeak
-from pipelines.speech.espeak_library import espeak
+from pipelines.speech.g2p.espeak_binding import espeak
+from pipelines.step_params import LANGUAGES
 
 TEXTS = {
     "Arabic": "نظر الثعلب إلى القمر.",

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import catalog
 from pipelines.base import BadInput, Device, Economy, Kind
-from pipelines.kinds import AnimateParams, BridgeParams, EncodeParams
-from pipelines.media.coding import Coding
-from pipelines.media.encoder import Encoder
-from pipelines.media.planes import from_rgb
-from pipelines.media.probe import is_conformant
+from pipelines.media.codec.encoder import Encoder
+from pipelines.media.codec.encoding_options import Coding
+from pipelines.media.codec.probe import is_conformant
+from pipelines.media.codec.yuv import from_rgb
 from pipelines.media.timeline import SceneTiming
-from pipelines.video.blends import dissolve
+from pipelines.media.transitions.blends import dissolve
+from pipelines.models import catalog
+from pipelines.step_params import AnimateParams, BridgeParams, EncodeParams
 from pipelines.video.wan import Abilities, Wan, WanRecipe
 from tests.fixtures.tiny import wan as tiny
 from tests.fixtures.weighted import spec
@@ -215,8 +215,8 @@ def test_a_checkpoint_knows_its_window_and_what_its_sizes_are_multiples_of(weigh
 
 def call(model, **pictures):
     """The pipeline itself, as diffusers offers it."""
-    from pipelines.gpu.halves import DRAWS
-    from pipelines.gpu.steps import dice
+    from pipelines.diffusion.callbacks import dice
+    from pipelines.diffusion.components import DRAWS
 
     words = model.encode("A keeper lights the lamp.")
     return model.halves[DRAWS](

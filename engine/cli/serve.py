@@ -1,0 +1,86 @@
+"""The commands of the server: `serve` and `keys`. What they need is imported when they run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.server.settings import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.server.http.api_keys import Keys
+
+keys_app = typer.Typer(no_args_is_help=True, help="Keys that clients of the server use.")
+SETTINGS = f"Settings, by the environment or by the TOML file that ENGINE_SETTINGS names (there without ENGINE_, in small letters):\n\n\b\n{listed()}"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(epilog=SETTINGS)(serve)
+    app.add_typer(keys_app, name="keys")
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Where to listen. Anywhere but on this machine itself needs a key.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+    models: Annotated[
+        list[Path] | None, typer.Option("--models", help="A file like models.yaml that wins over it.")
+    ] = None,
+) -> None:
+    """Serve both hosted story APIs on one port."""
+    from engine.server.run import CannotServe
+    from engine.server.run import serve as run
+    from engine.server.settings import SettingsError
+
+    try:
+        run(host, port, models or [])
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    except CannotServe as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(4) from None
+
+
+@keys_app.command("add")
+def add_key(name: Annotated[str, typer.Argument(help="Whose key it is; stories belong to names.")]) -> None:
+    """Make a key and show it, this once."""
+    for keys in _keys():
+        try:
+            print(keys.add(name))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+
+@keys_app.command("list")
+def list_keys() -> None:
+    """List the names of the keys made here."""
+    import datetime
+
+    for keys in _keys():
+        for key in keys.list():
+            print(f"{datetime.datetime.fromtimestamp(key.created):%Y-%m-%d %H:%M}  {key.name}")
+
+
+@keys_app.command("revoke")
+def revoke_key(name: Annotated[str, typer.Argument(help="As `keys list` shows it.")]) -> None:
+    """Make a key useless, at once."""
+    for keys in _keys():
+        if not keys.revoke(name):
+            raise typer.BadParameter(f'there is no key "{name}"')
+
+
+def _keys() -> Iterator[Keys]:
+    from engine.server.http.api_keys import Keys
+    from engine.settings import Settings
+    from engine.storage.database import Jobs
+
+    with Jobs(Settings.read().database) as jobs:
+        yield Keys(jobs)

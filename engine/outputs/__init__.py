@@ -1,0 +1,1 @@
+"""What a finished run leaves in the user's folder."""

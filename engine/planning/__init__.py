@@ -1,0 +1,1 @@
+"""Story → plan: which steps make what from what."""

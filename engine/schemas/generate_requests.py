@@ -1,0 +1,199 @@
+"""The Generate-story API: its request body ⇄ Story. No other file knows its field names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from engine.schemas.common import AudioOption, Extensions, Wire, explained, frame_of, language_of, parse, ratio_of
+from engine.story.model import MAX_THINGS, Character, Picture, Place, Presence, Scene, Shared, State, Story, StoryError
+from pipelines.step_params import Language, Strictness
+
+NAME = "generate-story"
+
+
+class StateBody(Wire):
+    """A character at another moment."""
+
+    appearance: str = Field("", description="What is different in this state.")
+    reference_url: str | None = Field(
+        None, description="A picture of the character in this state: address or local path."
+    )
+
+
+class CharacterBody(Wire):
+    """A character: looks in words, a reference picture, or both."""
+
+    name: str = Field(min_length=1, max_length=200)
+    appearance: str = Field("", description="Looks, used for the portrait; needed unless there is a reference.")
+    reference_url: str | None = Field(None, description="A picture of the character: address or local path.")
+    states: dict[str, StateBody] = Field({}, max_length=5, description="Other looks by name, at most 5.")
+
+
+class PresenceBody(Wire):
+    """Who is in a scene, and in which state."""
+
+    name: str
+    state: str | None = None
+
+
+class LocationBody(Wire):
+    """A place with a name that scenes refer to."""
+
+    name: str = Field(min_length=1, max_length=200)
+    description: str = ""
+    reference_url: str | None = None
+
+
+class ReferenceImageBody(Wire):
+    """A picture that every scene sees."""
+
+    description: str
+    url: str = Field(min_length=1)
+
+
+class SceneBody(Wire):
+    """One scene. `narration`, `camera_movement` and `duration` are extensions."""
+
+    prompt: str = Field("", description="What is seen.")
+    characters: list[PresenceBody] = Field([], description="Who is on stage.")
+    location: str | None = Field(None, description="Name of one of `locations`.")
+    aspect_ratio: str | None = Field(None, description="Overrides the request's.")
+    narration: str | None = Field(
+        None, description="Extension: the words to be spoken; drafted from the prompt when left out."
+    )
+    camera_movement: str = Field(
+        "", description="Extension: slow push in, pull out, pan left, tilt up, track, static …"
+    )
+    duration: float | None = Field(None, gt=0, le=600, description="Extension: seconds, when nobody speaks.")
+
+
+class GenerateStoryBody(Extensions):
+    """`POST /v1/generate/story`, with the engine's extension keys."""
+
+    model: str = Field(description="An image model or alias that can see several pictures (`models list`).")
+    characters: list[CharacterBody] = Field(min_length=1, max_length=10)
+    scenes: list[SceneBody] = Field(min_length=2, max_length=10)
+    aspect_ratio: str | None = Field(None, description="16:9 (default), 4:3, 1:1, 3:4, 9:16, or W:H.")
+    image_size: str | None = Field(None, description="Scene pictures: WxH, 1K or 2K; default: the film's frame.")
+    locations: list[LocationBody] = Field([], max_length=MAX_THINGS)
+    prompt: str = Field("", description="Context for all scenes.")
+    raw_prompts: bool | None = Field(None, description="true: scene prompts go to the model as they are.")
+    reference_images: list[ReferenceImageBody] = Field([], max_length=5)
+    setting: str | None = None
+    style: str | None = None
+    strictness: Strictness | None = Field(
+        None, description="normal (default), or liberal, which lets brands, gore and adult scenes pass."
+    )
+    title: str = Field("", description="Extension: title of the film.")
+    language: Language | None = Field(None, description="Extension: language of the narration; default by its script.")
+    audio: AudioOption = Field(
+        AudioOption(), description="Extension: narration, music, narrator, as in `audio_option`."
+    )
+
+
+def story(content: Mapping[str, Any]) -> Story:
+    """The Story of a request body. Raises StoryError naming the field."""
+    body = parse(GenerateStoryBody, content)
+    ratio = ratio_of("aspect_ratio", body.aspect_ratio or "16:9")
+    scenes = tuple(_scene(number, scene, body, ratio) for number, scene in enumerate(body.scenes))
+    spoken = " ".join(scene.narration for scene in scenes)
+    try:
+        audio = body.audio.audio(body.music_mood)
+    except StoryError as error:
+        raise StoryError(error.field.replace("audio_option", "audio"), error.message, error.got) from None
+    try:
+        return Story(
+            title=body.title,
+            language=body.language or language_of(spoken),
+            seed=body.seed,
+            enhance=body.enhance_image,
+            audio=audio,
+            video=body.frame(ratio, "dissolve"),
+            choices=body.choices(image_tool=body.model),
+            style=body.style or "",
+            setting=body.setting or "",
+            strictness=body.strictness or "normal",
+            characters=tuple(_character(number, one) for number, one in enumerate(body.characters)),
+            locations=tuple(
+                Place(name=one.name, description=one.description, reference=_picture(one.reference_url))
+                for one in body.locations
+            ),
+            prompt=body.prompt,
+            raw_prompts=bool(body.raw_prompts),
+            shared=tuple(
+                Shared(description=one.description, picture=Picture(source=one.url)) for one in body.reference_images
+            ),
+            scenes=scenes,
+        )
+    except ValidationError as error:
+        raise explained(error, Story) from None
+
+
+def _character(number: int, body: CharacterBody) -> Character:
+    if not (body.appearance.strip() or body.reference_url):
+        raise StoryError(f"characters[{number}].appearance", "is missing: give looks in words, or a reference_url")
+    return Character(
+        name=body.name,
+        appearance=body.appearance,
+        reference=_picture(body.reference_url),
+        states=tuple(
+            State(name=name, appearance=state.appearance, reference=_picture(state.reference_url))
+            for name, state in body.states.items()
+        ),
+    )
+
+
+def _scene(number: int, body: SceneBody, request: GenerateStoryBody, ratio: tuple[int, int]) -> Scene:
+    if not (body.prompt.strip() or request.prompt.strip()):
+        raise StoryError(f"scenes[{number}].prompt", "is missing: say what is seen")
+    if body.aspect_ratio:
+        ratio = ratio_of(f"scenes[{number}].aspect_ratio", body.aspect_ratio)
+    width, height = (
+        _picture_size(request.image_size, ratio) if request.image_size or body.aspect_ratio else (None, None)
+    )
+    return Scene(
+        prompt=body.prompt,
+        characters=tuple(Presence(name=one.name, state=one.state) for one in body.characters),
+        location=body.location,
+        narration=drafted_narration(body.prompt) if body.narration is None else body.narration,
+        camera=body.camera_movement,
+        seconds=body.duration,
+        width=width,
+        height=height,
+    )
+
+
+def _picture_size(size: str | None, ratio: tuple[int, int]) -> tuple[int, int]:
+    if size is None:
+        return frame_of(ratio)
+    if size.upper() in ("1K", "2K"):
+        long_side = 1024 * int(size[0])
+        return frame_of(ratio, long_side * min(ratio) / max(ratio))
+    match = re.fullmatch(r"(\d{2,4})[xX×](\d{2,4})", size)
+    width, height = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not (64 <= width <= 4096 and 64 <= height <= 4096):
+        raise StoryError("image_size", f'"{size}" is not served; give WxH (64..4096 pixels each), 1K or 2K', size)
+    return width, height
+
+
+def _picture(source: str | None) -> Picture | None:
+    return Picture(source=source) if source else None
+
+
+def drafted_narration(prompt: str, limit: int = 220) -> str:
+    """What a narrator can say of a scene that came without words: the prompt's first sentences, without camera talk."""
+    sentences = re.split(r"(?<=[.!?…])\s+|(?<=[。！？।؟])\s*", prompt.strip())
+    camera = re.compile(
+        r"\b(camera|shot|close[- ]up|wide angle|lens|bokeh|zoom|pan(s|ning)?|4k|8k|cinematic)\b", re.IGNORECASE
+    )
+    kept = [sentence for sentence in sentences if sentence and not camera.search(sentence)] or sentences[:1]
+    text = kept[0]
+    for sentence in kept[1:]:
+        if len(text) + len(sentence) > limit:
+            break
+        text += f" {sentence}"
+    return text

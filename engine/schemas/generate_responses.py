@@ -1,0 +1,75 @@
+"""The Generate-story API's answers: a stored story → the job object; aliases → the list of models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from engine.planning.step_ids import keyframe_source, portrait_source
+from engine.schemas.story_responses import Media, moment
+from engine.story.model import Story
+
+JobStatus = Literal["pending", "processing", "completed", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """All that a job object shows. Times are seconds since 1970; `error` is a word for machines."""
+
+    id: str
+    status: JobStatus
+    progress: int
+    story: Story
+    media: Media
+    created: float
+    updated: float
+    error: str | None = None
+    message: str | None = None
+    warnings: tuple[str, ...] = ()
+    expires: float | None = None
+
+
+def job_object(view: JobView) -> dict[str, Any]:
+    """The job as the API shows it; `result` only when all scenes are there."""
+    keyframes = [view.media(keyframe_source(view.story, number)) for number in range(len(view.story.scenes))]
+    done = view.status == "completed"
+    return {
+        "job_id": view.id,
+        "status": view.status,
+        "scenes_completed": sum(url is not None for url in keyframes),
+        "scenes_total": len(view.story.scenes),
+        "progress_percentage": view.progress,
+        "result": _result(view, keyframes) if done else None,
+        "error": view.error,
+        "message": view.message,
+        "warnings": list(view.warnings),
+        "created_at": moment(view.created),
+        "updated_at": moment(view.updated),
+        "expires_at": moment(view.expires) if view.expires else None,
+    }
+
+
+def _result(view: JobView, keyframes: list[str | None]) -> dict[str, Any]:
+    video = view.story.video
+    scenes = [
+        {
+            "index": number,
+            "image_url": url,
+            "width": view.story.scenes[number].width or video.width,
+            "height": view.story.scenes[number].height or video.height,
+        }
+        for number, url in enumerate(keyframes)
+    ]
+    used = {(presence.name, presence.state) for scene in view.story.scenes for presence in scene.characters}
+    characters = [
+        {"name": one.name, "state": state, "image_url": view.media(portrait_source(view.story, one.name, state))}
+        for one in view.story.characters
+        for state in (None, *(state.name for state in one.states if (one.name, state.name) in used))
+    ]
+    return {"scenes": scenes, "characters": characters}
+
+
+def models_object(models: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The list of models: each with `id`, `supports_multiturn`, `installed`, `licence`."""
+    return {"models": [dict(model) for model in models]}

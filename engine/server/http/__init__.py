@@ -1,0 +1,1 @@
+"""HTTP middleware, errors, keys, limits, signed URLs."""

@@ -1,0 +1,1 @@
+"""Queued work, its records, and what happens around it."""

@@ -1,0 +1,74 @@
+"""Webhooks to be sent: saved with what they tell of, so that they can be sent after a crash."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.storage.database import Jobs
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS deliveries (
+    id TEXT PRIMARY KEY, story TEXT NOT NULL REFERENCES stories (id) ON DELETE CASCADE, url TEXT NOT NULL, body TEXT NOT NULL,
+    tries INTEGER NOT NULL, due REAL NOT NULL, state TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due) WHERE state = 'waiting'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook to be sent; `id` is the same in every try."""
+
+    id: str
+    story: str
+    url: str
+    body: str
+    tries: int
+
+
+@dataclass
+class Outbox:
+    """Reads and writes its table. Safe from several threads."""
+
+    jobs: Jobs
+    clock: Callable[[], float] = field(default=time.time)
+
+    def __post_init__(self) -> None:
+        self.jobs.prepare(SCHEMA)
+
+    def add(self, connection: Any, story: str, url: str, body: str) -> None:
+        """A webhook about a story, in the transaction that saves what it tells."""
+        connection.execute(
+            "INSERT INTO deliveries VALUES (?, ?, ?, ?, 0, ?, 'waiting')",
+            (f"msg_{uuid.uuid4().hex}", story, url, body, self.clock()),
+        )
+
+    def due(self, limit: int, longest: float) -> list[Delivery]:
+        """Webhooks whose time has come. None waits longer than `longest` seconds: a time that lies further ahead was written before
+        the clock was set back."""
+        now = self.clock()
+        rows = self.jobs.read(
+            "SELECT * FROM deliveries WHERE state = 'waiting' AND (due <= ? OR due > ?) ORDER BY due LIMIT ?",
+            now,
+            now + longest + 1.0,
+            limit,
+        )
+        return [Delivery(row["id"], row["story"], row["url"], row["body"], row["tries"]) for row in rows]
+
+    def tried(self, delivery: Delivery, *, sent: bool, pause: float | None) -> None:
+        """A webhook was tried; without a `pause` it is not tried again."""
+        state = "sent" if sent else "waiting" if pause is not None else "given up"
+        with self.jobs.writing() as connection:
+            connection.execute(
+                "UPDATE deliveries SET tries = tries + 1, state = ?, due = ? WHERE id = ?",
+                (state, self.clock() + (pause or 0.0), delivery.id),
+            )
+
+    def tidy(self, seconds: float) -> None:
+        """Forget webhooks that are done with and older than that."""
+        with self.jobs.writing() as connection:
+            connection.execute("DELETE FROM deliveries WHERE state != 'waiting' AND due < ?", (self.clock() - seconds,))

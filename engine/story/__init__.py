@@ -1,0 +1,1 @@
+"""The one internal form of every request."""

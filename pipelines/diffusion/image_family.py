@@ -1,0 +1,256 @@
+"""What families of pictures share: the pictures that a model is shown, the size at which it draws, the files that a step leaves."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import Field
+
+from pipelines.base import BadInput, Device, Economy, Kind, ModelSpec, Params, Report
+from pipelines.diffusion.acceleration import facts, possible
+from pipelines.diffusion.options import Recipe
+from pipelines.step_params import ElementParams, EncodeParams, KeyframeParams, PictureParams, PortraitParams
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+PICTURES: Mapping[Kind, type[Params]] = {
+    Kind.PORTRAIT: PortraitParams,
+    Kind.ELEMENT: ElementParams,
+    Kind.KEYFRAME: KeyframeParams,
+}
+"""The kinds of step that draw."""
+
+_NAMES = {Kind.PORTRAIT: "portrait.png", Kind.ELEMENT: "element.png", Kind.KEYFRAME: "keyframe.png"}
+
+
+class PictureRecipe(Recipe):
+    """What every model of pictures can be told in models.yaml."""
+
+    steps: int = Field(28, ge=1, le=200, description="Denoising steps.")
+    guidance: float = Field(1.0, ge=0, le=30, description="How closely the words are followed; the model card says.")
+    pixels: tuple[int, int] = Field(
+        (512 * 512, 1024 * 1024),
+        description="Fewest and most pixels at which the model draws; the picture is scaled to what was asked.",
+    )
+    reference_pixels: int = Field(1024 * 1024, ge=4096, description="Most pixels of a picture that the model is shown.")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One picture to be drawn at `width` × `height` pixels, a size that the model likes. `words`: the prompt as it was encoded
+    in a step of its own (None: it was not); `pictures`: what the model is shown, in the order in which the prompt counts them."""
+
+    prompt: str
+    words: Mapping[str, torch.Tensor] | None
+    pictures: tuple[Image, ...]
+    width: int
+    height: int
+    seed: int
+    report: Report
+
+
+class Painter(ABC):
+    """A family of pictures but for the model itself: `paint` draws one picture, `run` does everything around it."""
+
+    version: ClassVar[str] = "1"
+    params: ClassVar[Mapping[Kind, type[Params]]] = PICTURES
+    economies: ClassVar[tuple[Economy, ...]] = tuple(Economy)[1:]
+    options: ClassVar[type[PictureRecipe]] = PictureRecipe
+    multiple: ClassVar[int] = 16
+    """Width and height are multiples of it, in pixels."""
+
+    def __init__(self, spec: ModelSpec, device: Device) -> None:
+        self.spec, self.device = spec, device
+        self.recipe = self.options.of(spec)
+        possible(spec, self.recipe, device)
+
+    @classmethod
+    def load(cls, spec: ModelSpec, device: Device) -> Self:
+        from pipelines.diffusion.loading import before_loading
+
+        before_loading(spec, device)
+        return cls(spec, device)
+
+    def run(
+        self,
+        kind: Kind,
+        params: Params,
+        inputs: Mapping[str, Sequence[Path]],
+        out: Path,
+        report: Report,
+        *,
+        seed: int,
+    ) -> list[Path]:
+        """As `pipelines.base.Family` says."""
+        if isinstance(params, EncodeParams):
+            from pipelines.diffusion.prompt_embeds import write_words
+
+            return [write_words(self.encode(params.prompt, report), out)]
+        if not isinstance(params, PictureParams) or kind not in _NAMES:
+            raise BadInput("kind", f"{self.spec.name} cannot {kind}.")
+        picture = self._given(params, inputs, report) or self._drawn(params, inputs, report, seed)
+        made = out / _NAMES[kind]
+        made.write_bytes(_exactly(picture, params.width, params.height))
+        if not isinstance(params, KeyframeParams):
+            return [made]
+        from pipelines.media.conversation import write_turn
+
+        before = inputs.get("before", ())
+        return [made, write_turn(params, before[0] if before else None, made, out)]
+
+    def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
+        """What the text encoder makes of the words, by the argument of the pipeline that takes it."""
+        raise BadInput("kind", f"{self.spec.name} encodes words together with pictures.")
+
+    @property
+    def reference_pixels(self) -> int:
+        """Most pixels of a picture that the model is shown."""
+        pixels = self.recipe.reference_pixels
+        return pixels * 9 // 16 if self.device.economy >= Economy.SMALLER else pixels
+
+    @abstractmethod
+    def paint(self, job: Job) -> Image:
+        """One picture of `job.width` × `job.height` pixels."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back all memory."""
+
+    def _given(self, params: PictureParams, inputs: Mapping[str, Sequence[Path]], report: Report) -> Image | None:
+        """A model that sees no pictures cannot draw the likeness of one: the given picture itself is the best there is."""
+        references = inputs.get("reference", ())
+        if self.spec.max_references != 0 or isinstance(params, KeyframeParams) or not references:
+            return None
+        from pipelines.media.images import on_white, open_picture
+
+        report.record(drawn=False)
+        return on_white(open_picture(references[0], "reference"))
+
+    def _drawn(self, params: PictureParams, inputs: Mapping[str, Sequence[Path]], report: Report, seed: int) -> Image:
+        from pipelines.diffusion.loading import torch_device
+        from pipelines.diffusion.prompt_embeds import read_words
+
+        smaller = self.device.economy >= Economy.SMALLER
+        width, height = size_for(params.width, params.height, self.recipe.pixels, self.multiple, smaller=smaller)
+        shown, on_sheet = self._shown(params, inputs)
+        if smaller:
+            report.warn(f"{self.spec.name}: drawn at {width} × {height} pixels and enlarged, because memory was short")
+        report.record(
+            drawn=True,
+            size=[width, height],
+            steps=self.recipe.steps,
+            guidance=self.recipe.guidance,
+            pictures=len(shown),
+            on_sheet=on_sheet,
+            economy=self.device.economy.name,
+            **facts(self.recipe, self.device),
+        )
+        words = read_words(inputs, torch_device(self.device))
+        return self.paint(Job(params.prompt, words, shown, width, height, seed, report))
+
+    def _shown(self, params: PictureParams, inputs: Mapping[str, Sequence[Path]]) -> tuple[tuple[Image, ...], int]:
+        """What the model is shown, and how many pictures lie on the sheet that is the last of them."""
+        from pipelines.media.images import on_white, open_picture
+
+        roles = ("references",) if isinstance(params, KeyframeParams) else ("reference", "base")
+        limit = params.slots if isinstance(params, KeyframeParams) and params.slots else self.spec.max_references
+        if limit == 0:
+            return (), 0
+        pictures = [on_white(open_picture(path, role)) for role in roles for path in inputs.get(role, ())]
+        alone, together = apart(pictures, limit)
+        shown = [fitted(picture, self.reference_pixels, self.multiple) for picture in alone]
+        if together:
+            shown.append(sheet(together, self.reference_pixels, self.multiple))
+        return tuple(shown), len(together)
+
+
+def tell_what_is_not_read(prompt: str, tokenizer: Any, room: int, report: Report) -> None:
+    """Warns where a text encoder reads no more than `room` tokens and the prompt has more: what the pictures show stands at its end."""
+    count = len(tokenizer(prompt).input_ids)
+    if count > room:
+        report.warn(
+            f"the prompt has {count} tokens, of which the model reads the first {room}: shorter descriptions help"
+        )
+
+
+def size_for(
+    width: int, height: int, pixels: tuple[int, int], multiple: int, *, smaller: bool = False
+) -> tuple[int, int]:
+    """The size at which a model draws what is wanted at `width` × `height`: the same shape, with not fewer and not more than
+    `pixels`, both sides multiples of `multiple`. `smaller`: three quarters of that, whatever the fewest are."""
+    least, most = pixels
+    scale = math.sqrt(min(max(width * height, least), most) / (width * height)) * (0.75 if smaller else 1.0)
+    wide, high = (max(multiple, round(side * scale / multiple) * multiple) for side in (width, height))
+    return wide, high
+
+
+def apart(pictures: Sequence[Image], limit: int | None) -> tuple[Sequence[Image], Sequence[Image]]:
+    """Which pictures a model that takes `limit` sees alone, and which share a sheet in its last place."""
+    if limit is None or len(pictures) <= limit:
+        return pictures, ()
+    return pictures[: limit - 1], pictures[limit - 1 :]
+
+
+LONGEST = 4.0
+"""No picture is shown that is more than so many times as long as it is wide: models are not trained on them."""
+LEAST_SIDE = 64
+"""Nor one with a shorter side, in pixels."""
+PAPER = (128, 128, 128)
+"""What lies around pictures: grey is neither sky nor paper nor night."""
+
+
+def fitted(picture: Image, most: int, multiple: int) -> Image:
+    """The whole picture in RGB with at most `most` pixels, sides multiples of `multiple`, nothing distorted; enlarged only where a model
+    could not take it."""
+    from PIL import Image as Pillow
+    from PIL import ImageOps
+
+    width, height = picture.size
+    if max(width / height, height / width) > LONGEST:
+        width, height = max(width, math.ceil(height / LONGEST)), max(height, math.ceil(width / LONGEST))
+        picture = ImageOps.pad(picture, (width, height), Pillow.Resampling.LANCZOS, PAPER)
+    scale = min(1.0, math.sqrt(most / (width * height)))
+    scale = max(scale, LEAST_SIDE / min(width, height))
+    wide, high = (max(multiple, int(side * scale) // multiple * multiple) for side in (width, height))
+    if picture.size == (wide, high):
+        return picture
+    return ImageOps.fit(picture, (wide, high), Pillow.Resampling.LANCZOS)
+
+
+def sheet(pictures: Sequence[Image], most: int, multiple: int) -> Image:
+    """All pictures on one, row by row from the top left, in equal cells between grey lines, each whole and undistorted. As near to a
+    square as it can be without an empty row, with at most `most` pixels."""
+    from PIL import Image as Pillow
+    from PIL import ImageOps
+
+    shapes = [picture.width / picture.height for picture in pictures]
+    shape = min(2.0, max(0.5, math.exp(sum(map(math.log, shapes)) / len(shapes))))
+    count = len(pictures)
+    grids = [(columns, math.ceil(count / columns)) for columns in range(1, count + 1)]
+    columns, rows = min(grids, key=lambda grid: (abs(math.log(grid[0] * shape / grid[1])), -grid[0]))
+    height = math.sqrt(most / (columns * rows * shape))
+    height = min(height, max(picture.height for picture in pictures))
+    cell = [max(multiple, int(side) // multiple * multiple) for side in (height * shape, height)]
+    gap = max(1, min(cell) // 48)
+    made = Pillow.new("RGB", (columns * cell[0], rows * cell[1]), PAPER)
+    for number, picture in enumerate(pictures):
+        inner = (cell[0] - 2 * gap, cell[1] - 2 * gap)
+        part = ImageOps.contain(picture, inner, Pillow.Resampling.LANCZOS)
+        left = number % columns * cell[0] + (cell[0] - part.width) // 2
+        top = number // columns * cell[1] + (cell[1] - part.height) // 2
+        made.paste(part, (left, top))
+    return made
+
+
+def _exactly(picture: Image, width: int, height: int) -> bytes:
+    from pipelines.media.images import cover, png_bytes
+
+    picture = picture.convert("RGB")
+    return png_bytes(picture if picture.size == (width, height) else cover(picture, width, height))

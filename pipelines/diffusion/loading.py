@@ -1,0 +1,240 @@
+"""A diffusers pipeline out of verified files, under a recipe and within the memory that there is."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Collection, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.base import BadInput, Device, Economy, Missing, ModelSpec
+from pipelines.diffusion.acceleration import EIGHT_BITS, FOUR_BITS, networks, speed_up
+from pipelines.diffusion.options import Recipe, option
+from pipelines.models.weights import folder as weights_folder
+
+if TYPE_CHECKING:
+    import torch
+
+TRUSTED = frozenset({"diffusers", "transformers"})
+"""The libraries whose classes weights may name: everything else would be code that came with the weights."""
+
+_log = logging.getLogger(__name__)
+
+
+def load_pipeline(
+    kind: type[Any],
+    spec: ModelSpec,
+    recipe: Recipe,
+    device: Device,
+    *,
+    without: Collection[str] = (),
+    published: Collection[str] = (),
+    prepare: Callable[[Any], None] | None = None,
+    turns: bool = False,
+    **components: Any,
+) -> Any:
+    """The pipeline of class `kind` from the model's weights, on `device`, ready to be called. `without` names components that
+    stay on the disk; `published` other classes of the same components under whose names weights are published; `components`
+    are given ready; `prepare` adds to the pipeline before it is moved anywhere; `turns`: a pipeline that is not loaded in halves lets its
+    components take turns on the device where memory is short. Raises Missing for weights that are not here, BadInput for other classes."""
+    folder = weights_folder(spec)
+    found = _components({kind.__name__, *published}, folder)
+    given: dict[str, Any] = {**dict.fromkeys(found & set(without)), **components}
+    parts = [name for name in recipe.quantizable if name in found and name not in given]
+    if parts and (few := bits(recipe, device)) < 16:
+        given["quantization_config"] = few_bits(parts, few, dtype_of(recipe, device))
+    pipe = kind.from_pretrained(
+        folder, dtype=dtypes(spec, recipe, device, found), local_files_only=True, use_safetensors=True, **given
+    )
+    pipe.set_progress_bar_config(disable=True)
+    ready(pipe, spec, recipe, device, prepare=prepare, turns=turns)
+    return pipe
+
+
+def ready(
+    pipe: Any,
+    spec: ModelSpec,
+    recipe: Recipe,
+    device: Device,
+    *,
+    prepare: Callable[[Any], None] | None = None,
+    turns: bool = False,
+) -> None:
+    """What a pipeline goes through between its files and its first call, modular or not: weights laid over its own, `prepare`, what makes
+    it faster, and the way to its device."""
+    _lay_over(pipe, spec, recipe, keep_apart=bits(recipe, device) < 16)
+    if prepare is not None:
+        prepare(pipe)
+    speed_up(pipe, spec, recipe, device)
+    _place(pipe, recipe, device, turns=turns)
+
+
+def bits(recipe: Recipe, device: Device) -> int:
+    """How many bits the weights of `quantizable` have."""
+    return min(8, recipe.bits) if device.economy >= Economy.QUANTIZED else recipe.bits
+
+
+def pipeline_name(spec: ModelSpec, known: Sequence[str]) -> str:
+    """Which of the `known` diffusers pipelines the weights are of. Raises BadInput for any other."""
+    name: str = json.loads((weights_folder(spec) / "model_index.json").read_text("utf-8")).get("_class_name")
+    if name not in known:
+        raise BadInput("weights", f"these are of a {name}, not of a {' or a '.join(known)}.")
+    return name
+
+
+def before_loading(spec: ModelSpec, device: Device) -> None:
+    """Before anything is loaded: all weights of the model are verified, and a processor gets no more threads than its slot has.
+    Raises Missing for weights that are not here."""
+    import torch
+
+    if device.kind == "cpu":
+        torch.set_num_threads(device.threads)
+    for role in spec.weights:
+        weights_folder(spec, role)
+
+
+def torch_device(device: Device) -> torch.device:
+    """The torch name of a device."""
+    import torch
+
+    return torch.device("cpu") if device.kind == "cpu" else torch.device(device.kind, device.index)
+
+
+def dtype_of(recipe: Recipe, device: Device) -> torch.dtype:
+    """What a model computes in: a processor has no fast half precision."""
+    import torch
+
+    return torch.float32 if device.kind == "cpu" else _named(recipe.dtype)
+
+
+def _named(name: str) -> torch.dtype:
+    import torch
+
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
+
+
+def dtypes(spec: ModelSpec, recipe: Recipe, device: Device, components: Collection[str]) -> Any:
+    """What the components compute in, as pipelines are told. Raises BadInput for the name of one that the weights do not have."""
+    unknown = recipe.dtypes.keys() - set(components) if "dtypes" in recipe.model_fields_set else set()
+    if unknown:
+        raise BadInput(
+            option(spec, f"dtypes.{min(unknown)}"),
+            "the weights have no such part.",
+            f"They have {', '.join(sorted(components))}.",
+        )
+    default = dtype_of(recipe, device)
+    if device.kind == "cpu":
+        return default
+    return {"default": default, **{name: _named(dtype) for name, dtype in recipe.dtypes.items() if name in components}}
+
+
+def _components(kinds: Collection[str], folder: Path) -> set[str]:
+    """Names of the pipeline's components, after a look at which classes the weights name."""
+    index = json.loads((folder / "model_index.json").read_text("utf-8"))
+    if index.get("_class_name") not in kinds:
+        raise BadInput(
+            "weights", f"these are of a {index.get('_class_name')}, not of a {' or a '.join(sorted(kinds))}."
+        )
+    found = {name: value for name, value in index.items() if isinstance(value, list) and len(value) == 2}
+    for name, (library, class_name) in found.items():
+        if class_name is not None and not _trusted(library):
+            raise BadInput("weights", f"their part {name} asks for code of its own, which is never run.")
+    return {name for name, (_, class_name) in found.items() if class_name is not None}
+
+
+def _trusted(library: str) -> bool:
+    """diffusers names the classes that belong to one pipeline by that pipeline's own module."""
+    from diffusers import pipelines
+
+    own = getattr(getattr(pipelines, library, None), "__name__", "")
+    return library in TRUSTED or own == f"diffusers.pipelines.{library}"
+
+
+def few_bits(parts: Sequence[str], bits: int, dtype: torch.dtype) -> Any:
+    """Weights of eight bits by torchao or of four by bitsandbytes (NF4), computed in `dtype`. Raises Missing for the package."""
+    import diffusers
+    import transformers
+
+    name, settings = _nf4(dtype) if bits == 4 else _int8()
+    return diffusers.PipelineQuantizationConfig(
+        quant_mapping={
+            part: getattr(transformers if part.startswith("text_encoder") else diffusers, name)(**settings)
+            for part in parts
+        }
+    )
+
+
+def _int8() -> tuple[str, dict[str, Any]]:
+    try:
+        from torchao.quantization import Int8WeightOnlyConfig
+    except ImportError as error:
+        raise Missing(EIGHT_BITS) from error
+    return "TorchAoConfig", {"quant_type": Int8WeightOnlyConfig()}
+
+
+def _nf4(dtype: torch.dtype) -> tuple[str, dict[str, Any]]:
+    if find_spec("bitsandbytes") is None:
+        raise Missing(FOUR_BITS)
+    settings = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype}
+    return "BitsAndBytesConfig", settings
+
+
+def _lay_over(pipe: Any, spec: ModelSpec, recipe: Recipe, *, keep_apart: bool) -> None:
+    """Weights laid over others become one with them, so that they cost no time; quantized ones cannot be added to."""
+    if not recipe.loras or not networks(pipe):
+        return
+    for number, lora in enumerate(recipe.loras):
+        where = {"load_into_transformer_2": True} if lora.second else {}
+        pipe.load_lora_weights(
+            weights_folder(spec, lora.role),
+            weight_name=lora.file,
+            adapter_name=f"lora-{number}",
+            local_files_only=True,
+            use_safetensors=True,
+            **where,
+        )
+    for second in (False, True):
+        chosen = [(f"lora-{n}", lora.strength) for n, lora in enumerate(recipe.loras) if lora.second is second]
+        network = getattr(pipe, "transformer_2" if second else "transformer", None) or getattr(pipe, "unet", None)
+        if chosen and network is not None:
+            network.set_adapters([name for name, _ in chosen], [strength for _, strength in chosen])
+    if not keep_apart:
+        names = ["transformer", "transformer_2", "unet"]
+        pipe.fuse_lora(components=[name for name in names if getattr(pipe, name, None) is not None])
+        pipe.unload_lora_weights()
+
+
+def _place(pipe: Any, recipe: Recipe, device: Device, *, turns: bool) -> None:
+    """Onto the device: whole, or part by part, or block by block, or layer by layer, as memory allows."""
+    import torch
+    from diffusers.hooks import apply_group_offloading
+
+    vae = getattr(pipe, "vae", None)
+    if vae is not None and (recipe.tiles or device.economy >= Economy.TILES) and hasattr(vae, "enable_tiling"):
+        vae.enable_tiling()
+    onload = torch_device(device)
+    if device.economy < Economy.GROUPS:
+        if turns and device.economy >= Economy.APART:
+            pipe.enable_model_cpu_offload(device=onload)
+        else:
+            pipe.to(onload)
+        return
+    leaves = device.economy >= Economy.LEAVES
+    for part in pipe.components.values():
+        if not isinstance(part, torch.nn.Module):
+            continue
+        if not getattr(part, "_supports_group_offloading", True):
+            # Some small parts, such as the decoder of sound, cannot wait in main memory and stay on the device.
+            part.to(onload)
+            continue
+        apply_group_offloading(
+            part,
+            onload_device=onload,
+            offload_device=torch.device("cpu"),
+            offload_type="leaf_level" if leaves else "block_level",
+            num_blocks_per_group=None if leaves else 1,
+            use_stream=device.kind == "cuda",
+            low_cpu_mem_usage=device.kind == "cuda",
+        )

@@ -1,0 +1,1 @@
+"""The draft illustrator: pictures drawn from words."""

@@ -1,0 +1,1 @@
+"""Places, weather and light."""

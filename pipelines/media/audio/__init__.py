@@ -1,0 +1,1 @@
+"""Mixing, loudness and AAC."""

@@ -1,0 +1,1 @@
+"""Segments, schedule and the finished film."""

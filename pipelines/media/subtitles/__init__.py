@@ -1,0 +1,1 @@
+"""Cues, line breaking, fonts and subtitle formats."""

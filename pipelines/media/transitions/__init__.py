@@ -1,0 +1,1 @@
+"""Blend functions and their frames."""

@@ -1,0 +1,1 @@
+"""models.yaml, weights, downloads, environments and the model pool."""

@@ -1,0 +1,43 @@
+"""How high a voice speaks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipelines.speech.audio.samples import Samples
+
+_FRAME = 0.04  # seconds
+_LOWEST, _HIGHEST = 65.0, 400.0  # hertz
+_LOUD = 0.06  # root mean square of a frame of levelled speech that is looked at
+
+
+def bent(own: float | None, wanted: float | None, limits: tuple[float, float]) -> float:
+    """By which factor a voice that speaks at `own` hertz is made smaller or larger to speak at `wanted`, as far as it stays a
+    voice; 1 where either is unknown."""
+    if not own or not wanted:
+        return 1.0
+    return min(max(wanted / own, limits[0]), limits[1])
+
+
+def height(samples: Samples, rate: int) -> float | None:
+    """Median fundamental frequency of the voiced frames in hertz, by autocorrelation; None where nothing is voiced. Expects
+    levelled samples."""
+    size = int(rate * _FRAME)
+    low, high = int(rate / _HIGHEST), int(rate / _LOWEST)
+    weights = 1.0001 - np.arange(size) / size
+    found: list[float] = []
+    for start in range(0, len(samples) - size, size // 2):
+        frame = samples[start : start + size].astype(np.float64)
+        if np.sqrt(np.mean(frame**2)) < _LOUD:
+            continue
+        frame = (frame - frame.mean()) * np.hanning(size)
+        similar = np.fft.irfft(np.abs(np.fft.rfft(frame, 2 * size)) ** 2)[:size] / weights
+        best = low + int(np.argmax(similar[low:high]))
+        if similar[best] <= 0.5 * similar[0]:
+            continue
+        # Twice the period is as similar as the period: the first peak that is nearly as high is the voice.
+        early = (
+            lag for lag in range(low, best) if similar[lag] > 0.9 * similar[best] and similar[lag] >= similar[lag + 1]
+        )
+        found.append(rate / next(early, best))
+    return float(np.median(found)) if found else None

@@ -1,0 +1,76 @@
+"""What all voices share: a text is spoken utterance by utterance into one file, and every word gets its time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pipelines.base import BadInput, Report
+from pipelines.speech.audio.samples import Samples, Wav, bounds, faded, levelled
+from pipelines.speech.text.tokenize import Word, split
+from pipelines.speech.text.utterances import Utterance, utterances
+from pipelines.step_params import Language, NarrateParams
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One utterance as the model speaks it: `spans` are the seconds at which each of its words begins and ends."""
+
+    samples: Samples
+    spans: Sequence[tuple[float, float]]
+
+
+class Voice(Protocol):
+    """One narrator of one engine, ready to speak."""
+
+    rate: int
+
+    def say(self, words: Sequence[Word], language: Language) -> Sound:
+        """Speak neighbouring words; as many spans as words, none going back in time."""
+
+
+def narrate(params: NarrateParams, voice: Voice, out: Path, report: Report) -> Iterable[Path]:
+    """`narration.wav` and `words.json` as `NarrateParams` describes them. Memory holds one utterance of sound at a time.
+
+    Raises BadInput where nothing can be pronounced.
+    """
+    words = split(params.text)
+    if not words:
+        raise BadInput("narration", "there is nothing in it that can be spoken.", "Write at least one word.")
+    sound_file, words_file = out / "narration.wav", out / "words.json"
+    times: list[dict[str, str | float]] = []
+    done = 0
+    with Wav(sound_file, voice.rate) as wav:
+        pause = 0.0
+        for utterance in utterances(words):
+            wav.quiet(pause)
+            times += _speak(utterance, voice, params.language, wav)
+            pause = utterance.pause
+            done += len(utterance.words)
+            report.progress(done / len(words), f"{done} of {len(words)} words spoken")
+        if wav.frames == 0:
+            raise BadInput(
+                "narration", f"no sound came of it in {params.language}.", "Write it in the story's language."
+            )
+        seconds = wav.seconds
+    words_file.write_text(json.dumps({"seconds": round(seconds, 4), "words": times}, ensure_ascii=False), "utf-8")
+    return [sound_file, words_file]
+
+
+def _speak(utterance: Utterance, voice: Voice, language: Language, wav: Wav) -> list[dict[str, str | float]]:
+    """Add one utterance to the file; the words with their times in the file."""
+    sound = voice.say(utterance.words, language)
+    samples = levelled(sound.samples)
+    first, end = bounds(samples, voice.rate)
+    before, speech = wav.seconds, (end - first) / voice.rate
+    wav.write(faded(samples[first:end], voice.rate))
+    times: list[dict[str, str | float]] = []
+    clock = 0.0
+    for word, (start, stop) in zip(utterance.words, sound.spans, strict=True):
+        start = min(max(start - first / voice.rate, clock), speech)
+        clock = min(max(stop - first / voice.rate, start), speech)
+        times.append({"text": word.text, "start": round(before + start, 4), "end": round(before + clock, 4)})
+    return times

@@ -1,1 +1,0 @@
-"""The draft profile's storyteller: an idea, a page or pictures become a storyboard by rules and sentence banks."""

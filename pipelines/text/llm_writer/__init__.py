@@ -1,0 +1,1 @@
+"""The writer that prompts a language model."""

@@ -1,0 +1,80 @@
+"""What a writing model is told: one template a language, filled with what the client wrote.
+
+A template (`prompts/<language>.md`) has sections, each under a line `# name`; `$name` in them stands for something of the
+story. What the client or a page wrote comes between tags and holds none of these tags and none of the model's own signs, so
+that it can neither end its place nor begin another speaker's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from string import Template
+
+from pipelines.step_params import Language, Named, WriteParams
+
+SECTIONS = frozenset((
+    "system", "idea", "title", "count", "choose", "characters", "locations", "objects", "page", "pictures", "silent", "cast",
+    "scenes", "scenes-choose", "earlier",
+))  # fmt: skip
+_FOLDER = Path(__file__).with_name("prompts")
+_TAG = re.compile(r"</?\s*(?:idea|page|given|told)\s*>", re.IGNORECASE)
+
+
+class Wording:
+    """The template of one language. `signs` are words of the model's own, such as `<|im_end|>`: no text that is filled in keeps them."""
+
+    def __init__(self, language: Language, signs: Iterable[str] = ()) -> None:
+        self._sections = sections(language)
+        known = sorted((sign for sign in signs if sign.strip()), key=lambda sign: (-len(sign), sign))
+        self._signs = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def say(self, section: str, **values: object) -> str:
+        """A section, its names replaced by `values`."""
+        return Template(self._sections[section]).substitute({name: self.plain(value) for name, value in values.items()})
+
+    def plain(self, value: object) -> str:
+        """Text from outside, without tags and signs. Removed until none is left: what remains may close up to another."""
+        text = str(value)
+        for pattern in filter(None, (_TAG, self._signs)):
+            while pattern.search(text):
+                text = pattern.sub(" ", text)
+        return text
+
+    def task(self, asked: WriteParams, idea: str, page: str, pictures: Sequence[str], count: int | None) -> str:
+        """What the story is to be about. `pictures`: what is known of each given picture; `page` empty: there is none."""
+        given = (("characters", asked.characters), ("locations", asked.locations), ("objects", asked.objects))
+        parts = [
+            self.say("idea", idea=idea) if idea else "",
+            self.say("page", page=page) if page else "",
+            *(self.say(section, given=_listed(those)) for section, those in given if those),
+            self.say("title", title=asked.title) if asked.title else "",
+            self.say("pictures", count=len(pictures), given=_numbered(pictures)) if pictures else "",
+            self.say("count", count=count) if count else self.say("choose"),
+            "" if asked.narrated else self.say("silent"),
+            self.say("cast"),
+        ]
+        return "\n\n".join(filter(None, parts))
+
+    def next_scenes(self, first: int, last: int | None, told: Sequence[str]) -> str:
+        """The order for scenes `first` to `last` (None: as many as the story needs), after what was `told` before them."""
+        order = self.say("scenes", first=first, last=last) if last else self.say("scenes-choose")
+        return "\n\n".join(filter(None, (self.say("earlier", told="\n".join(told)) if told else "", order)))
+
+
+@cache
+def sections(language: Language) -> Mapping[str, str]:
+    """The sections of a language's template by name."""
+    text = (_FOLDER / f"{language}.md").read_text("utf-8")
+    parts = re.split(r"^# ([a-z-]+)\n", text, flags=re.MULTILINE)[1:]
+    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _listed(given: Sequence[Named]) -> str:
+    return "\n".join(f"- {one.name}: {one.description}" if one.description else f"- {one.name}" for one in given)
+
+
+def _numbered(lines: Sequence[str]) -> str:
+    return "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))

@@ -1,0 +1,59 @@
+"""The draft writer: storyboards by rules and sentence banks, in ten languages. No model, no network, no translation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Report
+from pipelines.step_params import WriteParams
+from pipelines.storyboard import Storyboard
+
+
+class DraftWriter:
+    """Kind `write`. What the client wrote is told in the client's words; what is missing comes from sentence banks.
+
+    An idea in another language than the film's is understood by its essentials (who, where, what) and said so; a script
+    or a long text that the client wrote keeps its own number of scenes when none is asked for (at most 20)."""
+
+    name: ClassVar[str] = "template-writer"
+    version: ClassVar[str] = "1"
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.WRITE: WriteParams}
+
+    @classmethod
+    def load(cls, spec: ModelSpec, device: Device) -> Self:
+        return cls()
+
+    def run(
+        self,
+        kind: Kind,
+        params: Params,
+        inputs: Mapping[str, Sequence[Path]],
+        out: Path,
+        report: Report,
+        *,
+        seed: int,
+    ) -> Iterable[Path]:
+        if not isinstance(params, WriteParams):
+            raise BadInput("params", "the draft writer takes the parameters of a write step")
+        board = write(params, list(inputs.get("pictures", ())), next(iter(inputs.get("page", ())), None), report, seed)
+        path = out / "storyboard.json"
+        path.write_text(json.dumps(board.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n", "utf-8")
+        report.progress(1.0, f"{len(board.scenes)} scenes")
+        return [path]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def write(params: WriteParams, pictures: Sequence[Path], page: Path | None, report: Report, seed: int) -> Storyboard:
+    """The storyboard for `params`, from the page or the pictures if there are any."""
+    from pipelines.text.template_writer import inputs
+
+    if pictures:
+        return inputs.from_pictures(params, pictures, report, seed)
+    if page is not None:
+        return inputs.from_page(params, page, report, seed)
+    return inputs.from_idea(params, report, seed)

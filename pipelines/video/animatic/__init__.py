@@ -1,0 +1,1 @@
+"""Clips made from one picture by a moving camera."""

@@ -1,0 +1,45 @@
+"""A picture held: no move, whatever the scene's words say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Self, cast
+
+from pipelines.base import Device, Kind, ModelSpec, Params, Report
+from pipelines.media.codec.encoding_options import Coding
+from pipelines.step_params import AnimateParams
+from pipelines.video.animatic.move_parser import Move
+
+
+class Still:
+    """Family for `animate`."""
+
+    name: ClassVar[str] = "still"
+    version: ClassVar[str] = "3"
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ANIMATE: AnimateParams}
+
+    def __init__(self, coding: Coding) -> None:
+        self._coding = coding
+
+    @classmethod
+    def load(cls, spec: ModelSpec, device: Device) -> Self:
+        return cls(Coding.from_options(spec.options))
+
+    def run(
+        self,
+        kind: Kind,
+        params: Params,
+        inputs: Mapping[str, Sequence[Path]],
+        out: Path,
+        report: Report,
+        *,
+        seed: int,
+    ) -> Iterable[Path]:
+        from pipelines.video.animatic.clip_writer import write_clip
+
+        whole = {"keyframe": inputs["keyframe"], "timing": inputs["timing"]}  # nothing moves: depth has no use
+        return [write_clip(Move(), cast(AnimateParams, params), whole, out, self._coding, report, seed)]
+
+    def close(self) -> None:
+        """Nothing is held."""

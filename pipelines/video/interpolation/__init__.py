@@ -1,0 +1,1 @@
+"""Frame interpolation by optical flow."""

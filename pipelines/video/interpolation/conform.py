@@ -1,0 +1,87 @@
+"""A clip of another rate than the film's, with the frames in between made instead of repeated.
+
+Models make clips at the rate that they were taught (16 frames a second, 25 …). Shown at 24 by repeating the nearest frame, every
+second or third picture stands still for a moment; here each frame of the film is the one between two of the clip's, at its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self, cast
+
+from pipelines.base import Device, Kind, ModelSpec, Params, Report
+from pipelines.media.codec.encoding_options import Coding
+from pipelines.step_params import ConformParams
+
+if TYPE_CHECKING:
+    from pipelines.media.codec.yuv import Planes
+    from pipelines.media.timeline import SceneTiming
+    from pipelines.video.interpolation.flow import Motion
+
+
+class Smooth:
+    """Family for `conform`: as the conformer, with in-between frames where the clip's rate does not give the film's.
+
+    Left as they are: clips made for their scene, clips of which every n-th frame is one of the film, clips whose frames are not evenly
+    spaced, and within a clip two frames that do not show the same (a cut: the nearer one is shown)."""
+
+    name: ClassVar[str] = "rife-conform"
+    version: ClassVar[str] = "1"
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.CONFORM: ConformParams}
+
+    def __init__(self, motion: Callable[[], Motion], coding: Coding) -> None:
+        self._load, self._coding = motion, coding
+        self._motion: Motion | None = None
+
+    @classmethod
+    def load(cls, spec: ModelSpec, device: Device) -> Self:
+        """The network waits until a clip needs it: many are cut by copying. Then it raises Missing where its weights are not the known
+        ones."""
+
+        def motion() -> Motion:
+            from pipelines.video.interpolation.flow import Motion
+
+            return Motion.load(spec.revision, device)
+
+        return cls(motion, Coding.from_options(spec.options))
+
+    def run(
+        self,
+        kind: Kind,
+        params: Params,
+        inputs: Mapping[str, Sequence[Path]],
+        out: Path,
+        report: Report,
+        *,
+        seed: int,
+    ) -> Iterable[Path]:
+        from pipelines.media.film.segment import write_body
+
+        def frames(
+            path: Path,
+            first: int,
+            last: int,
+            timing: SceneTiming,
+            width: int,
+            height: int,
+            exact: bool,
+            warn: Callable[[str], None],
+        ) -> Iterator[Planes]:
+            from pipelines.media.codec.frames import scene_frames
+            from pipelines.video.interpolation.frame_rate import Rate
+
+            rate = None if exact else Rate.of(path)
+            if rate is None or rate.gives(timing):
+                return scene_frames(path, first, last, timing, width, height, exact, warn)
+            report.record(inbetween=f"{rate.fps} → {timing.fps} frames a second")
+            return rate.frames(path, range(first, last), timing, (width, height), self._network(), warn)
+
+        return [write_body(cast(ConformParams, params), inputs, out, self._coding, report, frames)]
+
+    def close(self) -> None:
+        self._motion = None
+
+    def _network(self) -> Motion:
+        self._motion = self._motion or self._load()
+        return self._motion

@@ -1,0 +1,48 @@
+"""The moving form of a cut: the tail of one clip becomes the head of the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Self, cast
+
+from pipelines.base import Device, Kind, ModelSpec, Params, Report
+from pipelines.media.codec.encoding_options import Coding
+from pipelines.step_params import BridgeParams
+
+
+class Bridge:
+    """Family for `bridge`: dissolve, dip to black, wipe, match."""
+
+    name: ClassVar[str] = "dissolve"
+    version: ClassVar[str] = "1"
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.BRIDGE: BridgeParams}
+
+    def __init__(self, coding: Coding) -> None:
+        self._coding = coding
+
+    @classmethod
+    def load(cls, spec: ModelSpec, device: Device) -> Self:
+        return cls(Coding.from_options(spec.options))
+
+    def run(
+        self,
+        kind: Kind,
+        params: Params,
+        inputs: Mapping[str, Sequence[Path]],
+        out: Path,
+        report: Report,
+        *,
+        seed: int,
+    ) -> Iterable[Path]:
+        import cv2
+
+        from pipelines.media.transitions.blends import BLENDS
+        from pipelines.media.transitions.overlap import write_bridge
+
+        cv2.setNumThreads(1)  # steps run side by side, one on each core
+        asked = cast(BridgeParams, params)
+        return [write_bridge(BLENDS[asked.transition], asked, inputs, out, self._coding, report)]
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,65 @@
+"""Bad input never harms: the right code, one shape, nothing echoed, nothing from inside told, nothing begun, nothing changed."""
+
+import pytest
+import requests
+
+from tests.engine.server.bad_inputs import MARK, rows
+from tests.engine.server.conftest import KEY
+
+ROWS = rows()
+LEAST = 800
+INSIDE = (
+    "Traceback",
+    "Error(",
+    "Exception",
+    "pydantic",
+    "sqlite",
+    "/work/",
+    "site-packages",
+    "errno",
+    "0x7f",
+    "/etc/passwd",
+)
+
+
+@pytest.fixture(scope="module")
+def asked(server):
+    """Ask on one connection; the story that steps name, as it was before."""
+    story = server.post("/story", data={"idea": "A fox learns the drum", "scene_count": 1}).json()["data"]
+    with requests.Session() as session:
+        session.headers["X-Api-Key"] = KEY
+
+        def ask(row):
+            path = row.path.replace("STORY", story["id"])
+            what = {"headers": {"Content-Type": row.kind}, "data": row.body} if row.body else {"data": list(row.form)}
+            if row.json:
+                what = {"headers": {"Content-Type": "application/json"}, "data": row.json.encode()}
+            return session.request(row.method, server.url + path, timeout=60, **what)
+
+        before = server.get("/metrics", key=None).text
+        yield ask
+        assert server.story(story["id"]) == story, "refused requests leave a story as it was"
+        assert counts(server.get("/metrics", key=None).text) == counts(before), "nothing was begun"
+        assert not server.mistakes()
+
+
+def counts(text):
+    return [line for line in text.splitlines() if line.startswith(("engine_stories", "engine_work"))]
+
+
+def test_the_table_is_long_and_no_row_is_there_twice():
+    assert len(set(ROWS)) == len(ROWS) >= LEAST
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_bad_input(asked, row):
+    answer = asked(row)
+    assert answer.status_code in row.codes, (answer.status_code, answer.text[:300])
+    body = answer.json()
+    assert {"error", "message", "details", "request_id"} == set(body) - {"detail"}
+    assert isinstance(body["details"], dict)
+    assert body["message"]
+    assert len(answer.content) < 2000
+    assert MARK not in answer.text
+    for word in INSIDE:
+        assert word not in answer.text

@@ -1,0 +1,84 @@
+"""A server in daily use: several films at once, many clients, kills, a model that kills its worker."""
+
+import json
+import threading
+import time
+from pathlib import Path
+
+from tests.engine.server.conftest import SMALL, Server
+
+QUIET = json.dumps({"has_bg_music": False, "has_narration": False})
+LOUD = json.dumps({"has_bg_music": True, "has_narration": False})
+
+
+def film(server: Server, idea: str, scenes: int, **form) -> str:
+    form = {"idea": idea, "scene_count": scenes, "audio_option": QUIET, **form}
+    answer = server.post("/story/idea-2-video", data=form)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]["id"]
+
+
+def steps(home: Path) -> dict[str, int]:
+    """What the store has of steps, by their keys, with the times at which they were written."""
+    return {path.stem: path.stat().st_ino for path in (home / "store" / "actions").glob("*/*.json")}
+
+
+def test_three_films_go_on_where_they_were_after_a_kill(tmp_path):
+    server = Server(tmp_path, ENGINE_MAX_RUNNING="3")
+    try:
+        ids = [film(server, f"A long journey over {place}", 6) for place in ("mountains", "seas", "deserts")]
+        deadline = time.monotonic() + 60
+        while min(server.story(one)["progress_percentage"] for one in ids) < 15:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        server.stop(kill=True)
+        before = steps(tmp_path)
+        server.start()
+        assert [server.wait(one)["status"] for one in ids] == ["success"] * 3
+        after = steps(tmp_path)
+        assert {key: after.get(key) for key in before} == before  # nothing that was finished was done again
+        assert not server.mistakes()
+    finally:
+        server.stop()
+
+
+def test_fifty_clients_that_create_at_the_same_time_are_all_served(tmp_path):
+    server = Server(tmp_path, ENGINE_MAX_RUNNING="2")
+    try:
+        ids, took = [], []
+
+        def create(number):
+            began = time.monotonic()
+            ids.append(film(server, f"Journey number {number}", 2))
+            took.append(time.monotonic() - began)
+
+        threads = [threading.Thread(target=create, args=(number,)) for number in range(50)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(set(ids)) == 50
+        assert max(took) < 10
+        assert server.get("/story?limit=100").json()["total"] == 50
+        assert server.get("/readyz").json()["ready"]
+        assert not server.mistakes()
+    finally:
+        server.stop(kill=True)
+
+
+def test_a_model_that_kills_its_worker_fails_its_own_film_only(tmp_path):
+    overlay = tmp_path / "deadly.yaml"
+    overlay.write_text(
+        'models:\n  deadly: {family: "tests.fixtures.deadly:Deadly", kinds: [score], licence: "none"}\n', "utf-8"
+    )
+    server = Server(tmp_path / "home", ENGINE_MODELS=f"{SMALL['ENGINE_MODELS']},{overlay}")
+    try:
+        dying = film(server, "A storm", 1, audio_option=LOUD, models=json.dumps({"score": "deadly"}))
+        behind = film(server, "A snail", 1)
+        story = server.wait(dying)
+        assert story["status"] == "fail"
+        assert "score: the worker died while it ran deadly (signal 9)" in story["message"]
+        assert server.wait(behind)["status"] == "success"
+        assert not server.mistakes() or all("score failed: Lost" in line for line in server.mistakes())
+    finally:
+        server.stop()

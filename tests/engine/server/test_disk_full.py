@@ -1,0 +1,54 @@
+"""A server whose disk takes no more: what does not fit is refused, nothing of it stays, and all goes on when there is room."""
+
+import json
+import random
+import sys
+
+import pytest
+
+from tests.engine.server.conftest import Server
+from tests.engine.server.elsewhere import picture
+
+resource = pytest.importorskip("resource", reason="limits of processes are a thing of POSIX")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux sets the limits of another process")
+
+QUIET = json.dumps({"has_bg_music": False, "has_narration": False})
+ROOM = 700_000
+
+
+def large(size: int) -> bytes:
+    """A picture with something behind it."""
+    return picture() + random.Random(size).randbytes(size)
+
+
+def limited(server: Server, limit: int) -> None:
+    """No file may grow beyond that: the same to a program as a full disk, and nothing else on the machine is touched."""
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+
+def test_uploads_and_fetches_for_which_there_is_no_room(tmp_path, elsewhere):
+    server = Server(tmp_path)
+    elsewhere.files["/large.png"] = ("image/png", large(2 * ROOM))
+    tmp = tmp_path / "store" / "tmp"
+    try:
+
+        def upload(size):
+            files = [("image_files", ("x.png", large(size), "image/png"))]
+            return server.post("/story", files=files, data={"idea": "A hill", "audio_option": QUIET})
+
+        limited(server, ROOM)
+        for size in (ROOM + 100_000, 4 * ROOM):  # the second one is not even taken in
+            answer = upload(size)
+            assert (answer.status_code, answer.json()["error"]) == (503, "disk_full")
+        form = {"image_urls": f"{elsewhere.url}/large.png", "audio_option": QUIET}
+        story = server.wait(server.post("/story/images-2-video", data=form).json()["data"]["id"])
+        assert story["status"] == "fail"
+        assert "no room left on the disk" in story["message"]
+        assert [path for path in tmp.rglob("*") if path.suffix != ".lock" and path.parent != tmp] == []
+        limited(server, resource.RLIM_INFINITY)
+        assert upload(ROOM + 100_000).status_code == 200
+        story_id = server.post("/story/images-2-video", data=form).json()["data"]["id"]
+        assert server.wait(story_id)["status"] == "success"
+        assert [path for path in tmp.rglob("*") if path.suffix != ".lock" and path.parent != tmp] == []
+    finally:
+        server.stop()

@@ -1,0 +1,113 @@
+"""Settings come from the environment over a file; each is checked, all are listed."""
+
+import pytest
+
+from engine.server.http.rate_limit import Rate
+from engine.server.http.signed_urls import Media
+from engine.server.settings import ServerSettings, SettingsError, listed
+from tests.engine.server.test_operation import run
+
+
+def test_defaults():
+    settings = ServerSettings.read({})
+    assert (settings.max_scenes, settings.max_upload_mb, settings.max_queue) == (20, 25, 10_000)
+    assert settings.sync_wait_seconds == (50.0, 110.0, 170.0)
+    assert settings.customer_id == "local"
+
+
+def test_the_environment_wins_over_the_file(tmp_path):
+    file = tmp_path / "server.toml"
+    file.write_text('max_scenes = 7\nfps = 30\napi_keys = ["a", "b"]\nauto_scene_count = true\n')
+    settings = ServerSettings.read(
+        {"ENGINE_SETTINGS": str(file), "ENGINE_MAX_SCENES": "9", "ENGINE_SYNC_WAIT_SECONDS": "1,2,3"}
+    )
+    assert (settings.max_scenes, settings.fps, settings.api_keys) == (9, 30, ("a", "b"))
+    assert (settings.auto_scene_count, settings.sync_wait_seconds) == (True, (1.0, 2.0, 3.0))
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"ENGINE_MAX_SCENES": "many"},
+        {"ENGINE_MAX_SCENES": "0"},
+        {"ENGINE_SYNC_WAIT_SECONDS": "1,2"},
+        {"ENGINE_SYNC_WAIT_SECONDS": "1,2,x"},
+        {"ENGINE_SYNC_WAIT_SECONDS": "1,2,nan"},
+        {"ENGINE_SYNC_WAIT_SECONDS": "1,2,-3"},
+        {"ENGINE_RETENTION_DAYS": "inf"},
+        {"ENGINE_RETENTION_DAYS": "nan"},
+        {"ENGINE_STRICTNESS": "none"},
+        {"ENGINE_AUTO_SCENE_COUNT": "perhaps"},
+        {"ENGINE_SETTINGS": "/no/such/file.toml"},
+    ],
+)
+def test_what_cannot_be_is_said(environment):
+    with pytest.raises(SettingsError):
+        ServerSettings.read(environment)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no_such = 1",
+        "max_scenes = true",
+        'max_scenes = "7"',
+        "api_keys = 5",
+        "max_scenes =",
+        'sync_wait_seconds = ["1", "2", "three"]',
+        "webhook_pauses = [inf]",
+    ],
+)
+def test_what_cannot_be_in_the_file_is_said(tmp_path, text):
+    file = tmp_path / "server.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError):
+        ServerSettings.read({"ENGINE_SETTINGS": str(file)})
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"ENGINE_CREDIT_COSTS": "moon=1"},
+        {"ENGINE_WEBHOOK_HOSTS": "http://x/"},
+    ],
+)
+def test_a_server_that_cannot_start_as_it_is_told_says_so_in_one_line(tmp_path, setting):
+    answer = run("serve", "--port", "0", home=tmp_path, **setting)
+    assert answer.returncode == 2
+    (line,) = answer.stderr.strip().splitlines()
+    assert line.startswith(next(iter(setting)).removeprefix("ENGINE_").lower())
+
+
+def test_help_lists_every_setting(tmp_path):
+    told = run("serve", "--help", home=tmp_path).stdout
+    for name in ServerSettings.__dataclass_fields__:
+        assert f"ENGINE_{name.upper()}" in told
+    assert listed().count("\n") + 1 == len(ServerSettings.__dataclass_fields__)
+
+
+def test_a_rate_gives_back_with_time():
+    now = [0.0]
+    rate = Rate(60, clock=lambda: now[0])
+    assert [rate.take("a") for _ in range(60)] == [0.0] * 60
+    assert rate.take("a") == pytest.approx(1.0)
+    assert rate.take("b") == 0.0
+    now[0] = 1.0
+    assert rate.take("a") == 0.0
+
+
+def test_media_addresses_last_at_least_their_time_and_are_the_same_for_a_while():
+    now = [10_000.0]
+    media = Media("secret", 3600, clock=lambda: now[0])
+    path = media.path("s", "d" * 64, "a.png")
+    now[0] += 600
+    assert media.path("s", "d" * 64, "a.png") == path
+    medium = media.find(f"http://any.host:1/{path[1:]}")
+    assert medium is not None
+    now[0] = 10_000.0 + 3600
+    assert not media.is_over(medium)
+    now[0] = 10_000.0 + 3 * 3600
+    assert media.is_over(medium)
+    assert media.find(path) == medium  # still an input
+    assert Media("other", 3600).find(path) is None
+    assert media.path("s", "d" * 64, "film.mp4", 1) != media.path("s", "d" * 64, "film.mp4", 2)

@@ -1,0 +1,72 @@
+"""Which ffmpeg runs, and what its failures become."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.media.codec.ffmpeg import FILES_ONLY, FfmpegFailed, program, run
+
+
+def test_the_carried_program_has_what_films_need():
+    filters = subprocess.run([program(), "-v", "error", "-filters"], capture_output=True, text=True, check=True).stdout
+    assert {"ass", "subtitles", "ebur128"} <= {
+        line.split()[1] for line in filters.splitlines() if len(line.split()) > 2
+    }
+
+
+def test_what_it_prints_is_returned():
+    assert "frame=5" in run(
+        ["-v", "error", "-f", "lavfi", "-i", "color=s=32x32:r=5:d=1", "-progress", "pipe:1", "-f", "null", "-"],
+        "Counting",
+    )
+
+
+def test_a_failure_is_short_for_the_user_and_long_for_the_log(tmp_path, caplog):
+    with pytest.raises(FfmpegFailed) as caught:
+        run(
+            ["-v", "error", "-f", "wav", "-i", str(tmp_path / "secret-name.wav"), "-f", "null", "-"],
+            "Reading the sound",
+        )
+    assert str(caught.value).startswith("Reading the sound failed")
+    assert "secret-name" not in str(caught.value)
+    assert "secret-name" in caught.value.log
+    assert "secret-name" in caplog.text
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_called_that():
+    with pytest.raises(OSError, match="the disk is full") as caught:
+        run(["-v", "error", "-y", "-f", "lavfi", "-i", "sine=d=5", "-f", "wav", "/dev/full"], "Writing")
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_nothing_but_files_is_opened(tmp_path):
+    (tmp_path / "list.txt").write_text("ffconcat version 1.0\nfile http://127.0.0.1:9/x.mp4\n")
+    with pytest.raises(FfmpegFailed) as caught:
+        run(
+            ["-v", "error", *FILES_ONLY, "-f", "concat", "-safe", "0", "-i", "list.txt", "-f", "null", "-"],
+            "Joining",
+            tmp_path,
+        )
+    assert "whitelist" in caught.value.log
+
+
+@pytest.mark.parametrize("named", ["/no/such/ffmpeg", "no-such-ffmpeg-anywhere"])
+def test_a_wish_for_a_program_that_is_not_there(named):
+    code = "from pipelines.media.codec.ffmpeg import program; program()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"ENGINE_FFMPEG": named}, capture_output=True, text=True
+    )
+    assert "Missing: ENGINE_FFMPEG names no program" in done.stderr
+
+
+def test_a_program_of_ones_own_is_used():
+    code = "from pipelines.media.codec.ffmpeg import program; print(program())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"ENGINE_FFMPEG": sys.executable}, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == sys.executable

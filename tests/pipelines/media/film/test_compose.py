@@ -1,0 +1,381 @@
+"""The film: every frame, sound in its place, ready to stream, the same each time; and nothing less is ever accepted."""
+
+import os
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+
+import av
+import numpy as np
+import pytest
+
+from pipelines.base import BadInput, Device, Kind, ModelSpec
+from pipelines.media.audio.aac import write_aac
+from pipelines.media.codec.integrity import is_sealed, seal
+from pipelines.media.film.compose import Composer, verify
+from pipelines.media.film.concat import pictures as packets_of
+from pipelines.media.film.mp4_boxes import boxes
+from pipelines.step_params import ComposeParams
+from tests.pipelines.media.studio import (
+    FPS,
+    RATE,
+    Heard,
+    babble,
+    decoded,
+    ebur128,
+    ffmpeg,
+    part,
+    saved,
+    timeline,
+    tone,
+    wav,
+)
+
+SRT = "1\n00:00:00,200 --> 00:00:01,500\nFirst\nline\n\n2\n00:00:02,000 --> 00:00:03,000\n第二\n"
+LENGTHS = (1, 30, 2, 17, 1, 3, 50)
+
+
+@pytest.fixture
+def compose(tmp_path):
+    def made(parts, *, frames=None, out="out", **wishes):
+        folder = tmp_path / out
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        inputs = {"parts": parts, "timeline": [saved(tmp_path, timeline((frames or sum(LENGTHS)) / FPS))]}
+        if "sound" in wishes:
+            inputs["sound"] = [tmp_path / "sound.m4a"]
+            write_aac(wishes.pop("sound"), *inputs["sound"])
+        if "subtitles" in wishes:
+            inputs["subtitles"] = [wishes.pop("subtitles")]
+        params = ComposeParams(**{"width": 160, "height": 90} | wishes)
+        composer = Composer.load(ModelSpec(name="composer", family="", kinds=(Kind.COMPOSE,)), Device())
+        try:
+            (film,) = composer.run(Kind.COMPOSE, params, inputs, folder, Heard(), seed=1)
+        except Exception:
+            assert not list(folder.iterdir()), "a failure leaves nothing behind"
+            raise
+        assert [path.name for path in folder.iterdir()] == ["film.mp4"]
+        return film
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parts")
+    return [part(folder / f"blob{number}", frames, seed=number) for number, frames in enumerate(LENGTHS)]
+
+
+@pytest.fixture
+def sound(tmp_path):
+    level = np.stack([tone(sum(LENGTHS) / FPS, 440), tone(sum(LENGTHS) / FPS, 660)], axis=1)
+    return wav(tmp_path / "sound", level)
+
+
+@pytest.fixture
+def srt(tmp_path):
+    path = tmp_path / "subtitles"
+    path.write_text(SRT, "utf-8")
+    return path
+
+
+def pictures(path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)])
+
+
+def test_every_frame_of_every_part_in_order_and_exactly_in_time(compose, parts, sound, srt):
+    film = compose(parts, sound=sound, subtitles=srt, title="A film")
+    np.testing.assert_array_equal(pictures(film), np.concatenate([pictures(path) for path in parts]))
+    with av.open(str(film)) as container:
+        stream = container.streams.video[0]
+        packets = [packet for packet in container.demux(stream) if packet.dts is not None]
+        tick = round(1 / (FPS * stream.time_base))
+        assert {after.dts - before.dts for before, after in pairwise(packets)} == {tick}
+        assert sorted(packet.pts for packet in packets) == [number * tick for number in range(sum(LENGTHS))]
+        assert all(packet.dts <= packet.pts for packet in packets)
+        assert stream.average_rate == FPS
+
+
+def test_tracks_are_equally_long_and_tagged(compose, parts, sound, srt):
+    film = compose(
+        parts, sound=sound, subtitles=srt, title="Füchse\n& Gänse", comment="made by a test", language="Japanese"
+    )
+    with av.open(str(film)) as container:
+        video, audio, text = container.streams
+        expected = sum(LENGTHS) / FPS
+        assert float(video.duration * video.time_base) == pytest.approx(expected, abs=1e-6)
+        assert float(audio.duration * audio.time_base) == pytest.approx(expected, abs=1 / FPS)
+        assert (video.codec_context.name, audio.codec_context.name, text.codec_context.name) == (
+            "h264",
+            "aac",
+            "mov_text",
+        )
+        assert (audio.codec_context.sample_rate, audio.codec_context.layout.name) == (RATE, "stereo")
+        assert audio.metadata["language"] == text.metadata["language"] == "jpn"
+        assert container.metadata["title"] == "Füchse & Gänse"
+        assert container.metadata["comment"] == "made by a test"
+        assert "creation_time" not in container.metadata
+        assert "encoder" not in container.metadata
+        assert (
+            video.codec_context.color_primaries == video.codec_context.color_trc == video.codec_context.colorspace == 1
+        )
+        assert video.codec_context.color_range == 1
+
+
+def test_it_starts_before_it_is_loaded(compose, parts, sound):
+    film = compose(parts, sound=sound)
+    with film.open("rb") as file:
+        kinds = [kind for kind, _, _ in boxes(file, 0, film.stat().st_size)]
+    assert kinds.index(b"moov") < kinds.index(b"mdat")
+
+
+def test_it_decodes_without_a_word(compose, parts, sound, srt):
+    film = compose(parts, sound=sound, subtitles=srt)
+    assert ffmpeg("-v", "warning", "-i", str(film), "-map", "0", "-c:s", "srt", "-f", "null", "-") == ""
+
+
+def test_subtitles_can_be_chosen_and_are_off(compose, parts, srt, tmp_path):
+    film = compose(parts, subtitles=srt)
+    ffmpeg("-v", "error", "-i", str(film), "-map", "0:s", str(tmp_path / "back.srt"))
+    assert (tmp_path / "back.srt").read_text("utf-8").split("\n\n")[:2] == SRT.rstrip("\n").split("\n\n")
+    data = film.read_bytes()
+    headers = [at for at in range(len(data) - 4) if data[at : at + 4] == b"tkhd"]
+    assert [data[at + 7] & 1 for at in headers] == [1, 0]
+
+
+def test_without_sound_and_with_empty_subtitles(compose, parts, tmp_path):
+    empty = tmp_path / "empty"
+    empty.write_text("")
+    with av.open(str(compose(parts, subtitles=empty))) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+
+
+def test_same_inputs_same_bytes(compose, parts, sound, srt):
+    one, two = (compose(parts, sound=sound, subtitles=srt, title="T", out=name).read_bytes() for name in ("a", "b"))
+    assert one == two
+
+
+@pytest.mark.parametrize("fps", [12, 24, 25, 30, 50, 60])
+def test_every_rate(fps, compose, tmp_path):
+    clips = [part(tmp_path / f"p{number}", fps, seed=number, fps=fps) for number in range(3)]
+    line = timeline(3.0).model_copy(update={"fps": fps})
+    place = line.scenes[0].model_copy(
+        update={"timing": line.scenes[0].timing.model_copy(update={"fps": fps, "frames": 3 * fps})}
+    )
+    (tmp_path / "line").write_text(line.model_copy(update={"scenes": (place,)}).model_dump_json())
+    (tmp_path / "film").mkdir()
+    inputs = {"parts": clips, "timeline": [tmp_path / "line"]}
+    params = ComposeParams(width=160, height=90, fps=fps)
+    (film,) = Composer().run(Kind.COMPOSE, params, inputs, tmp_path / "film", Heard(), seed=1)
+    with av.open(str(film)) as container:
+        assert container.streams.video[0].average_rate == fps
+        assert container.duration == 3_000_000
+
+
+def test_clicks_of_many_scenes_are_heard_in_their_place(compose, tmp_path):
+    scenes = int(os.environ.get("ENGINE_TEST_SCENES", "20"))
+    clips = [
+        part(tmp_path / f"p{number}", 24 + number % 5, seed=number, width=32, height=32) for number in range(scenes)
+    ]
+    starts = np.cumsum([0, *(24 + number % 5 for number in range(scenes))])
+    track = np.zeros((round(starts[-1] * RATE / FPS), 2), np.float32)
+    for start in starts[:-1]:
+        at = round(start * RATE / FPS) + RATE // 4
+        track[at : at + 240] = tone(0.005, 1500, level=0.8)[:, None]
+    film = compose(clips, frames=int(starts[-1]), sound=wav(tmp_path / "clicks", track), width=32, height=32)
+    heard = np.abs(decoded(film)[:, 0])
+    for start in starts[:-1]:
+        expected = start * RATE / FPS + RATE / 4
+        window = heard[round(expected) - RATE // 5 : round(expected) + RATE // 5]
+        found = round(expected) - RATE // 5 + int(np.argmax(window > 0.4))
+        assert abs(found - expected) <= 0.002 * RATE  # the promise is 20 ms
+
+
+def test_loudness_and_peaks_survive_the_coding(compose, parts, tmp_path):
+    track = wav(tmp_path / "voice", np.stack([babble(sum(LENGTHS) / FPS, level=0.81)] * 2, axis=1))
+    before, after = ebur128(track), ebur128(compose(parts, sound=track))
+    assert after[0] == pytest.approx(before[0], abs=0.2)
+    assert after[1] <= before[1] + 0.8
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda data: data[: len(data) * 2 // 3], "part 2 is not a whole video"),
+        (lambda data: b"", "part 2 is not a whole video"),
+        (lambda data: b"#EXTM3U\n#EXTINF:1,\nother.ts\n", "part 2 is not a whole video"),
+        (lambda data: data[:4000] + bytes(len(data) - 4000), "part 2 is not a whole video"),
+    ],
+    ids=["cut", "empty", "playlist", "zeros"],
+)
+def test_a_damaged_part_is_never_joined(spoil, message, compose, parts, tmp_path):
+    bad = tmp_path / "bad"
+    bad.write_bytes(spoil(parts[1].read_bytes()))
+    with pytest.raises(BadInput, match=message):
+        compose([parts[0], bad, *parts[2:]])
+
+
+def test_bytes_that_rotted_inside_a_part_are_found_by_decoding(compose, tmp_path):
+    clip = part(tmp_path / "clip", 48)
+    data = bytearray(clip.read_bytes())
+    with clip.open("rb") as file:
+        ((start, stop),) = [(a, b) for kind, a, b in boxes(file, 0, len(data)) if kind == b"mdat"]
+    data[start + (stop - start) // 3 : start + (stop - start) // 3 + 400] = bytes(400)
+    (tmp_path / "rotten").write_bytes(data)
+    with pytest.raises((BadInput, RuntimeError)):
+        compose([tmp_path / "rotten"], frames=48)
+
+
+def test_parts_that_do_not_fit_are_named(compose, parts, tmp_path):
+    with pytest.raises(BadInput, match="they have 104 frames, the film has 105"):
+        compose(parts, frames=105)
+    with pytest.raises(BadInput, match="they have 0 frames"):
+        compose([])
+    with pytest.raises(BadInput, match="part 2 is h264 32×32 at 24"):
+        compose([parts[0], part(tmp_path / "small", 5, width=32, height=32)])
+    with pytest.raises(BadInput, match="part 2 is h264 160×90 at 30"):
+        compose([parts[0], part(tmp_path / "fast", 5, fps=30)])
+    ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc=s=160x90:r=24:d=1",
+        "-c:v",
+        "libx264",
+        "-bf",
+        "0",
+        "-pix_fmt",
+        "yuv420p",
+        str(tmp_path / "x.mp4"),
+    )
+    with pytest.raises(BadInput, match="coded differently"):
+        compose([parts[0], tmp_path / "x.mp4"], frames=25)
+
+
+def test_sound_of_another_length_is_refused(compose, parts, tmp_path):
+    with pytest.raises(RuntimeError, match="s long, not"):
+        compose(parts, sound=wav(tmp_path / "short", np.stack([tone(2, 440)] * 2, axis=1)))
+
+
+def test_a_film_that_was_cut_off_does_not_pass(compose, parts, sound, tmp_path):
+    film = compose(parts, sound=sound)
+    count, packets = packets_of(film, FPS)
+    data = film.read_bytes()
+    for keep in (0.999, 0.9, 0.5, 0.1):
+        (tmp_path / "cut.mp4").write_bytes(data[: int(len(data) * keep)])
+        with pytest.raises((RuntimeError, OSError)):
+            verify(tmp_path / "cut.mp4", sum(LENGTHS), FPS, packets, sound=True)
+    verify(film, sum(LENGTHS), FPS, packets, sound=True)
+    assert count == sum(LENGTHS)
+
+
+def spots(path, kind):
+    """Positions within the packets of a track of that type, spread over all of it."""
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(**{kind: 0}) if packet.size and packet.pos is not None]
+        return [packet.pos + packet.size // 2 for packet in packets[:: max(1, len(packets) // 12)]]
+
+
+def test_a_film_with_one_wrong_byte_in_a_picture_does_not_pass(compose, parts, sound, tmp_path):
+    film = compose(parts, sound=sound)
+    _, packets = packets_of(film, FPS)
+    for at in spots(film, "video"):
+        data = bytearray(film.read_bytes())
+        data[at] ^= 1
+        (tmp_path / "rotten.mp4").write_bytes(data)
+        with pytest.raises(RuntimeError):
+            verify(tmp_path / "rotten.mp4", sum(LENGTHS), FPS, packets, sound=True)
+
+
+def test_a_film_whose_sound_cannot_be_decoded_does_not_pass(compose, parts, sound, tmp_path):
+    film = compose(parts, sound=sound)
+    _, packets = packets_of(film, FPS)
+    data = bytearray(film.read_bytes())
+    for at in spots(film, "audio"):
+        data[at : at + 40] = b"\xff" * 40
+    (tmp_path / "rotten.mp4").write_bytes(data)
+    with pytest.raises(RuntimeError):
+        verify(tmp_path / "rotten.mp4", sum(LENGTHS), FPS, packets, sound=True)
+
+
+def test_pictures_of_another_film_do_not_pass(compose, parts):
+    film = compose(parts)
+    _, packets = packets_of(compose([*parts[1:], parts[0]], out="other"), FPS)
+    with pytest.raises(RuntimeError, match="not the same"):
+        verify(film, sum(LENGTHS), FPS, packets, sound=False)
+
+
+def test_a_sealed_part_is_what_was_decoded_byte_for_byte(compose, parts, tmp_path):
+    sealed = []
+    for number, (one, frames) in enumerate(zip(parts, LENGTHS, strict=True)):
+        sealed.append(tmp_path / f"sealed{number}")
+        shutil.copyfile(one, sealed[-1])
+        assert not is_sealed(sealed[-1])
+        seal(sealed[-1], frames)
+        assert is_sealed(sealed[-1])
+        assert ffmpeg("-v", "warning", "-f", "mov", "-i", str(sealed[-1]), "-f", "null", "-") == ""
+    assert compose(sealed).read_bytes() == compose(parts, out="plain").read_bytes()
+    whole = sealed[1].read_bytes()
+    for at in range(0, len(whole), 997):
+        sealed[1].write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert not is_sealed(sealed[1])
+    for keep in (0, 10, len(whole) // 2, len(whole) - 1):
+        sealed[1].write_bytes(whole[:keep])
+        assert not is_sealed(sealed[1])
+
+
+def test_a_part_that_cannot_be_decoded_is_never_sealed(tmp_path):
+    clip = part(tmp_path / "clip", 48)
+    with pytest.raises(RuntimeError, match="48 frames, not 47"):
+        seal(clip, 47)
+    whole = clip.read_bytes()
+    for at in spots(clip, "video"):
+        clip.write_bytes(whole[:at] + bytes(40) + whole[at + 40 :])
+        with pytest.raises(RuntimeError):
+            seal(clip, 48)
+        assert not is_sealed(clip)
+
+
+def test_a_rotten_part_is_refused_although_it_was_sealed(compose, tmp_path):
+    clip = part(tmp_path / "clip", 48)
+    seal(clip, 48)
+    data = bytearray(clip.read_bytes())
+    for at in spots(clip, "video"):
+        data[at : at + 40] = bytes(40)
+    clip.write_bytes(data)
+    with pytest.raises(BadInput, match="part 1 is not a whole video"):
+        compose([clip], frames=48)
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from tests.pipelines.media.studio import Heard
+from pipelines.base import Kind
+from pipelines.step_params import ComposeParams
+from pipelines.media.film.compose import Composer
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+folder, parts = Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]]
+out = folder / "limited"
+inputs = {"parts": parts, "timeline": [folder / "timeline.json"], "sound": [folder / "sound.m4a"]}
+try:
+    Composer().run(Kind.COMPOSE, ComposeParams(width=160, height=90), inputs, out, Heard(), seed=1)
+    print("accepted")
+except Exception as error:
+    print("refused", type(error).__name__, *out.iterdir())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are those of POSIX")
+def test_no_room_to_write_is_never_a_film(compose, parts, sound, tmp_path):
+    size = compose(parts, sound=sound).stat().st_size
+    for limit in (0, 10_000, size // 2, size - 5000, size - 1, size):
+        out = tmp_path / "limited"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        command = [sys.executable, "-c", FULL, str(limit), str(tmp_path), *map(str, parts)]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        assert told[:1] == ["accepted" if limit >= size else "refused"]
+        assert limit >= size or len(told) == 2, "nothing is left behind"

@@ -1,0 +1,114 @@
+"""Cues can be read: short lines, enough time, no overlap, whole text, breaks where sentences end."""
+
+import itertools
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.media.subtitles.cues import LONGEST, SHORTEST, Cue, Words, cues, plain
+from pipelines.media.subtitles.fonts import typefaces
+from pipelines.media.subtitles.formats import Frame
+from pipelines.media.subtitles.line_breaking import Measure, units
+from pipelines.step_params import LANGUAGES
+from tests.pipelines.media.stories import STORIES, UNSPACED, spoken
+
+WIDE, TALL = Frame(1280, 720), Frame(720, 1280)
+
+
+def told(words: dict[str, object]) -> Words:
+    return Words.model_validate_json(json.dumps(words))
+
+
+def made(language: str, frame: Frame = WIDE, pace: float = 0.07) -> tuple[list[Cue], Words, Measure]:
+    words = told(spoken(STORIES[language], language, pace))
+    measure = frame.measure(typefaces(language, STORIES[language]), language)
+    return cues(words, language, measure, words.seconds + 1.0), words, measure
+
+
+@pytest.mark.parametrize("frame", [WIDE, TALL], ids=["wide", "tall"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_story_becomes_readable(language, frame):
+    found, words, measure = made(language, frame)
+    widest = 36 if language in (*UNSPACED, "Korean") else 42
+    for cue, after in zip(found, [*found[1:], None], strict=False):
+        assert 1 <= len(cue.lines) <= 2
+        assert all(units(line) <= widest and measure.em(line) <= measure.max_em + 1e-6 for line in cue.lines)
+        assert SHORTEST <= cue.end - cue.start <= LONGEST + 1e-6
+        assert after is None or after.start - cue.end > 0.05
+    assert found[-1].end <= words.seconds + 1.0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_lost_and_everything_appears_when_it_is_spoken(language):
+    found, words, _ = made(language)
+    shown = "".join("".join(cue.lines) for cue in found)
+    assert re.sub(r"\s", "", shown) == re.sub(r"\s", "", STORIES[language])
+    starts = {word.start for word in words.words}
+    assert all(min(abs(cue.start - start) for start in starts) < 0.1 for cue in found)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_sentences_do_not_run_into_each_other_where_there_is_room(language):
+    found, _, _ = made(language)
+    ends = [cue.lines[-1].rstrip("」\"' »")[-1] for cue in found]
+    sentences = len(re.findall(r"[.!?。！？।](?=\s|$|」|[^」\s])", re.sub(r"Mr\.|\? »", "", STORIES[language])))
+    assert sum(end in ".!?。！？।" for end in ends) >= sentences - 1
+
+
+def test_reading_speed_stays_within_reach():
+    found, _, _ = made("English")
+    assert all(len("".join(cue.lines)) / (cue.end - cue.start) <= 20 for cue in found)
+
+
+def test_a_short_gap_between_cues_is_closed_up_to_a_blink():
+    found, _, _ = made("English")
+    gaps = [after.start - cue.end for cue, after in itertools.pairwise(found)]
+    assert all(abs(gap - 1 / 12) < 0.01 or gap >= 0.5 for gap in gaps)
+
+
+words_of_anything = st.lists(
+    st.tuples(st.text(min_size=1, max_size=14), st.floats(0.01, 1.5), st.floats(0, 1.5)), min_size=1, max_size=60
+)
+
+
+@given(words_of_anything, st.sampled_from(LANGUAGES), st.sampled_from([WIDE, TALL]))
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_said(parts, language, frame):
+    at, said = 0.0, []
+    for text, length, pause in parts:
+        said.append({"text": f"{text} ", "start": at, "end": at + length})
+        at += length + pause
+    words = told({"seconds": at + 0.1, "words": said})
+    text = "".join(plain(word.text) for word in words.words)
+    found = cues(words, language, frame.measure(typefaces(language, text), language), at + 1.5)
+    shown = "".join("".join(cue.lines) for cue in found)
+    assert re.sub(r"\s", "", shown) == re.sub(r"\s", "", text)
+    for cue, after in zip(found, [*found[1:], None], strict=False):
+        assert 1 <= len(cue.lines) <= 2
+        assert not set("".join(cue.lines)) & set("{}\\\n\r\0")
+        assert cue.start < cue.end
+        assert after is None or cue.end <= after.start
+
+
+@pytest.mark.parametrize(
+    "times",
+    [[(0, 0), (0, 0), (0, 0)], [(2, 1), (1, 0.5), (0, 3)], [(0, 50), (50, 90), (90, 200)]],
+    ids=["zero", "backwards", "late"],
+)
+def test_times_that_make_no_sense_are_replaced_by_an_even_pace(times):
+    said = [{"text": f"word{n} ", "start": float(s), "end": float(e)} for n, (s, e) in enumerate(times)]
+    words = told({"seconds": 3.0, "words": said})
+    (cue,) = cues(words, "English", Measure(len, 60, 60), 3.0)
+    assert (cue.start, cue.end, cue.lines) == (0.0, 3.0, ("word0 word1 word2",))
+
+
+def test_no_words_no_cues():
+    assert cues(Words(seconds=1.0), "English", Measure(len, 60, 60), 1.0) == []
+
+
+def test_plain_text_holds_no_commands():
+    assert plain("a{\\b1}\\Nb\u202ec\u2066d\0\ne\tf\ufeff") == "ab1Nbcd e f"
+    assert plain("क्‍ष می‌خواهم") == "क्‍ष می‌خواهم"  # joiners are part of the spelling

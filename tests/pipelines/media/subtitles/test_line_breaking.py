@@ -1,0 +1,123 @@
+"""Where lines may end in each language."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.media.subtitles.line_breaking import (
+    CLAUSE,
+    JOINT,
+    PHRASE,
+    SENTENCE,
+    WORD,
+    Measure,
+    Piece,
+    lines,
+    pieces,
+    split_wide,
+    units,
+)
+from pipelines.step_params import LANGUAGES
+from tests.pipelines.media.stories import STORIES
+
+
+def cut(text, language):
+    return [piece.text for piece in pieces(text, language)]
+
+
+def letters(limit: float) -> Measure:
+    return Measure(em=lambda text: len(text), max_em=limit, max_units=1000)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_pieces_give_the_text_back(language):
+    text = f"  {STORIES[language]}  "
+    assert "".join(cut(text, language)) == text
+
+
+@given(st.text(max_size=60), st.sampled_from(LANGUAGES))
+def test_the_pieces_of_anything_give_it_back(text, language):
+    text = " ".join(text.split())
+    assert "".join(cut(text, language)) == text
+
+
+def test_languages_with_spaces_break_at_spaces_only():
+    assert cut("The cat's well-known house.", "English") == ["The ", "cat's ", "well-known ", "house."]
+    assert cut("고양이는 매일 아침", "Korean") == ["고양이는 ", "매일 ", "아침"]
+    assert cut("क्षत्रिय श्रीमान की", "Hindi") == ["क्षत्रिय ", "श्रीमान ", "की"]
+
+
+def test_a_mark_that_stands_apart_stays_with_its_word():
+    assert cut("« Où sont-ils ? » dit-il", "French") == ["« Où ", "sont-ils ? » ", "dit-il"]
+
+
+def test_a_dash_between_words_is_a_place_to_break():
+    assert cut("Wait—what", "English") == ["Wait—", "what"]
+
+
+def test_chinese_and_japanese_break_between_phrases():
+    assert cut("むかしむかし、ある村に猫が住んでいました。", "Japanese")[0] == "むかしむかし、"
+    assert "村庄里，" in cut("在河边一个安静的村庄里，住着", "Chinese")
+
+
+@pytest.mark.parametrize("language", ["Chinese", "Japanese"])
+def test_no_line_begins_with_a_closing_mark_or_ends_with_an_opening_one(language):
+    text = "「どこ（へ）行った？」と、『ピップ』は言った…。" * 3 + STORIES[language]
+    for piece in cut(text, language):
+        assert piece[0] not in "、。，！？」』）…ーっゃゅょ"
+        assert piece.rstrip()[-1] not in "「『（"
+
+
+@pytest.mark.parametrize("language", ["Chinese", "Japanese"])
+def test_latin_words_and_numbers_stay_whole(language):
+    text = {"Chinese": "他在2024年买了iPhone15手机。", "Japanese": "彼は2024年にiPhone15を買いました。"}[language]
+    joined = "|".join(cut(text, language))
+    assert "2024" in joined
+    assert "iPhone15" in joined
+
+
+def test_how_good_a_break_is():
+    found = {
+        piece.text.strip(): piece.quality
+        for piece in pieces("Mr. Hale, the cook and I went home. He slept.", "English")
+    }
+    assert found == {
+        "Mr.": WORD, "Hale,": CLAUSE, "the": WORD, "cook": JOINT, "and": WORD, "I": PHRASE, "went": PHRASE,
+        "home.": SENTENCE, "He": PHRASE, "slept.": SENTENCE,
+    }  # fmt: skip
+
+
+def test_a_question_inside_a_sentence_does_not_end_it():
+    assert next(piece.quality for piece in pieces('"Why?" she asked.', "English")) == CLAUSE
+
+
+def test_wide_letters_count_twice_and_marks_not_at_all():
+    assert units("ab") == 2
+    assert units("猫") == 2
+    assert units("한") == 2
+    assert units("e\u0301") == 1
+    assert units("कि") == 2
+
+
+def test_lines_are_balanced_and_nothing_is_left_alone():
+    cue = pieces("Every morning he waited for the fishermen to return", "English")
+    assert lines(cue, letters(60)) == ("Every morning he waited for the fishermen to return",)
+    assert lines(cue, letters(40)) == ("Every morning he waited", "for the fishermen to return")
+    assert lines(cue, letters(20)) is None
+
+
+def test_a_line_does_not_end_with_an_article():
+    upper, _ = lines(pieces("He opened slowly the very old wooden box", "English"), letters(26)) or ("the", "")
+    assert upper.split()[-1] != "the"
+
+
+@given(st.text(alphabet="abcdefक्षिाまっ、e\u0301", min_size=1, max_size=80), st.integers(5, 30))
+def test_what_is_too_wide_is_split_between_clusters(word, limit):
+    parts = split_wide(Piece(word, SENTENCE), letters(limit))
+    assert "".join(part.text for part in parts) == word
+    assert parts[-1].quality == SENTENCE
+    for before, after in itertools.pairwise(parts):
+        assert after.text[0] not in "\u0301ि्ाっ、"
+        assert before.text[-1] != "\u094d"  # a virama binds the letter after it

@@ -1,0 +1,97 @@
+"""The score of a film: shipped tracks, chosen by mood and seed."""
+
+import wave
+
+import numpy as np
+import pytest
+
+from pipelines.base import BadInput, Device, Kind, Missing
+from pipelines.media.timeline import ScenePlace, SceneTiming, Timeline
+from pipelines.models.catalog import family_class, load
+from pipelines.step_params import ScoreParams
+
+SPEC = load().spec("score-library")
+
+
+class Report:
+    def __init__(self):
+        self.facts, self.fractions = {}, []
+
+    def progress(self, fraction, message=""):
+        self.fractions.append(fraction)
+
+    def warn(self, message):
+        raise AssertionError(message)
+
+    def record(self, **facts):
+        self.facts.update(facts)
+
+
+@pytest.fixture
+def score(tmp_path):
+    pytest.importorskip("immich_memories_music")
+    family = family_class(SPEC).load(SPEC, Device())
+
+    def compose(frames, fps=24, *, mood="", prompt="", seed=1):
+        out, report = tmp_path / f"{frames}-{fps}-{mood}-{seed}-{len(list(tmp_path.iterdir()))}", Report()
+        out.mkdir()
+        timeline = tmp_path / "timeline.json"
+        timeline.write_text(
+            Timeline(
+                fps=fps, scenes=(ScenePlace(start=0, timing=SceneTiming(fps=fps, frames=frames)),)
+            ).model_dump_json()
+        )
+        made = family.run(
+            Kind.SCORE, ScoreParams(mood=mood, prompt=prompt), {"timeline": [timeline]}, out, report, seed=seed
+        )
+        assert [path.name for path in made] == ["music.wav"]
+        with wave.open(str(out / "music.wav")) as file:
+            assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (48_000, 2, 2)
+            samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+        return samples, report
+
+    return compose
+
+
+@pytest.mark.parametrize(("frames", "fps"), [(1, 24), (50, 24), (1501, 25), (77, 30)])
+def test_as_long_as_the_film_to_the_sample(score, frames, fps):
+    samples, report = score(frames, fps)
+    assert len(samples) == round(frames * 48_000 / fps)
+    assert report.fractions[-1] == 1.0
+
+
+def test_the_same_bytes_for_the_same_seed_and_other_tracks_for_others(score):
+    first, report = score(240, seed=5)
+    again, _ = score(240, seed=5)
+    assert np.array_equal(first, again)
+    tracks = {tuple(score(48, seed=seed)[1].facts["tracks"]) for seed in range(5)}
+    assert len(tracks) == 5
+    assert report.facts["mood"] == "calm"
+    assert "MIT" in report.facts["credit"]
+
+
+def test_the_mood_chooses_the_tracks(score):
+    _, report = score(48, mood="joyful", prompt="a quiet night")
+    assert report.facts["mood"] == "happy"
+    assert all(track.startswith("happy") for track in report.facts["tracks"])
+
+
+def test_a_longer_film_hears_several_tracks_and_no_click(score):
+    samples, report = score(24 * 70, mood="tender")
+    assert len(report.facts["tracks"]) == 3
+    assert np.abs(np.diff(samples.astype(int), axis=0)).max() < 16_000
+    loud = np.sqrt(np.mean((samples[48_000 : 66 * 48_000, 0] / 32768.0).reshape(-1, 48_000) ** 2, axis=1))
+    assert loud.min() > 0.015
+    assert np.abs(samples[-480:]).max() < 60
+
+
+def test_without_a_timeline(tmp_path):
+    family = family_class(SPEC).load(SPEC, Device())
+    with pytest.raises(BadInput, match="timeline"):
+        list(family.run(Kind.SCORE, ScoreParams(), {}, tmp_path, Report(), seed=1))
+
+
+def test_a_package_that_is_not_installed_is_named_with_the_remedy():
+    spec = SPEC.model_copy(update={"options": {"package": "no_such_music"}})
+    with pytest.raises(Missing, match="pip install"):
+        family_class(spec).load(spec, Device())

@@ -1,0 +1,65 @@
+"""What is written in signs is spoken in words."""
+
+import pytest
+
+from pipelines.speech.g2p import chinese, japanese, korean
+from pipelines.speech.text.normalize import spoken
+
+
+@pytest.mark.parametrize(
+    ("core", "language", "said"),
+    [
+        ("Dr", "English", "doctor"),
+        ("Mme", "French", "madame"),
+        ("z.B", "German", "zum Beispiel"),
+        ("$5.50", "English", "5.50 dollars"),
+        ("20€", "German", "20 Euro"),
+        ("50%", "Spanish", "50 por ciento"),
+        ("%50", "Turkish", "yüzde 50"),
+        ("50%", "Chinese", "百分之50"),
+        ("www.example.com/story", "English", "www dot example dot com story"),
+        ("me@example.org", "English", "me at example dot org"),
+        ("*bold*text", "English", "bold text"),
+        ("party🎉", "English", "party"),
+        ("𝓗𝓲", "English", "Hi"),
+        ("well-known", "English", "well-known"),
+        ("नमस्ते", "Hindi", "नमस्ते"),
+    ],
+)
+def test_a_word_as_it_is_spoken(core, language, said):
+    assert spoken(core, language) == said
+
+
+@pytest.mark.parametrize(
+    ("digits", "korean_", "chinese_", "japanese_"),
+    [
+        ("0", "영", "零", "ゼロ"),
+        ("10", "십", "十", "ジュー"),
+        ("305", "삼백오", "三百零五", "サンビャクゴ"),
+        ("1999", "천구백구십구", "一千九百九十九", "センキューヒャクキュージューキュー"),
+        ("10000", "만", "一万", "イチマン"),
+        ("20030", "이만삼십", "二万零三十", "ニマンサンジュー"),
+    ],
+)
+def test_numbers_of_the_languages_that_are_not_left_to_espeak(digits, korean_, chinese_, japanese_):
+    assert (korean.number(digits), chinese.number(digits), japanese.number(digits)) == (korean_, chinese_, japanese_)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("같이", "kaʨʰi"), ("값이", "kapɕi"), ("국물", "kuŋmul"), ("신라", "ɕilla"), ("독립", "toŋnip"), ("좋아요", "ʨoajo"),
+        ("없는", "ʌmnɯn"), ("앉아", "anʥa"), ("3마리", "sammaɾi"), ("hello", ""),
+    ],
+)  # fmt: skip
+def test_korean_is_read_as_it_is_said(word, said):
+    assert korean.phonemes(word) == said
+
+
+def test_japanese_is_read_in_kana_and_shared_among_the_characters():
+    assert japanese.kana(["今", "日", "は", "東", "京"]) == ["キョ", "ー", "ワ", "トー", "キョー"]
+    assert "".join(japanese.phonemes(["今", "日", "は"])).split() == ["kʲoː", "βa"]
+
+
+def test_chinese_has_one_syllable_for_each_character_with_its_tone():
+    assert chinese.phonemes(["银", "行", "很", "好"]) == [" i↗n", "xa↗ŋ", " xə↓n", " xau↓"]

@@ -1,0 +1,49 @@
+"""Numbers as words, for voices that know letters only; and how high a voice speaks."""
+
+import numpy as np
+import pytest
+
+from pipelines.speech.audio.pitch import height
+from pipelines.speech.text.numbers import in_words
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0", "शून्य"), ("99", "निन्यानवे"), ("105", "एक सौ पाँच"), ("1234", "एक हज़ार दो सौ चौंतीस"), ("12,50,000", "बारह लाख पचास हज़ार"),
+        ("3.5", "तीन दशमलव पाँच"), ("२१", "इक्कीस"), ("चाँद", "चाँद"),
+    ],
+)  # fmt: skip
+def test_hindi_counts_by_lakh_and_crore(text, said):
+    assert in_words(text, "Hindi") == said
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "said"),
+    [
+        ("1,234", "English", "one thousand two hundred and thirty four"),
+        ("1.234", "German", "eintausendzweihundertvierunddreißig"),
+        ("3,5", "French", "trois virgule cinq"),
+        ("3.5", "English", "three point five"),
+        ("20", "Turkish", "yirmi"),
+        ("x2", "Spanish", "x dos"),
+        ("12", "Korean", "십이"),
+    ],
+)
+def test_other_languages_by_num2words(text, language, said):
+    pytest.importorskip("num2words", reason="numbers in words come from num2words (extra tts)")
+    assert in_words(text, language) == said
+
+
+@pytest.mark.parametrize("hertz", [90, 130, 210, 300])
+def test_a_voices_height_is_its_fundamental_not_an_overtone(hertz):
+    rate = 16_000
+    phase = 2 * np.pi * hertz * np.arange(rate) / rate
+    voice = sum(np.sin(phase * number) / number for number in range(1, 9))
+    assert height((0.2 * voice).astype(np.float32), rate) == pytest.approx(hertz, rel=0.03)
+
+
+def test_noise_and_silence_have_no_height():
+    noise = np.random.default_rng(1).normal(0, 0.2, 16_000).astype(np.float32)
+    assert height(noise, 16_000) is None
+    assert height(np.zeros(16_000, np.float32), 16_000) is None

@@ -1,0 +1,44 @@
+"""A text is split so that its words, joined, give it back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.speech.text.tokenize import LONGEST, split
+
+
+@given(st.text(alphabet=st.sampled_from("aé9 .,—…“”(¿\n今日はょー。「」한글مر🎉%$\u0301\u200d'")))
+def test_the_words_give_the_text_back(text):
+    words = split(text)
+    assert not words or "".join(word.text for word in words) == text
+    assert all(word.lead + word.core + word.trail == word.text and word.core for word in words)
+
+
+@given(st.text())
+def test_any_text_at_all(text):
+    words = split(text)
+    assert bool(words) == any(character.isalnum() or character in "%&+=@€$£¥₹₺₩°×÷" for character in text)
+    assert not words or "".join(word.text for word in words) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Hello, world!", ["Hello, ", "world!"]),
+        ("“Who?” — she said.", ["“Who?” — ", "she ", "said."]),
+        ("¿Qué? (sí)", ["¿Qué? ", "(sí)"]),
+        ("wait—what… now", ["wait—", "what… ", "now"]),
+        ("A 🎉 party", ["A 🎉 ", "party"]),
+        ("今日は。「きょう」", ["今", "日", "は。", "「きょ", "う」"]),
+        ("你好！ABC。", ["你", "好！", "ABC。"]),
+        ("안녕하세요 여러분.", ["안녕하세요 ", "여러분."]),
+        ("  lead", ["  lead"]),
+        ("…!?", []),
+    ],
+)
+def test_where_words_begin(text, words):
+    assert [word.text for word in split(text)] == words
+
+
+def test_a_run_without_spaces_is_cut():
+    assert max(len(word.core) for word in split("a" * 1000)) == LONGEST

