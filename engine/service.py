@@ -22,6 +22,7 @@ from engine.execution.inline import InlineExecutor
 from engine.execution.memory_modes import Economies
 from engine.execution.protocol import BAD_INPUT, REJECTED, Done, Executor, Failure, Task
 from engine.execution.run_events import Event, OnEvent, StepDone, StepFailed, StepWarned
+from engine.execution.run_result import RunResult
 from engine.execution.runner import Result, Runner
 from engine.execution.shared import Shared
 from engine.inputs.importer import NOT_READ, Receiver
@@ -39,17 +40,6 @@ from pipelines.models.catalog import Catalog
 from pipelines.storyboard import Storyboard
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A story, how it was planned, and what is in the store for each step."""
-
-    story: Story
-    planned: Planned
-    actions: Mapping[str, Action]
-    recalled: frozenset[str]
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass
@@ -216,7 +206,7 @@ class Service:
         only: Iterable[str] | None = None,
         run_id: str | None = None,
         stop: StopSign | None = None,
-    ) -> Made:
+    ) -> RunResult:
         """Bring the story about as far as `upto`, or only the steps `only` and what they need. What the client wrote and gave
         is looked at first, so that what is refused or unusable costs no work. What a run of that id has made, `collect` keeps, also
         when the run does not get to its end. Raises PlanningError, RunFailed, RunCancelled."""
@@ -225,7 +215,7 @@ class Service:
         self._look_at_given(planned, run_id, stop)
         wanted = None if only is None else with_checks(only, planned.plan)
         result, warnings = self._run(planned, wanted, on_event, run_id, stop)
-        return Made(story, planned, result.made, result.recalled, (*planned.warnings, *warnings))
+        return RunResult(story, planned, result.made, result.recalled, (*planned.warnings, *warnings))
 
     def _look_at_given(self, planned: Planned, run_id: str | None, stop: StopSign | None) -> Mapping[str, Action]:
         given_ones = [step.id for step in planned.plan if step.kind in (Kind.INTAKE, Kind.GLIMPSE) and not step.needs()]
@@ -278,7 +268,9 @@ class Service:
         self.jobs.start_run(run_id, title=told.title or Path(source).stem, source=source, out=out, story=_plain(told))
         self.jobs.refer(run_id, digests=[picture.digest for picture in given(told).values()])
 
-    def keep(self, run_id: str, told: Brief | Story, made: Made | None = None, digests: Iterable[str] = ()) -> bool:
+    def keep(
+        self, run_id: str, told: Brief | Story, made: RunResult | None = None, digests: Iterable[str] = ()
+    ) -> bool:
         """The run needs of the store what there is of `told`, what was made last, and `digests`; nothing of what it was before.
         Gives whether that leaves something to collect. Raises KeyError when the run was forgotten meanwhile."""
         try:
@@ -289,7 +281,7 @@ class Service:
         files = (*(picture.digest for picture in given(told).values()), *digests)
         return self.jobs.refer(run_id, keys=[action.key for action in actions], digests=files, only=True)
 
-    def finish(self, run_id: str, made: Made) -> None:
+    def finish(self, run_id: str, made: RunResult) -> None:
         """Note what the run made, and that it needs nothing else of the store any more."""
         self.keep(run_id, made.story, made)
         film = made.actions.get("compose")

@@ -250,7 +250,7 @@ class BridgeParams(VideoParams):
 class ScoreParams(Params):
     """Music for the whole film. Inputs: `timeline` (1). Outputs: `music.wav` (stereo, as long as the film)."""
 
-    mood: str = Field("", description="Mood words of the story: calm, tense, joyful …")
+    mood: str = Field("", description="Mood words of the story: calm, energetic, tender …")
     prompt: str = Field("", description="What the story is about, for models that compose from words.")
 
 

@@ -16,7 +16,6 @@ from engine.storage.artifact_store import Output
 from engine.story.model import Picture, Place, Story
 from pipelines.base import Missing
 
-MOST = 10
 """Pictures of a page that a request may ask for."""
 SPARE = 2
 """So many times the wished number are tried at most: some cannot be had."""

@@ -17,10 +17,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from engine.execution.run_result import RunResult
 from engine.outputs.storyboard_page import sheet
 from engine.planning.plan import Ref
 from engine.planning.step_ids import element_source, is_narrated, keyframe_source, portrait_source, scene_id
-from engine.service import Made
 from engine.storage.artifact_store import Action, Store
 from engine.story.model import Story
 from pipelines.base import Kind
@@ -76,7 +76,7 @@ def pieces(story: Story, stem: str) -> Iterator[Piece]:
     yield Piece(f"{stem}.mp4", Ref("compose", "film.mp4"))
 
 
-def export(made: Made, store: Store, out: Path, stem: str, warnings: Iterable[str] = ()) -> Path:
+def export(made: RunResult, store: Store, out: Path, stem: str, warnings: Iterable[str] = ()) -> Path:
     """Write everything that was made into `out`; gives the film, or the folder when there is no film yet. Raises ExportError."""
     files: dict[Piece, str] = {}
     try:
@@ -100,7 +100,7 @@ def export(made: Made, store: Store, out: Path, stem: str, warnings: Iterable[st
     return film if film.name in {piece.file for piece in files} else out
 
 
-def record_of(made: Made, store: Store, files: Mapping[Piece, str], warnings: Iterable[str]) -> dict[str, Any]:
+def record_of(made: RunResult, store: Store, files: Mapping[Piece, str], warnings: Iterable[str]) -> dict[str, Any]:
     """All that made the film: story, models, seeds, licences, timings, warnings."""
     steps = [_step(made, step.id) for step in made.planned.plan if step.id in made.actions]
     credits_ = dict.fromkeys(
@@ -143,7 +143,7 @@ def engine_version() -> str:
         return "unknown"
 
 
-def _step(made: Made, step_id: str) -> dict[str, Any]:
+def _step(made: RunResult, step_id: str) -> dict[str, Any]:
     action, step = made.actions[step_id], made.planned.plan[step_id]
     record = action.record
     return {

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from engine.mood import mood_of
 from engine.planning import prompts
 from engine.planning.builder import Draft
 from engine.planning.plan import Plan, Planned, PlanningError, Ref, Source
@@ -30,6 +29,7 @@ from engine.planning.step_ids import (
 from engine.story.model import SAMPLE, Brief, Character, Picture, Place, Scene, State, Story, given
 from pipelines.base import Kind
 from pipelines.models.catalog import Catalog
+from pipelines.moods import classify_mood
 from pipelines.step_params import (
     AnimateParams,
     BridgeParams,
@@ -378,7 +378,9 @@ def _plan_sound(draft: Draft, story: Story) -> Ref | None:
     ]
     if story.audio.music:
         about = " ".join(part for part in (story.title, story.description, story.prompt, story.setting) if part)
-        mood = story.audio.mood or mood_of(" ".join((about, *(f"{s.prompt} {s.narration}" for s in story.scenes))))
+        mood = story.audio.mood or classify_mood(
+            "", " ".join((about, *(f"{s.prompt} {s.narration}" for s in story.scenes)))
+        )
         draft.add("score", Kind.SCORE, ScoreParams(mood=mood, prompt=about), {"timeline": timeline})
         inputs["music"] = (Ref("score", "music.wav"),)
     inputs["clips"] = tuple(clip_source(story, number) for number in sounding)

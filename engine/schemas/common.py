@@ -82,7 +82,9 @@ class Extensions(Wire):
     models: dict[str, str] = Field({}, description='Model by kind of step, e.g. `{"narrate": "espeak"}`.')
     video: VideoExtension = Field(VideoExtension(), description="Frame, rate, transitions, subtitles.")
     enhance_image: bool = Field(False, description="Scene pictures get a pass for detail, at the same size.")
-    music_mood: str = Field("", description="tense, sad, joyful, adventurous or calm; default: read from the story.")
+    music_mood: str = Field(
+        "", description="Mood words, such as calm, energetic, happy, nostalgic or tender; default: read from the story."
+    )
 
     def choices(self, image_tool: str | None = None, video_tool: str | None = None) -> Choices:
         """Which models the request wants. Raises StoryError for an unknown kind of step."""

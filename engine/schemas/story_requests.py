@@ -9,9 +9,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from engine.inputs.page_images import MOST
 from engine.schemas.common import AspectRatio, AudioOption, Extensions, Wire, explained, parse, ratio_of
-from engine.story.model import MAX_THINGS, SAMPLE, Brief, Character, Lacking, Picture, Place, Told
+from engine.story.model import MAX_PAGE_IMAGES, MAX_THINGS, SAMPLE, Brief, Character, Lacking, Picture, Place, Told
 from pipelines.step_params import Language, Strictness
 
 ImageTool = Literal["Seedream", "FluxTurbo", "NanoBanana", "QwenImage"]
@@ -92,7 +91,7 @@ class UrlBody(IdeaBody):
 
     page: str | None = Field(None, description="Extension: local path of the saved page (HTML or text).")
     page_pictures: int = Field(
-        0, ge=0, le=MOST, description="Extension: so many pictures of the page become objects of the story."
+        0, ge=0, le=MAX_PAGE_IMAGES, description="Extension: so many pictures of the page become objects of the story."
     )
 
 

@@ -25,6 +25,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=20_000)]
 MAX_SCENES = 1000
 MAX_THINGS = 200
+MAX_PAGE_IMAGES = 10
 """Characters, locations or objects of one story, and states of one character."""
 
 

@@ -229,8 +229,14 @@ def load(*overlays: Path, home: Path | None = None, device_mb: int = 0) -> Catal
         place = ".".join(str(part) for part in first["loc"])
         raise CatalogError(f"{overlays[-1] if overlays else default_path()}: {place}: {first['msg']}") from error
     _check(catalog)
-    here = catalog.model_copy(update={"device_mb": device_mb})
-    return Shelf(home).resolve(here) if home else here
+    catalog = catalog.model_copy(update={"device_mb": device_mb})
+    return with_weights(catalog, Shelf(home)) if home else catalog
+
+
+def with_weights(catalog: Catalog, store: Shelf) -> Catalog:
+    """Return the catalog with each model's weights located in `store`. Reads lock files, no weights."""
+    models = {name: store.placed(spec) for name, spec in catalog.models.items()}
+    return catalog.model_copy(update={"models": models})
 
 
 def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

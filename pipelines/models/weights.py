@@ -17,15 +17,11 @@ import re
 import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipelines.base import Missing, ModelSpec, Weights
 from pipelines.models.environments import interpreter
-
-if TYPE_CHECKING:
-    from pipelines.models.catalog import Catalog
 
 HERE = "file:"
 """Begins a `Weights.repo` that is a folder of this machine; a relative one lies in the home folder."""
@@ -110,11 +106,6 @@ class Shelf:
 
     def __init__(self, home: Path) -> None:
         self.home = home.expanduser().absolute()
-
-    def resolve(self, catalog: Catalog) -> Catalog:
-        """The same catalog, its models knowing where their weights lie. Reads locks, no weights."""
-        models = {name: self.placed(spec) for name, spec in catalog.models.items()}
-        return catalog.model_copy(update={"models": models})
 
     def placed(self, spec: ModelSpec) -> ModelSpec:
         """The model, knowing where its weights and its interpreter lie as far as they were pulled."""

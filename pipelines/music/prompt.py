@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.music.moods import mood_of
+from pipelines.moods import classify_mood
 from pipelines.step_params import ScoreParams
 
 _SOUNDS: dict[str, str] = {
@@ -18,7 +18,7 @@ _ABOUT = 300
 
 def described(params: ScoreParams) -> str:
     """One line of English for the sound, with what the film is about in the story's own words."""
-    sound = _SOUNDS[mood_of(params.mood, params.prompt, tuple(_SOUNDS))]
+    sound = _SOUNDS[classify_mood(params.mood, params.prompt, tuple(_SOUNDS))]
     about = " ".join(params.prompt.split())[:_ABOUT].strip()
     told = [f"Instrumental film score, no vocals, {sound}", f"mood: {params.mood}" if params.mood else ""]
     return ", ".join(filter(None, told)) + (f". For a film about: {about}" if about else ".")

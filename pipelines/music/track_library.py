@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.base import BadInput, Device, Kind, Missing, ModelSpec, Params, Report
 from pipelines.media.timeline import Timeline
-from pipelines.music.moods import mood_of
+from pipelines.moods import classify_mood
 from pipelines.step_params import ScoreParams
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Library:
             raise BadInput("timeline", "the score needs the film's timeline.")
         timeline = Timeline.model_validate_json(inputs["timeline"][0].read_text("utf-8"))
         length = (timeline.frames * _RATE + timeline.fps // 2) // timeline.fps
-        mood = mood_of(params.mood, params.prompt, tuple(self._styles))
+        mood = classify_mood(params.mood, params.prompt, tuple(self._styles))
         tracks = self._tracks(mood, seed)
         played: list[str] = []
 

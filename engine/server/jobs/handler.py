@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.execution.run_events import Event, RunStarted, StepDone, StepProgress
+from engine.execution.run_result import RunResult
 from engine.planning.plan import Plan
 from engine.planning.planner import Upto, plan_story
 from engine.planning.step_ids import inspection_id
 from engine.server.jobs.output_cache import Shelf
 from engine.server.jobs.queue import Goal, Work
 from engine.server.jobs.stories import Record, Records
-from engine.service import Made, Service
+from engine.service import Service
 from engine.storage.artifact_store import Output
 from engine.story.model import Brief, Story, told_of
 from pipelines.base import Kind
@@ -138,6 +139,6 @@ class Worker:
         return Outcome(_film(made), self.service.keep(record.id, current.told, made, shown))
 
 
-def _film(made: Made) -> str | None:
+def _film(made: RunResult) -> str | None:
     action = made.actions.get("compose")
     return next((output.digest for output in action.outputs if output.name == "film.mp4"), None) if action else None

@@ -85,7 +85,9 @@ def test_files_are_hashed_again_only_when_they_were_written_to(
 def test_a_shelf_finds_what_was_locked_and_nothing_else(model: ModelSpec, tmp_path: Path) -> None:
     known = model.model_copy(update={"weights": {"model": Weights(repo=model.weights["model"].repo)}})
     other = known.model_copy(update={"name": "other", "weights": {"model": Weights(repo="owner/other")}})
-    models = Shelf(tmp_path / "shelf").resolve(catalog.Catalog(models={"tiny": known, "other": other})).models
+    models = catalog.with_weights(
+        catalog.Catalog(models={"tiny": known, "other": other}), Shelf(tmp_path / "shelf")
+    ).models
     assert models["tiny"].weights == model.weights
     assert models["other"].weights["model"].folder == ""
     (folder(model) / "model_index.json").unlink()

@@ -1,10 +1,10 @@
 """The words of a story choose the mood of its music."""
 
+import unicodedata
+
 import pytest
 
-from pipelines.music.moods import mood_of
-
-MOODS = ("calm", "energetic", "happy", "nostalgic", "tender")
+from pipelines.moods import MOODS, classify_mood, stems_of
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,20 @@ MOODS = ("calm", "energetic", "happy", "nostalgic", "tender")
         ("", "حزين وحيد", "nostalgic"),
         ("", "", "calm"),
         ("", "zxqv", "calm"),
+        ("", "A mother hugs her baby. They love each other.", "tender"),
     ],
 )
 def test_mood(mood, prompt, chosen):
-    assert mood_of(mood, prompt, MOODS) == chosen
+    assert classify_mood(mood, prompt, MOODS) == chosen
 
 
 def test_only_moods_that_there_are():
-    assert mood_of("tense", "", ("happy", "tender")) in ("happy", "tender")
+    assert classify_mood("tense", "", ("happy", "tender")) in ("happy", "tender")
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_every_word_is_of_one_script(mood):
+    """A word in mixed scripts looks right and never matches."""
+    for word in (word for words in stems_of(mood) for word in words):
+        scripts = {unicodedata.name(char).split()[0] for char in word if unicodedata.category(char).startswith("L")}
+        assert len(scripts - {"CJK"} - {"HIRAGANA", "KATAKANA"}) <= 1, word

@@ -1,4 +1,8 @@
-"""Words of a story → one of the moods that the music comes in."""
+"""The mood classifier: words of a story → one of the moods that music comes in.
+
+The planner classifies a story whose mood nobody named, and the music families classify the words that somebody did name. The planner
+does it before the step exists, so that an edit which leaves the mood alone leaves the score in the cache.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,23 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+MOODS = ("calm", "energetic", "happy", "nostalgic", "tender")
 DEFAULT = "calm"
 
 # Stems: a word of the story counts if it begins with one (in scripts without spaces: if it contains it). Lists are of the words
-# that decide what a film's music should be, in the ten languages of the engine.
+# that decide what a film's music should be, in the ten languages of the engine. The hour of the day is no mood: `night` is in none.
 _STEMS: dict[str, str] = {
     "calm": """
-        calm quiet peace serene tranquil gentle sleep dream night moon stars starl starr still soft rest snow lake meadow meditat relax slow
-        tranquilo calma sereno paz noche luna sueño silencio calme paisib nuit lune rêve silence doux ruhig still fried nacht mond
-        traum sanft sakin huzur gece uyku rüya شاعري هادئ سلام ليل قمر شान्त शांत रात चाँद नींद 平静 安静 宁静 夜晚 月亮 梦
-        静か 穏やか 夜 月 夢 평화 조용 고요 밤 달 꿈
+        calm quiet peace serene tranquil gentle sleep dream moon stars starl starr soft rest snow lake meadow meditat relax slow
+        tranquilo calma sereno paz luna sueño silencio calme paisib lune rêve silence doux ruhig fried mond
+        traum sanft sakin huzur uyku rüya شاعري هادئ سلام قمر शान्त शांत चाँद नींद 平静 安静 宁静 月亮 梦
+        morning dawn suave amanecer morgen aube doux sabah सुबह धीरे صباح فجر 早晨 朝 아침
+        静か 穏やか 月 夢 평화 조용 고요 달 꿈
     """,
     "energetic": """
         energ action adventur battle chase danger dramatic dynamic epic escape excit explo fast fight fire hero hunt intense monster
+        afraid alarm climb discover expedit fear fly journey panic quest sail scream stormy threat thunder treasure voyage wreck
+        oscuro tehlikeli viaje reise yolculuk karanlık यात्रा साहस खोज رحلة مغامرة 旅程 여행
         power race rescue robot rocket run speed storm suspens tense thrill urgent war wild action danger
         aventura batalla peligro persecu carrera rápid tormenta guerra héroe tenso aventure bataille combat poursuite course tempête
         guerre héros tendu abenteuer kampf schlacht gefahr jagd flucht rennen sturm krieg held spannend rakete macera savaş tehlike
@@ -27,6 +35,7 @@ _STEMS: dict[str, str] = {
     """,
     "happy": """
         happy happi joy joyf joyo cheer fun funny glad playful play party celebrat festiv bright sunny laugh comic comed humor humour delight
+        celebrat smil heureux joie neşe dans फ़ुर्ती नाच उत्सव يضحك 祭り 节日 축제
         upbeat birthday dance carnival whimsical feliz alegr divert fiesta risa juega jugar cumpleaños joyeu heureu gai drôle fête
         rire jouer anniversaire fröhlich glücklich lustig freude heiter lach spiel geburtstag mutlu neşe eğlence sevinç komik oyun
         سعيد فرح مرح بهجة ضحك لعب खुश आनंद मज़ा मजेदार हँसी खेल 快乐 开心 高兴 欢乐 有趣 玩 楽しい 嬉しい 明るい 陽気 笑
@@ -34,6 +43,7 @@ _STEMS: dict[str, str] = {
     """,
     "nostalgic": """
         nostalg melanchol sad sadn sorrow grief memor remember past old ancient lonely alone lost farewell goodbye autumn rain dark
+        crying funeral grey tears lágrimas larmes tränen allein üzgün gözyaşı आँसू دموع 涙 眼泪 눈물
         myster gloom haunt ghost shadow bittersweet wistful somber sombre ruin cry tear death died triste melancól recuerd soledad
         perdid adiós otoño lluvia oscur misterio tristesse mélancol souvenir seul perdu adieu automne pluie sombre mystère traurig
         wehmut melanchol erinner einsam verloren abschied herbst regen dunkel geheimnis hüzün üzgün üzücü anı yalnız kayıp veda
@@ -55,9 +65,10 @@ _WORD = re.compile(r"[^\W\d_]+(?:[\u0900-\u097f]+)*")
 _NAMED = 5  # a word of the mood itself weighs as much as so many of the story
 
 
-def mood_of(mood: str, prompt: str, moods: Sequence[str]) -> str:
-    """The one of `moods` that fits best; where nothing tells, calm (or the first of `moods`)."""
-    scores = {name: _NAMED * _hits(name, mood) + _hits(name, prompt) for name in moods}
+def classify_mood(named: str, text: str, moods: Sequence[str] = MOODS) -> str:
+    """Return the one of `moods` that fits best: `named` are mood words that somebody chose, `text` is the story. Without any hit
+    calm, or the first of `moods`."""
+    scores = {name: _NAMED * _hits(name, named) + _hits(name, text) for name in moods}
     best = max(scores.values(), default=0)
     if best == 0:
         return DEFAULT if DEFAULT in moods else sorted(moods)[0]
@@ -66,7 +77,7 @@ def mood_of(mood: str, prompt: str, moods: Sequence[str]) -> str:
 
 def _hits(name: str, text: str) -> int:
     text = text.casefold()
-    stems, signs = _of(name)
+    stems, signs = stems_of(name)
     found = sum(1 for word in _WORD.findall(text) if any(_counts(word, stem) for stem in stems))
     return found + sum(text.count(sign) for sign in signs)
 
@@ -77,7 +88,7 @@ def _counts(word: str, stem: str) -> bool:
 
 
 @cache
-def _of(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def stems_of(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The stems of a mood (its own name is one): of scripts with spaces, and of those without."""
     words = dict.fromkeys([name.casefold(), *_STEMS.get(name, "").split()])
     return (
