@@ -47,7 +47,7 @@ def documentation() -> str:
     parts.append("# Parts of bodies\n")
     for part in _parts():
         parts.append(f"## {_title(part)}\n\n{_about(part)}\n\n{_table(part)}")
-    return "\n".join(parts)
+    return "\n".join(parts).rstrip("\n")
 
 
 def _parts() -> Iterator[type[BaseModel]]:
