@@ -12,29 +12,29 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event as StopSign
+from threading import Event as StopEvent
 from threading import Lock
 from typing import Any
 
 from engine.execution.errors import RunCancelled, RunFailed
-from engine.execution.estimates import Forecast, Learned, forecast
+from engine.execution.estimates import Forecast, TimingEstimator, forecast
 from engine.execution.inline import InlineExecutor
-from engine.execution.memory_modes import Economies
-from engine.execution.protocol import BAD_INPUT, REJECTED, Done, Executor, Failure, Task
-from engine.execution.run_events import Event, OnEvent, StepDone, StepFailed, StepWarned
+from engine.execution.memory_modes import MemoryModeStore
+from engine.execution.protocol import BAD_INPUT, REJECTED, Executor, Failure, Task, TaskResult
+from engine.execution.run_events import EventCallback, RunEvent, StepDone, StepFailed, StepWarning
 from engine.execution.run_result import RunResult
-from engine.execution.runner import Result, Runner
-from engine.execution.shared import Shared
-from engine.inputs.importer import NOT_READ, Receiver
-from engine.inputs.page_images import LEFT_OUT, gathered, is_small, with_objects
-from engine.planning.plan import Plan, Planned, PlanningError, Step
-from engine.planning.planner import Upto, check_of, plan_brief, plan_story, with_checks
-from engine.planning.step_ids import intake_id
+from engine.execution.runner import ExecutionResult, Runner
+from engine.execution.shared import ExecutorMultiplexer
+from engine.inputs.importer import PAGE_NOT_READ, InputImporter
+from engine.inputs.page_images import SKIPPED_MESSAGE, add_image_objects, fetch_page_images, is_too_small
+from engine.planning.plan import Plan, PlanningError, PlanResult, Step
+from engine.planning.planner import PlanStage, plan_brief, plan_story, plan_text_check, with_check_steps
+from engine.planning.step_ids import sanitize_id
 from engine.settings import Settings
-from engine.storage.artifact_store import Action, Store
-from engine.storage.database import Jobs, Run
-from engine.story.assembly import story_of
-from engine.story.model import Brief, Story, Tale, given
+from engine.storage.artifact_store import Action, ArtifactStore
+from engine.storage.database import Database, Run
+from engine.story.assembly import assemble_story
+from engine.story.model import AnyStory, Brief, Story, input_files
 from pipelines.base import Kind
 from pipelines.models.catalog import Catalog
 from pipelines.storyboard import Storyboard
@@ -43,29 +43,29 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass
-class _Watch:
+class _EventRecorder:
     """Passes events on, and keeps what must be known afterwards."""
 
-    on_event: OnEvent
-    learned: Learned
-    economies: Economies
-    plan: Planned
-    keep: Callable[[str], None]
+    on_event: EventCallback
+    estimator: TimingEstimator
+    memory_modes: MemoryModeStore
+    plan_result: PlanResult
+    retain: Callable[[str], None]
     warnings: dict[str, None] = field(default_factory=dict)
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: RunEvent) -> None:
         match event:
-            case StepWarned(step=step, message=message):
+            case StepWarning(step=step, message=message):
                 self.warnings[f"{step}: {message}"] = None
             case StepFailed(step=step, error=error):
-                theirs = error.type in (BAD_INPUT, REJECTED)  # no mistake of ours
+                theirs = error.code in (BAD_INPUT, REJECTED)  # no mistake of ours
                 level = logging.INFO if theirs else logging.ERROR
-                _log.log(level, "%s failed: %s: %s\n%s", step, error.type, error.message, error.detail)
-            case StepDone(step=step, key=key, recalled=recalled):
-                self.keep(key)
-                if not recalled:
-                    self.learned.add(self.plan.plan[step], event)
-                    self.economies.add(event.model, event.economy)
+                _log.log(level, "%s failed: %s: %s\n%s", step, error.code, error.message, error.detail)
+            case StepDone(step=step, key=key, cached=cached):
+                self.retain(key)
+                if not cached:
+                    self.estimator.record(self.plan_result.plan[step], event)
+                    self.memory_modes.record(event.model, event.memory_mode)
         self.on_event(event)
 
 
@@ -75,246 +75,266 @@ class Service:
 
     def __init__(self, settings: Settings, catalog: Catalog, executor: Executor) -> None:
         self.settings, self.catalog, self.executor = settings, catalog, executor
-        self.store = Store(settings.store)
-        self.jobs = Jobs(settings.database)
-        self.learned, self.economies = Learned(self.jobs), Economies(self.jobs)
-        self.shared = Shared(executor)
-        self.runner = self._runner(executor)  # recalls; what runs gets a view of the executor
+        self.store = ArtifactStore(settings.store)
+        self.database = Database(settings.database)
+        self.estimator, self.memory_modes = TimingEstimator(self.database), MemoryModeStore(self.database)
+        self.multiplexer = ExecutorMultiplexer(executor)
+        self.runner = self._create_runner(executor)  # recalls; what runs gets a view of the executor
         # Words are looked at here and now: a request can be refused while all workers are busy with others.
-        self._inline = InlineExecutor()
-        self._checking = Lock()
+        self._inline_executor = InlineExecutor()
+        self._check_lock = Lock()
 
-    def _runner(self, executor: Executor) -> Runner:
-        return Runner(self.store, executor, estimate=self.learned.seconds, economy=self.economies.of)
+    def _create_runner(self, executor: Executor) -> Runner:
+        return Runner(self.store, executor, estimate=self.estimator.estimate_seconds, memory_mode=self.memory_modes.get)
 
     def __enter__(self) -> Service:
-        self.store.sweep()
+        self.store.remove_orphans()
         self.executor.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.executor.stop()
-        self._inline.stop()
+        self._inline_executor.stop()
         self.store.close()
-        self.jobs.close()
+        self.database.close()
 
-    def take_in(
-        self, told: Tale, base: Path | None, *, run_id: str | None = None, stop: StopSign | None = None
-    ) -> tuple[Tale, tuple[str, ...]]:
+    def import_inputs(
+        self, story: AnyStory, base: Path | None, *, run_id: str | None = None, stop: StopEvent | None = None
+    ) -> tuple[AnyStory, tuple[str, ...]]:
         """Put every given file into the store; a run of that id needs each from then on. As `Receiver.take_in`."""
-        return self._receiver(run_id).take_in(told, base, stop)
+        return self._importer(run_id).import_inputs(story, base, stop)
 
-    def _receiver(self, run_id: str | None) -> Receiver:
-        def keep(digest: str) -> None:
+    def _importer(self, run_id: str | None) -> InputImporter:
+        def retain(digest: str) -> None:
             if run_id:
-                self.jobs.refer(run_id, digests=[digest])
+                self.database.add_references(run_id, digests=[digest])
 
-        return Receiver(self.store, self.settings.allow_private_urls, keep)
+        return InputImporter(self.store, self.settings.allow_private_urls, retain)
 
     # Planning and making
 
-    def check(self, told: Brief | Story) -> None:
+    def check_text(self, story: Brief | Story) -> None:
         """Look whether the words may be told, before anything is made of them. What it finds is kept by the run that makes
         something of them, not by this, so that a request costs little. Raises PlanningError, RunFailed."""
-        plan = check_of(told, self.catalog).plan
-        known = self.runner.recall(plan)
+        plan = plan_text_check(story, self.catalog).plan
+        known = self.runner.get_cached(plan)
         for step in plan:
-            if step.id not in known and (failure := self._checked(step)):
+            if step.id not in known and (failure := self._run_check(step)):
                 raise RunFailed({step.id: failure})
 
-    def _checked(self, step: Step) -> Failure | None:
-        with self._checking, TemporaryDirectory() as folder:
+    def _run_check(self, step: Step) -> Failure | None:
+        with self._check_lock, TemporaryDirectory() as folder:
             params = step.params.model_dump(mode="json")
-            self._inline.submit(Task(step.id, step.kind, step.spec, params, {}, Path(folder) / "out", step.seed))
-            *_, done = self._inline.events()
-            assert isinstance(done, Done)
-            return done.error
+            self._inline_executor.submit(
+                Task(step.id, step.kind, step.spec, params, {}, Path(folder) / "out", step.seed)
+            )
+            *_, result = self._inline_executor.events()
+            assert isinstance(result, TaskResult)
+            return result.error
 
     def write(
         self,
         brief: Brief,
-        on_event: OnEvent = lambda event: None,
+        on_event: EventCallback = lambda event: None,
         *,
         run_id: str | None = None,
-        stop: StopSign | None = None,
+        stop: StopEvent | None = None,
     ) -> tuple[Story, tuple[str, ...]]:
         """The story of a brief, with the warnings of its writing; both are checked. Raises PlanningError, RunFailed, RunCancelled."""
-        self.check(brief)
-        brief, not_read = self._with_page(brief, run_id, stop)
-        planned = plan_brief(brief, self.catalog)
-        self._look_at_given(planned, run_id, stop)
-        made, warnings = self._run(planned, None, on_event, run_id, stop)
-        path = self.store.path(_output(made.made["write"], "storyboard.json"))
+        self.check_text(brief)
+        brief, page_warnings = self._read_page(brief, run_id, stop)
+        plan_result = plan_brief(brief, self.catalog)
+        self._check_inputs(plan_result, run_id, stop)
+        result, warnings = self._execute(plan_result, None, on_event, run_id, stop)
+        path = self.store.path(_output_digest(result.actions["write"], "storyboard.json"))
         storyboard = Storyboard.model_validate_json(path.read_bytes())
-        story = story_of(brief, storyboard)
-        self.check(story)
-        left_out: tuple[str, ...] = ()
-        if brief.page_pictures and "read" in made.made:
-            page = json.loads(self.store.path(_output(made.made["read"], "page.json")).read_bytes())
-            story, left_out = self._with_pictures_of(page, brief.page_pictures, story, run_id, stop)
-        return story, (*not_read, *planned.warnings, *warnings, *left_out)
+        story = assemble_story(brief, storyboard)
+        self.check_text(story)
+        image_warnings: tuple[str, ...] = ()
+        if brief.page_pictures and "read" in result.actions:
+            page = json.loads(self.store.path(_output_digest(result.actions["read"], "page.json")).read_bytes())
+            story, image_warnings = self._add_page_images(page, brief.page_pictures, story, run_id, stop)
+        return story, (*page_warnings, *plan_result.warnings, *warnings, *image_warnings)
 
-    def _with_page(self, brief: Brief, run_id: str | None, stop: StopSign | None) -> tuple[Brief, tuple[str, ...]]:
+    def _read_page(self, brief: Brief, run_id: str | None, stop: StopEvent | None) -> tuple[Brief, tuple[str, ...]]:
         """The brief without its page where that says nothing: the idea stands without it."""
         if brief.page is None:
             return brief, ()
-        planned = plan_brief(brief, self.catalog)
+        plan_result = plan_brief(brief, self.catalog)
         try:
-            self._run(planned, planned.plan.closure(["read"]).by_id, lambda event: None, run_id, stop)
+            self._execute(plan_result, plan_result.plan.closure(["read"]).by_id, lambda event: None, run_id, stop)
         except RunFailed as error:
             failure = error.failures.get("read")
-            if failure is None or failure.type != BAD_INPUT:
+            if failure is None or failure.code != BAD_INPUT:
                 raise
-            return brief.model_copy(update={"page": None}), (f"{NOT_READ}: page: {failure.message}",)
+            return brief.model_copy(update={"page": None}), (f"{PAGE_NOT_READ}: page: {failure.message}",)
         return brief, ()
 
-    def _with_pictures_of(
-        self, page: Mapping[str, Any], count: int, story: Story, run_id: str | None, stop: StopSign | None
+    def _add_page_images(
+        self, page: Mapping[str, Any], count: int, story: Story, run_id: str | None, stop: StopEvent | None
     ) -> tuple[Story, tuple[str, ...]]:
         """The story with pictures of its page as objects. Those that cannot be had, read or shown are left out with a warning."""
-        pictures, warnings = gathered(page, count, partial(self._receiver(run_id).fetched, stop=stop))
+        pictures, warnings = fetch_page_images(page, count, partial(self._importer(run_id).fetch, stop=stop))
         first = len(story.objects)
         while pictures:
-            told = with_objects(story, pictures)
-            planned = plan_story(told, self.catalog, "portraits")
+            candidate = add_image_objects(story, pictures)
+            plan_result = plan_story(candidate, self.catalog, "portraits")
             reasons: dict[int, str] = {}
             try:
-                self.check(told)
-                actions = self._look_at_given(planned, run_id, stop)
+                self.check_text(candidate)
+                actions = self._check_inputs(plan_result, run_id, stop)
                 for number in range(len(pictures)):
-                    intake = actions[intake_id(f"objects[{first + number}].reference_url")]
-                    if is_small(self.store.path(_output(intake, "picture.png"))):
+                    intake = actions[sanitize_id(f"objects[{first + number}].reference_url")]
+                    if is_too_small(self.store.path(_output_digest(intake, "picture.png"))):
                         reasons[number] = "is too small"
             except RunFailed as error:
                 for step, failure in error.failures.items():
                     place = re.search(r"objects\[(\d+)\]", f"{step} {failure.field}")
                     if place is None or int(place[1]) < first:
                         raise
-                    reasons[int(place[1]) - first] = "was refused" if failure.type == REJECTED else failure.message
+                    reasons[int(place[1]) - first] = "was refused" if failure.code == REJECTED else failure.message
             if not reasons:
-                return told, tuple(dict.fromkeys(warnings))
-            warnings += [f"{LEFT_OUT} {reason}" for reason in reasons.values()]
+                return candidate, tuple(dict.fromkeys(warnings))
+            warnings += [f"{SKIPPED_MESSAGE} {reason}" for reason in reasons.values()]
             pictures = [one for n, one in enumerate(pictures) if n not in reasons]
         return story, tuple(dict.fromkeys(warnings))
 
-    def make(
+    def run(
         self,
         story: Story,
-        upto: Upto = "film",
-        on_event: OnEvent = lambda event: None,
+        until: PlanStage = "film",
+        on_event: EventCallback = lambda event: None,
         *,
         only: Iterable[str] | None = None,
         run_id: str | None = None,
-        stop: StopSign | None = None,
+        stop: StopEvent | None = None,
     ) -> RunResult:
-        """Bring the story about as far as `upto`, or only the steps `only` and what they need. What the client wrote and gave
+        """Bring the story about as far as `until`, or only the steps `only` and what they need. What the client wrote and gave
         is looked at first, so that what is refused or unusable costs no work. What a run of that id has made, `collect` keeps, also
         when the run does not get to its end. Raises PlanningError, RunFailed, RunCancelled."""
-        planned = plan_story(story, self.catalog, upto)
-        self.check(story)
-        self._look_at_given(planned, run_id, stop)
-        wanted = None if only is None else with_checks(only, planned.plan)
-        result, warnings = self._run(planned, wanted, on_event, run_id, stop)
-        return RunResult(story, planned, result.made, result.recalled, (*planned.warnings, *warnings))
+        plan_result = plan_story(story, self.catalog, until)
+        self.check_text(story)
+        self._check_inputs(plan_result, run_id, stop)
+        step_ids = None if only is None else with_check_steps(only, plan_result.plan)
+        result, warnings = self._execute(plan_result, step_ids, on_event, run_id, stop)
+        return RunResult(story, plan_result, result.actions, result.cached, (*plan_result.warnings, *warnings))
 
-    def _look_at_given(self, planned: Planned, run_id: str | None, stop: StopSign | None) -> Mapping[str, Action]:
-        given_ones = [step.id for step in planned.plan if step.kind in (Kind.INTAKE, Kind.GLIMPSE) and not step.needs()]
-        if not given_ones:
+    def _check_inputs(
+        self, plan_result: PlanResult, run_id: str | None, stop: StopEvent | None
+    ) -> Mapping[str, Action]:
+        input_steps = [
+            step.id
+            for step in plan_result.plan
+            if step.kind in (Kind.SANITIZE_IMAGE, Kind.SAMPLE_FRAMES) and not step.dependencies()
+        ]
+        if not input_steps:
             return {}
-        result, _ = self._run(planned, with_checks(given_ones, planned.plan), lambda event: None, run_id, stop)
-        return result.made
+        result, _ = self._execute(
+            plan_result, with_check_steps(input_steps, plan_result.plan), lambda event: None, run_id, stop
+        )
+        return result.actions
 
-    def whole_plan(self, told: Brief | Story) -> Plan:
+    def full_plan(self, story: Brief | Story) -> Plan:
         """Every step from the first word to the film. A brief is written for that, or its writing recalled."""
         steps: dict[str, Step] = {}
-        if isinstance(told, Brief):
-            steps |= plan_brief(told, self.catalog).plan.by_id
-            told, _ = self.write(told)
-        steps |= plan_story(told, self.catalog).plan.by_id
+        if isinstance(story, Brief):
+            steps |= plan_brief(story, self.catalog).plan.by_id
+            story, _ = self.write(story)
+        steps |= plan_story(story, self.catalog).plan.by_id
         return Plan(tuple(steps.values()))
 
-    def forecast(self, planned: Planned) -> Forecast:
+    def forecast(self, plan_result: PlanResult) -> Forecast:
         """What is in the store already, and what the rest will take."""
-        return forecast(planned.plan, self.runner.recall(planned.plan), self.learned, self.shared.slots())
+        return forecast(
+            plan_result.plan, self.runner.get_cached(plan_result.plan), self.estimator, self.multiplexer.slots()
+        )
 
-    def _run(
+    def _execute(
         self,
-        planned: Planned,
-        want: Iterable[str] | None,
-        on_event: OnEvent,
+        plan_result: PlanResult,
+        step_ids: Iterable[str] | None,
+        on_event: EventCallback,
         run_id: str | None,
-        stop: StopSign | None,
-    ) -> tuple[Result, tuple[str, ...]]:
-        def keep(key: str) -> None:
+        stop: StopEvent | None,
+    ) -> tuple[ExecutionResult, tuple[str, ...]]:
+        def retain(key: str) -> None:
             if run_id:
-                self.jobs.refer(run_id, keys=[key])
+                self.database.add_references(run_id, keys=[key])
 
-        watch = _Watch(on_event, self.learned, self.economies, planned, keep)
-        view = self.shared.view()
+        recorder = _EventRecorder(on_event, self.estimator, self.memory_modes, plan_result, retain)
+        view = self.multiplexer.view()
         try:
-            result = self._runner(view).run(planned.plan, want, watch, stop)
+            result = self._create_runner(view).run(plan_result.plan, step_ids, recorder, stop)
         finally:
             view.stop()
         if result.failed:
             raise RunFailed(result.failed)
         if result.cancelled:
             raise RunCancelled("stopped; what was finished is kept")
-        return result, tuple(watch.warnings)
+        return result, tuple(recorder.warnings)
 
     # History
 
-    def begin(self, run_id: str, told: Brief | Story, *, source: str, out: str) -> None:
+    def start_run(self, run_id: str, story: Brief | Story, *, source: str, out: str) -> None:
         """Note that a run begins. What it will need of the store is safe from collection from here on."""
-        self.jobs.start_run(run_id, title=told.title or Path(source).stem, source=source, out=out, story=_plain(told))
-        self.jobs.refer(run_id, digests=[picture.digest for picture in given(told).values()])
+        self.database.start_run(
+            run_id, title=story.title or Path(source).stem, source=source, out=out, story=_to_dict(story)
+        )
+        self.database.add_references(run_id, digests=[picture.digest for picture in input_files(story).values()])
 
-    def keep(
-        self, run_id: str, told: Brief | Story, made: RunResult | None = None, digests: Iterable[str] = ()
+    def retain(
+        self, run_id: str, story: Brief | Story, result: RunResult | None = None, digests: Iterable[str] = ()
     ) -> bool:
         """The run needs of the store what there is of `told`, what was made last, and `digests`; nothing of what it was before.
         Gives whether that leaves something to collect. Raises KeyError when the run was forgotten meanwhile."""
         try:
-            plan = (plan_story(told, self.catalog) if isinstance(told, Story) else plan_brief(told, self.catalog)).plan
+            plan = (
+                plan_story(story, self.catalog) if isinstance(story, Story) else plan_brief(story, self.catalog)
+            ).plan
         except PlanningError:  # a film of it could not be made here, so what there is of it cannot be told apart
             return False
-        actions = (*self.runner.recall(plan).values(), *(made.actions.values() if made else ()))
-        files = (*(picture.digest for picture in given(told).values()), *digests)
-        return self.jobs.refer(run_id, keys=[action.key for action in actions], digests=files, only=True)
+        actions = (*self.runner.get_cached(plan).values(), *(result.actions.values() if result else ()))
+        files = (*(picture.digest for picture in input_files(story).values()), *digests)
+        return self.database.add_references(
+            run_id, keys=[action.key for action in actions], digests=files, exclusive=True
+        )
 
-    def finish(self, run_id: str, made: RunResult) -> None:
+    def finish_run(self, run_id: str, result: RunResult) -> None:
         """Note what the run made, and that it needs nothing else of the store any more."""
-        self.keep(run_id, made.story, made)
-        film = made.actions.get("compose")
-        self.jobs.finish_run(run_id, "done", film=_output(film, "film.mp4") if film else None, warnings=made.warnings)
+        self.retain(run_id, result.story, result)
+        film = result.actions.get("compose")
+        self.database.finish_run(
+            run_id, "done", film=_output_digest(film, "film.mp4") if film else None, warnings=result.warnings
+        )
 
-    def end(self, run_id: str, error: BaseException) -> None:
+    def fail_run(self, run_id: str, error: BaseException) -> None:
         """Note that the run ended before its goal."""
         cancelled = isinstance(error, RunCancelled | KeyboardInterrupt)
-        self.jobs.finish_run(run_id, "cancelled" if cancelled else "failed", error=str(error))
+        self.database.finish_run(run_id, "cancelled" if cancelled else "failed", error=str(error))
 
     def takes(self, run_id: str) -> Mapping[str, int]:
         """What was made anew on purpose in the last run of that id."""
         try:
-            run: Run = self.jobs.get_run(run_id)
+            run: Run = self.database.get_run(run_id)
         except KeyError:
             return {}
         return dict(run.story.get("takes", {}))
 
-    def collect(self, *, grace: float = 3600.0) -> tuple[int, int]:
+    def gc(self, *, grace: float = 3600.0) -> tuple[int, int]:
         """Remove from the store what no run refers to. Gives how many files went and how many bytes they had."""
-        self.store.sweep()
-        return self.store.gc(self.jobs.live_keys(), self.jobs.live_digests(), grace=grace)
+        self.store.remove_orphans()
+        return self.store.gc(self.database.live_keys(), self.database.live_digests(), grace=grace)
 
 
-def run_id_of(spec: Path, out: Path) -> str:
+def run_id_for(spec: Path, out: Path) -> str:
     """Running the same file into the same folder again continues the same run."""
     return hashlib.sha256(f"{spec.resolve()}\n{out.resolve()}".encode()).hexdigest()[:12]
 
 
-def _output(action: Action, name: str) -> str:
+def _output_digest(action: Action, name: str) -> str:
     return next(output.digest for output in action.outputs if output.name == name)
 
 
-def _plain(told: Brief | Story) -> Mapping[str, object]:
-    content: Mapping[str, object] = json.loads(told.model_dump_json())
+def _to_dict(story: Brief | Story) -> Mapping[str, object]:
+    content: Mapping[str, object] = json.loads(story.model_dump_json())
     return content

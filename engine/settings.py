@@ -11,7 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
-APP = "story-engine"
+APP_NAME = "story-engine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class Settings:
     def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         home = environment.get("ENGINE_HOME")
         return cls(
-            data=Path(home).expanduser() if home else platformdirs.user_data_path(APP, appauthor=False),
+            data=Path(home).expanduser() if home else platformdirs.user_data_path(APP_NAME, appauthor=False),
             weights=Path(home).expanduser() / "weights"
             if home
-            else platformdirs.user_cache_path(APP, appauthor=False) / "weights",
+            else platformdirs.user_cache_path(APP_NAME, appauthor=False) / "weights",
             allow_private_urls=environment.get("ENGINE_ALLOW_PRIVATE_URLS") == "1",
         )
 
@@ -51,7 +51,7 @@ class Settings:
         return self.data / "logs"
 
 
-def log_to(path: Path) -> None:
+def configure_file_logging(path: Path) -> None:
     """Keep warnings and errors, causes included, in a file that does not grow without end. Where it cannot be written the work
     goes on without it."""
     try:

@@ -18,13 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field
 class Kind(StrEnum):
     """What a step does. `pipelines.step_params` says for each what goes in and what comes out."""
 
-    CHECK = "check"
-    INTAKE = "intake"
-    INSPECT = "inspect"
-    GLIMPSE = "glimpse"
+    CHECK_TEXT = "check"
+    SANITIZE_IMAGE = "intake"
+    CHECK_IMAGE = "inspect"
+    SAMPLE_FRAMES = "glimpse"
     READ = "read"
     WRITE = "write"
-    ENCODE = "encode"
+    ENCODE_PROMPT = "encode"
     PORTRAIT = "portrait"
     ELEMENT = "element"
     KEYFRAME = "keyframe"
@@ -33,7 +33,7 @@ class Kind(StrEnum):
     SCHEDULE = "schedule"
     ANIMATE = "animate"
     CONFORM = "conform"
-    BRIDGE = "bridge"
+    TRANSITION = "bridge"
     SCORE = "score"
     SUBTITLE = "subtitle"
     MIX = "mix"
@@ -102,7 +102,7 @@ class ModelSpec(BaseModel):
     revision: str = Field("", description="Version of the package that carries the weights, where one does.")
     requires: tuple[str, ...] = Field((), description="Importable modules without which the family cannot run.")
     extra: str | None = Field(None, description="The extra of this project that installs what `requires` names.")
-    install: str | None = Field(
+    install_command: str | None = Field(
         None,
         description="The command for what `extra` cannot name, such as a package that must come without its own needs.",
     )
@@ -117,47 +117,47 @@ class ModelSpec(BaseModel):
     multiturn: bool = Field(
         False, description="Takes several reference pictures, so earlier scenes can be shown to it."
     )
-    encodes: bool = Field(
+    encodes_prompt: bool = Field(
         False,
         description="Words are encoded by a step of their own (`encode`), so that making a picture anew encodes nothing.",
     )
     max_references: int | None = Field(None, ge=0, description="How many reference pictures at most; none: no limit.")
-    clones: bool = Field(False, description="Can speak with the voice of a given recording.")
-    sounds: bool = Field(False, description="Makes sound together with the picture.")
+    clones_voice: bool = Field(False, description="Can speak with the voice of a given recording.")
+    generates_audio: bool = Field(False, description="Makes sound together with the picture.")
     languages: tuple[str, ...] = Field(
         (), description="Languages that it speaks or writes well; empty: all, or none needed."
     )
     options: Mapping[str, Any] = Field(default_factory=dict, description="The family's own settings; part of the key.")
 
 
-class Economy(IntEnum):
+class MemoryMode(IntEnum):
     """What is given up for memory, least harmful first; each includes those before it. Families that have such means name
     them in `economies`."""
 
     NONE = 0
-    APART = 1
+    MODEL_OFFLOAD = 1
     """Parts that are not needed at the same time, such as what reads words and what draws, take turns."""
-    GROUPS = 2
+    GROUP_OFFLOAD = 2
     """Blocks of the network wait in main memory until they are needed."""
-    TILES = 3
+    VAE_TILING = 3
     """Pictures are decoded in tiles."""
-    LEAVES = 4
+    LEAF_OFFLOAD = 4
     """Single layers wait in main memory: slow, and small."""
-    QUANTIZED = 5
+    INT8 = 5
     """Weights of eight bits."""
-    SMALLER = 6
+    REDUCED_SIZE = 6
     """Made at three quarters of the width and height, and scaled up to the size asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
     """Where a family runs: `kind` is `cpu`, `cuda` or `mps`; `index` counts devices of that kind; `threads` is
-    how many CPU threads the family may use; `economy` how it must save memory."""
+    how many CPU threads the family may use; `memory_mode` how it must save memory."""
 
     kind: str = "cpu"
     index: int = 0
     threads: int = 1
-    economy: Economy = Economy.NONE
+    memory_mode: MemoryMode = MemoryMode.NONE
 
 
 class Report(Protocol):
@@ -181,7 +181,7 @@ class BadInput(ValueError):
         self.field, self.message, self.hint = field, message, hint
 
 
-class Rejected(BadInput):
+class ContentRejected(BadInput):
     """The rules about content refuse the input. `category` is a stable word; what was refused is never repeated."""
 
     def __init__(self, field: str, category: str, message: str, hint: str = "") -> None:
@@ -189,7 +189,7 @@ class Rejected(BadInput):
         self.category = category
 
 
-class Missing(RuntimeError):
+class MissingDependency(RuntimeError):
     """A package, program or font that the family needs is not installed; the message names the command that mends it."""
 
 
@@ -202,7 +202,7 @@ class Family(Protocol):
     `params` maps each kind that the family can do to the parameters it takes (`pipelines.step_params`, or a stricter subclass).
 
     A family that can do with less memory has `economies: ClassVar[tuple[Economy, ...]]`: the rungs of the out-of-memory ladder
-    that help it, in order. `load` is called again with the next of them in `device.economy` when memory ran out.
+    that help it, in order. `load` is called again with the next of them in `device.memory_mode` when memory ran out.
 
     A family that rests on more than packages (a program, fonts, data) may have a static method `checkup() -> Iterable[str]`: what
     it found, in lines for people, or `Missing`. `doctor` shows them.

@@ -27,14 +27,14 @@ Transition = Literal["dissolve", "dip", "wipe", "match"]
 Pixels = Field(ge=16, le=8192)
 
 
-class Named(Params):
+class NamedElement(Params):
     """A character, place or thing that the client named before anything was written."""
 
     name: str
     description: str = ""
 
 
-class CheckParams(Params):
+class CheckTextParams(Params):
     """Whether texts may be told. `texts`: (field as the client named it, text). Outputs: `check.json`: `{"checked_by",
     "verdicts": {field: "passed"}}`. Raises `Rejected` naming the first field that may not, the gravest category first."""
 
@@ -42,7 +42,7 @@ class CheckParams(Params):
     strictness: Strictness = "normal"
 
 
-class InspectParams(Params):
+class CheckImageParams(Params):
     """Whether pictures may be shown. Inputs: `picture` (1..n). Outputs: `check.json`: `{"checked_by", "verdicts": {field:
     "passed"}, "scores": [0..1 per picture]}`. Raises `Rejected` naming `field`."""
 
@@ -50,14 +50,14 @@ class InspectParams(Params):
     strictness: Strictness = "normal"
 
 
-class GlimpseParams(Params):
+class SampleFramesParams(Params):
     """A few frames of a clip, spread over its length. Inputs: `clip` (1). Outputs: `frame-1.png` … (no more than `frames`, upright,
     at most 512 pixels on the longer side)."""
 
     frames: int = Field(5, ge=1, le=50)
 
 
-class IntakeParams(Params):
+class SanitizeImageParams(Params):
     """A file that came from outside → pixels that are safe to use. Inputs: `picture` (1 PNG, JPEG or WebP of any size).
     Outputs: `picture.png`: upright, RGB, nothing kept but the pixels; cropped to the middle and scaled to exactly `width` × `height`
     when those are given."""
@@ -83,19 +83,19 @@ class WriteParams(Params):
     scene_count: int | None = Field(None, ge=1, le=100, description="None: the writer chooses 2..6.")
     title: str = ""
     narrated: bool = True
-    characters: tuple[Named, ...] = ()
-    locations: tuple[Named, ...] = ()
-    objects: tuple[Named, ...] = ()
+    characters: tuple[NamedElement, ...] = ()
+    locations: tuple[NamedElement, ...] = ()
+    objects: tuple[NamedElement, ...] = ()
 
 
-class EncodeParams(Params):
+class EncodePromptParams(Params):
     """Words → what a model's text encoder makes of them. Outputs: `words.safetensors` (the tensors that the model's pipeline takes in
     place of words, under the pipeline's own argument names)."""
 
     prompt: str
 
 
-class PictureParams(Params):
+class ImageParams(Params):
     """What every step that makes a picture knows. `prompt` holds all the words, wrapped and ready for a diffusion model;
     the other fields hold the same things apart, for families that build a picture from parts. Models that encode words in a
     step of their own get its output as the input `words` (0..1 words.safetensors)."""
@@ -106,12 +106,12 @@ class PictureParams(Params):
     style: str = ""
     setting: str = ""
 
-    def words(self) -> str:
+    def full_prompt(self) -> str:
         """What a model is told that draws from words."""
         return self.prompt
 
 
-class PortraitParams(PictureParams):
+class PortraitParams(ImageParams):
     """One character in one state. Inputs: `reference` (0..1 given picture of the character), `base` (0..1 portrait.png of
     the base look, for a state) and `base_figure` (the base's `figure*`). Outputs: `portrait.png`, `figure*` (whatever the
     family itself wants to find again when it makes keyframes; says itself which character and state it shows)."""
@@ -122,7 +122,7 @@ class PortraitParams(PictureParams):
     state_appearance: str = ""
 
 
-class ElementParams(PictureParams):
+class ElementParams(ImageParams):
     """The reference picture of a location or an object. Inputs: `reference` (0..1). Outputs: `element.png`, `figure*`."""
 
     role: Literal["location", "object"]
@@ -139,7 +139,7 @@ class Reference(Params):
     description: str = ""
 
 
-class OnStage(Params):
+class CastMember(Params):
     """A character who is in the scene, in which state (None: base look), and how that looks in words."""
 
     name: str
@@ -147,24 +147,24 @@ class OnStage(Params):
     appearance: str = ""
 
 
-class KeyframeParams(PictureParams):
+class KeyframeParams(ImageParams):
     """The picture of one scene. Inputs: `references` (pictures, as `references` describes them), `figures` (the `figure*`
     of everything on stage), `before` (0..1 context.json of the scene before). Outputs: `keyframe.png`, `context.json`
     (the conversation so far, this Turn appended: `pipelines.media.conversation`), `layer*` (`layers.json` and RGBA pictures for
     families that know the depth: `pipelines.media.layers`)."""
 
-    scene: str = Field(description="The scene's own words.")
+    scene_text: str = Field(description="The scene's own words.")
     number: int = Field(ge=1, description="Which scene of the story, from 1.")
     references: tuple[Reference, ...] = ()
-    slots: int | None = Field(
+    max_references: int | None = Field(
         None,
         ge=1,
         description="How many pictures the model sees; what is beyond lies on one sheet in the last. None: all.",
     )
-    on_stage: tuple[OnStage, ...] = ()
+    characters: tuple[CastMember, ...] = ()
     location: str = ""
     location_description: str = ""
-    objects: tuple[Named, ...] = ()
+    objects: tuple[NamedElement, ...] = ()
 
 
 class EnhanceParams(Params):
@@ -182,13 +182,13 @@ class NarrateParams(Params):
     narrator: str = "Rachel"
 
 
-class SceneTime(Params):
+class SceneDuration(Params):
     """How long one scene is wished to be: `seconds` without narration; with narration the speech decides (plus `pause`);
     a `given` scene is as long as the clip that came for it."""
 
     seconds: float = Field(gt=0, le=600)
     narrated: bool = False
-    given: bool = False
+    has_clip: bool = False
     transition: float = Field(0.0, ge=0, le=5, description="Length of the transition to the next scene; 0: a cut.")
 
 
@@ -199,9 +199,9 @@ class ScheduleParams(Params):
     it that one scene depends on."""
 
     fps: int = Field(24, ge=1, le=120)
-    scenes: tuple[SceneTime, ...] = Field(min_length=1)
+    scenes: tuple[SceneDuration, ...] = Field(min_length=1)
     pause: float = Field(0.5, ge=0, le=10, description="Seconds of quiet in a narrated scene, around its speech.")
-    ending: float = Field(
+    end_padding: float = Field(
         0.0, ge=0, le=10, description="Seconds more after the film's last word, if its last scene is narrated."
     )
 
@@ -224,7 +224,7 @@ class AnimateParams(VideoParams):
     loop: int = Field(1, ge=1, le=6, description="The motion is repeated so often within the scene.")
     native_audio: bool = False
 
-    def words(self) -> str:
+    def full_prompt(self) -> str:
         """What a model is told that moves pictures from words."""
         return f"{self.prompt} Camera: {self.camera}." if self.camera else self.prompt
 
@@ -234,13 +234,13 @@ class ConformParams(VideoParams):
     closed-GOP segment. Inputs: `clip` (1), `timing` (1), `subtitles` (0..1 scene-NNN.ass to burn in). Outputs: `body.mp4`
     (no file when the transitions take every frame is not allowed: the timeline keeps at least one frame)."""
 
-    whole: bool = Field(
+    letterbox: bool = Field(
         False,
         description="A clip of another shape is shown whole, with black beside it; else it is cut to fill the frame.",
     )
 
 
-class BridgeParams(VideoParams):
+class TransitionParams(VideoParams):
     """The moving form of a cut. Inputs: `clips` (2: before, after), `timings` (2), `subtitles` (0 or 2). Outputs:
     `bridge.mp4`, a segment like a body, as long as the tail of the one and the head of the other overlap."""
 
@@ -269,8 +269,10 @@ class MixParams(Params):
     film). Outputs: `sound.wav` (48 kHz stereo, −16 LUFS, true peak ≤ −1 dBTP), `sound.m4a` (the same as AAC)."""
 
     loudness: float = Field(-16.0, ge=-40, le=-8, description="Integrated loudness in LUFS.")
-    duck: float = Field(12.0, ge=0, le=40, description="How many dB the music sinks under speech.")
-    native: tuple[int, ...] = Field((), description="Numbers of the scenes (from 1) whose clips bring sound.")
+    ducking_db: float = Field(12.0, ge=0, le=40, description="How many dB the music sinks under speech.")
+    native_audio_scenes: tuple[int, ...] = Field(
+        (), description="Numbers of the scenes (from 1) whose clips bring sound."
+    )
 
 
 class ComposeParams(VideoParams):
@@ -283,13 +285,13 @@ class ComposeParams(VideoParams):
 
 
 PARAMS: dict[Kind, type[Params]] = {
-    Kind.CHECK: CheckParams,
-    Kind.INSPECT: InspectParams,
-    Kind.GLIMPSE: GlimpseParams,
-    Kind.INTAKE: IntakeParams,
+    Kind.CHECK_TEXT: CheckTextParams,
+    Kind.CHECK_IMAGE: CheckImageParams,
+    Kind.SAMPLE_FRAMES: SampleFramesParams,
+    Kind.SANITIZE_IMAGE: SanitizeImageParams,
     Kind.READ: ReadParams,
     Kind.WRITE: WriteParams,
-    Kind.ENCODE: EncodeParams,
+    Kind.ENCODE_PROMPT: EncodePromptParams,
     Kind.PORTRAIT: PortraitParams,
     Kind.ELEMENT: ElementParams,
     Kind.KEYFRAME: KeyframeParams,
@@ -298,7 +300,7 @@ PARAMS: dict[Kind, type[Params]] = {
     Kind.SCHEDULE: ScheduleParams,
     Kind.ANIMATE: AnimateParams,
     Kind.CONFORM: ConformParams,
-    Kind.BRIDGE: BridgeParams,
+    Kind.TRANSITION: TransitionParams,
     Kind.SCORE: ScoreParams,
     Kind.SUBTITLE: SubtitleParams,
     Kind.MIX: MixParams,

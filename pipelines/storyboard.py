@@ -7,14 +7,14 @@ from pydantic import Field
 from pipelines.base import Params
 
 
-class WrittenElement(Params):
+class StoryboardElement(Params):
     """A character, location or object: `description` is how it looks, in words that an image model understands."""
 
     name: str = Field(min_length=1)
     description: str = ""
 
 
-class WrittenScene(Params):
+class StoryboardScene(Params):
     """`image_description` is what is seen; `narration` the words to be spoken, in the story's language; the names in
     `characters`, `location` and `objects` are names of the storyboard."""
 
@@ -34,7 +34,7 @@ class Storyboard(Params):
     description: str = ""
     style: str = ""
     mood: str = Field("", description="One or two English mood words for the music: calm, tense, joyful …")
-    characters: tuple[WrittenElement, ...] = ()
-    locations: tuple[WrittenElement, ...] = ()
-    objects: tuple[WrittenElement, ...] = ()
-    scenes: tuple[WrittenScene, ...] = Field(min_length=1)
+    characters: tuple[StoryboardElement, ...] = ()
+    locations: tuple[StoryboardElement, ...] = ()
+    objects: tuple[StoryboardElement, ...] = ()
+    scenes: tuple[StoryboardScene, ...] = Field(min_length=1)

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.server.settings import listed
+from engine.server.settings import describe_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.server.http.api_keys import Keys
+    from engine.server.http.api_keys import ApiKeys
 
 keys_app = typer.Typer(no_args_is_help=True, help="Keys that clients of the server use.")
-SETTINGS = f"Settings, by the environment or by the TOML file that ENGINE_SETTINGS names (there without ENGINE_, in small letters):\n\n\b\n{listed()}"
+SETTINGS_HELP = f"Settings, by the environment or by the TOML file that ENGINE_SETTINGS names (there without ENGINE_, in small letters):\n\n\b\n{describe_settings()}"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    app.command(epilog=SETTINGS)(serve)
+    app.command(epilog=SETTINGS_HELP)(serve)
     app.add_typer(keys_app, name="keys")
 
 
@@ -35,7 +35,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve both hosted story APIs on one port."""
-    from engine.server.run import CannotServe
+    from engine.server.run import ServerStartError
     from engine.server.run import serve as run
     from engine.server.settings import SettingsError
 
@@ -44,7 +44,7 @@ def serve(
     except SettingsError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
-    except CannotServe as error:
+    except ServerStartError as error:
         print(error, file=sys.stderr)
         raise SystemExit(4) from None
 
@@ -52,7 +52,7 @@ def serve(
 @keys_app.command("add")
 def add_key(name: Annotated[str, typer.Argument(help="Whose key it is; stories belong to names.")]) -> None:
     """Make a key and show it, this once."""
-    for keys in _keys():
+    for keys in _open_keys():
         try:
             print(keys.add(name))
         except ValueError as error:
@@ -64,23 +64,23 @@ def list_keys() -> None:
     """List the names of the keys made here."""
     import datetime
 
-    for keys in _keys():
-        for key in keys.list():
+    for keys in _open_keys():
+        for key in keys.list_keys():
             print(f"{datetime.datetime.fromtimestamp(key.created):%Y-%m-%d %H:%M}  {key.name}")
 
 
 @keys_app.command("revoke")
 def revoke_key(name: Annotated[str, typer.Argument(help="As `keys list` shows it.")]) -> None:
     """Make a key useless, at once."""
-    for keys in _keys():
+    for keys in _open_keys():
         if not keys.revoke(name):
             raise typer.BadParameter(f'there is no key "{name}"')
 
 
-def _keys() -> Iterator[Keys]:
-    from engine.server.http.api_keys import Keys
+def _open_keys() -> Iterator[ApiKeys]:
+    from engine.server.http.api_keys import ApiKeys
     from engine.settings import Settings
-    from engine.storage.database import Jobs
+    from engine.storage.database import Database
 
-    with Jobs(Settings.read().database) as jobs:
-        yield Keys(jobs)
+    with Database(Settings.read().database) as jobs:
+        yield ApiKeys(jobs)

@@ -18,16 +18,16 @@ CPU_SLOT_MB = 2048
 """Memory that a CPU slot should have to itself; there are fewer slots than cores where memory is short."""
 
 
-LEAN = {"PYDANTIC_DISABLE_PLUGINS": "1"}
+PYDANTIC_ENV = {"PYDANTIC_DISABLE_PLUGINS": "1"}
 """Pydantic otherwise looks for plugins among all installed packages whenever a worker starts."""
 
-KEPT = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
+MALLOC_ENV = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
 """glibc otherwise gives memory back to the system with each array that goes and asks for it again for the next, which costs
 work on pictures and sound up to a third of its time. Other C libraries do not know these names."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DevicePlacement:
     """Where a worker runs: a device, the memory that its models may take together, the environment in which its process sees
     this device and no other, and all the memory that a device of its own has."""
 
@@ -38,58 +38,71 @@ class Place:
     device_mb: int = 0
 
 
-def cpu_places(count: int | None = None) -> tuple[Place, ...]:
+def cpu_placements(count: int | None = None) -> tuple[DevicePlacement, ...]:
     """Slots for work without a GPU: one per core, fewer where memory is short; `count` overrides."""
-    cores = _cores()
+    cores = _cpu_count()
     memory_mb = psutil.virtual_memory().total >> 20
     count = count or max(1, min(cores, memory_mb // CPU_SLOT_MB))
     threads = max(1, cores // count)
     return tuple(
-        Place(f"cpu-{number}", Device("cpu", number, threads), memory_mb * 7 // 10 // count, _threads(threads, ""))
+        DevicePlacement(
+            f"cpu-{number}", Device("cpu", number, threads), memory_mb * 7 // 10 // count, _thread_env(threads, "")
+        )
         for number in range(count)
     )
 
 
-def device_places() -> tuple[Place, ...]:
+def device_placements() -> tuple[DevicePlacement, ...]:
     """One slot per GPU. `CUDA_VISIBLE_DEVICES` limits which."""
-    threads = min(4, _cores())
-    places = [
-        Place(f"cuda-{number}", Device("cuda", 0, threads), memory_mb * 9 // 10, _threads(threads, identity), memory_mb)
-        for number, (identity, memory_mb) in enumerate(_nvidia())
+    threads = min(4, _cpu_count())
+    placements = [
+        DevicePlacement(
+            f"cuda-{number}", Device("cuda", 0, threads), memory_mb * 9 // 10, _thread_env(threads, identity), memory_mb
+        )
+        for number, (identity, memory_mb) in enumerate(_nvidia_gpus())
     ]
-    if not places and sys.platform == "darwin" and platform.machine() == "arm64":
+    if not placements and sys.platform == "darwin" and platform.machine() == "arm64":
         memory_mb = psutil.virtual_memory().total >> 20
-        places = [Place("mps-0", Device("mps", 0, threads), memory_mb * 6 // 10, _threads(threads, ""), memory_mb)]
-    return tuple(places)
+        placements = [
+            DevicePlacement(
+                "mps-0", Device("mps", 0, threads), memory_mb * 6 // 10, _thread_env(threads, ""), memory_mb
+            )
+        ]
+    return tuple(placements)
 
 
-def largest_mb(places: Iterable[Place]) -> int:
+def largest_device_mb(placements: Iterable[DevicePlacement]) -> int:
     """Memory of the largest device among them; 0: there is none."""
-    return max((place.device_mb for place in places), default=0)
+    return max((placement.device_mb for placement in placements), default=0)
 
 
-def _cores() -> int:
+def _cpu_count() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _threads(threads: int, cuda: str) -> dict[str, str]:
+def _thread_env(threads: int, visible_devices: str) -> dict[str, str]:
     """`cuda` names the one device of a worker; empty: none."""
     libraries = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    return {**dict.fromkeys(libraries, str(threads)), **KEPT, **LEAN, "CUDA_VISIBLE_DEVICES": cuda}
+    return {
+        **dict.fromkeys(libraries, str(threads)),
+        **MALLOC_ENV,
+        **PYDANTIC_ENV,
+        "CUDA_VISIBLE_DEVICES": visible_devices,
+    }
 
 
-def _nvidia() -> list[tuple[str, int]]:
+def _nvidia_gpus() -> list[tuple[str, int]]:
     """Identity and memory of each NVIDIA GPU that may be used."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
+    executable = shutil.which("nvidia-smi")
+    if executable is None:
         return []
-    query = [tool, "--query-gpu=index,uuid,memory.total", "--format=csv,noheader,nounits"]
+    query = [executable, "--query-gpu=index,uuid,memory.total", "--format=csv,noheader,nounits"]
     try:
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
+        output = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return []
-    rows = [[cell.strip() for cell in line.split(",")] for line in answer.splitlines() if line.count(",") == 2]
+    rows = [[cell.strip() for cell in line.split(",")] for line in output.splitlines() if line.count(",") == 2]
     found = {index: (uuid, int(memory)) for index, uuid, memory in rows if memory.isdigit()}
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.execution.protocol import BAD_INPUT, DISK_FULL, MISSING, REJECTED, Failure
-from engine.planning.step_ids import intake_id
-from engine.story.model import SAMPLE
+from engine.planning.step_ids import sanitize_id
+from engine.story.model import NARRATOR_SAMPLE_FIELD
 
 
 class RunFailed(RuntimeError):
@@ -14,20 +14,20 @@ class RunFailed(RuntimeError):
 
     def __init__(self, failures: Mapping[str, Failure]) -> None:
         # A refusal is what the user must hear of first.
-        self.failures = dict(sorted(failures.items(), key=lambda item: item[1].type != REJECTED))
+        self.failures = dict(sorted(failures.items(), key=lambda item: item[1].code != REJECTED))
         step, failure = next(iter(self.failures.items()))
         more = f" (and {len(self.failures) - 1} more)" if len(self.failures) > 1 else ""
-        super().__init__(explained(step, failure) + more)
+        super().__init__(describe_failure(step, failure) + more)
 
     @property
-    def rejected(self) -> Failure | None:
+    def rejection(self) -> Failure | None:
         """The refusal by the rules about content, where that is why."""
-        return next((failure for failure in self.failures.values() if failure.type == REJECTED), None)
+        return next((failure for failure in self.failures.values() if failure.code == REJECTED), None)
 
     @property
     def exit_code(self) -> int:
         """2 for bad input, 4 for what this machine lacks, 3 for all else."""
-        types = {failure.type for failure in self.failures.values()}
+        types = {failure.code for failure in self.failures.values()}
         return 2 if types & {BAD_INPUT, REJECTED} else 4 if types & {MISSING, DISK_FULL} else 3
 
 
@@ -35,26 +35,30 @@ class RunCancelled(RuntimeError):
     """The run was stopped; all that was finished is kept."""
 
 
-def explained(step: str, failure: Failure) -> str:
+def describe_failure(step: str, failure: Failure) -> str:
     """A failure in the client's words: the field where there is one, else the step."""
-    if failure.type == REJECTED:
+    if failure.code == REJECTED:
         return f"{failure.field}: content_rejected ({failure.category}: {failure.message})"
-    place = _field_of(step, failure)
-    hint = "" if failure.type == BAD_INPUT else f" [{failure.type}]"
+    place = _failure_field(step, failure)
+    hint = "" if failure.code == BAD_INPUT else f" [{failure.code}]"
     return f"{place}: {failure.message}{hint}"
 
 
-def _field_of(step: str, failure: Failure) -> str:
-    kind, _, rest = step.partition(":")
-    if step.startswith(intake_id("")):
-        return rest
-    if failure.type == BAD_INPUT:
+def _failure_field(step: str, failure: Failure) -> str:
+    kind, _, subject = step.partition(":")
+    if step.startswith(sanitize_id("")):
+        return subject
+    if failure.code == BAD_INPUT:
         if kind == "narrate":
-            return SAMPLE if failure.field == SAMPLE else f"scenes[{int(rest) - 1}].narration"
+            return (
+                NARRATOR_SAMPLE_FIELD
+                if failure.field == NARRATOR_SAMPLE_FIELD
+                else f"scenes[{int(subject) - 1}].narration"
+            )
         if kind == "glimpse":
-            return f"scenes[{int(rest) - 1}].clip"
+            return f"scenes[{int(subject) - 1}].clip"
         if kind == "keyframe":
-            return f"scenes[{int(rest) - 1}].prompt"
+            return f"scenes[{int(subject) - 1}].prompt"
         if kind in ("write", "read"):
             return failure.field or kind
     return step

@@ -19,50 +19,50 @@ import sys
 from collections.abc import Mapping
 from typing import IO, BinaryIO
 
-IMPORTED = ("engine.execution.worker", "numpy", "cv2", "av")
+PRELOADED_MODULES = ("engine.execution.worker", "numpy", "cv2", "av")
 """What most steps of a processor need, where it is installed. Whoever only asks for workers does without."""
 
 CAN_FORK = sys.platform == "linux"
 
-_MESSAGE = 1 << 16
+_MAX_MESSAGE_BYTES = 1 << 16
 
 
-class Nursery:
+class ForkServer:
     """The process that workers are forked from; `environment` is theirs too. Raises OSError wherever it has died."""
 
     def __init__(self, environment: Mapping[str, str], log: IO[bytes]) -> None:
         self.environment = dict(environment)
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        self._socket, server_socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with server_socket:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "engine.execution.forkserver", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "engine.execution.forkserver", str(server_socket.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=self.environment,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[server_socket.fileno()],
                 start_new_session=True,
             )
 
-    def start(self, setup: str, log: BinaryIO) -> Child:
+    def start_worker(self, config: str, log: BinaryIO) -> ForkedProcess:
         """A worker whose errors go to `log`; `setup` as the worker's program takes it."""
-        tasks, give = os.pipe()
-        take, events = os.pipe()
+        tasks_read, tasks_write = os.pipe()
+        events_read, events_write = os.pipe()
         try:
-            socket.send_fds(self._socket, [setup.encode()], [tasks, events, log.fileno()])
-            return Child(self, self._answer(), os.fdopen(give, "wb"), os.fdopen(take, "rb"))
+            socket.send_fds(self._socket, [config.encode()], [tasks_read, events_write, log.fileno()])
+            return ForkedProcess(self, self._read_reply(), os.fdopen(tasks_write, "wb"), os.fdopen(events_read, "rb"))
         except BaseException:
-            os.close(give)
-            os.close(take)
+            os.close(tasks_write)
+            os.close(events_read)
             raise
         finally:
-            os.close(tasks)
-            os.close(events)
+            os.close(tasks_read)
+            os.close(events_write)
 
     def wait(self, pid: int) -> int:
         """Wait for the end of a worker; its exit code, as `subprocess` has it."""
         self._socket.send(str(pid).encode())
-        return self._answer()
+        return self._read_reply()
 
     def stop(self) -> None:
         """End it; its workers are ended by whoever has them."""
@@ -70,26 +70,26 @@ class Nursery:
         self._process.kill()
         self._process.wait()
 
-    def _answer(self) -> int:
-        answer = self._socket.recv(_MESSAGE)
-        if not answer:
+    def _read_reply(self) -> int:
+        reply = self._socket.recv(_MAX_MESSAGE_BYTES)
+        if not reply:
             raise BrokenPipeError("the nursery of workers has died")
-        return int(answer)
+        return int(reply)
 
 
-class Child:
+class ForkedProcess:
     """A forked worker: what this program uses of `subprocess.Popen`."""
 
-    def __init__(self, nursery: Nursery, pid: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+    def __init__(self, server: ForkServer, pid: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
         self.pid, self.stdin, self.stdout = pid, stdin, stdout
         self.returncode: int | None = None
-        self._nursery = nursery
+        self._server = server
 
     def wait(self) -> int:
         """Wait for its end; without the nursery, which alone could tell, it counts as killed."""
         if self.returncode is None:
             try:
-                self.returncode = self._nursery.wait(self.pid)
+                self.returncode = self._server.wait(self.pid)
             except OSError:
                 self.returncode = -signal.SIGKILL
         return self.returncode
@@ -97,37 +97,37 @@ class Child:
 
 def main() -> None:
     """Import, then start workers and wait for them until whoever asks has gone."""
-    for module in IMPORTED:
+    for module in PRELOADED_MODULES:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
     gc.freeze()  # what is here stays shared with the workers
-    asked = socket.socket(fileno=int(sys.argv[1]))
+    control_socket = socket.socket(fileno=int(sys.argv[1]))
     while True:
-        message, files, _, _ = socket.recv_fds(asked, _MESSAGE, 3)
+        message, files, _, _ = socket.recv_fds(control_socket, _MAX_MESSAGE_BYTES, 3)
         if not message:
             return
         if files:
-            asked.send(str(_fork(message.decode(), files, asked)).encode())
+            control_socket.send(str(_fork_worker(message.decode(), files, control_socket)).encode())
         else:
             _, status = os.waitpid(int(message), 0)
-            asked.send(str(os.waitstatus_to_exitcode(status)).encode())
+            control_socket.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def _fork(setup: str, files: list[int], asked: socket.socket) -> int:
+def _fork_worker(config: str, files: list[int], control_socket: socket.socket) -> int:
     pid = os.fork()
     if pid:
         for file in files:
             os.close(file)
     else:
         try:
-            asked.close()
+            control_socket.close()
             for number, file in enumerate(files):
                 os.dup2(file, number)
                 os.close(file)
             os.setpgid(0, 0)
             from engine.execution import worker
 
-            worker.main(setup)
+            worker.main(config)
         finally:
             os._exit(1)
     with contextlib.suppress(OSError):  # both sides ask for the group: whoever comes first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from engine.execution.protocol import MISSING, Done, Event, Failure, Slot, Slots, Task
+from engine.execution.protocol import MISSING, Failure, Slot, Slots, Task, TaskEvent, TaskResult
 from engine.execution.worker import run_task
 from pipelines.base import Device
 from pipelines.models.pool import Pool
@@ -17,26 +17,26 @@ class InlineExecutor:
 
     def __init__(self, device: Device | None = None, budget_mb: int = 4096) -> None:
         self._pool = Pool(device or Device(), budget_mb)
-        self._happened: deque[Event] = deque()
+        self._events: deque[TaskEvent] = deque()
 
     def start(self) -> None:
         """Nothing to do."""
 
     def slots(self) -> Slots:
-        return Slots((Slot("inline", self._pool.device, not self._happened, self._pool.resident()),))
+        return Slots((Slot("inline", self._pool.device, not self._events, self._pool.resident()),))
 
     def submit(self, task: Task) -> None:
-        if self._happened:
+        if self._events:
             raise RuntimeError(f"no slot is free for {task.spec.name}")
         if task.spec.env is not None:
             message = f"{task.spec.name} has an interpreter of its own, for which it needs a worker process"
-            self._happened.append(Done(task.id, error=Failure(MISSING, message)))
+            self._events.append(TaskResult(task.id, error=Failure(MISSING, message)))
             return
-        self._happened.append(run_task(task, self._pool, self._happened.append))
+        self._events.append(run_task(task, self._pool, self._events.append))
 
-    def events(self, wait: float = 0.0) -> Iterator[Event]:
-        while self._happened:
-            yield self._happened.popleft()
+    def events(self, timeout: float = 0.0) -> Iterator[TaskEvent]:
+        while self._events:
+            yield self._events.popleft()
 
     def cancel(self, task_id: str) -> None:
         """Nothing to do."""

@@ -10,16 +10,16 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LENT = ("engine", "pipelines")
+SHARED_PACKAGES = ("engine", "pipelines")
 
 
-class Lender:
+class SharedPackageFinder:
     """Finds the lent packages, and no other."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """As importlib asks."""
-        if name not in LENT:
+        if name not in SHARED_PACKAGES:
             return None
         folder = ROOT / name
         return importlib.util.spec_from_file_location(
@@ -28,5 +28,5 @@ class Lender:
 
 
 if __name__ == "__main__":
-    sys.meta_path.insert(0, Lender)
+    sys.meta_path.insert(0, SharedPackageFinder)
     runpy.run_module("engine.execution.worker", run_name="__main__", alter_sys=True)

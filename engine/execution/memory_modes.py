@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from engine.storage.database import Jobs
-from pipelines.base import Economy, ModelSpec
+from engine.storage.database import Database
+from pipelines.base import MemoryMode, ModelSpec
 
-FORGET = 24 * 3600.0
+EXPIRY_SECONDS = 24 * 3600.0
 """Seconds after which all speed is tried again: what took the room may be gone."""
 
 _SCHEMA = """
@@ -18,25 +18,25 @@ CREATE TABLE IF NOT EXISTS economies (
 """
 
 
-class Economies:
+class MemoryModeStore:
     """Kept in the history, by model."""
 
-    def __init__(self, jobs: Jobs, clock: Callable[[], float] = time.time) -> None:
-        self._jobs, self._clock = jobs, clock
-        jobs.prepare(_SCHEMA)
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database, self._clock = database, clock
+        database.create_tables(_SCHEMA)
 
-    def of(self, spec: ModelSpec) -> Economy:
+    def get(self, spec: ModelSpec) -> MemoryMode:
         """How to begin with the model."""
-        since = self._clock() - FORGET
-        rows = self._jobs.read("SELECT economy FROM economies WHERE model = ? AND at > ?", spec.name, since)
-        return Economy(rows[0]["economy"]) if rows else Economy.NONE
+        since = self._clock() - EXPIRY_SECONDS
+        rows = self._database.query("SELECT economy FROM economies WHERE model = ? AND at > ?", spec.name, since)
+        return MemoryMode(rows[0]["economy"]) if rows else MemoryMode.NONE
 
-    def add(self, model: str, economy: Economy) -> None:
+    def record(self, model: str, mode: MemoryMode) -> None:
         """The model did its work, saving memory like this."""
-        if economy == Economy.NONE:
+        if mode == MemoryMode.NONE:
             return
-        with self._jobs.writing() as connection:
+        with self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO economies VALUES (?1, ?2, ?3) ON CONFLICT (model) DO UPDATE SET economy = ?2, at = ?3 WHERE economy < ?2 OR at <= ?4",
-                (model, int(economy), self._clock(), self._clock() - FORGET),
+                (model, int(mode), self._clock(), self._clock() - EXPIRY_SECONDS),
             )

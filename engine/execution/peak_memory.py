@@ -14,22 +14,24 @@ class PeakMemory:
     def __init__(self) -> None:
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
-        self._children = _children_mb()
+        self._children_peak_before_mb = _children_peak_mb()
         torch = sys.modules.get("torch")
         self._cuda = torch.cuda if torch is not None and torch.cuda.is_available() else None
         if self._cuda is not None:
             self._cuda.reset_peak_memory_stats()
 
-    def measured(self) -> dict[str, int]:
+    def measure(self) -> dict[str, int]:
         """`peak_memory_mb`, and `peak_device_memory_mb` where a GPU was used."""
-        children = _children_mb()
-        found = {"peak_memory_mb": _own_mb() + (children if children > self._children else 0)}
+        children_mb = _children_peak_mb()
+        found = {
+            "peak_memory_mb": _process_peak_mb() + (children_mb if children_mb > self._children_peak_before_mb else 0)
+        }
         if self._cuda is not None:
             found["peak_device_memory_mb"] = int(self._cuda.max_memory_allocated() >> 20)
         return found
 
 
-def _own_mb() -> int:
+def _process_peak_mb() -> int:
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -42,7 +44,7 @@ def _own_mb() -> int:
     return int(getattr(info, "peak_wset", info.rss)) >> 20
 
 
-def _children_mb() -> int:
+def _children_peak_mb() -> int:
     try:
         import resource
     except ImportError:  # Windows

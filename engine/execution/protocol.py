@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from pipelines.base import Device, Economy, Kind, ModelSpec
+from pipelines.base import Device, Kind, MemoryMode, ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """One step, ready to be done: its inputs are files (role → absolute paths, in order), `out` is an empty folder that
-    belongs to it alone. `params` is JSON, checked by the family before anything is loaded. `economy`: how the model should save
+    belongs to it alone. `params` is JSON, checked by the family before anything is loaded. `memory_mode`: how the model should save
     memory from the first try on."""
 
     id: str
@@ -27,7 +27,7 @@ class Task:
     inputs: Mapping[str, Sequence[Path]]
     out: Path
     seed: int = 0
-    economy: Economy = Economy.NONE
+    memory_mode: MemoryMode = MemoryMode.NONE
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -38,7 +38,7 @@ class Task:
             "inputs": {role: [str(path) for path in paths] for role, paths in self.inputs.items()},
             "out": str(self.out),
             "seed": self.seed,
-            "economy": int(self.economy),
+            "memory_mode": int(self.memory_mode),
         }
 
     @classmethod
@@ -51,12 +51,12 @@ class Task:
             inputs={role: tuple(Path(path) for path in paths) for role, paths in data["inputs"].items()},
             out=Path(data["out"]),
             seed=data["seed"],
-            economy=Economy(data["economy"]),
+            memory_mode=MemoryMode(data["memory_mode"]),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TaskProgress:
     """A task is `fraction` (0 to 1) done."""
 
     task_id: str
@@ -65,7 +65,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
+class TaskWarning:
     """Something that the user should know about the result of a task."""
 
     task_id: str
@@ -78,7 +78,7 @@ class Failure:
     to the user and never holds the text of an unforeseen exception; that is in `detail`, for the log. `field` names what
     cannot be used, `category` the rule that refused it. Trying again can help only if `retryable`."""
 
-    type: str
+    code: str
     message: str
     field: str = ""
     retryable: bool = False
@@ -87,10 +87,10 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class TaskResult:
     """A task has ended. Without `error` its `outputs` are complete: (name, path), in the order in which the family gave
     them. `lost` says that nobody knows how it ended, as its worker died. `record` is what was measured: `seconds` (without
-    `load_seconds`), `loaded` (whether the model had to be), `peak_memory_mb`, `device`, `economy`, `rungs` (what was given up for memory), `warnings`, `facts`, `libraries`. `resident` names the models that are
+    `load_seconds`), `loaded` (whether the model had to be), `peak_memory_mb`, `device`, `memory_mode`, `memory_steps` (what was given up for memory), `warnings`, `facts`, `libraries`. `resident` names the models that are
     loaded there now."""
 
     task_id: str
@@ -104,38 +104,38 @@ class Done:
         return self.error is None
 
     @property
-    def lost(self) -> bool:
-        return self.error is not None and self.error.type == LOST
+    def crashed(self) -> bool:
+        return self.error is not None and self.error.code == WORKER_CRASHED
 
 
-Event = Progress | Warned | Done
+TaskEvent = TaskProgress | TaskWarning | TaskResult
 
 REJECTED = "Rejected"
 BAD_INPUT, MISSING, OUT_OF_MEMORY, DISK_FULL = "BadInput", "Missing", "OutOfMemory", "DiskFull"
-LOST, CANCELLED = "Lost", "Cancelled"
+WORKER_CRASHED, CANCELLED = "Lost", "Cancelled"
 
 
-def event_to_json(event: Event) -> dict[str, Any]:
+def event_to_json(event: TaskEvent) -> dict[str, Any]:
     """The JSON form of an event, tagged with its type."""
     data = asdict(event)
-    if isinstance(event, Done):
+    if isinstance(event, TaskResult):
         data["outputs"] = [[name, str(path)] for name, path in event.outputs]
     return {"event": type(event).__name__, **data}
 
 
-def event_from_json(data: Mapping[str, Any]) -> Event:
+def event_from_json(data: Mapping[str, Any]) -> TaskEvent:
     """The event of a JSON form."""
     fields = {name: value for name, value in data.items() if name != "event"}
     match data["event"]:
-        case "Progress":
-            return Progress(**fields)
-        case "Warned":
-            return Warned(**fields)
+        case TaskProgress.__name__:
+            return TaskProgress(**fields)
+        case TaskWarning.__name__:
+            return TaskWarning(**fields)
         case _:
             fields["outputs"] = tuple((name, Path(path)) for name, path in fields["outputs"])
             fields["resident"] = tuple(fields["resident"])
             fields["error"] = Failure(**fields["error"]) if fields["error"] else None
-            return Done(**fields)
+            return TaskResult(**fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +154,14 @@ class Slots:
 
     all: tuple[Slot, ...]
 
-    def fitting(self, spec: ModelSpec) -> tuple[Slot, ...]:
+    def free_for(self, spec: ModelSpec) -> tuple[Slot, ...]:
         """The free slots in which `spec` may run, those that have it loaded first. A model for a GPU takes a device slot, an empty one
         rather than another model's; where there is none, the first of the others, as no machine should hold it twice. All else
         leaves device slots alone, and takes a worker that is there rather than a new one."""
         devices = [slot for slot in self.all if slot.device.kind != "cpu"]
         others = [slot for slot in self.all if slot.device.kind == "cpu"]
-        fit = others if spec.device == "cpu" else devices or others[:1]
-        free = [slot for slot in fit if slot.free]
+        suitable = others if spec.device == "cpu" else devices or others[:1]
+        free = [slot for slot in suitable if slot.free]
         if spec.device == "cpu":
             return tuple(sorted(free, key=lambda slot: (spec.name not in slot.models, not slot.models)))
         return tuple(sorted(free, key=lambda slot: (spec.name not in slot.models, len(slot.models))))
@@ -179,7 +179,7 @@ class Executor(Protocol):
     def submit(self, task: Task) -> None:
         """Do this in a fitting slot. Raises `RuntimeError` if none is free."""
 
-    def events(self, wait: float = 0.0) -> Iterator[Event]:
+    def events(self, timeout: float = 0.0) -> Iterator[TaskEvent]:
         """What has happened since the last call, in order; waits up to `wait` seconds for something to happen. Each
         submitted task ends with exactly one `Done`, and nothing of it follows."""
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from engine.execution.protocol import Failure
 from engine.storage.artifact_store import Output
-from pipelines.base import Economy
+from pipelines.base import MemoryMode
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class RunEvent:
     """Something happened. `at` is the time in seconds since 1970."""
 
-    at: float
+    timestamp: float
 
     def to_json(self) -> dict[str, Any]:
         """The event as JSON, with its type under `event`."""
@@ -23,14 +23,14 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class RunStarted(Event):
+class RunStarted(RunEvent):
     """A run of `steps` begins: the ids in the order of the plan."""
 
     steps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class StepEvent(Event):
+class StepEvent(RunEvent):
     """Something happened to one step."""
 
     step: str
@@ -55,7 +55,7 @@ class StepProgress(StepEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class StepWarned(StepEvent):
+class StepWarning(StepEvent):
     """The user should know this about what the step makes. Told again when the step is recalled."""
 
     message: str
@@ -63,15 +63,15 @@ class StepWarned(StepEvent):
 
 @dataclass(frozen=True, slots=True)
 class StepDone(StepEvent):
-    """The outputs of the step are in the store. `seconds`, `peak_memory_mb` (of the GPU, where one was used) and `economy` are of the
+    """The outputs of the step are in the store. `seconds`, `peak_memory_mb` (of the GPU, where one was used) and `memory_mode` are of the
     making, also when `recalled`."""
 
     key: str
-    recalled: bool
+    cached: bool
     seconds: float
     peak_memory_mb: int
     outputs: tuple[Output, ...]
-    economy: Economy = Economy.NONE
+    memory_mode: MemoryMode = MemoryMode.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +82,15 @@ class StepFailed(StepEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class RunDone(Event):
+class RunDone(RunEvent):
     """The run has ended: how many steps were made, recalled, failed, and never begun."""
 
-    made: int
-    recalled: int
+    executed: int
+    cached: int
     failed: int
-    left: int
+    pending: int
     cancelled: bool
     seconds: float
 
 
-OnEvent = Callable[[Event], None]
+EventCallback = Callable[[RunEvent], None]

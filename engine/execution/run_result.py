@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.planning.plan import Planned
+from engine.planning.plan import PlanResult
 from engine.storage.artifact_store import Action
 from engine.story.model import Story
 
@@ -15,7 +15,7 @@ class RunResult:
     """A story, how it was planned, and what is in the store for each step."""
 
     story: Story
-    planned: Planned
+    planned: PlanResult
     actions: Mapping[str, Action]
     recalled: frozenset[str]
     warnings: tuple[str, ...] = ()

@@ -19,91 +19,93 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from engine.execution.protocol import DISK_FULL, MISSING, Done, Executor, Failure, Progress, Task, Warned
+from engine.execution.protocol import DISK_FULL, MISSING, Executor, Failure, Task, TaskProgress, TaskResult, TaskWarning
 from engine.execution.run_events import (
-    OnEvent,
+    EventCallback,
     RunDone,
     RunStarted,
     StepDone,
     StepFailed,
     StepProgress,
     StepStarted,
-    StepWarned,
+    StepWarning,
 )
-from engine.planning.plan import FamilyId, Given, Plan, Ref, Source, Step, key_of
-from engine.storage.artifact_store import Action, KeyLock, Output, Store, StoreError, StoreFull
-from pipelines.base import Economy, ModelSpec
+from engine.planning.plan import FamilyId, OutputRef, Plan, Step, StepInput, StoredInput, cache_key
+from engine.storage.artifact_store import Action, ArtifactStore, KeyLock, Output, StoreError, StoreFull
+from pipelines.base import MemoryMode, ModelSpec
 from pipelines.models.catalog import family_class
 
-ATTEMPTS = 2
+MAX_ATTEMPTS = 2
 """How often a step is tried whose worker dies or runs out of memory."""
 
-LISTEN = 0.2
+EVENT_POLL_SECONDS = 0.2
 """Seconds between two looks at whether the run is to stop, while the executor has nothing to say."""
 
-LOOK = 0.05
+LOCK_POLL_SECONDS = 0.05
 """Seconds between two looks at whether another process has finished a step that this run waits for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ExecutionResult:
     """How a run ended. `made` holds what is in the store for each step, whether made now or recalled."""
 
-    made: Mapping[str, Action]
-    recalled: frozenset[str]
+    actions: Mapping[str, Action]
+    cached: frozenset[str]
     failed: Mapping[str, Failure]
-    left: frozenset[str]
+    pending: frozenset[str]
     cancelled: bool = False
 
     @property
     def ok(self) -> bool:
         """Every step is done."""
-        return not (self.failed or self.left)
+        return not (self.failed or self.pending)
 
 
 class Runner:
     """Runs plans on one store and one executor, one at a time: a second thread's `run` waits for the first. `estimate`
-    gives the seconds that a step will take; the longest chains are begun first. `economy` tells how a model had to save memory
+    gives the seconds that a step will take; the longest chains are begun first. `memory_mode` tells how a model had to save memory
     when it was last used."""
 
     def __init__(
         self,
-        store: Store,
+        store: ArtifactStore,
         executor: Executor,
         *,
         family_id: Callable[[ModelSpec], FamilyId] = lambda spec: _family_id(spec),
         estimate: Callable[[Step], float] = lambda step: step.spec.seconds,
-        economy: Callable[[ModelSpec], Economy] = lambda spec: Economy.NONE,
+        memory_mode: Callable[[ModelSpec], MemoryMode] = lambda spec: MemoryMode.NONE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store, self.executor, self.clock = store, executor, clock
-        self.family_id, self.estimate, self.economy = family_id, estimate, economy
-        self._one_at_a_time = threading.Lock()
+        self.family_id, self.estimate, self.memory_mode = family_id, estimate, memory_mode
+        self._run_lock = threading.Lock()
 
     def run(
         self,
         plan: Plan,
-        want: Iterable[str] | None = None,
-        on_event: OnEvent = lambda event: None,
+        step_ids: Iterable[str] | None = None,
+        on_event: EventCallback = lambda event: None,
         stop: threading.Event | None = None,
-    ) -> Result:
+    ) -> ExecutionResult:
         """Bring about the steps `want` (default: all) and what they need.
 
         A step that fails stops only what depends on it. `stop`, set by another thread, and `KeyboardInterrupt`, which is
         raised again, end what is being done; nothing half-made stays.
         """
-        with self._one_at_a_time:
-            return _Run(self, plan if want is None else plan.closure(want), on_event, stop or threading.Event()).run()
+        with self._run_lock:
+            return _Execution(
+                self, plan if step_ids is None else plan.closure(step_ids), on_event, stop or threading.Event()
+            ).run()
 
-    def recall(self, plan: Plan) -> Mapping[str, Action]:
+    def get_cached(self, plan: Plan) -> Mapping[str, Action]:
         """What the store has of the plan already, as far as the keys of its steps can be known. Nothing is done."""
-        run = _Run(self, plan, lambda event: None, threading.Event())
-        run._advance([step.id for step in plan if not step.needs()])
-        return run.made
+        run = _Execution(self, plan, lambda event: None, threading.Event())
+        run._advance([step.id for step in plan if not step.dependencies()])
+        return run.actions
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class _ReadyStep:
     """A step whose inputs are known."""
 
     step: Step
@@ -114,74 +116,82 @@ class _Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
+class _RunningStep:
     """A step that the executor has."""
 
-    ready: _Ready
+    ready: _ReadyStep
     lock: KeyLock
     folder: Path
-    begun: float
+    started: float
 
 
-class _Unfit(Exception):
+class _UnrunnableStep(Exception):
     """A step cannot be done, for a reason known before it begins."""
 
-    def __init__(self, type_: str, message: str) -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
-        self.failure = Failure(type_, message)
+        self.failure = Failure(code, message)
 
 
-class _Run:
+class _Execution:
     """The state of one run."""
 
-    def __init__(self, runner: Runner, plan: Plan, on_event: OnEvent, stop: threading.Event) -> None:
+    def __init__(self, runner: Runner, plan: Plan, on_event: EventCallback, stop: threading.Event) -> None:
         self.store, self.executor, self.clock = runner.store, runner.executor, runner.clock
-        self.family_id, self.plan, self.tell, self.stop = runner.family_id, plan, on_event, stop
-        self.economy = runner.economy
-        self.readers: dict[str, list[str]] = {step.id: [] for step in plan}
+        self.family_id, self.plan, self.emit, self.stop = runner.family_id, plan, on_event, stop
+        self.memory_mode = runner.memory_mode
+        self.dependents: dict[str, list[str]] = {step.id: [] for step in plan}
         for step in plan:
-            for need in step.needs():
-                self.readers[need].append(step.id)
-        self.waits = {step.id: len(step.needs()) for step in plan}
-        self.rank = self._ranks(runner.estimate)
-        self.ready: dict[str, _Ready] = {}
-        self.elsewhere: set[str] = set()  # ready, but somebody else is computing that key
-        self.running: dict[str, _Running] = {}
-        self.made: dict[str, Action] = {}
-        self.recalled: set[str] = set()
+            for need in step.dependencies():
+                self.dependents[need].append(step.id)
+        self.unmet = {step.id: len(step.dependencies()) for step in plan}
+        self.rank = self._compute_ranks(runner.estimate)
+        self.ready: dict[str, _ReadyStep] = {}
+        self.locked_elsewhere: set[str] = set()  # ready, but somebody else is computing that key
+        self.running: dict[str, _RunningStep] = {}
+        self.actions: dict[str, Action] = {}
+        self.cached: set[str] = set()
         self.failed: dict[str, Failure] = {}
-        self.full = False
+        self.disk_full = False
 
-    def run(self) -> Result:
-        begun = self.clock()
-        self.tell(RunStarted(begun, tuple(step.id for step in self.plan)))
+    def run(self) -> ExecutionResult:
+        started = self.clock()
+        self.emit(RunStarted(started, tuple(step.id for step in self.plan)))
         interrupted = True
         try:
-            self._advance([step.id for step in self.plan if not self.waits[step.id]])
+            self._advance([step.id for step in self.plan if not self.unmet[step.id]])
             while not self.stop.is_set():
                 self._dispatch()
                 if not self.running and not self.ready:
                     break
-                for event in self.executor.events(LOOK if self.elsewhere else LISTEN):
-                    self._hear(event)
+                for event in self.executor.events(LOCK_POLL_SECONDS if self.locked_elsewhere else EVENT_POLL_SECONDS):
+                    self._handle_event(event)
             interrupted = self.stop.is_set()
         finally:
             for task_id in list(self.running):
                 self.executor.cancel(task_id)
-                self._let_go(self.running.pop(task_id))
-            left = frozenset(step.id for step in self.plan) - self.made.keys() - self.failed.keys()
-            cancelled = interrupted and bool(left)
-            now, recalled = self.clock(), len(self.recalled)
-            self.tell(
-                RunDone(now, len(self.made) - recalled, recalled, len(self.failed), len(left), cancelled, now - begun)
+                self._release(self.running.pop(task_id))
+            pending = frozenset(step.id for step in self.plan) - self.actions.keys() - self.failed.keys()
+            cancelled = interrupted and bool(pending)
+            now, cached_count = self.clock(), len(self.cached)
+            self.emit(
+                RunDone(
+                    now,
+                    len(self.actions) - cached_count,
+                    cached_count,
+                    len(self.failed),
+                    len(pending),
+                    cancelled,
+                    now - started,
+                )
             )
-        return Result(self.made, frozenset(self.recalled), self.failed, left, cancelled)
+        return ExecutionResult(self.actions, frozenset(self.cached), self.failed, pending, cancelled)
 
-    def _ranks(self, estimate: Callable[[Step], float]) -> dict[str, float]:
+    def _compute_ranks(self, estimate: Callable[[Step], float]) -> dict[str, float]:
         """Seconds from the beginning of a step to the end of the longest chain that hangs on it."""
         rank: dict[str, float] = {}
         for step in reversed(self.plan.steps):
-            rank[step.id] = estimate(step) + max((rank[reader] for reader in self.readers[step.id]), default=0.0)
+            rank[step.id] = estimate(step) + max((rank[reader] for reader in self.dependents[step.id]), default=0.0)
         return rank
 
     # From known inputs to recalled or ready
@@ -192,111 +202,118 @@ class _Run:
             step = self.plan[ids.pop(0)]
             try:
                 ready = self._prepare(step)
-            except _Unfit as unfit:
-                self._fail(step, unfit.failure)
+            except _UnrunnableStep as error:
+                self._fail(step, error.failure)
                 continue
-            action = self.store.recall(ready.key)
+            action = self.store.get_cached(ready.key)
             if action is None:
                 self.ready[step.id] = ready
             else:
-                ids += self._done(step, action, recalled=True)
+                ids += self._mark_done(step, action, cached=True)
 
-    def _prepare(self, step: Step) -> _Ready:
+    def _prepare(self, step: Step) -> _ReadyStep:
         try:
             family = self.family_id(step.spec)
         except (ImportError, AttributeError) as error:
-            raise _Unfit(MISSING, f"the family {step.spec.family} cannot be loaded") from error
-        inputs = {role: tuple(self._files(step, source) for source in sources) for role, sources in step.inputs.items()}
+            raise _UnrunnableStep(MISSING, f"the family {step.spec.family} cannot be loaded") from error
+        inputs = {
+            role: tuple(self._resolve_input(step, source) for source in sources)
+            for role, sources in step.inputs.items()
+        }
         files = {
             role: [(file.name, file.digest) for files in sources for file in files] for role, sources in inputs.items()
         }
-        return _Ready(step, family, key_of(step, family, files), inputs)
+        return _ReadyStep(step, family, cache_key(step, family, files), inputs)
 
-    def _files(self, step: Step, source: Source) -> tuple[Output, ...]:
+    def _resolve_input(self, step: Step, source: StepInput) -> tuple[Output, ...]:
         match source:
-            case Given():
+            case StoredInput():
                 try:
                     path = self.store.path(source.digest)
                 except StoreError as error:
-                    raise _Unfit("Damaged", f"{source.name}, which was given, cannot be used: {error}") from error
+                    raise _UnrunnableStep(
+                        "Damaged", f"{source.name}, which was given, cannot be used: {error}"
+                    ) from error
                 return (Output(source.name, source.digest, path.stat().st_size),)
-            case Ref():
-                outputs = self.made[source.step].outputs
+            case OutputRef():
+                outputs = self.actions[source.step].outputs
                 if source.is_pattern:
                     found = [file for file in outputs if fnmatchcase(file.name, source.name)]
                     return tuple(sorted(found, key=lambda file: file.name))
                 for file in outputs:
                     if file.name == source.name:
                         return (file,)
-                raise _Unfit("NoOutput", f"{step.id} needs {source.name}, which {source.step} did not make")
+                raise _UnrunnableStep("NoOutput", f"{step.id} needs {source.name}, which {source.step} did not make")
 
     # From ready to running
 
     def _dispatch(self) -> None:
-        if self.full:
+        if self.disk_full:
             self.ready.clear()
         rest = list(self.ready.values())
         while rest:
-            ready = min(rest, key=self._urgency)  # anew each time: beginning a step changes what is free and loaded
+            ready = min(rest, key=self._priority)  # anew each time: beginning a step changes what is free and loaded
             rest.remove(ready)
-            self._try_to_begin(ready)
-        if not self.running and not self.elsewhere:
-            for ready in [ready for ready in self.ready.values() if not self.executor.slots().fitting(ready.step.spec)]:
+            self._try_start(ready)
+        if not self.running and not self.locked_elsewhere:
+            for ready in [
+                ready for ready in self.ready.values() if not self.executor.slots().free_for(ready.step.spec)
+            ]:
                 self._fail(ready.step, Failure("NoSlot", f"there is no place where {ready.step.spec.name} could run"))
 
-    def _urgency(self, ready: _Ready) -> tuple[bool, float]:
+    def _priority(self, ready: _ReadyStep) -> tuple[bool, float]:
         """Loading a model onto a GPU takes longer than most steps, so what needs no loading comes first there."""
         spec = ready.step.spec
-        fitting = self.executor.slots().fitting(spec) if spec.device != "cpu" else ()
-        swaps = bool(fitting) and not any(spec.name in slot.models for slot in fitting)
-        return swaps, -self.rank[ready.step.id]
+        fitting = self.executor.slots().free_for(spec) if spec.device != "cpu" else ()
+        needs_load = bool(fitting) and not any(spec.name in slot.models for slot in fitting)
+        return needs_load, -self.rank[ready.step.id]
 
-    def _may_begin(self, spec: ModelSpec) -> bool:
+    def _can_start(self, spec: ModelSpec) -> bool:
         """Whether there is a slot, and no model would have to go for this one that is needed again before it."""
-        fitting = self.executor.slots().fitting(spec)
+        fitting = self.executor.slots().free_for(spec)
         if spec.device == "cpu" or not self.running:
             return bool(fitting)
-        return any(spec.name in slot.models or not self._still_wanted(slot.models) for slot in fitting)
+        return any(spec.name in slot.models or not self._is_still_needed(slot.models) for slot in fitting)
 
-    def _still_wanted(self, models: Collection[str]) -> bool:
+    def _is_still_needed(self, models: Collection[str]) -> bool:
         """Whether a step of one of these models will come without waiting for another model of a GPU."""
-        coming: set[str] = set()
+        reachable: set[str] = set()
         for step in self.plan:
             other = step.spec.device != "cpu" and step.spec.name not in models
-            if step.id in self.made:
-                coming.add(step.id)
-            elif not other and step.id not in self.failed and step.needs() <= coming:
+            if step.id in self.actions:
+                reachable.add(step.id)
+            elif not other and step.id not in self.failed and step.dependencies() <= reachable:
                 if step.spec.device != "cpu":
                     return True
-                coming.add(step.id)
+                reachable.add(step.id)
         return False
 
-    def _try_to_begin(self, ready: _Ready) -> None:
+    def _try_start(self, ready: _ReadyStep) -> None:
         step = ready.step
-        if step.id not in self.elsewhere and not self._may_begin(step.spec):
+        if step.id not in self.locked_elsewhere and not self._can_start(step.spec):
             return
         lock = self.store.lock(ready.key)
         if lock is None:
-            self.elsewhere.add(step.id)
+            self.locked_elsewhere.add(step.id)
             return
-        self.elsewhere.discard(step.id)
-        action = self.store.recall(ready.key)  # whoever had the lock may have finished it
+        self.locked_elsewhere.discard(step.id)
+        action = self.store.get_cached(ready.key)  # whoever had the lock may have finished it
         if action is not None:
             lock.release()
             del self.ready[step.id]
-            self._advance(self._done(step, action, recalled=True))
-        elif self._may_begin(step.spec):
+            self._advance(self._mark_done(step, action, cached=True))
+        elif self._can_start(step.spec):
             del self.ready[step.id]
-            self._begin(ready, lock)
+            self._start(ready, lock)
         else:
             lock.release()
 
-    def _begin(self, ready: _Ready, lock: KeyLock) -> None:
+    def _start(self, ready: _ReadyStep, lock: KeyLock) -> None:
         step = ready.step
         folder: Path | None = None
         try:
             folder = self.store.workspace()
-            inputs = self._lay_out(ready, folder)
+            inputs = self._link_inputs(ready, folder)
             (folder / "out").mkdir()
         except (StoreError, OSError) as error:
             lock.release()
@@ -313,97 +330,97 @@ class _Run:
             out=folder / "out",
             seed=step.seed,
             # A worker that died may have died of what it took.
-            economy=Economy(min(self.economy(step.spec) + ready.attempt - 1, max(Economy))),
+            memory_mode=MemoryMode(min(self.memory_mode(step.spec) + ready.attempt - 1, max(MemoryMode))),
         )
         now = self.clock()
-        self.running[task.id] = _Running(ready, lock, folder, now)
-        self.tell(StepStarted(now, *_who(step), ready.key, ready.attempt))
+        self.running[task.id] = _RunningStep(ready, lock, folder, now)
+        self.emit(StepStarted(now, *_step_fields(step), ready.key, ready.attempt))
         self.executor.submit(task)
 
-    def _lay_out(self, ready: _Ready, folder: Path) -> dict[str, list[Path]]:
+    def _link_inputs(self, ready: _ReadyStep, folder: Path) -> dict[str, list[Path]]:
         """The inputs under their own names. What one source gives lies together, as it did when it was made."""
-        laid: dict[str, list[Path]] = {}
+        linked: dict[str, list[Path]] = {}
         for role, sources in ready.inputs.items():
-            laid[role] = []
+            linked[role] = []
             for number, files in enumerate(sources):
                 for file in files:
                     path = folder / f"in.{role}.{number}" / file.name
                     self.store.link(file.digest, path)
-                    laid[role].append(path)
-        return laid
+                    linked[role].append(path)
+        return linked
 
     # From running to done
 
-    def _hear(self, event: Progress | Warned | Done) -> None:
+    def _handle_event(self, event: TaskProgress | TaskWarning | TaskResult) -> None:
         running = self.running.get(event.task_id)
         if running is None:
             return
-        who = _who(running.ready.step)
+        step_fields = _step_fields(running.ready.step)
         match event:
-            case Progress():
-                self.tell(StepProgress(self.clock(), *who, event.fraction, event.message))
-            case Warned():
-                self.tell(StepWarned(self.clock(), *who, event.message))
-            case Done():
+            case TaskProgress():
+                self.emit(StepProgress(self.clock(), *step_fields, event.fraction, event.message))
+            case TaskWarning():
+                self.emit(StepWarning(self.clock(), *step_fields, event.message))
+            case TaskResult():
                 del self.running[event.task_id]
                 try:
-                    readers = self._conclude(running, event)
+                    readers = self._finish(running, event)
                 finally:
-                    self._let_go(running)
+                    self._release(running)
                 self._advance(readers)
 
-    def _conclude(self, running: _Running, done: Done) -> list[str]:
+    def _finish(self, running: _RunningStep, result: TaskResult) -> list[str]:
         """Keep what was made, or try again, or give up. Gives the steps that can come next."""
         ready, step = running.ready, running.ready.step
-        if done.error is not None:
-            if done.error.retryable and ready.attempt < ATTEMPTS and not self.full:
-                self.tell(StepWarned(self.clock(), *_who(step), f"{done.error.message}; it is tried again"))
-                again = _Ready(step, ready.family, ready.key, ready.inputs, ready.attempt + 1)
-                self.ready[step.id] = again
+        if result.error is not None:
+            if result.error.retryable and ready.attempt < MAX_ATTEMPTS and not self.disk_full:
+                self.emit(StepWarning(self.clock(), *_step_fields(step), f"{result.error.message}; it is tried again"))
+                retry = _ReadyStep(step, ready.family, ready.key, ready.inputs, ready.attempt + 1)
+                self.ready[step.id] = retry
             else:
-                self._fail(step, done.error)
-                self.full = self.full or done.error.type == DISK_FULL
+                self._fail(step, result.error)
+                self.disk_full = self.disk_full or result.error.code == DISK_FULL
             return []
         try:
-            outputs = [self.store.put(path, name=name, consume=True) for name, path in done.outputs]
-            action = self.store.remember(ready.key, outputs, _record(running, done))
+            outputs = [self.store.put(path, name=name, consume=True) for name, path in result.outputs]
+            action = self.store.commit(ready.key, outputs, _action_record(running, result))
         except StoreError as error:
             self._fail_store(step, error)
             return []
-        return self._done(step, action, recalled=False)
+        return self._mark_done(step, action, cached=False)
 
-    def _let_go(self, running: _Running) -> None:
+    def _release(self, running: _RunningStep) -> None:
         shutil.rmtree(running.folder, ignore_errors=True)
         running.lock.release()
 
-    def _done(self, step: Step, action: Action, *, recalled: bool) -> list[str]:
+    def _mark_done(self, step: Step, action: Action, *, cached: bool) -> list[str]:
         """Take note; gives the steps that now have all that they need."""
-        self.made[step.id] = action
-        now, who, record = self.clock(), _who(step), action.record
-        if recalled:
-            self.recalled.add(step.id)
+        self.actions[step.id] = action
+        now, step_fields, record = self.clock(), _step_fields(step), action.record
+        if cached:
+            self.cached.add(step.id)
             for message in record.get("warnings", ()):
-                self.tell(StepWarned(now, *who, message))
+                self.emit(StepWarning(now, *step_fields, message))
         seconds = record.get("seconds", 0.0)
         peak = record.get("peak_device_memory_mb") or record.get("peak_memory_mb", 0)
-        economy = Economy(record.get("economy", Economy.NONE))
-        self.tell(StepDone(now, *who, action.key, recalled, seconds, peak, action.outputs, economy))
-        able = []
-        for reader in self.readers[step.id]:
-            self.waits[reader] -= 1
-            if not self.waits[reader]:
-                able.append(reader)
-        return able
+        memory_mode = MemoryMode(record.get("memory_mode", MemoryMode.NONE))
+        self.emit(StepDone(now, *step_fields, action.key, cached, seconds, peak, action.outputs, memory_mode))
+        unblocked = []
+        for dependent in self.dependents[step.id]:
+            self.unmet[dependent] -= 1
+            if not self.unmet[dependent]:
+                unblocked.append(dependent)
+        return unblocked
 
     def _fail(self, step: Step, failure: Failure) -> None:
         self.ready.pop(step.id, None)
         self.failed[step.id] = failure
-        self.tell(StepFailed(self.clock(), *_who(step), failure))
+        self.emit(StepFailed(self.clock(), *_step_fields(step), failure))
 
     def _fail_store(self, step: Step, error: StoreError | OSError) -> None:
         """What the store cannot keep will be refused for the next step too: nothing more is begun on a full disk."""
         full = isinstance(error, StoreFull)
-        self.full = self.full or full
+        self.disk_full = self.disk_full or full
         self._fail(step, Failure(DISK_FULL if full else "Store", str(error)))
 
 
@@ -412,11 +429,11 @@ def _family_id(spec: ModelSpec) -> FamilyId:
     return FamilyId(family.name, family.version)
 
 
-def _who(step: Step) -> tuple[str, str, str]:
+def _step_fields(step: Step) -> tuple[str, str, str]:
     return step.id, str(step.kind), step.spec.name
 
 
-def _record(running: _Running, done: Done) -> dict[str, Any]:
+def _action_record(running: _RunningStep, result: TaskResult) -> dict[str, Any]:
     """How it was made: all of the key in readable form, and what the key leaves out."""
     ready, step, spec = running.ready, running.ready.step, running.ready.step.spec
     return {
@@ -437,7 +454,7 @@ def _record(running: _Running, done: Done) -> dict[str, Any]:
             role: [{"name": file.name, "digest": file.digest} for files in sources for file in files]
             for role, sources in ready.inputs.items()
         },
-        "started": datetime.fromtimestamp(running.begun, UTC).isoformat(timespec="seconds"),
+        "started": datetime.fromtimestamp(running.started, UTC).isoformat(timespec="seconds"),
         "platform": platform.platform(),
-        **done.record,
+        **result.record,
     }

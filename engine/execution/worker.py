@@ -28,110 +28,114 @@ from engine.execution.protocol import (
     MISSING,
     OUT_OF_MEMORY,
     REJECTED,
-    Done,
-    Event,
     Failure,
-    Progress,
     Task,
-    Warned,
+    TaskEvent,
+    TaskProgress,
+    TaskResult,
+    TaskWarning,
     event_to_json,
 )
-from pipelines.base import BadInput, Device, Missing, ModelSpec, Params, Rejected
+from pipelines.base import BadInput, ContentRejected, Device, MissingDependency, ModelSpec, Params
 from pipelines.models.catalog import family_class, install_hint
 from pipelines.models.pool import Pool
 
-HUB = {"HF_HUB_OFFLINE": "1", "HF_ENABLE_PARALLEL_LOADING": "YES", "DO_NOT_TRACK": "1"}
+HUB_ENV = {"HF_HUB_OFFLINE": "1", "HF_ENABLE_PARALLEL_LOADING": "YES", "DO_NOT_TRACK": "1"}
 """What the libraries of the model hub are told: nothing is fetched while steps run (`models pull` is the only way in), and the parts of a
 large model are read side by side."""
 
-PROGRESS_EVERY = 0.05
+PROGRESS_INTERVAL_SECONDS = 0.05
 """Seconds between two progress events with the same message; what comes faster is left out."""
 
 
-def run_task(task: Task, pool: Pool, emit: Callable[[Event], None]) -> Done:
+def run_task(task: Task, pool: Pool, emit: Callable[[TaskEvent], None]) -> TaskResult:
     """Do one task. Everything that can go wrong is in the `Done` that this returns. Memory that runs out is a ladder: as long as
     the pool or the family has something to give up for it, the task is tried again."""
     report = TaskReport(task.id, emit)
-    rungs: list[str] = []
+    modes_used: list[str] = []
     while True:
-        done = _attempt(task, pool, report, rungs)
-        if done.error is None or done.error.type != OUT_OF_MEMORY:
-            return done
-        rung = pool.give_way(task.spec, again=bool(rungs))
-        if rung is None:
-            return done
-        rungs.append(rung)
-        report.warn(f"{task.spec.name} ran out of memory; {rung}, and it was tried again")
+        result = _run_once(task, pool, report, modes_used)
+        if result.error is None or result.error.code != OUT_OF_MEMORY:
+            return result
+        mode_text = pool.relieve_memory(task.spec, already_unloaded=bool(modes_used))
+        if mode_text is None:
+            return result
+        modes_used.append(mode_text)
+        report.warn(f"{task.spec.name} ran out of memory; {mode_text}, and it was tried again")
 
 
 class TaskReport:
     """How a family speaks to the executor while it runs. Safe to use from several threads."""
 
-    def __init__(self, task_id: str, emit: Callable[[Event], None]) -> None:
+    def __init__(self, task_id: str, emit: Callable[[TaskEvent], None]) -> None:
         self.warnings: list[str] = []
         self.facts: dict[str, Any] = {}
         self._task_id, self._emit = task_id, emit
-        self._said: tuple[float, str] = (0.0, "")
+        self._last_progress: tuple[float, str] = (0.0, "")
 
     def progress(self, fraction: float, message: str = "") -> None:
         now = time.monotonic()
-        if fraction < 1 and message == self._said[1] and now - self._said[0] < PROGRESS_EVERY:
+        if (
+            fraction < 1
+            and message == self._last_progress[1]
+            and now - self._last_progress[0] < PROGRESS_INTERVAL_SECONDS
+        ):
             return
-        self._said = now, message
-        self._emit(Progress(self._task_id, min(1.0, max(0.0, float(fraction))), message))
+        self._last_progress = now, message
+        self._emit(TaskProgress(self._task_id, min(1.0, max(0.0, float(fraction))), message))
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)
-        self._emit(Warned(self._task_id, message))
+        self._emit(TaskWarning(self._task_id, message))
 
     def record(self, **facts: Any) -> None:
         self.facts.update(json.loads(json.dumps(facts, default=str)))
 
 
-def _attempt(task: Task, pool: Pool, report: TaskReport, rungs: list[str]) -> Done:
+def _run_once(task: Task, pool: Pool, report: TaskReport, modes_used: list[str]) -> TaskResult:
     memory = PeakMemory()
-    begun = ready = time.perf_counter()
-    loads = pool.loads
+    started = ready = time.perf_counter()
+    loads = pool.load_count
     outputs: tuple[tuple[str, Path], ...] = ()
     error: Failure | None = None
     try:
-        params = _checked_params(task)
-        _empty(task.out)
-        with pool.use(task.spec, task.economy) as family:
+        params = _validate_params(task)
+        _clear_folder(task.out)
+        with pool.use(task.spec, task.memory_mode) as family:
             ready = time.perf_counter()
-            made = family.run(task.kind, params, task.inputs, task.out, report, seed=task.seed)
-            outputs = _checked_outputs(task, made)
+            paths = family.run(task.kind, params, task.inputs, task.out, report, seed=task.seed)
+            outputs = _validate_outputs(task, paths)
     except Exception as caught:  # a family may raise anything, and a worker must outlive it
-        error = _failure(task.spec, task.kind, caught)
+        error = _to_failure(task.spec, task.kind, caught)
     record = {
         "seconds": round(time.perf_counter() - ready, 4),
-        "load_seconds": round(ready - begun, 4),
-        "loaded": pool.loads > loads,
-        **memory.measured(),
+        "load_seconds": round(ready - started, 4),
+        "loaded": pool.load_count > loads,
+        **memory.measure(),
         "device": asdict(pool.device),
-        "economy": pool.economy(task.spec),
-        "rungs": list(rungs),
+        "memory_mode": pool.memory_mode(task.spec),
+        "memory_steps": list(modes_used),
         "warnings": list(report.warnings),
         "facts": dict(report.facts),
-        "libraries": _libraries(task.spec),
+        "libraries": _library_versions(task.spec),
     }
-    return Done(task.id, outputs, record, pool.resident(), error)
+    return TaskResult(task.id, outputs, record, pool.resident(), error)
 
 
-def _checked_params(task: Task) -> Params:
-    known = family_class(task.spec).params
-    if task.kind not in known:
+def _validate_params(task: Task) -> Params:
+    params_by_kind = family_class(task.spec).params
+    if task.kind not in params_by_kind:
         raise BadInput("model", f"{task.spec.name} does not do {task.kind}")
     try:
-        return known[task.kind].model_validate_json(json.dumps(task.params))
+        return params_by_kind[task.kind].model_validate_json(json.dumps(task.params))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise BadInput(".".join(str(part) for part in first["loc"]) or str(task.kind), first["msg"]) from error
 
 
-def _checked_outputs(task: Task, made: Iterable[Path]) -> tuple[tuple[str, Path], ...]:
+def _validate_outputs(task: Task, paths: Iterable[Path]) -> tuple[tuple[str, Path], ...]:
     outputs: dict[str, Path] = {}
-    for path in made:
+    for path in paths:
         if path.parent.absolute() != task.out.absolute() or path.is_symlink() or not path.is_file():
             raise RuntimeError(f"{task.spec.family} named an output that is not a file in its folder: {path.name}")
         if path.name in outputs:
@@ -140,19 +144,19 @@ def _checked_outputs(task: Task, made: Iterable[Path]) -> tuple[tuple[str, Path]
     return tuple(outputs.items())
 
 
-def _failure(spec: ModelSpec, kind: str, error: Exception) -> Failure:
+def _to_failure(spec: ModelSpec, kind: str, error: Exception) -> Failure:
     detail = "".join(traceback.format_exception(error))
     match error:
-        case Rejected():  # without a trace: its lines could hold what was refused
+        case ContentRejected():  # without a trace: its lines could hold what was refused
             message = " ".join(filter(None, (error.message, error.hint)))
             return Failure(REJECTED, message, error.field, category=error.category)
         case BadInput():
             return Failure(BAD_INPUT, " ".join(filter(None, (error.message, error.hint))), error.field, detail=detail)
-        case Missing():
+        case MissingDependency():
             return Failure(MISSING, str(error), detail=detail)
         case ModuleNotFoundError():
-            mend = f"; {install_hint(spec)}" if spec.extra else ""
-            return Failure(MISSING, f"{spec.name} needs the module {error.name}{mend}", detail=detail)
+            fix = f"; {install_hint(spec)}" if spec.extra else ""
+            return Failure(MISSING, f"{spec.name} needs the module {error.name}{fix}", detail=detail)
         case OSError() if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             return Failure(DISK_FULL, "no room left on the disk", detail=detail)
         case _ if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
@@ -162,14 +166,14 @@ def _failure(spec: ModelSpec, kind: str, error: Exception) -> Failure:
             return Failure(name, f"{spec.name} could not {kind} ({name})", detail=detail)
 
 
-def _empty(folder: Path) -> None:
+def _clear_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         shutil.rmtree(folder)
         folder.mkdir()
 
 
-def _libraries(spec: ModelSpec) -> dict[str, str]:
+def _library_versions(spec: ModelSpec) -> dict[str, str]:
     """Versions of what the model is built on."""
     found = {"python": ".".join(str(part) for part in sys.version_info[:3])}
     for module in spec.requires:
@@ -188,43 +192,43 @@ def _libraries(spec: ModelSpec) -> dict[str, str]:
 # The program
 
 
-def main(arguments: str) -> None:
+def main(config_json: str) -> None:
     """Serve tasks until standard input ends, which it does when the parent dies."""
-    setup = json.loads(arguments)
-    os.environ.update(HUB)
-    tasks_in, events_out = _take_streams()
+    config = json.loads(config_json)
+    os.environ.update(HUB_ENV)
+    tasks_in, events_out = _claim_stdio()
     writing = threading.Lock()
 
-    def emit(event: Event) -> None:
+    def emit(event: TaskEvent) -> None:
         line = json.dumps(event_to_json(event)).encode() + b"\n"
         with writing:
             events_out.write(line)
             events_out.flush()
 
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(tasks_in, tasks), daemon=True).start()
-    pool = Pool(Device(**setup["device"]), setup["budget_mb"])
+    threading.Thread(target=_read_tasks, args=(tasks_in, tasks), daemon=True).start()
+    pool = Pool(Device(**config["device"]), config["budget_mb"])
     while True:
         emit(run_task(Task.from_json(json.loads(tasks.get())), pool, emit))
 
 
-def _take_streams() -> tuple[BinaryIO, BinaryIO]:
+def _claim_stdio() -> tuple[BinaryIO, BinaryIO]:
     """Keep the two ends of the protocol, and give everything else that reads or prints harmless ones."""
     tasks_in, events_out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    devnull = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(devnull, 0)
+    os.close(devnull)
     os.dup2(2, 1)
     return tasks_in, events_out
 
 
-def _read(tasks_in: BinaryIO, tasks: queue.SimpleQueue[bytes]) -> None:
+def _read_tasks(tasks_in: BinaryIO, tasks: queue.SimpleQueue[bytes]) -> None:
     for line in tasks_in:
         tasks.put(line)
-    _end_group()
+    _kill_process_group()
 
 
-def _end_group() -> None:
+def _kill_process_group() -> None:
     """End this process and, where it leads a group, all programs that it started."""
     if os.name == "posix" and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)

@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipelines.base import Missing
+from pipelines.base import MissingDependency
 
 if TYPE_CHECKING:
     import httpx
@@ -28,45 +28,45 @@ if TYPE_CHECKING:
 Resolver = Callable[..., list[tuple[Any, ...]]]
 """Has the signature and the answers of `socket.getaddrinfo`."""
 
-WEB: tuple[str, ...] = ("http", "https")
-AGENT = "story-engine"
-REDIRECTS = 5
-LONGEST_URL = 8192
+WEB_SCHEMES: tuple[str, ...] = ("http", "https")
+USER_AGENT = "story-engine"
+MAX_REDIRECTS = 5
+MAX_URL_LENGTH = 8192
 CONNECT_SECONDS = 5.0
-LOOK = 0.1
+STOP_POLL_SECONDS = 0.1
 """Seconds between two looks at whether a fetch is to stop."""
 MEGABYTE = 1024 * 1024
 
 # Ports on which other protocols listen that an HTTP request could be smuggled into: https://fetch.spec.whatwg.org/#port-blocking.
-OTHER_PROTOCOLS = frozenset((
+BLOCKED_PORTS = frozenset((
     0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110, 111,
     113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548,
     554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665,
     6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ))  # fmt: skip
-LOOPBACK = ("127.0.0.0/8", "::1/128")
+LOOPBACK_NETWORKS = ("127.0.0.0/8", "::1/128")
 # Where hosts that the operator has named may lie. Link-local (cloud metadata) is not among them.
-PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", *LOOPBACK)
+PRIVATE_NETWORKS = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", *LOOPBACK_NETWORKS)
 # What parsers are known to disagree about: some drop it, some take a backslash for a slash.
-_AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\\]")
+_AMBIGUOUS_CHARS = re.compile(r"[\x00-\x1f\x7f\\]")
 # A last label that system resolvers read as part of an address: 0x7f000001, 017700000001, 127.1.
-_NUMBER_AT_END = re.compile(r"(?:^|\.)(?:0x[0-9a-f]*|[0-9]+)\.?$")
-_REDIRECTING = frozenset({301, 302, 303, 307, 308})
+_NUMERIC_LAST_LABEL = re.compile(r"(?:^|\.)(?:0x[0-9a-f]*|[0-9]+)\.?$")
+_REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
 class FetchError(RuntimeError):
     """Nothing was fetched. `reason` is one of the keys of `MESSAGES`, for machines; `message` is for the user, says what the
     address does ("leads inside …"), and holds neither the address nor what any library said."""
 
-    def __init__(self, reason: str, detail: str = "") -> None:
-        self.reason = reason
-        self.message = MESSAGES[reason].format(detail)
+    def __init__(self, code: str, detail: str = "") -> None:
+        self.code = code
+        self.message = ERROR_MESSAGES[code].format(detail)
         super().__init__(self.message)
 
 
 # A name that does not exist, one that leads inside a private network and a host that is down give one and the same answer:
 # otherwise the answers would draw a map of the network that the engine runs in.
-MESSAGES: Mapping[str, str] = {
+ERROR_MESSAGES: Mapping[str, str] = {
     "bad_url": "is not a web address that can be used",
     "scheme": "must begin with {}",
     "credentials": "must not contain a user name or password",
@@ -85,25 +85,27 @@ MESSAGES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class FetchPolicy:
     """What a fetch is for: the word for it, how many bytes and seconds it may take in all, and which media types it may have."""
 
-    what: str
+    label: str
     limit_bytes: int
     seconds: float
     accept: tuple[str, ...]
 
 
 # Servers of signed downloads call everything octet-stream; what it is, is decided by whoever decodes it.
-_BYTES = ("application/octet-stream", "binary/octet-stream")
-PICTURE = Want("picture", 25 * MEGABYTE, 30.0, ("image/*", *_BYTES))
-PAGE = Want("page", 10 * MEGABYTE, 20.0, ("text/html", "application/xhtml+xml", "text/plain"))
-CLIP = Want("clip", 500 * MEGABYTE, 120.0, ("video/*", "application/mp4", *_BYTES))
-SOUND = Want("sound", 100 * MEGABYTE, 60.0, ("audio/*", "video/mp4", "application/ogg", *_BYTES))
+_OCTET_STREAM_TYPES = ("application/octet-stream", "binary/octet-stream")
+IMAGE_POLICY = FetchPolicy("picture", 25 * MEGABYTE, 30.0, ("image/*", *_OCTET_STREAM_TYPES))
+PAGE_POLICY = FetchPolicy("page", 10 * MEGABYTE, 20.0, ("text/html", "application/xhtml+xml", "text/plain"))
+VIDEO_POLICY = FetchPolicy("clip", 500 * MEGABYTE, 120.0, ("video/*", "application/mp4", *_OCTET_STREAM_TYPES))
+AUDIO_POLICY = FetchPolicy(
+    "sound", 100 * MEGABYTE, 60.0, ("audio/*", "video/mp4", "application/ogg", *_OCTET_STREAM_TYPES)
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchedFile:
     """A file that was fetched: where it lies, the media type that its server gave (no parameters), the address after all
     redirects, its size in bytes."""
 
@@ -114,14 +116,14 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hop:
+class _CheckedUrl:
     """One address that may be asked, and the rule for what its name may resolve to."""
 
     url: httpx.URL
     policy: Policy
 
 
-class Door:
+class UrlFetcher:
     """The way out.
 
     `allow_private` admits loopback, and plain http to loopback even where only https is asked for. `allowed_hosts` names what the
@@ -142,8 +144,10 @@ class Door:
         try:
             from ssrfguard import Policy
         except ImportError as error:
-            raise Missing('fetching addresses needs the extra "net"; pip install "story-engine[net]"') from error
-        self._allow_private, self._resolver, self._given_tls = allow_private, resolver, tls
+            raise MissingDependency(
+                'fetching addresses needs the extra "net"; pip install "story-engine[net]"'
+            ) from error
+        self._allow_private, self._resolver, self._custom_tls = allow_private, resolver, tls
         networks = [entry for entry in allowed_hosts if _is_network(entry)]
         names = [entry for entry in allowed_hosts if not _is_network(entry)]
         for name in names:
@@ -154,66 +158,90 @@ class Door:
         table = _deny_table()
         self._public = Policy(
             denied_networks=table,
-            allowed_networks=tuple(ip_network(net) for net in (*networks, *(LOOPBACK if allow_private else ()))),
+            allowed_networks=tuple(
+                ip_network(net) for net in (*networks, *(LOOPBACK_NETWORKS if allow_private else ()))
+            ),
             allowed_ports=frozenset(range(1, 65536)),
-            max_url_length=LONGEST_URL,
+            max_url_length=MAX_URL_LENGTH,
         )
-        self._trusted = replace(self._public, denied_networks=_admit_private(table), allowed_hosts=frozenset(names))
-        self._trusts_names = bool(names)
+        self._trusted = replace(
+            self._public, denied_networks=_allow_private_networks(table), allowed_hosts=frozenset(names)
+        )
+        self._has_trusted_hosts = bool(names)
 
-    def check(self, url: str, schemes: Sequence[str] = WEB) -> None:
+    def check(self, url: str, schemes: Sequence[str] = WEB_SCHEMES) -> None:
         """Everything that can be said of an address without the network. Raises FetchError."""
-        self._hop(url, schemes)
+        self._check_url(url, schemes)
 
     def fetch(
-        self, url: str, to: Path, want: Want, schemes: Sequence[str] = WEB, *, stop: Event | None = None
-    ) -> Fetched:
+        self,
+        url: str,
+        to: Path,
+        policy: FetchPolicy,
+        schemes: Sequence[str] = WEB_SCHEMES,
+        *,
+        stop: Event | None = None,
+    ) -> FetchedFile:
         """`afetch`, for callers without an event loop. `stop`, set by another thread, ends it at once, as any error does."""
-        return asyncio.run(_until(stop, self.afetch(url, to, want, schemes)))
+        return asyncio.run(_run_until_stopped(stop, self.afetch(url, to, policy, schemes)))
 
     def post_json(
-        self, url: str, body: bytes, headers: Mapping[str, str], seconds: float = 10.0, schemes: Sequence[str] = WEB
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        seconds: float = 10.0,
+        schemes: Sequence[str] = WEB_SCHEMES,
     ) -> int:
         """`apost_json`, for callers without an event loop."""
         return asyncio.run(self.apost_json(url, body, headers, seconds, schemes))
 
-    async def afetch(self, url: str, to: Path, want: Want, schemes: Sequence[str] = WEB) -> Fetched:
+    async def afetch(
+        self, url: str, to: Path, policy: FetchPolicy, schemes: Sequence[str] = WEB_SCHEMES
+    ) -> FetchedFile:
         """Fetch `url` into the new file `to`; at most five redirects, each hop checked like the first. Raises FetchError, and
         FileExistsError when `to` exists; no file stays behind when anything is raised."""
         try:
-            async with asyncio.timeout(want.seconds):
-                return await self._follow(self._hop(url, schemes), to, want, schemes)
+            async with asyncio.timeout(policy.seconds):
+                return await self._follow(self._check_url(url, schemes), to, policy, schemes)
         except TimeoutError as error:
             raise FetchError("timeout") from error
 
     async def apost_json(
-        self, url: str, body: bytes, headers: Mapping[str, str], seconds: float = 10.0, schemes: Sequence[str] = WEB
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        seconds: float = 10.0,
+        schemes: Sequence[str] = WEB_SCHEMES,
     ) -> int:
         """Send `body` (JSON, exactly these bytes: they may be signed) and give the status of the answer. A redirect is an answer
         like any other and is not followed; the body of the answer is not read. `seconds` bounds it all. Raises FetchError."""
         try:
             async with asyncio.timeout(seconds):
-                hop = self._hop(url, schemes)
-                async with self._ask(hop, "POST", {"Content-Type": "application/json", **headers}, body) as response:
+                hop = self._check_url(url, schemes)
+                async with self._request(
+                    hop, "POST", {"Content-Type": "application/json", **headers}, body
+                ) as response:
                     return int(response.status_code)
         except TimeoutError as error:
             raise FetchError("timeout") from error
 
-    async def _follow(self, hop: _Hop, to: Path, want: Want, schemes: Sequence[str]) -> Fetched:
-        headers = {"Accept": ", ".join(want.accept)}
-        for _ in range(REDIRECTS + 1):
-            async with self._ask(hop, "GET", headers) as response:
+    async def _follow(self, hop: _CheckedUrl, to: Path, policy: FetchPolicy, schemes: Sequence[str]) -> FetchedFile:
+        headers = {"Accept": ", ".join(policy.accept)}
+        for _ in range(MAX_REDIRECTS + 1):
+            async with self._request(hop, "GET", headers) as response:
                 location = response.headers.get("location")
-                if response.status_code not in _REDIRECTING or location is None:
-                    content_type = _accept(response, want)
-                    size = await _save(response, to, want)
-                    return Fetched(to, content_type, str(hop.url), size)
-            hop = self._hop(_joined(hop.url, location), schemes)
+                if response.status_code not in _REDIRECT_STATUSES or location is None:
+                    content_type = _check_response(response, policy)
+                    size = await _save(response, to, policy)
+                    return FetchedFile(to, content_type, str(hop.url), size)
+            hop = self._check_url(_join_redirect(hop.url, location), schemes)
         raise FetchError("redirects")
 
     @asynccontextmanager
-    async def _ask(
-        self, hop: _Hop, method: str, headers: Mapping[str, str], body: bytes | None = None
+    async def _request(
+        self, hop: _CheckedUrl, method: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> AsyncIterator[httpx.Response]:
         """One request on a connection of its own. The guarded transport is used without a client around it: no cookies, no proxy,
         no pool, nothing that a hop could leave to the next, and nothing but this module reads where a redirect leads."""
@@ -224,7 +252,7 @@ class Door:
         request = httpx.Request(
             method,
             hop.url,
-            headers={"User-Agent": AGENT, "Accept-Encoding": "identity", "Connection": "close", **headers},
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close", **headers},
             content=body,
             extensions={"timeout": {"connect": CONNECT_SECONDS}},
         )
@@ -241,20 +269,20 @@ class Door:
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise FetchError("broken") from error
 
-    def _hop(self, text: str, schemes: Sequence[str]) -> _Hop:
+    def _check_url(self, text: str, schemes: Sequence[str]) -> _CheckedUrl:
         """The one reading of an address: what is checked is what is asked for later."""
         import httpx
         from ssrfguard import BlockedAddressError, BlockedURLError
 
-        if len(text) > LONGEST_URL or _AMBIGUOUS.search(text):
+        if len(text) > MAX_URL_LENGTH or _AMBIGUOUS_CHARS.search(text):
             raise FetchError("bad_url")
         try:
             url = httpx.URL(text).copy_with(fragment=None)
             host, readable = url.raw_host.decode("ascii"), url.host
         except (httpx.InvalidURL, ValueError) as error:
             raise FetchError("bad_url") from error
-        if url.scheme not in WEB:
-            raise FetchError("scheme", _in_words(schemes))
+        if url.scheme not in WEB_SCHEMES:
+            raise FetchError("scheme", _format_schemes(schemes))
         if url.userinfo:
             raise FetchError("credentials")
         if not readable:
@@ -266,21 +294,21 @@ class Door:
             raise FetchError(
                 "not_allowed" if isinstance(error.__cause__, BlockedAddressError) else "bad_url"
             ) from error
-        if target.host != host or (target.address is None and _NUMBER_AT_END.search(host)):
+        if target.host != host or (target.address is None and _NUMERIC_LAST_LABEL.search(host)):
             raise FetchError("bad_url")
-        if target.port in OTHER_PROTOCOLS:
+        if target.port in BLOCKED_PORTS:
             raise FetchError("port")
         local = _is_local(target)
         if local and policy is self._public and not self._allow_private and target.address is None:
             raise FetchError("not_allowed")
         if url.scheme not in schemes and not (local and self._allow_private):
-            raise FetchError("scheme", _in_words(schemes))
-        return _Hop(url, policy)
+            raise FetchError("scheme", _format_schemes(schemes))
+        return _CheckedUrl(url, policy)
 
     def _policy(self, host: str) -> Policy:
         from ssrfguard import BlockedURLError
 
-        if not self._trusts_names:
+        if not self._has_trusted_hosts:
             return self._public
         try:
             self._trusted.check_host(host)
@@ -291,8 +319,8 @@ class Door:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         """The system's certificates (an operator's own authority is among them) and those that come with Python's packages."""
-        if self._given_tls is not None:
-            return self._given_tls
+        if self._custom_tls is not None:
+            return self._custom_tls
         import certifi
 
         context = ssl.create_default_context()
@@ -300,18 +328,18 @@ class Door:
         return context
 
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
-async def _until(stop: Event | None, doing: Coroutine[Any, Any, Result]) -> Result:
+async def _run_until_stopped(stop: Event | None, coroutine: Coroutine[Any, Any, T]) -> T:
     """The result of `doing`, unless `stop` is set before it is there. Raises FetchError."""
-    task = asyncio.create_task(doing)
+    task = asyncio.create_task(coroutine)
     while not task.done():
         if stop is not None and stop.is_set():
             task.cancel()
             await asyncio.wait({task})
             raise FetchError("stopped")
-        await asyncio.wait({task}, timeout=LOOK)
+        await asyncio.wait({task}, timeout=STOP_POLL_SECONDS)
     return task.result()
 
 
@@ -336,10 +364,10 @@ def _deny_table() -> AddressTable:
     )
 
 
-def _admit_private(table: AddressTable) -> AddressTable:
+def _allow_private_networks(table: AddressTable) -> AddressTable:
     from ssrfguard import AddressTable, Reach
 
-    private = {ip_network(network) for network in PRIVATE}
+    private = {ip_network(network) for network in PRIVATE_NETWORKS}
     blocks = (replace(block, reach=Reach.PERMITTED) if block.network in private else block for block in table.blocks)
     return AddressTable(tuple(blocks), snapshot=table.snapshot)
 
@@ -359,11 +387,11 @@ def _is_local(target: Target) -> bool:
     return name == "localhost" or name.endswith(".localhost")
 
 
-def _joined(base: httpx.URL, location: str) -> str:
+def _join_redirect(base: httpx.URL, location: str) -> str:
     """Where a redirect leads, unread: `_hop` reads it."""
     import httpx
 
-    if len(location) > LONGEST_URL or _AMBIGUOUS.search(location):
+    if len(location) > MAX_URL_LENGTH or _AMBIGUOUS_CHARS.search(location):
         raise FetchError("bad_url")
     try:
         return str(base.join(location))
@@ -371,31 +399,32 @@ def _joined(base: httpx.URL, location: str) -> str:
         raise FetchError("bad_url") from error
 
 
-def _accept(response: httpx.Response, want: Want) -> str:
+def _check_response(response: httpx.Response, policy: FetchPolicy) -> str:
     """The media type of an answer that may be read, else FetchError."""
     if response.status_code != 200:
         raise FetchError("status", str(response.status_code))
     if response.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
         raise FetchError("encoded")
-    media_type: str = response.headers.get("content-type", _BYTES[0]).partition(";")[0].strip().lower()
+    media_type: str = response.headers.get("content-type", _OCTET_STREAM_TYPES[0]).partition(";")[0].strip().lower()
     if not any(
-        media_type == wanted or (wanted.endswith("/*") and media_type.startswith(wanted[:-1])) for wanted in want.accept
+        media_type == accepted or (accepted.endswith("/*") and media_type.startswith(accepted[:-1]))
+        for accepted in policy.accept
     ):
-        raise FetchError("wrong_type", want.what)
+        raise FetchError("wrong_type", policy.label)
     declared = response.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared) > want.limit_bytes:
-        raise _too_large(want)
+    if declared.isascii() and declared.isdigit() and int(declared) > policy.limit_bytes:
+        raise _too_large(policy)
     return media_type
 
 
-async def _save(response: httpx.Response, to: Path, want: Want) -> int:
+async def _save(response: httpx.Response, to: Path, policy: FetchPolicy) -> int:
     size = 0
     with to.open("xb") as file:
         try:
             async for chunk in response.aiter_raw(64 * 1024):
                 size += len(chunk)
-                if size > want.limit_bytes:
-                    raise _too_large(want)
+                if size > policy.limit_bytes:
+                    raise _too_large(policy)
                 file.write(chunk)
         except BaseException:
             to.unlink(missing_ok=True)
@@ -403,9 +432,9 @@ async def _save(response: httpx.Response, to: Path, want: Want) -> int:
     return size
 
 
-def _too_large(want: Want) -> FetchError:
-    return FetchError("too_large", f"{want.limit_bytes / MEGABYTE:g}")
+def _too_large(policy: FetchPolicy) -> FetchError:
+    return FetchError("too_large", f"{policy.limit_bytes / MEGABYTE:g}")
 
 
-def _in_words(schemes: Sequence[str]) -> str:
+def _format_schemes(schemes: Sequence[str]) -> str:
     return " or ".join(f"{scheme}://" for scheme in schemes)

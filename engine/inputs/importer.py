@@ -9,59 +9,73 @@ from pathlib import Path
 from threading import Event
 
 from engine.execution.errors import RunCancelled
-from engine.inputs.fetch import CLIP, PAGE, PICTURE, SOUND, Door, FetchError, Want
-from engine.storage.artifact_store import Output, Store, clearly
-from engine.story.model import SAMPLE, Brief, Picture, StoryError, Tale, with_pictures
-from pipelines.base import Missing
+from engine.inputs.fetch import (
+    AUDIO_POLICY,
+    IMAGE_POLICY,
+    PAGE_POLICY,
+    VIDEO_POLICY,
+    FetchError,
+    FetchPolicy,
+    UrlFetcher,
+)
+from engine.storage.artifact_store import ArtifactStore, Output, translate_os_errors
+from engine.story.model import NARRATOR_SAMPLE_FIELD, AnyStory, Brief, InputFile, StoryError, map_input_files
+from pipelines.base import MissingDependency
 
-NOT_READ = "the page was not read, the story goes on from the idea"
+PAGE_NOT_READ = "the page was not read, the story goes on from the idea"
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
+class InputImporter:
     """Takes files in. `allow_private` as the door takes it; `keep` is told the digest of each file as soon as it is in the store."""
 
-    store: Store
+    store: ArtifactStore
     allow_private: bool = False
-    keep: Callable[[str], None] = lambda digest: None
+    retain: Callable[[str], None] = lambda digest: None
 
-    def take_in(self, told: Tale, base: Path | None, stop: Event | None = None) -> tuple[Tale, tuple[str, ...]]:
+    def import_inputs(
+        self, story: AnyStory, base: Path | None, stop: Event | None = None
+    ) -> tuple[AnyStory, tuple[str, ...]]:
         """Put every given file into the store; relative paths start at `base` (None: no file of this machine may be named),
         web addresses go through the door. A page that cannot be had is left out with a warning, as the idea stands without
         it. Raises StoryError naming the field, RunCancelled when `stop` is set meanwhile."""
         warnings: list[str] = []
-        if isinstance(told, Brief) and told.page:
+        if isinstance(story, Brief) and story.page:
             try:
-                page = self._taken("page", told.page, base, PAGE, stop)
+                page = self._import_file("page", story.page, base, PAGE_POLICY, stop)
             except StoryError as error:
                 page = None
-                warnings.append(f"{NOT_READ}: {error}")
-            told = told.model_copy(update={"page": page})
-        return with_pictures(told, lambda at, file: self._taken(at, file, base, want_of(at), stop)), tuple(warnings)
+                warnings.append(f"{PAGE_NOT_READ}: {error}")
+            story = story.model_copy(update={"page": page})
+        return map_input_files(story, lambda at, file: self._import_file(at, file, base, policy_for(at), stop)), tuple(
+            warnings
+        )
 
-    def _taken(self, place: str, picture: Picture, base: Path | None, want: Want, stop: Event | None) -> Picture:
+    def _import_file(
+        self, field_path: str, picture: InputFile, base: Path | None, policy: FetchPolicy, stop: Event | None
+    ) -> InputFile:
         if picture.digest:
-            self.keep(picture.digest)
+            self.retain(picture.digest)
             return picture
         if picture.source.startswith(("http://", "https://")):
             try:
-                digest = self.fetched(picture.source, want, stop).digest
-            except (FetchError, Missing) as error:
-                raise StoryError(place, str(error)) from error
+                digest = self.fetch(picture.source, policy, stop).digest
+            except (FetchError, MissingDependency) as error:
+                raise StoryError(field_path, str(error)) from error
         elif base is None:
-            raise StoryError(place, "is no http(s) address")
+            raise StoryError(field_path, "is no http(s) address")
         else:
-            digest = self.store.put(_local_file(place, picture.source, base, want), name="given").digest
-            self.keep(digest)
+            digest = self.store.put(_local_file(field_path, picture.source, base, policy), name="given").digest
+            self.retain(digest)
         return picture.model_copy(update={"digest": digest})
 
-    def fetched(self, url: str, want: Want, stop: Event | None = None) -> Output:
+    def fetch(self, url: str, policy: FetchPolicy, stop: Event | None = None) -> Output:
         """What an address leads to, in the store. Raises FetchError, Missing, StoreError, RunCancelled."""
         folder = self.store.workspace()
         try:
-            with clearly("store what was fetched"):
-                door = Door(allow_private=self.allow_private)
-                path = door.fetch(url, folder / "fetched", want, stop=stop).path
+            with translate_os_errors("store what was fetched"):
+                fetcher = UrlFetcher(allow_private=self.allow_private)
+                path = fetcher.fetch(url, folder / "fetched", policy, stop=stop).path
             output = self.store.put(path, name="given", consume=True)
         except FetchError:
             if stop is not None and stop.is_set():
@@ -69,26 +83,26 @@ class Receiver:
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        self.keep(output.digest)
+        self.retain(output.digest)
         return output
 
 
-def want_of(place: str) -> Want:
+def policy_for(field_path: str) -> FetchPolicy:
     """What the file at a place of a story must be."""
-    if place.endswith(".clip"):
-        return CLIP
-    return SOUND if place.startswith(("audio_urls[", SAMPLE)) else PICTURE
+    if field_path.endswith(".clip"):
+        return VIDEO_POLICY
+    return AUDIO_POLICY if field_path.startswith(("audio_urls[", NARRATOR_SAMPLE_FIELD)) else IMAGE_POLICY
 
 
-def _local_file(place: str, source: str, base: Path, want: Want) -> Path:
+def _local_file(field_path: str, source: str, base: Path, policy: FetchPolicy) -> Path:
     path = base / Path(source).expanduser()
     try:
         size = path.stat().st_size
     except (OSError, ValueError, RuntimeError):
-        raise StoryError(place, f'no file "{source}" (looked for {path})') from None
+        raise StoryError(field_path, f'no file "{source}" (looked for {path})') from None
     if not path.is_file():
-        raise StoryError(place, f'"{source}" is not a file')
-    if not 0 < size <= want.limit_bytes:
-        limit = want.limit_bytes >> 20
-        raise StoryError(place, f'"{source}" has {size:,} bytes; a {want.what} may have 1 byte to {limit} MB')
+        raise StoryError(field_path, f'"{source}" is not a file')
+    if not 0 < size <= policy.limit_bytes:
+        limit = policy.limit_bytes >> 20
+        raise StoryError(field_path, f'"{source}" has {size:,} bytes; a {policy.label} may have 1 byte to {limit} MB')
     return path

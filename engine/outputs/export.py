@@ -18,14 +18,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from engine.execution.run_result import RunResult
-from engine.outputs.storyboard_page import sheet
-from engine.planning.plan import Ref
+from engine.outputs.storyboard_page import render_storyboard_page
+from engine.planning.plan import OutputRef
 from engine.planning.step_ids import element_source, is_narrated, keyframe_source, portrait_source, scene_id
-from engine.storage.artifact_store import Action, Store
+from engine.storage.artifact_store import Action, ArtifactStore
 from engine.story.model import Story
 from pipelines.base import Kind
 
-RECORD, SHEET = "story.json", "sheet.html"
+RECORD_FILE, PAGE_FILE = "story.json", "sheet.html"
 
 
 class ExportError(RuntimeError):
@@ -33,11 +33,11 @@ class ExportError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ExportFile:
     """One file of the export: where it goes, which output it is; for reference pictures whom or what it shows."""
 
     file: str
-    source: Ref
+    source: OutputRef
     role: str = ""
     name: str = ""
     state: str | None = None
@@ -49,47 +49,47 @@ def slug(text: str, fallback: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48] or fallback
 
 
-def pieces(story: Story, stem: str) -> Iterator[Piece]:
+def export_files(story: Story, stem: str) -> Iterator[ExportFile]:
     """Every file that a finished story can have, in the order of the story."""
     for number, character in enumerate(story.characters, start=1):
         name = f"{number:02d}-{slug(character.name, 'character')}"
-        yield Piece(f"portraits/{name}.png", portrait_source(story, character.name), "character", character.name)
+        yield ExportFile(f"portraits/{name}.png", portrait_source(story, character.name), "character", character.name)
         for order, state in enumerate(character.states, start=1):
             file = f"portraits/{name}-{slug(state.name, f'state-{order}')}.png"
             source = portrait_source(story, character.name, state.name)
-            yield Piece(file, source, "character", character.name, state.name)
+            yield ExportFile(file, source, "character", character.name, state.name)
     for role, places in (("location", story.locations), ("object", story.objects)):
         for number, place in enumerate(places, start=1):
             file = f"{role}s/{number:02d}-{slug(place.name, role)}.png"
-            yield Piece(file, element_source(story, role, place.name), role, place.name)
+            yield ExportFile(file, element_source(story, role, place.name), role, place.name)
     for number, scene in enumerate(story.scenes):
         name = f"scene-{number + 1:02d}"
-        yield Piece(f"keyframes/{name}.png", keyframe_source(story, number))
+        yield ExportFile(f"keyframes/{name}.png", keyframe_source(story, number))
         if is_narrated(story, scene):
-            yield Piece(f"narration/{name}.wav", Ref(scene_id(Kind.NARRATE, number), "narration.wav"))
-            yield Piece(f"narration/{name}.words.json", Ref(scene_id(Kind.NARRATE, number), "words.json"))
-        yield Piece(f"clips/{name}.mp4", Ref(scene_id(Kind.ANIMATE, number), "clip.mp4"))
-    yield Piece("timeline.json", Ref("schedule", "timeline.json"))
-    yield Piece("music.wav", Ref("score", "music.wav"))
-    yield Piece("subtitles.srt", Ref("subtitle", "subtitles.srt"))
-    yield Piece("subtitles.ass", Ref("subtitle", "subtitles.ass"))
-    yield Piece(f"{stem}.mp4", Ref("compose", "film.mp4"))
+            yield ExportFile(f"narration/{name}.wav", OutputRef(scene_id(Kind.NARRATE, number), "narration.wav"))
+            yield ExportFile(f"narration/{name}.words.json", OutputRef(scene_id(Kind.NARRATE, number), "words.json"))
+        yield ExportFile(f"clips/{name}.mp4", OutputRef(scene_id(Kind.ANIMATE, number), "clip.mp4"))
+    yield ExportFile("timeline.json", OutputRef("schedule", "timeline.json"))
+    yield ExportFile("music.wav", OutputRef("score", "music.wav"))
+    yield ExportFile("subtitles.srt", OutputRef("subtitle", "subtitles.srt"))
+    yield ExportFile("subtitles.ass", OutputRef("subtitle", "subtitles.ass"))
+    yield ExportFile(f"{stem}.mp4", OutputRef("compose", "film.mp4"))
 
 
-def export(made: RunResult, store: Store, out: Path, stem: str, warnings: Iterable[str] = ()) -> Path:
+def export(result: RunResult, store: ArtifactStore, out: Path, stem: str, warnings: Iterable[str] = ()) -> Path:
     """Write everything that was made into `out`; gives the film, or the folder when there is no film yet. Raises ExportError."""
-    files: dict[Piece, str] = {}
+    files: dict[ExportFile, str] = {}
     try:
         out.mkdir(parents=True, exist_ok=True)
-        before = _exported(out)
-        for piece in pieces(made.story, stem):
-            digest = _digest(made.actions, piece.source)
+        before = _previous_files(out)
+        for piece in export_files(result.story, stem):
+            digest = _output_digest(result.actions, piece.source)
             if digest:
-                _place(store.path(digest), out / piece.file)
+                _copy_file(store.path(digest), out / piece.file)
                 files[piece] = digest
-        record = record_of(made, store, files, warnings)
-        _write(out / RECORD, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
-        _write(out / SHEET, sheet(record))
+        record = build_record(result, store, files, warnings)
+        _write_text(out / RECORD_FILE, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+        _write_text(out / PAGE_FILE, render_storyboard_page(record))
         for stale in before - {piece.file for piece in files}:
             (out / stale).unlink(missing_ok=True)
     except OSError as error:
@@ -100,25 +100,27 @@ def export(made: RunResult, store: Store, out: Path, stem: str, warnings: Iterab
     return film if film.name in {piece.file for piece in files} else out
 
 
-def record_of(made: RunResult, store: Store, files: Mapping[Piece, str], warnings: Iterable[str]) -> dict[str, Any]:
+def build_record(
+    result: RunResult, store: ArtifactStore, files: Mapping[ExportFile, str], warnings: Iterable[str]
+) -> dict[str, Any]:
     """All that made the film: story, models, seeds, licences, timings, warnings."""
-    steps = [_step(made, step.id) for step in made.planned.plan if step.id in made.actions]
+    steps = [_step_record(result, step.id) for step in result.planned.plan if step.id in result.actions]
     credits_ = dict.fromkeys(
         credit for step in steps for credit in (*step["credits"], *step["facts"].get("credits", ()))
     )
     models = {step["model"]: {"family": step["family"], "licence": step["licence"]} for step in steps}
-    schedule = _digest(made.actions, Ref("schedule", "timeline.json"))
+    schedule = _output_digest(result.actions, OutputRef("schedule", "timeline.json"))
     return {
         "format": 1,
         "engine": engine_version(),
-        "profile": made.planned.profile,
-        "title": made.story.title,
-        "story": json.loads(made.story.model_dump_json()),
+        "profile": result.planned.profile,
+        "title": result.story.title,
+        "story": json.loads(result.story.model_dump_json()),
         "timeline": json.loads(store.path(schedule).read_bytes()) if schedule else None,
         "models": models,
         "credits": list(credits_),
-        "warnings": [*warnings, *made.warnings],
-        "checked": {"texts": _checked(steps, Kind.CHECK), "pictures": _checked(steps, Kind.INSPECT)},
+        "warnings": [*warnings, *result.warnings],
+        "checked": {"texts": _checked_by(steps, Kind.CHECK_TEXT), "pictures": _checked_by(steps, Kind.CHECK_IMAGE)},
         "files": {piece.file: digest for piece, digest in files.items()},
         "references": [
             {"file": piece.file, "role": piece.role, "name": piece.name, "state": piece.state}
@@ -129,7 +131,7 @@ def record_of(made: RunResult, store: Store, files: Mapping[Piece, str], warning
     }
 
 
-def _checked(steps: Iterable[Mapping[str, Any]], kind: Kind) -> str:
+def _checked_by(steps: Iterable[Mapping[str, Any]], kind: Kind) -> str:
     """What looked at the texts or pictures, in words for people."""
     by = dict.fromkeys(step["facts"].get("checked_by", step["model"]) for step in steps if step["kind"] == kind)
     return ", ".join(by) or "not checked"
@@ -143,8 +145,8 @@ def engine_version() -> str:
         return "unknown"
 
 
-def _step(made: RunResult, step_id: str) -> dict[str, Any]:
-    action, step = made.actions[step_id], made.planned.plan[step_id]
+def _step_record(result: RunResult, step_id: str) -> dict[str, Any]:
+    action, step = result.actions[step_id], result.planned.plan[step_id]
     record = action.record
     return {
         "id": step_id,
@@ -171,22 +173,22 @@ def _step(made: RunResult, step_id: str) -> dict[str, Any]:
     }
 
 
-def _digest(actions: Mapping[str, Action], source: Ref) -> str | None:
+def _output_digest(actions: Mapping[str, Action], source: OutputRef) -> str | None:
     action = actions.get(source.step)
     return next((output.digest for output in action.outputs if output.name == source.name), None) if action else None
 
 
-def _exported(out: Path) -> set[str]:
+def _previous_files(out: Path) -> set[str]:
     """Which files an earlier export made here, as far as its record can be trusted: plain relative paths only."""
     try:
-        files = json.loads((out / RECORD).read_bytes())["files"]
+        files = json.loads((out / RECORD_FILE).read_bytes())["files"]
         paths = {str(file): PurePosixPath(str(file)) for file in files}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
     return {file for file, path in paths.items() if not path.is_absolute() and ".." not in path.parts}
 
 
-def _place(blob: Path, target: Path) -> None:
+def _copy_file(blob: Path, target: Path) -> None:
     """A copy, never a link: what the user does to it must not reach the store."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
@@ -197,7 +199,7 @@ def _place(blob: Path, target: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _write(target: Path, text: str) -> None:
+def _write_text(target: Path, text: str) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         temporary.write_text(text, "utf-8")

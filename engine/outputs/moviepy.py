@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.base import BadInput, Missing
+from pipelines.base import BadInput, MissingDependency
 
 if TYPE_CHECKING:
     from moviepy import CompositeVideoClip
@@ -18,8 +18,8 @@ def to_moviepy(folder: Path) -> CompositeVideoClip:
     try:
         from moviepy import CompositeVideoClip, VideoFileClip, vfx
     except ImportError as error:
-        raise Missing('editing needs moviepy; pip install "story-engine[edit]"') from error
-    record = _record(folder)
+        raise MissingDependency('editing needs moviepy; pip install "story-engine[edit]"') from error
+    record = _load_record(folder)
     timeline = record["timeline"]
     scenes = []
     for number, place in enumerate(timeline["scenes"], start=1):
@@ -33,7 +33,7 @@ def to_moviepy(folder: Path) -> CompositeVideoClip:
     return composite.with_audio(sound) if sound else composite
 
 
-def _record(folder: Path) -> dict[str, Any]:
+def _load_record(folder: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads((folder / "story.json").read_bytes())
         if record["timeline"] and any(file.endswith(".mp4") and "/" not in file for file in record["files"]):

@@ -39,7 +39,7 @@ table { border-collapse: collapse; font-size: .88rem; } td, th { text-align: sta
 """
 
 
-def sheet(record: Mapping[str, Any]) -> str:
+def render_storyboard_page(record: Mapping[str, Any]) -> str:
     """The page of a record (`story.json`)."""
     story, files = record["story"], record["files"]
     film = next((file for file in files if file.endswith(".mp4") and "/" not in file), None)
@@ -47,7 +47,7 @@ def sheet(record: Mapping[str, Any]) -> str:
     body = [
         f'<h1 dir="auto">{escape(title)}</h1>',
         f'<p class="told" dir="auto">{escape(story["description"])}</p>' if story["description"] else "",
-        f'<p class="lead">{_facts(_lead(record))}</p>',
+        f'<p class="lead">{_inline_facts(_summary_facts(record))}</p>',
         f'<div class="film"><video controls preload="metadata" src="{film}"{_poster(files)}></video></div>'
         if film
         else "",
@@ -56,7 +56,7 @@ def sheet(record: Mapping[str, Any]) -> str:
         _section("Scenes", "scenes", _scenes(record)),
         _list("Please note", record["warnings"]),
         _list("Credits", record["credits"]),
-        _made_with(record),
+        _models_table(record),
     ]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>\n'
@@ -72,12 +72,12 @@ def _poster(files: Mapping[str, str]) -> str:
     return f' poster="{first}"' if first else ""
 
 
-def _facts(facts: Iterable[str]) -> str:
+def _inline_facts(facts: Iterable[str]) -> str:
     """Facts in a row from left to right, each in the direction of its own letters."""
     return " · ".join(f"<bdi>{escape(fact)}</bdi>" for fact in facts if fact)
 
 
-def _lead(record: Mapping[str, Any]) -> Iterable[str]:
+def _summary_facts(record: Mapping[str, Any]) -> Iterable[str]:
     story, timeline = record["story"], record["timeline"]
     parts = [f"{len(story['scenes'])} scenes"]
     if timeline:
@@ -135,15 +135,15 @@ def _scenes(record: Mapping[str, Any]) -> Iterable[str]:
         yield (
             '<article class="scene">'
             + (f'<img src="{picture}" alt="Scene {number + 1}" loading="lazy">' if picture in files else "")
-            + f'<div><p class="meta"><span class="number">{number + 1}</span> {_facts([named, *facts])}</p>'
+            + f'<div><p class="meta"><span class="number">{number + 1}</span> {_inline_facts([named, *facts])}</p>'
             + (f'<p class="words" dir="auto">{escape(scene["narration"])}</p>' if voice in files else "")
-            + f'<p class="meta" dir="{_direction(scene["prompt"])}">{escape(scene["prompt"])}</p>'
+            + f'<p class="meta" dir="{_text_direction(scene["prompt"])}">{escape(scene["prompt"])}</p>'
             + (f'<audio controls preload="none" src="{voice}"></audio>' if voice in files else "")
             + "</div></article>"
         )
 
 
-def _direction(text: str) -> str:
+def _text_direction(text: str) -> str:
     """By most of its letters: an English sentence about ليلى runs from left to right although it may begin with her name."""
     sides = [unicodedata.bidirectional(letter) for letter in text]
     return "rtl" if sides.count("R") + sides.count("AL") > sides.count("L") else "ltr"
@@ -154,7 +154,7 @@ def _list(title: str, lines: Iterable[str]) -> str:
     return f"<h2>{title}</h2>\n<ul>\n{items}\n</ul>" if items else ""
 
 
-def _made_with(record: Mapping[str, Any]) -> str:
+def _models_table(record: Mapping[str, Any]) -> str:
     kinds: dict[str, dict[str, None]] = {}
     seconds: dict[str, float] = {}
     for step in record["steps"]:

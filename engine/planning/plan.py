@@ -22,7 +22,7 @@ KEY_FORMAT = 2
 """Changes when the same step must get a new key because keys are formed differently."""
 
 
-class PlanError(ValueError):
+class InvalidPlan(ValueError):
     """The steps do not form a plan: two of one name, an unknown step referred to, a circle."""
 
 
@@ -31,7 +31,7 @@ class PlanningError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Ref:
+class OutputRef:
     """Outputs of another step. A `name` with `*`, `?` or `[` means all outputs that match, in the order of their names,
     possibly none; a plain name means exactly that one."""
 
@@ -47,7 +47,7 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class StoredInput:
     """An artifact that is already in the store, such as a picture that came with the request."""
 
     digest: str
@@ -56,10 +56,10 @@ class Given:
     def __post_init__(self) -> None:
         _check_name(self.name)
         if len(self.digest) != 64 or set(self.digest) - set("0123456789abcdef"):
-            raise PlanError(f"not a digest: {self.digest!r}")
+            raise InvalidPlan(f"not a digest: {self.digest!r}")
 
 
-Source = Ref | Given
+StepInput = OutputRef | StoredInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +71,23 @@ class Step:
     kind: Kind
     spec: ModelSpec
     params: Params
-    inputs: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
+    inputs: Mapping[str, tuple[StepInput, ...]] = field(default_factory=dict)
     seed: int = 0
     take: int = 0
     after: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.id:
-            raise PlanError("a step needs an id")
+            raise InvalidPlan("a step needs an id")
         if self.kind not in self.spec.kinds:
-            raise PlanError(f"{self.id}: the model {self.spec.name} does not do {self.kind}")
+            raise InvalidPlan(f"{self.id}: the model {self.spec.name} does not do {self.kind}")
         for role in self.inputs:
             _check_name(role)
         object.__setattr__(self, "inputs", {role: tuple(sources) for role, sources in self.inputs.items()})
 
-    def needs(self) -> frozenset[str]:
+    def dependencies(self) -> frozenset[str]:
         """Ids of the steps that must be done before this one."""
-        read = {source.step for sources in self.inputs.values() for source in sources if isinstance(source, Ref)}
+        read = {source.step for sources in self.inputs.values() for source in sources if isinstance(source, OutputRef)}
         return frozenset(read.union(self.after))
 
 
@@ -102,7 +102,7 @@ class Plan:
     steps: tuple[Step, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", _ordered(tuple(self.steps)))
+        object.__setattr__(self, "steps", _topological_sort(tuple(self.steps)))
 
     @cached_property
     def by_id(self) -> Mapping[str, Step]:
@@ -122,17 +122,17 @@ class Plan:
 
     def closure(self, ids: Iterable[str]) -> Plan:
         """The plan of `ids` and of all that they need, directly or through others. Raises `PlanError` if one is unknown."""
-        wanted: set[str] = set()
-        rest = list(ids)
-        while rest:
-            step_id = rest.pop()
-            if step_id in wanted:
+        included: set[str] = set()
+        stack = list(ids)
+        while stack:
+            step_id = stack.pop()
+            if step_id in included:
                 continue
             if step_id not in self:
-                raise PlanError(f"there is no step {step_id!r}")
-            wanted.add(step_id)
-            rest.extend(self[step_id].needs())
-        return Plan(tuple(step for step in self.steps if step.id in wanted))
+                raise InvalidPlan(f"there is no step {step_id!r}")
+            included.add(step_id)
+            stack.extend(self[step_id].dependencies())
+        return Plan(tuple(step for step in self.steps if step.id in included))
 
 
 class FamilyId(NamedTuple):
@@ -143,7 +143,7 @@ class FamilyId(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlanResult:
     """A plan, and what the client should know of how it came about."""
 
     plan: Plan
@@ -151,7 +151,7 @@ class Planned:
     warnings: tuple[str, ...] = ()
 
 
-def key_of(step: Step, family: FamilyId, inputs: Mapping[str, Sequence[tuple[str, str]]]) -> str:
+def cache_key(step: Step, family: FamilyId, inputs: Mapping[str, Sequence[tuple[str, str]]]) -> str:
     """The identity of what `step` makes: 64 hex digits.
 
     `inputs` maps each role to the `(name, digest)` of its files, in order; all that a family can see of an input is
@@ -163,31 +163,33 @@ def key_of(step: Step, family: FamilyId, inputs: Mapping[str, Sequence[tuple[str
         "format": KEY_FORMAT,
         "kind": str(step.kind),
         "family": [family.name, family.version],
-        "model": [_weights_of(spec), spec.revision, spec.options],
+        "model": [_weights_identity(spec), spec.revision, spec.options],
         "params": step.params,
         "seed": step.seed,
         "take": step.take,
         "inputs": {role: [list(file) for file in files] for role, files in inputs.items() if files},
     }
-    return hashlib.sha256(canonical(identity)).hexdigest()
+    return hashlib.sha256(canonical_json(identity)).hexdigest()
 
 
-def _weights_of(spec: ModelSpec) -> dict[str, str] | None:
+def _weights_identity(spec: ModelSpec) -> dict[str, str] | None:
     """The weights by what they hold; where they were found is not part of what a model is."""
-    return {role: one.digest or f"{one.repo}@{one.revision}" for role, one in spec.weights.items()} or None
+    return {
+        role: weights.digest or f"{weights.repo}@{weights.revision}" for role, weights in spec.weights.items()
+    } or None
 
 
-def canonical(value: Any) -> bytes:
+def canonical_json(value: Any) -> bytes:
     """One and only one text for each value, with types told apart: `1`, `1.0`, `True` and `"1"` all differ; the order
     of a mapping's keys does not matter; lists and tuples are the same. Raises `TypeError` for what JSON cannot hold."""
-    return _dump(_tagged(value)).encode("ascii")
+    return _dump_json(_tag_types(value)).encode("ascii")
 
 
-def _dump(tagged: Any) -> str:
+def _dump_json(tagged: Any) -> str:
     return json.dumps(tagged, ensure_ascii=True, separators=(",", ":"))
 
 
-def _tagged(value: Any) -> list[Any]:
+def _tag_types(value: Any) -> list[Any]:
     match value:
         case None:
             return ["n"]
@@ -200,12 +202,12 @@ def _tagged(value: Any) -> list[Any]:
         case str():
             return ["s", value]
         case BaseModel():
-            return _tagged({name: getattr(value, name) for name in type(value).model_fields})
+            return _tag_types({name: getattr(value, name) for name in type(value).model_fields})
         case Mapping():
-            pairs = [[_tagged(key), _tagged(item)] for key, item in value.items()]
-            return ["m", sorted(pairs, key=lambda pair: _dump(pair[0]))]
+            pairs = [[_tag_types(key), _tag_types(item)] for key, item in value.items()]
+            return ["m", sorted(pairs, key=lambda pair: _dump_json(pair[0]))]
         case list() | tuple():
-            return ["l", [_tagged(item) for item in value]]
+            return ["l", [_tag_types(item) for item in value]]
         case _:
             raise TypeError(f"cannot be part of a key: {type(value).__name__}")
 
@@ -213,37 +215,37 @@ def _tagged(value: Any) -> list[Any]:
 def _check_name(name: str) -> None:
     """Names of outputs and roles become names of files: one plain path component."""
     if not name or name in {".", ".."} or any(char in name for char in "/\\\0:"):
-        raise PlanError(f"not a plain name: {name!r}")
+        raise InvalidPlan(f"not a plain name: {name!r}")
 
 
-def _ordered(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    place: dict[str, int] = {}
+def _topological_sort(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    position: dict[str, int] = {}
     for number, step in enumerate(steps):
-        if step.id in place:
-            raise PlanError(f"two steps are called {step.id!r}")
-        place[step.id] = number
+        if step.id in position:
+            raise InvalidPlan(f"two steps are called {step.id!r}")
+        position[step.id] = number
 
-    waiting: dict[str, int] = {}
-    readers: dict[str, list[str]] = {}
+    unmet: dict[str, int] = {}
+    dependents: dict[str, list[str]] = {}
     for step in steps:
-        needs = step.needs()
+        needs = step.dependencies()
         for need in needs:
-            if need not in place:
-                raise PlanError(f"{step.id} needs {need!r}, which is no step of the plan")
-            readers.setdefault(need, []).append(step.id)
-        waiting[step.id] = len(needs)
+            if need not in position:
+                raise InvalidPlan(f"{step.id} needs {need!r}, which is no step of the plan")
+            dependents.setdefault(need, []).append(step.id)
+        unmet[step.id] = len(needs)
 
-    ready = [place[step_id] for step_id, count in waiting.items() if not count]
+    ready = [position[step_id] for step_id, count in unmet.items() if not count]
     heapq.heapify(ready)
     ordered: list[Step] = []
     while ready:
         step = steps[heapq.heappop(ready)]
         ordered.append(step)
-        for reader in readers.get(step.id, ()):
-            waiting[reader] -= 1
-            if not waiting[reader]:
-                heapq.heappush(ready, place[reader])
+        for dependent in dependents.get(step.id, ()):
+            unmet[dependent] -= 1
+            if not unmet[dependent]:
+                heapq.heappush(ready, position[dependent])
     if len(ordered) < len(steps):
-        circle = sorted(step_id for step_id, count in waiting.items() if count)
-        raise PlanError(f"steps wait for each other in a circle: {', '.join(circle)}")
+        cycle = sorted(step_id for step_id, count in unmet.items() if count)
+        raise InvalidPlan(f"steps wait for each other in a circle: {', '.join(cycle)}")
     return tuple(ordered)

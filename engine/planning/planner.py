@@ -7,90 +7,104 @@ from collections.abc import Iterable
 from typing import Literal
 
 from engine.planning import prompts
-from engine.planning.builder import Draft
-from engine.planning.plan import Plan, Planned, PlanningError, Ref, Source
+from engine.planning.builder import PlanBuilder
+from engine.planning.plan import OutputRef, Plan, PlanningError, PlanResult, StepInput
 from engine.planning.step_ids import (
-    IDEA_CHECK,
-    TEXT_CHECK,
-    burned_subtitles,
+    IDEA_CHECK_ID,
+    TEXT_CHECK_ID,
+    burned_subtitles_source,
     clip_source,
     element_id,
     element_source,
-    given_source,
-    inspection_id,
-    intake_id,
+    image_check_id,
     is_narrated,
     keyframe_source,
     portrait_id,
     portrait_source,
+    sanitize_id,
     scene_id,
-    timing,
+    stored_input,
+    timing_source,
 )
-from engine.story.model import SAMPLE, Brief, Character, Picture, Place, Scene, State, Story, given
+from engine.story.model import (
+    NARRATOR_SAMPLE_FIELD,
+    Brief,
+    Character,
+    Element,
+    InputFile,
+    Scene,
+    State,
+    Story,
+    input_files,
+)
 from pipelines.base import Kind
 from pipelines.models.catalog import Catalog
 from pipelines.moods import classify_mood
 from pipelines.step_params import (
     AnimateParams,
-    BridgeParams,
     ComposeParams,
     ConformParams,
     ElementParams,
     EnhanceParams,
     KeyframeParams,
     MixParams,
-    Named,
+    NamedElement,
     NarrateParams,
     PortraitParams,
     ReadParams,
     Reference,
-    SceneTime,
+    SceneDuration,
     ScheduleParams,
     ScoreParams,
     SubtitleParams,
+    TransitionParams,
     WriteParams,
 )
 
-Upto = Literal["portraits", "keyframes", "clips", "film"]
+PlanStage = Literal["portraits", "keyframes", "clips", "film"]
 PORTRAIT_SIZE = (768, 1024)
 OBJECT_SIZE = (768, 768)
-ENDING = 1.0
+ENDING_SECONDS = 1.0
 """Seconds that the last scene stays after its last word, and the music with it: half a second around speech is too short an end."""
-CLONED = "narration.cloned"
+VOICE_CLONING_ALIAS = "narration.cloned"
 """The alias of models that speak with the voice of a given recording."""
 
 
-def with_checks(ids: Iterable[str], plan: Plan) -> tuple[str, ...]:
+def with_check_steps(ids: Iterable[str], plan: Plan) -> tuple[str, ...]:
     """These steps, all that they need, and the steps that look at the words and at what those make."""
     closure = plan.closure(ids)
-    looks = (TEXT_CHECK, IDEA_CHECK, *(inspection_id(step.id) for step in closure))
-    return (*closure.by_id, *(step for step in looks if step in plan and step not in closure))
+    check_steps = (TEXT_CHECK_ID, IDEA_CHECK_ID, *(image_check_id(step.id) for step in closure))
+    return (*closure.by_id, *(step for step in check_steps if step in plan and step not in closure))
 
 
 # --- planning ---------------------------------------------------------------------------------------------------------
 
 
-def check_of(told: Brief | Story, catalog: Catalog) -> Planned:
+def plan_text_check(story: Brief | Story, catalog: Catalog) -> PlanResult:
     """The check of the words alone. Models that the story names must be there, whatever they are for."""
-    draft = Draft(told, catalog)
-    for kind in told.choices.models:
-        draft.model(kind)
-    draft.check()
-    return draft.done()
+    builder = PlanBuilder(story, catalog)
+    for kind in story.choices.models:
+        builder.resolve_model(kind)
+    builder.add_text_check()
+    return builder.build()
 
 
-def plan_brief(brief: Brief, catalog: Catalog) -> Planned:
+def plan_brief(brief: Brief, catalog: Catalog) -> PlanResult:
     """Everything up to the storyboard."""
-    draft = Draft(brief, catalog)
-    draft.check()
-    draft.intake((place, picture) for place, picture in given(brief).items() if place not in ("page", SAMPLE))
-    inputs: dict[str, tuple[Source, ...]] = {}
+    builder = PlanBuilder(brief, catalog)
+    builder.add_text_check()
+    builder.add_sanitize_steps(
+        (place, picture)
+        for place, picture in input_files(brief).items()
+        if place not in ("page", NARRATOR_SAMPLE_FIELD)
+    )
+    inputs: dict[str, tuple[StepInput, ...]] = {}
     if brief.page:
-        draft.add("read", Kind.READ, ReadParams(url=brief.page.source), {"page": (given_source(brief.page),)})
-        inputs["page"] = (Ref("read", "page.json"),)
+        builder.add_step("read", Kind.READ, ReadParams(url=brief.page.source), {"page": (stored_input(brief.page),)})
+        inputs["page"] = (OutputRef("read", "page.json"),)
     if brief.pictures:
         inputs["pictures"] = tuple(
-            Ref(intake_id(f"image_urls[{n}]"), "picture.png") for n in range(len(brief.pictures))
+            OutputRef(sanitize_id(f"image_urls[{n}]"), "picture.png") for n in range(len(brief.pictures))
         )
     params = WriteParams(
         idea=brief.idea,
@@ -98,68 +112,70 @@ def plan_brief(brief: Brief, catalog: Catalog) -> Planned:
         scene_count=len(brief.pictures) or brief.scene_count,
         title=brief.title,
         narrated=brief.audio.narration,
-        characters=tuple(Named(name=one.name, description=one.appearance) for one in brief.characters),
-        locations=_named(brief.locations),
-        objects=_named(brief.objects),
+        characters=tuple(NamedElement(name=one.name, description=one.appearance) for one in brief.characters),
+        locations=_named_elements(brief.locations),
+        objects=_named_elements(brief.objects),
     )
-    draft.add("write", Kind.WRITE, params, inputs, language=brief.language)
-    return draft.done()
+    builder.add_step("write", Kind.WRITE, params, inputs, language=brief.language)
+    return builder.build()
 
 
-def plan_story(story: Story, catalog: Catalog, upto: Upto = "film") -> Planned:
-    """Everything from the portraits up to `upto`."""
-    draft = Draft(story, catalog)
-    draft.check()
-    _plan_portraits(draft, story)
-    if upto == "portraits":
-        return draft.done()
+def plan_story(story: Story, catalog: Catalog, until: PlanStage = "film") -> PlanResult:
+    """Everything from the portraits up to `until`."""
+    builder = PlanBuilder(story, catalog)
+    builder.add_text_check()
+    _plan_portraits(builder, story)
+    if until == "portraits":
+        return builder.build()
     for number in range(len(story.scenes)):
-        _plan_keyframe(draft, story, number)
-    if upto == "keyframes":
-        return draft.done()
-    _plan_clips(draft, story)
-    if upto == "clips":
-        return draft.done()
-    _plan_film(draft, story)
-    return draft.done()
+        _plan_keyframe(builder, story, number)
+    if until == "keyframes":
+        return builder.build()
+    _plan_clips(builder, story)
+    if until == "clips":
+        return builder.build()
+    _plan_film(builder, story)
+    return builder.build()
 
 
-def _plan_portraits(draft: Draft, story: Story) -> None:
-    draft.intake(
+def _plan_portraits(builder: PlanBuilder, story: Story) -> None:
+    builder.add_sanitize_steps(
         (place, picture)
-        for place, picture in given(story).items()
-        if not place.startswith(("scenes[", "audio_urls[", SAMPLE))
+        for place, picture in input_files(story).items()
+        if not place.startswith(("scenes[", "audio_urls[", NARRATOR_SAMPLE_FIELD))
     )
     for number, scene in enumerate(story.scenes):
         if scene.picture:
-            width, height = _size(story, scene)
-            draft.intake([(f"scenes[{number}].picture", scene.picture)], width=width, height=height)
+            width, height = _image_size(story, scene)
+            builder.add_sanitize_steps([(f"scenes[{number}].picture", scene.picture)], width=width, height=height)
     used = {(presence.name, presence.state) for scene in story.scenes for presence in scene.characters}
     for number, character in enumerate(story.characters):
         for state in (None, *(state for state in character.states if (character.name, state.name) in used)):
-            _plan_portrait(draft, story, number, character, state)
-    for number, place_ in enumerate(story.locations):
-        _plan_element(draft, story, place_, "location", f"locations[{number}]", (story.video.width, story.video.height))
-    for number, place_ in enumerate(story.objects):
-        _plan_element(draft, story, place_, "object", f"objects[{number}]", OBJECT_SIZE)
+            _plan_portrait(builder, story, number, character, state)
+    for number, element in enumerate(story.locations):
+        _plan_element(
+            builder, story, element, "location", f"locations[{number}]", (story.video.width, story.video.height)
+        )
+    for number, element in enumerate(story.objects):
+        _plan_element(builder, story, element, "object", f"objects[{number}]", OBJECT_SIZE)
 
 
-def _plan_portrait(draft: Draft, story: Story, number: int, character: Character, state: State | None) -> None:
+def _plan_portrait(builder: PlanBuilder, story: Story, number: int, character: Character, state: State | None) -> None:
     name = state.name if state else None
-    one: Character | State = state or character
-    place = f"characters[{number}].states.{name}" if state else f"characters[{number}]"
-    inputs = _reference(f"{place}.reference_url", one.reference)
+    subject: Character | State = state or character
+    field_path = f"characters[{number}].states.{name}" if state else f"characters[{number}]"
+    inputs = _reference_input(f"{field_path}.reference_url", subject.reference)
     if state:
         base = portrait_source(story, character.name)
-        inputs |= {"base": (base,), "base_figure": (Ref(portrait_id(character.name), "figure*"),)}
+        inputs |= {"base": (base,), "base_figure": (OutputRef(portrait_id(character.name), "figure*"),)}
     tool = story.choices.image_tool
     params = PortraitParams(
-        prompt=prompts.portrait_words(
+        prompt=prompts.portrait_prompt(
             story,
             character,
             name,
-            given=one.reference is not None,
-            limit=draft.model(Kind.PORTRAIT, tool).max_references,
+            has_input_image=subject.reference is not None,
+            limit=builder.resolve_model(Kind.PORTRAIT, tool).max_references,
         ),
         width=PORTRAIT_SIZE[0],
         height=PORTRAIT_SIZE[1],
@@ -171,137 +187,151 @@ def _plan_portrait(draft: Draft, story: Story, number: int, character: Character
         state_appearance=state.appearance if state else "",
     )
     step_id = portrait_id(character.name, name)
-    draft.add(step_id, Kind.PORTRAIT, params, inputs, name=tool)
-    draft.inspect(step_id, "portrait.png", f"{place}.appearance")
-    draft.enhance(step_id, "portrait.png")
+    builder.add_step(step_id, Kind.PORTRAIT, params, inputs, tool_or_alias=tool)
+    builder.add_image_check(step_id, "portrait.png", f"{field_path}.appearance")
+    builder.add_enhance_step(step_id, "portrait.png")
 
 
 def _plan_element(
-    draft: Draft, story: Story, place: Place, role: Literal["location", "object"], at: str, size: tuple[int, int]
+    builder: PlanBuilder,
+    story: Story,
+    element: Element,
+    role: Literal["location", "object"],
+    field_path: str,
+    size: tuple[int, int],
 ) -> None:
-    draft.add(
-        element_id(role, place.name),
+    builder.add_step(
+        element_id(role, element.name),
         Kind.ELEMENT,
         ElementParams(
-            prompt=prompts.element_words(
+            prompt=prompts.element_prompt(
                 story,
-                place,
-                given=place.reference is not None,
-                limit=draft.model(Kind.ELEMENT, story.choices.image_tool).max_references,
+                element,
+                has_input_image=element.reference is not None,
+                limit=builder.resolve_model(Kind.ELEMENT, story.choices.image_tool).max_references,
             ),
             width=size[0],
             height=size[1],
             style=story.style,
             setting=story.setting,
             role=role,
-            name=place.name,
-            description=place.description,
+            name=element.name,
+            description=element.description,
         ),
-        _reference(f"{at}.reference_url", place.reference),
-        name=story.choices.image_tool,
+        _reference_input(f"{field_path}.reference_url", element.reference),
+        tool_or_alias=story.choices.image_tool,
     )
-    draft.inspect(element_id(role, place.name), "element.png", f"{at}.description")
-    draft.enhance(element_id(role, place.name), "element.png")
+    builder.add_image_check(element_id(role, element.name), "element.png", f"{field_path}.description")
+    builder.add_enhance_step(element_id(role, element.name), "element.png")
 
 
-def _plan_keyframe(draft: Draft, story: Story, number: int) -> None:
+def _plan_keyframe(builder: PlanBuilder, story: Story, number: int) -> None:
     scene = story.scenes[number]
     if scene.picture or scene.clip:
         return
-    model = draft.model(Kind.KEYFRAME, story.choices.image_tool)
-    pictures = prompts.shown(story, number, model.max_references, multiturn=model.multiturn)
-    inputs: dict[str, tuple[Source, ...]] = {
-        "references": tuple(_shown_source(story, picture) for picture in pictures),
+    model = builder.resolve_model(Kind.KEYFRAME, story.choices.image_tool)
+    references = prompts.select_references(story, number, model.max_references, multiturn=model.multiturn)
+    inputs: dict[str, tuple[StepInput, ...]] = {
+        "references": tuple(_reference_source(story, picture) for picture in references),
         "figures": _figures(scene),
     }
-    drawn = [turn for turn in prompts.earlier(story, number) if not story.scenes[turn].picture]
+    drawn = [turn for turn in prompts.context_scenes(story, number) if not story.scenes[turn].picture]
     if model.multiturn and drawn:
-        inputs["before"] = (Ref(scene_id(Kind.KEYFRAME, drawn[0]), "context.json"),)
-    width, height = _size(story, scene)
-    location = story.location(scene.location) if scene.location is not None else None
-    draft.add(
+        inputs["before"] = (OutputRef(scene_id(Kind.KEYFRAME, drawn[0]), "context.json"),)
+    width, height = _image_size(story, scene)
+    location = story.get_location(scene.location) if scene.location is not None else None
+    builder.add_step(
         scene_id(Kind.KEYFRAME, number),
         Kind.KEYFRAME,
         KeyframeParams(
-            prompt=prompts.scene_words(story, number, pictures, model.max_references),
+            prompt=prompts.scene_prompt(story, number, references, model.max_references),
             width=width,
             height=height,
             style=story.style,
             setting=story.setting,
-            scene=scene.prompt,
+            scene_text=scene.prompt,
             number=number + 1,
             references=tuple(
                 Reference(role=one.role, name=one.name, state=one.state, description=one.description)
-                for one in pictures
+                for one in references
             ),
-            slots=model.max_references if len(pictures) > (model.max_references or len(pictures)) else None,
-            on_stage=prompts.on_stage(story, scene),
+            max_references=model.max_references
+            if len(references) > (model.max_references or len(references))
+            else None,
+            characters=prompts.characters_on_stage(story, scene),
             location=location.name if location else "",
             location_description=location.description if location else "",
-            objects=_named(story.thing(name) for name in scene.objects),
+            objects=_named_elements(story.get_object(name) for name in scene.objects),
         ),
         inputs,
-        name=story.choices.image_tool,
+        tool_or_alias=story.choices.image_tool,
     )
-    draft.inspect(scene_id(Kind.KEYFRAME, number), "keyframe.png", f"scenes[{number}].prompt")
+    builder.add_image_check(scene_id(Kind.KEYFRAME, number), "keyframe.png", f"scenes[{number}].prompt")
     if story.enhance:
-        picture = Ref(scene_id(Kind.KEYFRAME, number), "keyframe.png")
-        draft.add(scene_id(Kind.ENHANCE, number), Kind.ENHANCE, EnhanceParams(), {"picture": (picture,)})
+        picture = OutputRef(scene_id(Kind.KEYFRAME, number), "keyframe.png")
+        builder.add_step(scene_id(Kind.ENHANCE, number), Kind.ENHANCE, EnhanceParams(), {"picture": (picture,)})
 
 
-def _plan_clips(draft: Draft, story: Story) -> None:
-    sample = story.audio.sample if any(is_narrated(story, scene) for scene in story.scenes) else None
-    cloned = CLONED if sample else None
-    if cloned and not (model := draft.model(Kind.NARRATE, cloned, story.language)).clones:
+def _plan_clips(builder: PlanBuilder, story: Story) -> None:
+    sample = story.audio.voice_sample if any(is_narrated(story, scene) for scene in story.scenes) else None
+    voice_alias = VOICE_CLONING_ALIAS if sample else None
+    if voice_alias and not (model := builder.resolve_model(Kind.NARRATE, voice_alias, story.language)).clones_voice:
         raise PlanningError(
-            f'{SAMPLE}: "{model.name}" cannot speak with a given voice; leave models.{Kind.NARRATE} out'
+            f'{NARRATOR_SAMPLE_FIELD}: "{model.name}" cannot speak with a given voice; leave models.{Kind.NARRATE} out'
         )
     for number, scene in enumerate(story.scenes):
         if is_narrated(story, scene):
             params = NarrateParams(text=scene.narration, language=story.language, narrator=story.audio.narrator)
-            voice = {"sample": (given_source(sample),)} if sample else {}
-            draft.add(scene_id(Kind.NARRATE, number), Kind.NARRATE, params, voice, name=cloned, language=story.language)
+            voice = {"sample": (stored_input(sample),)} if sample else {}
+            builder.add_step(
+                scene_id(Kind.NARRATE, number),
+                Kind.NARRATE,
+                params,
+                voice,
+                tool_or_alias=voice_alias,
+                language=story.language,
+            )
     video = story.video
     last = len(story.scenes) - 1
     times = tuple(
-        SceneTime(
+        SceneDuration(
             seconds=(scene.seconds or video.seconds) * video.loop,
             narrated=is_narrated(story, scene),
-            given=scene.clip is not None and not is_narrated(story, scene),
+            has_clip=scene.clip is not None and not is_narrated(story, scene),
             transition=video.transition_seconds if video.transition and number < last else 0.0,
         )
         for number, scene in enumerate(story.scenes)
     )
-    draft.add(
+    builder.add_step(
         "schedule",
         Kind.SCHEDULE,
-        ScheduleParams(fps=video.fps, scenes=times, ending=ENDING),
+        ScheduleParams(fps=video.fps, scenes=times, end_padding=ENDING_SECONDS),
         {
-            "words": _narrated(story, "words.json"),
+            "words": _narration_outputs(story, "words.json"),
             "clips": tuple(
-                given_source(scene.clip) for scene in story.scenes if scene.clip and not is_narrated(story, scene)
+                stored_input(scene.clip) for scene in story.scenes if scene.clip and not is_narrated(story, scene)
             ),
         },
     )
     tool = story.choices.video_tool
     if story.audio.native and not all(scene.clip for scene in story.scenes):
-        tool = draft.sounding(tool)
+        tool = builder.pick_model_with_audio(tool)
     for number, scene in enumerate(story.scenes):
         if scene.clip:
-            draft.inspect_given_clip(number, scene.clip)
+            builder.add_input_clip_check(number, scene.clip)
             continue
-        inputs: dict[str, tuple[Source, ...]] = {
+        inputs: dict[str, tuple[StepInput, ...]] = {
             "keyframe": (keyframe_source(story, number),),
-            "timing": (timing(number),),
+            "timing": (timing_source(number),),
         }
         if not scene.picture and not story.enhance:
             # Layers are the drawn picture taken apart; an enhanced picture exists only whole.
-            inputs["layers"] = (Ref(scene_id(Kind.KEYFRAME, number), "layer*"),)
-        if draft.model(Kind.ANIMATE, tool).multiturn:
+            inputs["layers"] = (OutputRef(scene_id(Kind.KEYFRAME, number), "layer*"),)
+        if builder.resolve_model(Kind.ANIMATE, tool).multiturn:
             inputs["references"] = tuple(
                 portrait_source(story, presence.name, presence.state) for presence in scene.characters
             )
-        draft.add(
+        builder.add_step(
             scene_id(Kind.ANIMATE, number),
             Kind.ANIMATE,
             AnimateParams(
@@ -314,64 +344,66 @@ def _plan_clips(draft: Draft, story: Story) -> None:
                 native_audio=story.audio.native,
             ),
             inputs,
-            name=tool,
+            tool_or_alias=tool,
         )
-        if draft.steps[-1].spec.weights:  # it invents what comes after the keyframe, which was looked at
-            draft.inspect_made_clip(number, f"scenes[{number}].prompt")
+        if builder.steps[-1].spec.weights:  # it invents what comes after the keyframe, which was looked at
+            builder.add_generated_clip_check(number, f"scenes[{number}].prompt")
 
 
-def _plan_film(draft: Draft, story: Story) -> None:
+def _plan_film(builder: PlanBuilder, story: Story) -> None:
     video = story.video
     frame = {"width": video.width, "height": video.height, "fps": video.fps}
-    timeline = (Ref("schedule", "timeline.json"),)
-    words = _narrated(story, "words.json")
+    timeline = (OutputRef("schedule", "timeline.json"),)
+    words = _narration_outputs(story, "words.json")
     burned = bool(words) and video.subtitles == "burned"
     if words:
         params = SubtitleParams(language=story.language, width=video.width, height=video.height)
-        draft.add("subtitle", Kind.SUBTITLE, params, {"words": words, "timeline": timeline})
-    parts: list[Source] = []
+        builder.add_step("subtitle", Kind.SUBTITLE, params, {"words": words, "timeline": timeline})
+    parts: list[StepInput] = []
     for number in range(len(story.scenes)):
         clip = clip_source(story, number)
-        inputs: dict[str, tuple[Source, ...]] = {"clip": (clip,), "timing": (timing(number),)}
+        inputs: dict[str, tuple[StepInput, ...]] = {"clip": (clip,), "timing": (timing_source(number),)}
         if burned:
-            inputs["subtitles"] = (burned_subtitles(number),)
+            inputs["subtitles"] = (burned_subtitles_source(number),)
         whole = story.scenes[number].clip is not None
-        draft.add(scene_id(Kind.CONFORM, number), Kind.CONFORM, ConformParams(**frame, whole=whole), inputs)
-        parts.append(Ref(scene_id(Kind.CONFORM, number), "body.mp4"))
+        builder.add_step(scene_id(Kind.CONFORM, number), Kind.CONFORM, ConformParams(**frame, letterbox=whole), inputs)
+        parts.append(OutputRef(scene_id(Kind.CONFORM, number), "body.mp4"))
         if video.transition and number + 1 < len(story.scenes):
             inputs = {
                 "clips": (clip, clip_source(story, number + 1)),
-                "timings": (timing(number), timing(number + 1)),
+                "timings": (timing_source(number), timing_source(number + 1)),
             }
             if burned:
-                inputs["subtitles"] = (burned_subtitles(number), burned_subtitles(number + 1))
-            bridge = BridgeParams(**frame, transition=video.transition)
-            name = "bridge.match" if video.transition == "match" else None
-            draft.add(scene_id(Kind.BRIDGE, number), Kind.BRIDGE, bridge, inputs, name=name)
-            parts.append(Ref(scene_id(Kind.BRIDGE, number), "bridge.mp4"))
+                inputs["subtitles"] = (burned_subtitles_source(number), burned_subtitles_source(number + 1))
+            transition_params = TransitionParams(**frame, transition=video.transition)
+            name = "transition.match" if video.transition == "match" else None
+            builder.add_step(
+                scene_id(Kind.TRANSITION, number), Kind.TRANSITION, transition_params, inputs, tool_or_alias=name
+            )
+            parts.append(OutputRef(scene_id(Kind.TRANSITION, number), "bridge.mp4"))
     inputs = {"parts": tuple(parts), "timeline": timeline}
-    if sound := _plan_sound(draft, story):
+    if sound := _plan_audio_mix(builder, story):
         inputs["sound"] = (sound,)
     if words and video.subtitles == "soft":
-        inputs["subtitles"] = (Ref("subtitle", "subtitles.srt"),)
-    draft.add(
+        inputs["subtitles"] = (OutputRef("subtitle", "subtitles.srt"),)
+    builder.add_step(
         "compose",
         Kind.COMPOSE,
         ComposeParams(
-            **frame, title=story.title, language=story.language, comment=f"story-engine, profile {draft.profile}"
+            **frame, title=story.title, language=story.language, comment=f"story-engine, profile {builder.profile}"
         ),
         inputs,
     )
 
 
-def _plan_sound(draft: Draft, story: Story) -> Ref | None:
-    timeline = (Ref("schedule", "timeline.json"),)
-    inputs: dict[str, tuple[Source, ...]] = {
+def _plan_audio_mix(builder: PlanBuilder, story: Story) -> OutputRef | None:
+    timeline = (OutputRef("schedule", "timeline.json"),)
+    inputs: dict[str, tuple[StepInput, ...]] = {
         "timeline": timeline,
-        "narrations": _narrated(story, "narration.wav"),
-        "audio": tuple(given_source(sound) for sound in story.sounds),
+        "narrations": _narration_outputs(story, "narration.wav"),
+        "audio": tuple(stored_input(sound) for sound in story.audio_tracks),
     }
-    sounding = [
+    scenes_with_audio = [
         number
         for number, scene in enumerate(story.scenes)
         if (scene.clip and not is_narrated(story, scene)) or (story.audio.native and not scene.clip)
@@ -381,45 +413,47 @@ def _plan_sound(draft: Draft, story: Story) -> Ref | None:
         mood = story.audio.mood or classify_mood(
             "", " ".join((about, *(f"{s.prompt} {s.narration}" for s in story.scenes)))
         )
-        draft.add("score", Kind.SCORE, ScoreParams(mood=mood, prompt=about), {"timeline": timeline})
-        inputs["music"] = (Ref("score", "music.wav"),)
-    inputs["clips"] = tuple(clip_source(story, number) for number in sounding)
-    if not (inputs["narrations"] or inputs["audio"] or story.audio.music or sounding):
+        builder.add_step("score", Kind.SCORE, ScoreParams(mood=mood, prompt=about), {"timeline": timeline})
+        inputs["music"] = (OutputRef("score", "music.wav"),)
+    inputs["clips"] = tuple(clip_source(story, number) for number in scenes_with_audio)
+    if not (inputs["narrations"] or inputs["audio"] or story.audio.music or scenes_with_audio):
         return None
-    draft.add("mix", Kind.MIX, MixParams(native=tuple(number + 1 for number in sounding)), inputs)
-    return Ref("mix", "sound.m4a")
+    builder.add_step(
+        "mix", Kind.MIX, MixParams(native_audio_scenes=tuple(number + 1 for number in scenes_with_audio)), inputs
+    )
+    return OutputRef("mix", "sound.m4a")
 
 
 # --- small pieces -----------------------------------------------------------------------------------------------------
 
 
-def _narrated(story: Story, name: str) -> tuple[Source, ...]:
+def _narration_outputs(story: Story, name: str) -> tuple[StepInput, ...]:
     return tuple(
-        Ref(scene_id(Kind.NARRATE, number), name)
+        OutputRef(scene_id(Kind.NARRATE, number), name)
         for number, scene in enumerate(story.scenes)
         if is_narrated(story, scene)
     )
 
 
-def _size(story: Story, scene: Scene) -> tuple[int, int]:
+def _image_size(story: Story, scene: Scene) -> tuple[int, int]:
     return scene.width or story.video.width, scene.height or story.video.height
 
 
-def _named(places: Iterable[Place]) -> tuple[Named, ...]:
-    return tuple(Named(name=place.name, description=place.description) for place in places)
+def _named_elements(elements: Iterable[Element]) -> tuple[NamedElement, ...]:
+    return tuple(NamedElement(name=element.name, description=element.description) for element in elements)
 
 
-def _reference(place: str, picture: Picture | None) -> dict[str, tuple[Source, ...]]:
-    return {"reference": (Ref(intake_id(place), "picture.png"),)} if picture else {}
+def _reference_input(field_path: str, picture: InputFile | None) -> dict[str, tuple[StepInput, ...]]:
+    return {"reference": (OutputRef(sanitize_id(field_path), "picture.png"),)} if picture else {}
 
 
-def _shown_source(story: Story, picture: prompts.Shown) -> Source:
+def _reference_source(story: Story, picture: prompts.ReferenceImage) -> StepInput:
     match picture.role:
         case "character":
             return portrait_source(story, picture.name, picture.state)
         case "shared":
             number = int(picture.name.removeprefix("reference ")) - 1
-            return Ref(intake_id(f"reference_images[{number}].url"), "picture.png")
+            return OutputRef(sanitize_id(f"reference_images[{number}].url"), "picture.png")
         case "turn":
             assert picture.turn is not None
             return keyframe_source(story, picture.turn)
@@ -427,8 +461,8 @@ def _shown_source(story: Story, picture: prompts.Shown) -> Source:
             return element_source(story, picture.role, picture.name)
 
 
-def _figures(scene: Scene) -> tuple[Source, ...]:
-    people = [Ref(portrait_id(presence.name, presence.state), "figure*") for presence in scene.characters]
-    places = [Ref(element_id("location", scene.location), "figure*")] if scene.location is not None else []
-    things = [Ref(element_id("object", name), "figure*") for name in scene.objects]
+def _figures(scene: Scene) -> tuple[StepInput, ...]:
+    people = [OutputRef(portrait_id(presence.name, presence.state), "figure*") for presence in scene.characters]
+    places = [OutputRef(element_id("location", scene.location), "figure*")] if scene.location is not None else []
+    things = [OutputRef(element_id("object", name), "figure*") for name in scene.objects]
     return (*people, *places, *things)

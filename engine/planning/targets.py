@@ -8,17 +8,17 @@ from engine.story.model import StoryError
 from pipelines.base import Kind
 from pipelines.models.catalog import suggest
 
-_BY_NUMBER = {
+_NUMBERED_KINDS = {
     "scene": Kind.KEYFRAME,
     "keyframe": Kind.KEYFRAME,
     "picture": Kind.KEYFRAME,
     "narration": Kind.NARRATE,
     "voice": Kind.NARRATE,
     "clip": Kind.ANIMATE,
-    "bridge": Kind.BRIDGE,
-    "transition": Kind.BRIDGE,
+    "bridge": Kind.TRANSITION,
+    "transition": Kind.TRANSITION,
 }
-_WHOLE = {
+_SINGLE_STEPS = {
     "storyboard": "write",
     "music": "score",
     "score": "score",
@@ -26,7 +26,7 @@ _WHOLE = {
     "subtitles": "subtitle",
     "sound": "mix",
 }
-_GROUPS = {
+_KIND_GROUPS = {
     "portraits": Kind.PORTRAIT,
     "elements": Kind.ELEMENT,
     "keyframes": Kind.KEYFRAME,
@@ -36,22 +36,22 @@ _GROUPS = {
 }
 
 
-_LOOKS = (Kind.CHECK, Kind.INSPECT, Kind.GLIMPSE)
+_CHECK_KINDS = (Kind.CHECK_TEXT, Kind.CHECK_IMAGE, Kind.SAMPLE_FRAMES)
 """Steps that make nothing which could be made anew."""
 
 
-def steps_of(target: str, plan: Plan) -> tuple[str, ...]:
+def resolve_target(target: str, plan: Plan) -> tuple[str, ...]:
     """The steps that a target means, at least one. Raises StoryError saying what there is."""
     words = target.split()
     noun, rest = (words[0].lower(), " ".join(words[1:])) if words else ("", "")
     if target in plan:
         return (target,)
-    if not rest and noun in _GROUPS:
-        found = [step.id for step in plan if step.kind is _GROUPS[noun]]
+    if not rest and noun in _KIND_GROUPS:
+        found = [step.id for step in plan if step.kind is _KIND_GROUPS[noun]]
     elif not rest:
-        found = [_WHOLE.get(noun, noun)]
-    elif noun in _BY_NUMBER and rest.isdecimal():
-        found = [scene_id(_BY_NUMBER[noun], int(rest) - 1)]
+        found = [_SINGLE_STEPS.get(noun, noun)]
+    elif noun in _NUMBERED_KINDS and rest.isdecimal():
+        found = [scene_id(_NUMBERED_KINDS[noun], int(rest) - 1)]
     elif noun == "portrait":
         name, _, state = rest.partition("/")
         found = [portrait_id(name, state or None)]
@@ -60,14 +60,14 @@ def steps_of(target: str, plan: Plan) -> tuple[str, ...]:
     else:
         found = []
     if not found or any(step not in plan for step in found):
-        known = [_spoken(step.id) for step in plan if step.kind not in _LOOKS]
+        known = [_display_name(step.id) for step in plan if step.kind not in _CHECK_KINDS]
         raise StoryError(
             "", f'there is no "{target}" to make in this story{suggest(target, known) or _examples(plan)}', target
         )
     return tuple(found)
 
 
-def _spoken(step_id: str) -> str:
+def _display_name(step_id: str) -> str:
     """How a step is called by people: `keyframe:3` → `scene 3`."""
     kind, _, rest = step_id.partition(":")
     names = {"keyframe": "scene", "narrate": "narration", "animate": "clip", "score": "music", "write": "storyboard"}
@@ -75,5 +75,5 @@ def _spoken(step_id: str) -> str:
 
 
 def _examples(plan: Plan) -> str:
-    made = [_spoken(step.id) for step in plan if step.kind not in _LOOKS]
-    return "; for instance: " + ", ".join(dict.fromkeys(made[:6]))
+    names = [_display_name(step.id) for step in plan if step.kind not in _CHECK_KINDS]
+    return "; for instance: " + ", ".join(dict.fromkeys(names[:6]))

@@ -10,25 +10,25 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.story.model import Audio, Choices, Lacking, Narrator, Picture, StoryError, Subtitles, Video
+from engine.story.model import Audio, InputFile, MissingField, ModelChoices, Narrator, StoryError, Subtitles, Video
 from pipelines.base import Kind
 from pipelines.models.catalog import suggest
 from pipelines.step_params import Language, Transition
 
 AspectRatio = Literal["16:9", "4:3", "1:1", "3:4", "9:16"]
-SHORT_SIDE = 720
+DEFAULT_SHORT_SIDE = 720
 """Pixels of the shorter side of a film whose size nobody named."""
 
-Body = TypeVar("Body", bound="Wire")
+Body = TypeVar("Body", bound="RequestModel")
 
 
-class Wire(BaseModel):
+class RequestModel(BaseModel):
     """Part of a request, exactly as it is sent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class AudioOption(Wire):
+class AudioOption(RequestModel):
     """What is heard. A key that is left out keeps its default."""
 
     has_bg_music: bool = Field(True, description="Music is composed to fit the story.")
@@ -41,27 +41,27 @@ class AudioOption(Wire):
         description="Extension: path or address of a recording, 5 to 30 seconds of one voice, with which a model that can do so speaks.",
     )
 
-    def audio(self, mood: str = "") -> Audio:
+    def to_audio(self, mood: str = "") -> Audio:
         """The effective choice. Raises StoryError for an unknown narrator who would have to speak."""
-        speaks = self.has_narration and not self.native_audio
+        narrates = self.has_narration and not self.native_audio
         narrators = typing.get_args(Narrator)
-        if speaks and self.narrator not in narrators:
+        if narrates and self.narrator not in narrators:
             raise StoryError(
                 "audio_option.narrator", f'no narrator "{self.narrator}"; one of: {", ".join(narrators)}', self.narrator
             )
         narrator = typing.cast("Narrator", self.narrator if self.narrator in narrators else "Rachel")
-        sample = Picture(source=self.narrator_sample) if speaks and self.narrator_sample else None
+        sample = InputFile(source=self.narrator_sample) if narrates and self.narrator_sample else None
         return Audio(
-            narration=speaks,
+            narration=narrates,
             music=self.has_bg_music,
             native=self.native_audio,
             narrator=narrator,
-            sample=sample,
+            voice_sample=sample,
             mood=mood,
         )
 
 
-class VideoExtension(Wire):
+class VideoOptions(RequestModel):
     """Extension: the frame of the film and how scenes follow one another."""
 
     width: int | None = Field(None, ge=64, le=4096, multiple_of=2, description="Pixels; default by aspect ratio.")
@@ -74,30 +74,30 @@ class VideoExtension(Wire):
     subtitles: Subtitles = Field("soft", description="A track to switch on, burned into the picture, or none.")
 
 
-class Extensions(Wire):
+class EngineOptions(RequestModel):
     """Extension keys that every body takes: what the hosted services have no words for."""
 
     seed: int = Field(0, ge=0, lt=2**63, description="Same story, same seed, same machine: same film.")
     profile: str = Field("auto", description="A named choice of models (`models list`); `auto`: the best installed.")
     models: dict[str, str] = Field({}, description='Model by kind of step, e.g. `{"narrate": "espeak"}`.')
-    video: VideoExtension = Field(VideoExtension(), description="Frame, rate, transitions, subtitles.")
+    video: VideoOptions = Field(VideoOptions(), description="Frame, rate, transitions, subtitles.")
     enhance_image: bool = Field(False, description="Scene pictures get a pass for detail, at the same size.")
     music_mood: str = Field(
         "", description="Mood words, such as calm, energetic, happy, nostalgic or tender; default: read from the story."
     )
 
-    def choices(self, image_tool: str | None = None, video_tool: str | None = None) -> Choices:
+    def to_model_choices(self, image_tool: str | None = None, video_tool: str | None = None) -> ModelChoices:
         """Which models the request wants. Raises StoryError for an unknown kind of step."""
         kinds = [str(kind) for kind in Kind]
         for kind in self.models:
             if kind not in kinds:
                 raise StoryError("models", f'no kind of step "{kind}"{suggest(kind, kinds)}', kind)
         models = {Kind(kind): model for kind, model in self.models.items()}
-        return Choices(profile=self.profile, image_tool=image_tool, video_tool=video_tool, models=models)
+        return ModelChoices(profile=self.profile, image_tool=image_tool, video_tool=video_tool, models=models)
 
-    def frame(self, ratio: tuple[int, int], transition: Transition | None, seconds: float = 5.0) -> Video:
+    def to_video(self, ratio: tuple[int, int], transition: Transition | None, seconds: float = 5.0) -> Video:
         """The film's video options; `transition` is the request's own wish, which the extension overrules."""
-        width, height = frame_of(ratio)
+        width, height = frame_size(ratio)
         if self.video.transition is not None:
             transition = None if self.video.transition == "none" else self.video.transition
         return Video(
@@ -111,13 +111,13 @@ class Extensions(Wire):
         )
 
 
-def frame_of(ratio: tuple[int, int], short_side: float = SHORT_SIDE) -> tuple[int, int]:
+def frame_size(ratio: tuple[int, int], short_side: float = DEFAULT_SHORT_SIDE) -> tuple[int, int]:
     """Even pixels of a frame of that ratio: 16:9 → 1280 × 720, 9:16 → 720 × 1280."""
     unit = short_side / min(ratio)
-    return _even(ratio[0] * unit), _even(ratio[1] * unit)
+    return _round_to_even(ratio[0] * unit), _round_to_even(ratio[1] * unit)
 
 
-def framed(content: Mapping[str, Any], short_side: int, fps: int) -> dict[str, Any]:
+def with_frame_defaults(content: Mapping[str, Any], short_side: int, fps: int) -> dict[str, Any]:
     """A request body in which the film has this size and rate, unless it names its own."""
     video = content.get("video") or {}
     ratio = content.get("aspect_ratio") or "16:9"
@@ -126,13 +126,13 @@ def framed(content: Mapping[str, Any], short_side: int, fps: int) -> dict[str, A
     size: dict[str, Any] = {"fps": fps}
     if "width" not in video and "height" not in video:
         try:
-            size["width"], size["height"] = frame_of(ratio_of("aspect_ratio", ratio), short_side)
+            size["width"], size["height"] = frame_size(parse_aspect_ratio("aspect_ratio", ratio), short_side)
         except StoryError:
             return dict(content)
     return {**content, "video": {**size, **video}}
 
 
-def ratio_of(field: str, text: str) -> tuple[int, int]:
+def parse_aspect_ratio(field: str, text: str) -> tuple[int, int]:
     """`W:H` → numbers. Raises StoryError naming `field`."""
     match = re.fullmatch(r"(\d{1,4}):(\d{1,4})", text)
     across, down = (int(match[1]), int(match[2])) if match else (0, 0)
@@ -143,11 +143,11 @@ def ratio_of(field: str, text: str) -> tuple[int, int]:
     return across, down
 
 
-def _even(pixels: float) -> int:
+def _round_to_even(pixels: float) -> int:
     return max(2, 2 * round(pixels / 2))
 
 
-SCRIPTS: Sequence[tuple[str, Language]] = (
+SCRIPT_LANGUAGES: Sequence[tuple[str, Language]] = (
     (r"[\uac00-\ud7af]", "Korean"),
     (r"[\u3040-\u30ff]", "Japanese"),
     (r"[\u4e00-\u9fff]", "Chinese"),
@@ -156,10 +156,10 @@ SCRIPTS: Sequence[tuple[str, Language]] = (
 )
 
 
-def language_of(text: str) -> Language:
+def detect_language(text: str) -> Language:
     """The language that the script of most letters points to; English for Latin letters. Kana decide before Han."""
     letters = sum(char.isalpha() for char in text)
-    for script, language in SCRIPTS:
+    for script, language in SCRIPT_LANGUAGES:
         share = len(re.findall(script, text)) / max(letters, 1)
         if share > (0.08 if language == "Japanese" else 0.3):
             return language
@@ -171,18 +171,18 @@ def parse(body: type[Body], content: Mapping[str, Any]) -> Body:
     try:
         return body.model_validate(content)
     except ValidationError as error:
-        raise explained(error, body) from None
+        raise to_story_error(error, body) from None
 
 
-def explained(error: ValidationError, body: type[BaseModel]) -> StoryError:
+def to_story_error(error: ValidationError, body: type[BaseModel]) -> StoryError:
     """The first thing that is wrong: which field, what, and what would be right."""
     first = min(
         error.errors(include_url=False), key=lambda e: (e["type"] == "missing", [str(part) for part in e["loc"]])
     )
     inner = first.get("ctx", {}).get("error")
     if isinstance(inner, StoryError):
-        place = field_name(first["loc"])
-        return StoryError(".".join(part for part in (place, inner.field) if part), inner.message, inner.got)
+        field_path = field_name(first["loc"])
+        return StoryError(".".join(part for part in (field_path, inner.field) if part), inner.message, inner.value)
     loc = first["loc"]
     message = str(first["msg"])
     if first["type"] == "extra_forbidden":
@@ -194,10 +194,10 @@ def explained(error: ValidationError, body: type[BaseModel]) -> StoryError:
         )
         message = f"must hold {limit}, holds {len(first['input'])}"
     elif first["type"] == "missing":
-        return Lacking(field_name(loc), "is missing")
+        return MissingField(field_name(loc), "is missing")
     elif first["type"] == "literal_error":
-        got = str(first["input"])[:60]
-        return StoryError(field_name(loc), f'"{got}" is not one of {first["ctx"]["expected"]}', got)
+        value = str(first["input"])[:60]
+        return StoryError(field_name(loc), f'"{value}" is not one of {first["ctx"]["expected"]}', value)
     return StoryError(field_name(loc), message.removeprefix("Value error, "))
 
 
@@ -218,19 +218,19 @@ def known_keys(body: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
     """The keys that stand at a place of a body."""
     annotation: Any = body
     for part in loc:
-        annotation = _unwrapped(annotation, part)
+        annotation = _child_annotation(annotation, part)
         if annotation is None:
             return []
-    annotation = _model(annotation)
+    annotation = _model_class(annotation)
     return list(annotation.model_fields) if annotation else []
 
 
-def _unwrapped(annotation: Any, part: int | str) -> Any:
-    model = _model(annotation)
+def _child_annotation(annotation: Any, part: int | str) -> Any:
+    model = _model_class(annotation)
     if model:
         field = model.model_fields.get(str(part))
         return field.annotation if field else None
-    for arm in _arms(annotation):
+    for arm in _union_members(annotation):
         arguments = typing.get_args(arm)
         if typing.get_origin(arm) in (list, tuple):
             return arguments[0]
@@ -239,13 +239,13 @@ def _unwrapped(annotation: Any, part: int | str) -> Any:
     return None
 
 
-def _arms(annotation: Any) -> tuple[Any, ...]:
+def _union_members(annotation: Any) -> tuple[Any, ...]:
     is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
     return typing.get_args(annotation) if is_union else (annotation,)
 
 
-def _model(annotation: Any) -> type[BaseModel] | None:
-    for arm in _arms(annotation):
+def _model_class(annotation: Any) -> type[BaseModel] | None:
+    for arm in _union_members(annotation):
         if isinstance(arm, type) and issubclass(arm, BaseModel):
             return arm
     return None

@@ -8,14 +8,34 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from engine.schemas.common import AudioOption, Extensions, Wire, explained, frame_of, language_of, parse, ratio_of
-from engine.story.model import MAX_THINGS, Character, Picture, Place, Presence, Scene, Shared, State, Story, StoryError
+from engine.schemas.common import (
+    AudioOption,
+    EngineOptions,
+    RequestModel,
+    detect_language,
+    frame_size,
+    parse,
+    parse_aspect_ratio,
+    to_story_error,
+)
+from engine.story.model import (
+    MAX_ELEMENTS,
+    Character,
+    Element,
+    InputFile,
+    Scene,
+    SceneCharacter,
+    SharedReference,
+    State,
+    Story,
+    StoryError,
+)
 from pipelines.step_params import Language, Strictness
 
 NAME = "generate-story"
 
 
-class StateBody(Wire):
+class StateBody(RequestModel):
     """A character at another moment."""
 
     appearance: str = Field("", description="What is different in this state.")
@@ -24,7 +44,7 @@ class StateBody(Wire):
     )
 
 
-class CharacterBody(Wire):
+class CharacterBody(RequestModel):
     """A character: looks in words, a reference picture, or both."""
 
     name: str = Field(min_length=1, max_length=200)
@@ -33,14 +53,14 @@ class CharacterBody(Wire):
     states: dict[str, StateBody] = Field({}, max_length=5, description="Other looks by name, at most 5.")
 
 
-class PresenceBody(Wire):
+class SceneCharacterBody(RequestModel):
     """Who is in a scene, and in which state."""
 
     name: str
     state: str | None = None
 
 
-class LocationBody(Wire):
+class LocationBody(RequestModel):
     """A place with a name that scenes refer to."""
 
     name: str = Field(min_length=1, max_length=200)
@@ -48,18 +68,18 @@ class LocationBody(Wire):
     reference_url: str | None = None
 
 
-class ReferenceImageBody(Wire):
+class ReferenceImageBody(RequestModel):
     """A picture that every scene sees."""
 
     description: str
     url: str = Field(min_length=1)
 
 
-class SceneBody(Wire):
+class SceneBody(RequestModel):
     """One scene. `narration`, `camera_movement` and `duration` are extensions."""
 
     prompt: str = Field("", description="What is seen.")
-    characters: list[PresenceBody] = Field([], description="Who is on stage.")
+    characters: list[SceneCharacterBody] = Field([], description="Who is on stage.")
     location: str | None = Field(None, description="Name of one of `locations`.")
     aspect_ratio: str | None = Field(None, description="Overrides the request's.")
     narration: str | None = Field(
@@ -71,7 +91,7 @@ class SceneBody(Wire):
     duration: float | None = Field(None, gt=0, le=600, description="Extension: seconds, when nobody speaks.")
 
 
-class GenerateStoryBody(Extensions):
+class GenerateStoryBody(EngineOptions):
     """`POST /v1/generate/story`, with the engine's extension keys."""
 
     model: str = Field(description="An image model or alias that can see several pictures (`models list`).")
@@ -79,7 +99,7 @@ class GenerateStoryBody(Extensions):
     scenes: list[SceneBody] = Field(min_length=2, max_length=10)
     aspect_ratio: str | None = Field(None, description="16:9 (default), 4:3, 1:1, 3:4, 9:16, or W:H.")
     image_size: str | None = Field(None, description="Scene pictures: WxH, 1K or 2K; default: the film's frame.")
-    locations: list[LocationBody] = Field([], max_length=MAX_THINGS)
+    locations: list[LocationBody] = Field([], max_length=MAX_ELEMENTS)
     prompt: str = Field("", description="Context for all scenes.")
     raw_prompts: bool | None = Field(None, description="true: scene prompts go to the model as they are.")
     reference_images: list[ReferenceImageBody] = Field([], max_length=5)
@@ -95,42 +115,43 @@ class GenerateStoryBody(Extensions):
     )
 
 
-def story(content: Mapping[str, Any]) -> Story:
+def to_story(content: Mapping[str, Any]) -> Story:
     """The Story of a request body. Raises StoryError naming the field."""
     body = parse(GenerateStoryBody, content)
-    ratio = ratio_of("aspect_ratio", body.aspect_ratio or "16:9")
+    ratio = parse_aspect_ratio("aspect_ratio", body.aspect_ratio or "16:9")
     scenes = tuple(_scene(number, scene, body, ratio) for number, scene in enumerate(body.scenes))
     spoken = " ".join(scene.narration for scene in scenes)
     try:
-        audio = body.audio.audio(body.music_mood)
+        audio = body.audio.to_audio(body.music_mood)
     except StoryError as error:
-        raise StoryError(error.field.replace("audio_option", "audio"), error.message, error.got) from None
+        raise StoryError(error.field.replace("audio_option", "audio"), error.message, error.value) from None
     try:
         return Story(
             title=body.title,
-            language=body.language or language_of(spoken),
+            language=body.language or detect_language(spoken),
             seed=body.seed,
             enhance=body.enhance_image,
             audio=audio,
-            video=body.frame(ratio, "dissolve"),
-            choices=body.choices(image_tool=body.model),
+            video=body.to_video(ratio, "dissolve"),
+            choices=body.to_model_choices(image_tool=body.model),
             style=body.style or "",
             setting=body.setting or "",
             strictness=body.strictness or "normal",
             characters=tuple(_character(number, one) for number, one in enumerate(body.characters)),
             locations=tuple(
-                Place(name=one.name, description=one.description, reference=_picture(one.reference_url))
+                Element(name=one.name, description=one.description, reference=_input_file(one.reference_url))
                 for one in body.locations
             ),
             prompt=body.prompt,
             raw_prompts=bool(body.raw_prompts),
-            shared=tuple(
-                Shared(description=one.description, picture=Picture(source=one.url)) for one in body.reference_images
+            shared_references=tuple(
+                SharedReference(description=one.description, picture=InputFile(source=one.url))
+                for one in body.reference_images
             ),
             scenes=scenes,
         )
     except ValidationError as error:
-        raise explained(error, Story) from None
+        raise to_story_error(error, Story) from None
 
 
 def _character(number: int, body: CharacterBody) -> Character:
@@ -139,9 +160,9 @@ def _character(number: int, body: CharacterBody) -> Character:
     return Character(
         name=body.name,
         appearance=body.appearance,
-        reference=_picture(body.reference_url),
+        reference=_input_file(body.reference_url),
         states=tuple(
-            State(name=name, appearance=state.appearance, reference=_picture(state.reference_url))
+            State(name=name, appearance=state.appearance, reference=_input_file(state.reference_url))
             for name, state in body.states.items()
         ),
     )
@@ -151,15 +172,13 @@ def _scene(number: int, body: SceneBody, request: GenerateStoryBody, ratio: tupl
     if not (body.prompt.strip() or request.prompt.strip()):
         raise StoryError(f"scenes[{number}].prompt", "is missing: say what is seen")
     if body.aspect_ratio:
-        ratio = ratio_of(f"scenes[{number}].aspect_ratio", body.aspect_ratio)
-    width, height = (
-        _picture_size(request.image_size, ratio) if request.image_size or body.aspect_ratio else (None, None)
-    )
+        ratio = parse_aspect_ratio(f"scenes[{number}].aspect_ratio", body.aspect_ratio)
+    width, height = _image_size(request.image_size, ratio) if request.image_size or body.aspect_ratio else (None, None)
     return Scene(
         prompt=body.prompt,
-        characters=tuple(Presence(name=one.name, state=one.state) for one in body.characters),
+        characters=tuple(SceneCharacter(name=one.name, state=one.state) for one in body.characters),
         location=body.location,
-        narration=drafted_narration(body.prompt) if body.narration is None else body.narration,
+        narration=draft_narration(body.prompt) if body.narration is None else body.narration,
         camera=body.camera_movement,
         seconds=body.duration,
         width=width,
@@ -167,12 +186,12 @@ def _scene(number: int, body: SceneBody, request: GenerateStoryBody, ratio: tupl
     )
 
 
-def _picture_size(size: str | None, ratio: tuple[int, int]) -> tuple[int, int]:
+def _image_size(size: str | None, ratio: tuple[int, int]) -> tuple[int, int]:
     if size is None:
-        return frame_of(ratio)
+        return frame_size(ratio)
     if size.upper() in ("1K", "2K"):
         long_side = 1024 * int(size[0])
-        return frame_of(ratio, long_side * min(ratio) / max(ratio))
+        return frame_size(ratio, long_side * min(ratio) / max(ratio))
     match = re.fullmatch(r"(\d{2,4})[xX×](\d{2,4})", size)
     width, height = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (64 <= width <= 4096 and 64 <= height <= 4096):
@@ -180,11 +199,11 @@ def _picture_size(size: str | None, ratio: tuple[int, int]) -> tuple[int, int]:
     return width, height
 
 
-def _picture(source: str | None) -> Picture | None:
-    return Picture(source=source) if source else None
+def _input_file(source: str | None) -> InputFile | None:
+    return InputFile(source=source) if source else None
 
 
-def drafted_narration(prompt: str, limit: int = 220) -> str:
+def draft_narration(prompt: str, limit: int = 220) -> str:
     """What a narrator can say of a scene that came without words: the prompt's first sentences, without camera talk."""
     sentences = re.split(r"(?<=[.!?…])\s+|(?<=[。！？।؟])\s*", prompt.strip())
     camera = re.compile(

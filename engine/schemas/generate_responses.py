@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine.planning.step_ids import keyframe_source, portrait_source
-from engine.schemas.story_responses import Media, moment
+from engine.schemas.story_responses import MediaUrl, iso_timestamp
 from engine.story.model import Story
 
 JobStatus = Literal["pending", "processing", "completed", "failed"]
@@ -21,7 +21,7 @@ class JobView:
     status: JobStatus
     progress: int
     story: Story
-    media: Media
+    media_url: MediaUrl
     created: float
     updated: float
     error: str | None = None
@@ -30,9 +30,9 @@ class JobView:
     expires: float | None = None
 
 
-def job_object(view: JobView) -> dict[str, Any]:
+def job_response(view: JobView) -> dict[str, Any]:
     """The job as the API shows it; `result` only when all scenes are there."""
-    keyframes = [view.media(keyframe_source(view.story, number)) for number in range(len(view.story.scenes))]
+    keyframes = [view.media_url(keyframe_source(view.story, number)) for number in range(len(view.story.scenes))]
     done = view.status == "completed"
     return {
         "job_id": view.id,
@@ -40,17 +40,17 @@ def job_object(view: JobView) -> dict[str, Any]:
         "scenes_completed": sum(url is not None for url in keyframes),
         "scenes_total": len(view.story.scenes),
         "progress_percentage": view.progress,
-        "result": _result(view, keyframes) if done else None,
+        "result": _result_response(view, keyframes) if done else None,
         "error": view.error,
         "message": view.message,
         "warnings": list(view.warnings),
-        "created_at": moment(view.created),
-        "updated_at": moment(view.updated),
-        "expires_at": moment(view.expires) if view.expires else None,
+        "created_at": iso_timestamp(view.created),
+        "updated_at": iso_timestamp(view.updated),
+        "expires_at": iso_timestamp(view.expires) if view.expires else None,
     }
 
 
-def _result(view: JobView, keyframes: list[str | None]) -> dict[str, Any]:
+def _result_response(view: JobView, keyframes: list[str | None]) -> dict[str, Any]:
     video = view.story.video
     scenes = [
         {
@@ -63,13 +63,13 @@ def _result(view: JobView, keyframes: list[str | None]) -> dict[str, Any]:
     ]
     used = {(presence.name, presence.state) for scene in view.story.scenes for presence in scene.characters}
     characters = [
-        {"name": one.name, "state": state, "image_url": view.media(portrait_source(view.story, one.name, state))}
+        {"name": one.name, "state": state, "image_url": view.media_url(portrait_source(view.story, one.name, state))}
         for one in view.story.characters
         for state in (None, *(state.name for state in one.states if (one.name, state.name) in used))
     ]
     return {"scenes": scenes, "characters": characters}
 
 
-def models_object(models: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def models_response(models: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The list of models: each with `id`, `supports_multiturn`, `installed`, `licence`."""
     return {"models": [dict(model) for model in models]}

@@ -11,13 +11,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from engine.schemas import generate_requests, story_requests
-from engine.schemas.common import Extensions
+from engine.schemas.common import EngineOptions
 from engine.story.model import StoryError
 from pipelines.models.catalog import suggest
 
-BODIES: dict[str, type[BaseModel]] = {
+REQUEST_BODIES: dict[str, type[BaseModel]] = {
     generate_requests.NAME: generate_requests.GenerateStoryBody,
-    **story_requests.BODIES,
+    **story_requests.REQUEST_BODIES,
 }
 INTRODUCTION = """\
 # Spec files
@@ -32,28 +32,28 @@ Unknown keys are refused with a suggestion. Keys marked *extension* are this eng
 """
 
 
-def body_of(name: str) -> type[BaseModel]:
+def get_body(name: str) -> type[BaseModel]:
     """The type of a request body. Raises StoryError with a suggestion."""
-    if name not in BODIES:
-        raise StoryError("--as", f'no form "{name}"{suggest(name, BODIES)}')
-    return BODIES[name]
+    if name not in REQUEST_BODIES:
+        raise StoryError("--as", f'no form "{name}"{suggest(name, REQUEST_BODIES)}')
+    return REQUEST_BODIES[name]
 
 
-def documentation() -> str:
+def render_page() -> str:
     """The whole page, as Markdown."""
     parts = [INTRODUCTION]
-    for name, body in BODIES.items():
-        parts.append(f"## {name}\n\n{_about(body)}\n\n{_table(body)}")
+    for name, body in REQUEST_BODIES.items():
+        parts.append(f"## {name}\n\n{_doc_text(body)}\n\n{_fields_table(body)}")
     parts.append("# Parts of bodies\n")
-    for part in _parts():
-        parts.append(f"## {_title(part)}\n\n{_about(part)}\n\n{_table(part)}")
+    for part in _nested_models():
+        parts.append(f"## {_title(part)}\n\n{_doc_text(part)}\n\n{_fields_table(part)}")
     return "\n".join(parts).rstrip("\n")
 
 
-def _parts() -> Iterator[type[BaseModel]]:
+def _nested_models() -> Iterator[type[BaseModel]]:
     """Every object that stands inside a body, once, in the order of first use."""
     seen: dict[type[BaseModel], None] = {}
-    queue = list(BODIES.values())
+    queue = list(REQUEST_BODIES.values())
     while queue:
         for field in queue.pop(0).model_fields.values():
             for model in _models(field.annotation):
@@ -63,20 +63,20 @@ def _parts() -> Iterator[type[BaseModel]]:
     yield from seen
 
 
-def _table(body: type[BaseModel]) -> str:
+def _fields_table(body: type[BaseModel]) -> str:
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
-    fields = sorted(body.model_fields.items(), key=lambda item: item[0] in Extensions.model_fields)
+    fields = sorted(body.model_fields.items(), key=lambda item: item[0] in EngineOptions.model_fields)
     for name, field in fields:
         words = (field.description or "").replace("|", "\\|").replace("\n", " ")
-        if name in Extensions.model_fields and issubclass(body, Extensions):
+        if name in EngineOptions.model_fields and issubclass(body, EngineOptions):
             words = f"*extension* {words}"
         words = words.replace("Extension: ", "*extension* ")
-        rows.append(f"| `{name}` | {_kind(field)} | {_default(field)} | {words} |")
+        rows.append(f"| `{name}` | {_field_type_text(field)} | {_default_text(field)} | {words} |")
     return "\n".join(rows) + "\n"
 
 
-def _kind(field: FieldInfo) -> str:
-    text = _words(field.annotation)
+def _field_type_text(field: FieldInfo) -> str:
+    text = _type_text(field.annotation)
     bounds = []
     for one in field.metadata:
         for attribute, sign in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<")):
@@ -90,18 +90,18 @@ def _kind(field: FieldInfo) -> str:
     return text + (f", {', '.join(bounds)}" if bounds else "")
 
 
-def _words(annotation: Any) -> str:
+def _type_text(annotation: Any) -> str:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
-        return _words(arguments[0])
+        return _type_text(arguments[0])
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(_words(one) for one in arguments if one is not type(None))
+        return " or ".join(_type_text(one) for one in arguments if one is not type(None))
     if origin is typing.Literal:
         return ", ".join(f"`{one}`" if isinstance(one, str) else f"{one}" for one in arguments)
     if origin in (list, tuple):
-        return f"list of {_words(arguments[0])}"
+        return f"list of {_type_text(arguments[0])}"
     if origin is dict:
-        return f"object: name → {_words(arguments[1])}"
+        return f"object: name → {_type_text(arguments[1])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         title = _title(annotation)
         return f"[{title}](#{title.lower().replace(' ', '-')})"
@@ -110,7 +110,7 @@ def _words(annotation: Any) -> str:
     )
 
 
-def _default(field: FieldInfo) -> str:
+def _default_text(field: FieldInfo) -> str:
     if field.is_required():
         return "**needed**"
     default = field.get_default(call_default_factory=True)
@@ -119,7 +119,7 @@ def _default(field: FieldInfo) -> str:
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
-def _about(body: type[BaseModel]) -> str:
+def _doc_text(body: type[BaseModel]) -> str:
     return " ".join((body.__doc__ or "").split())
 
 

@@ -11,31 +11,31 @@ from typing import Any
 import yaml
 
 from engine.schemas import generate_requests, story_requests
-from engine.schemas.strict_json import NO_TEXT
+from engine.schemas.strict_json import INVALID_CHARS
 from engine.story.model import Brief, Story, StoryError
 from pipelines.models.catalog import suggest
 
 MAX_BYTES = 8 * 1024 * 1024
-FORMS: Mapping[str, Callable[[Mapping[str, Any]], Story | Brief]] = {
-    generate_requests.NAME: generate_requests.story,
-    **{name: partial(story_requests.brief, name) for name in story_requests.BODIES},
+REQUEST_PARSERS: Mapping[str, Callable[[Mapping[str, Any]], Story | Brief]] = {
+    generate_requests.NAME: generate_requests.to_story,
+    **{name: partial(story_requests.to_brief, name) for name in story_requests.REQUEST_BODIES},
 }
 """What a spec file can be: the names of the creating requests."""
 
 
-def read_spec(path: Path, form: str | None = None) -> Story | Brief:
+def read_spec(path: Path, request_type: str | None = None) -> Story | Brief:
     """The story that a file tells. `form` says which request it is; None: recognised by its fields.
 
     Raises StoryError with the field (or the file's name) and what to do.
     """
-    content = _content(path)
-    name = form or recognised(content)
-    if name not in FORMS:
-        raise StoryError("--as", f'no form "{name}"{suggest(name, FORMS)}')
-    return FORMS[name](content)
+    content = _load_file(path)
+    name = request_type or detect_request_type(content)
+    if name not in REQUEST_PARSERS:
+        raise StoryError("--as", f'no form "{name}"{suggest(name, REQUEST_PARSERS)}')
+    return REQUEST_PARSERS[name](content)
 
 
-def recognised(content: Mapping[str, Any]) -> str:
+def detect_request_type(content: Mapping[str, Any]) -> str:
     """Which request a body is. Raises StoryError when it is none."""
     if "scenes" in content and "idea" not in content:
         return generate_requests.NAME
@@ -43,14 +43,14 @@ def recognised(content: Mapping[str, Any]) -> str:
         return "images-2-video"
     if "idea" in content:
         idea = content["idea"]
-        reads_a_page = "page" in content or (isinstance(idea, str) and story_requests.address_in(idea))
+        reads_a_page = "page" in content or (isinstance(idea, str) and story_requests.find_url(idea))
         return "url-2-video" if reads_a_page else "idea-2-video"
     raise StoryError(
         "", 'neither "scenes" (a whole story) nor "idea" nor "image_urls" is there; see `python -m engine schema`'
     )
 
 
-def _content(path: Path) -> Mapping[str, Any]:
+def _load_file(path: Path) -> Mapping[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise StoryError(
@@ -63,15 +63,15 @@ def _content(path: Path) -> Mapping[str, Any]:
         raise StoryError(str(path), "is not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
         raise StoryError(str(path), f"cannot be read ({error.strerror})") from error
-    content = _yaml(path, text) if path.suffix.lower() in (".yaml", ".yml") else _json(path, text)
+    content = _load_yaml(path, text) if path.suffix.lower() in (".yaml", ".yml") else _load_json(path, text)
     if not isinstance(content, dict):
         raise StoryError(str(path), "must hold one object (the body of a request)")
-    _check_text("", content)
+    _check_value("", content)
     return content
 
 
-def _json(path: Path, text: str) -> Any:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _load_json(path: Path, text: str) -> Any:
+    def reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
@@ -79,18 +79,18 @@ def _json(path: Path, text: str) -> Any:
             found[key] = value
         return found
 
-    def no_constant(name: str) -> Any:
+    def reject_constant(name: str) -> Any:
         raise StoryError(str(path), f"{name} is not a number that JSON knows")
 
     try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
+        return json.loads(text, object_pairs_hook=reject_duplicate_keys, parse_constant=reject_constant)
     except json.JSONDecodeError as error:
         raise StoryError(f"{path}:{error.lineno}:{error.colno}", f"is not valid JSON ({error.msg})") from None
     except RecursionError:
         raise StoryError(str(path), "is nested too deeply") from None
 
 
-def _yaml(path: Path, text: str) -> Any:
+def _load_yaml(path: Path, text: str) -> Any:
     try:
         # Aliases can make a small file expand without end; a spec needs none.
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
@@ -104,18 +104,18 @@ def _yaml(path: Path, text: str) -> Any:
         raise StoryError(str(path), "is nested too deeply") from None
 
 
-def _check_text(place: str, value: Any) -> None:
+def _check_value(field_path: str, value: Any) -> None:
     """Text that no file or program could hold is refused where it stands."""
     match value:
         case str():
-            if NO_TEXT.search(value):
-                raise StoryError(place, "holds characters that are no text (NUL or half of a surrogate pair)")
+            if INVALID_CHARS.search(value):
+                raise StoryError(field_path, "holds characters that are no text (NUL or half of a surrogate pair)")
         case dict():
             for key, item in value.items():
                 if not isinstance(key, str):
-                    raise StoryError(place, f"has the key {key!r}, which is no text; put it in quotes")
-                _check_text(place, key)
-                _check_text(f"{place}.{key}" if place else key, item)
+                    raise StoryError(field_path, f"has the key {key!r}, which is no text; put it in quotes")
+                _check_value(field_path, key)
+                _check_value(f"{field_path}.{key}" if field_path else key, item)
         case list():
             for number, item in enumerate(value):
-                _check_text(f"{place}[{number}]", item)
+                _check_value(f"{field_path}[{number}]", item)

@@ -9,18 +9,36 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from engine.schemas.common import AspectRatio, AudioOption, Extensions, Wire, explained, parse, ratio_of
-from engine.story.model import MAX_PAGE_IMAGES, MAX_THINGS, SAMPLE, Brief, Character, Lacking, Picture, Place, Told
+from engine.schemas.common import (
+    AspectRatio,
+    AudioOption,
+    EngineOptions,
+    RequestModel,
+    parse,
+    parse_aspect_ratio,
+    to_story_error,
+)
+from engine.story.model import (
+    MAX_ELEMENTS,
+    MAX_PAGE_IMAGES,
+    NARRATOR_SAMPLE_FIELD,
+    Brief,
+    Character,
+    Element,
+    InputFile,
+    MissingField,
+    StoryBase,
+)
 from pipelines.step_params import Language, Strictness
 
 ImageTool = Literal["Seedream", "FluxTurbo", "NanoBanana", "QwenImage"]
 VideoTool = Literal["Auto", "KlingAI", "Seedance", "Pixverse", "VeoFast"]
 MAX_SCENES = 20
-CLOSING = ".,;:!?\"'»”’"
-PICTURE_IDEA = "A story told by these pictures."
+TRAILING_PUNCTUATION = ".,;:!?\"'»”’"
+DEFAULT_IMAGES_IDEA = "A story told by these pictures."
 
 
-class ElementBody(Wire):
+class ElementBody(RequestModel):
     """A character, environment or object with a name; its picture is used when it has one."""
 
     name: str = Field(min_length=1, max_length=200)
@@ -28,20 +46,20 @@ class ElementBody(Wire):
     image_url: str | None = Field(None, description="Address or local path.")
     URL: str | None = Field(None, description="The same as `image_url`.")
 
-    def picture(self) -> Picture | None:
+    def input_file(self) -> InputFile | None:
         source = self.image_url or self.URL
-        return Picture(source=source) if source else None
+        return InputFile(source=source) if source else None
 
 
-class ElementsBody(Wire):
+class ElementsBody(RequestModel):
     """What the story must contain, under these exact names."""
 
-    characters: list[ElementBody] = Field([], max_length=MAX_THINGS)
-    environments: list[ElementBody] = Field([], max_length=MAX_THINGS)
-    objects: list[ElementBody] = Field([], max_length=MAX_THINGS)
+    characters: list[ElementBody] = Field([], max_length=MAX_ELEMENTS)
+    environments: list[ElementBody] = Field([], max_length=MAX_ELEMENTS)
+    objects: list[ElementBody] = Field([], max_length=MAX_ELEMENTS)
 
 
-class _CreatingBody(Extensions):
+class _CreateBody(EngineOptions):
     """What all creating requests share."""
 
     audio_option: AudioOption = Field(
@@ -56,7 +74,7 @@ class _CreatingBody(Extensions):
 
     @field_validator("audio_option", "elements", mode="before", check_fields=False)
     @classmethod
-    def _json_text(cls, value: Any) -> Any:
+    def _parse_json_text(cls, value: Any) -> Any:
         """Forms carry objects as JSON text."""
         if not isinstance(value, str):
             return value
@@ -68,7 +86,7 @@ class _CreatingBody(Extensions):
             raise ValueError("is not valid JSON") from None
 
 
-class _FilmBody(_CreatingBody):
+class _FilmBody(_CreateBody):
     """What the automatic endpoints share."""
 
     video_tool: VideoTool = "Auto"
@@ -103,7 +121,7 @@ class ImagesBody(_FilmBody):
     image_files: list[str] = Field([], description="Local paths; win over `image_urls`.")
 
 
-class StoryboardBody(_CreatingBody):
+class StoryboardBody(_CreateBody):
     """`POST /story` (step 1): an idea, or an idea and pictures."""
 
     idea: str
@@ -115,37 +133,37 @@ class StoryboardBody(_CreatingBody):
     image_files: list[str] = Field([])
 
 
-BODIES: Mapping[str, type[IdeaBody | UrlBody | ImagesBody | StoryboardBody]] = {
+REQUEST_BODIES: Mapping[str, type[IdeaBody | UrlBody | ImagesBody | StoryboardBody]] = {
     "idea-2-video": IdeaBody,
     "url-2-video": UrlBody,
     "images-2-video": ImagesBody,
     "storyboard": StoryboardBody,
 }
 
-IGNORED: Mapping[str, frozenset[str]] = {"images-2-video": frozenset({"image_tool", "scene_count", "elements"})}
+IGNORED_FIELDS: Mapping[str, frozenset[str]] = {"images-2-video": frozenset({"image_tool", "scene_count", "elements"})}
 """Fields of the other endpoints that clients send here too; they have no effect."""
 
 
-def brief(name: str, content: Mapping[str, Any]) -> Brief:
+def to_brief(request_type: str, content: Mapping[str, Any]) -> Brief:
     """The Brief of a request body; `name` is one of `BODIES`. Raises StoryError naming the field."""
-    ignored = IGNORED.get(name, frozenset())
+    ignored = IGNORED_FIELDS.get(request_type, frozenset())
     present = {key: value for key, value in content.items() if value not in ("", None) and key not in ignored}
-    body = parse(BODIES[name], present)
+    body = parse(REQUEST_BODIES[request_type], present)
     elements = getattr(body, "elements", None) or ElementsBody()
     pictures = getattr(body, "image_files", []) or getattr(body, "image_urls", [])
     idea = (body.idea or "").strip()
     if isinstance(body, ImagesBody):
         if not pictures:
-            raise Lacking("image_urls", "is missing: give image_files or image_urls")
-        idea = idea or PICTURE_IDEA
+            raise MissingField("image_urls", "is missing: give image_files or image_urls")
+        idea = idea or DEFAULT_IMAGES_IDEA
     if not idea:
-        raise Lacking("idea", "is blank: say what the story is about")
+        raise MissingField("idea", "is blank: say what the story is about")
     page = None
     if isinstance(body, UrlBody):
-        address = body.page or address_in(idea)
+        address = body.page or find_url(idea)
         if not address:
-            raise Lacking("idea", "holds no http(s) address, and there is no `page`")
-        page = Picture(source=address)
+            raise MissingField("idea", "holds no http(s) address, and there is no `page`")
+        page = InputFile(source=address)
     seconds = float(getattr(body, "scene_duration", 5))
     try:
         return Brief(
@@ -154,48 +172,52 @@ def brief(name: str, content: Mapping[str, Any]) -> Brief:
             seed=body.seed,
             enhance=body.enhance_image,
             strictness=body.strictness or "normal",
-            audio=body.audio_option.audio(body.music_mood),
-            video=body.frame(
-                ratio_of("aspect_ratio", body.aspect_ratio),
+            audio=body.audio_option.to_audio(body.music_mood),
+            video=body.to_video(
+                parse_aspect_ratio("aspect_ratio", body.aspect_ratio),
                 "dissolve" if getattr(body, "is_transition", False) else None,
                 seconds,
             ),
-            choices=body.choices(getattr(body, "image_tool", None), getattr(body, "video_tool", None)),
+            choices=body.to_model_choices(getattr(body, "image_tool", None), getattr(body, "video_tool", None)),
             characters=tuple(
-                Character(name=one.name, appearance=one.description, reference=one.picture())
+                Character(name=one.name, appearance=one.description, reference=one.input_file())
                 for one in elements.characters
             ),
-            locations=_places(elements.environments),
-            objects=_places(elements.objects),
+            locations=_to_elements(elements.environments),
+            objects=_to_elements(elements.objects),
             idea=idea,
             scene_count=len(pictures) or getattr(body, "scene_count", None) or 3,
-            pictures=tuple(Picture(source=source) for source in pictures),
+            pictures=tuple(InputFile(source=source) for source in pictures),
             page=page,
             page_pictures=getattr(body, "page_pictures", 0),
         )
     except ValidationError as error:
-        raise explained(error, Brief) from None
+        raise to_story_error(error, Brief) from None
 
 
-def address_in(idea: str) -> str | None:
+def find_url(text: str) -> str | None:
     """The first address in a text, without the punctuation and quotes that close a sentence behind it; a bracket that the address
     itself opens belongs to it."""
-    match = re.search(r"https?://\S+", idea, re.IGNORECASE)
+    match = re.search(r"https?://\S+", text, re.IGNORECASE)
     if match is None:
         return None
-    address = match[0]
-    while address and (address[-1] in CLOSING or (address[-1] == ")" and address.count(")") > address.count("("))):
-        address = address[:-1]
-    return address
+    url = match[0]
+    while url and (url[-1] in TRAILING_PUNCTUATION or (url[-1] == ")" and url.count(")") > url.count("("))):
+        url = url[:-1]
+    return url
 
 
-def spoken(place: str, told: Told) -> str:
+def to_api_field(field_path: str, story: StoryBase) -> str:
     """A place of a story in the words of this API: where a client of it would change that."""
-    part = "elements" if isinstance(told, Brief) else "storyboard"
-    place = place.replace("locations[", "environments[").replace(SAMPLE, "audio_option.narrator_sample")
-    place = re.sub(r"\b(characters|environments|objects)(\[\d+\])\.reference_url", rf"{part}.\1\2.image_url", place)
-    return re.sub(r"\bscenes(\[\d+\])\.clip\b", r"concat_video_urls\1", place)
+    part = "elements" if isinstance(story, Brief) else "storyboard"
+    field_path = field_path.replace("locations[", "environments[").replace(
+        NARRATOR_SAMPLE_FIELD, "audio_option.narrator_sample"
+    )
+    field_path = re.sub(
+        r"\b(characters|environments|objects)(\[\d+\])\.reference_url", rf"{part}.\1\2.image_url", field_path
+    )
+    return re.sub(r"\bscenes(\[\d+\])\.clip\b", r"concat_video_urls\1", field_path)
 
 
-def _places(elements: list[ElementBody]) -> tuple[Place, ...]:
-    return tuple(Place(name=one.name, description=one.description, reference=one.picture()) for one in elements)
+def _to_elements(elements: list[ElementBody]) -> tuple[Element, ...]:
+    return tuple(Element(name=one.name, description=one.description, reference=one.input_file()) for one in elements)

@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from engine.planning.plan import Ref
+from engine.planning.plan import OutputRef
 from engine.planning.step_ids import (
     element_id,
     element_source,
-    intake_id,
     is_narrated,
     keyframe_source,
     portrait_id,
     portrait_source,
+    sanitize_id,
     scene_id,
 )
-from engine.schemas.story_edits import PARTS
-from engine.story.model import Brief, Picture, Story
+from engine.schemas.story_edits import ELEMENT_FIELDS
+from engine.story.model import Brief, InputFile, Story
 from pipelines.base import Kind
 
-Status = Literal["new", "processing", "success", "fail"]
-Media = Callable[[Ref], str | None]
+StoryStatus = Literal["new", "processing", "success", "fail"]
+MediaUrl = Callable[[OutputRef], str | None]
 """The address of what a step has made; None while it is not there or not asked for."""
 
 
@@ -32,51 +32,51 @@ class StoryView:
     """All that a story object shows. Times are seconds since 1970; `unknown` holds a client's own keys."""
 
     id: str
-    status: Status
+    status: StoryStatus
     progress: int
-    told: Brief | Story
-    media: Media
+    story: Brief | Story
+    media_url: MediaUrl
     title: str
     description: str
     visibility: str
     created: float
     updated: float
-    film: str | None = None
+    film_url: str | None = None
     message: str | None = None
-    unknown: Mapping[str, Any] = field(default_factory=dict)
+    extra_fields: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     expires: float | None = None
     used_credits: int = 0
 
 
-def story_object(view: StoryView) -> dict[str, Any]:
+def story_response(view: StoryView) -> dict[str, Any]:
     """The story as the API shows it. Keys of pictures, narrations and clips that are not made yet are absent."""
-    told = view.told
-    storyboard = storyboard_object(view)
+    story = view.story
+    storyboard = storyboard_response(view)
     scenes = [dict(scene) for scene in storyboard["scenes"]]
-    count = len(told.scenes) if isinstance(told, Story) else len(told.pictures) or told.scene_count or 3
-    ratio = _ratio(told.video.width, told.video.height)
+    count = len(story.scenes) if isinstance(story, Story) else len(story.pictures) or story.scene_count or 3
+    ratio = _nearest_aspect_ratio(story.video.width, story.video.height)
     return {
         "id": view.id,
         "status": view.status,
         "progress_percentage": view.progress,
         "message": view.message,
-        "video_url": view.film,
+        "video_url": view.film_url,
         "title": view.title,
         "description": view.description,
         "visibility_status": view.visibility,
         "scene_count": count,
         "used_credits": view.used_credits,
-        "created_at": moment(view.created),
-        "updated_at": moment(view.updated),
-        "expires_at": moment(view.expires) if view.expires else None,
+        "created_at": iso_timestamp(view.created),
+        "updated_at": iso_timestamp(view.updated),
+        "expires_at": iso_timestamp(view.expires) if view.expires else None,
         "aspect_ratio": ratio,
-        "language": told.language,
+        "language": story.language,
         "audio_option": {
-            "has_bg_music": told.audio.music,
-            "has_narration": told.audio.narration,
-            "native_audio": told.audio.native,
-            "narrator": told.audio.narrator,
+            "has_bg_music": story.audio.music,
+            "has_narration": story.audio.narration,
+            "native_audio": story.audio.native,
+            "narrator": story.audio.narrator,
         },
         "warnings": list(view.warnings),
         "storyboard": storyboard,
@@ -84,30 +84,34 @@ def story_object(view: StoryView) -> dict[str, Any]:
     }
 
 
-def storyboard_object(view: StoryView) -> dict[str, Any]:
+def storyboard_response(view: StoryView) -> dict[str, Any]:
     """Four arrays, never null; empty before the storyboard is written."""
-    told, unknown = view.told, view.unknown
+    story, extra_fields = view.story, view.extra_fields
     empty: dict[str, Any] = {"characters": [], "environments": [], "objects": [], "scenes": []}
-    if isinstance(told, Brief):
+    if isinstance(story, Brief):
         return empty
-    found: dict[str, Any] = {**unknown.get("", {}), **empty}
-    for part, own in PARTS.items():
-        for number, one in enumerate(getattr(told, own)):
-            url = _element_url(view, told, part, number, one.name, one.reference)
-            entry = {**unknown.get(part, {}).get(one.name, {}), "name": one.name, "description": words_of(one)}
+    found: dict[str, Any] = {**extra_fields.get("", {}), **empty}
+    for part, own in ELEMENT_FIELDS.items():
+        for number, one in enumerate(getattr(story, own)):
+            url = _element_url(view, story, part, number, one.name, one.reference)
+            entry = {
+                **extra_fields.get(part, {}).get(one.name, {}),
+                "name": one.name,
+                "description": element_description(one),
+            }
             found[part].append({**entry, "image_url": url, "URL": url} if url else entry)
-    kept = unknown.get("scenes", [])
-    for number, scene in enumerate(told.scenes):
+    scene_extra_fields = extra_fields.get("scenes", [])
+    for number, scene in enumerate(story.scenes):
         urls = {
-            "image_url": view.media(keyframe_source(told, number)),
-            "narration_url": view.media(Ref(scene_id(Kind.NARRATE, number), "narration.wav"))
-            if is_narrated(told, scene)
+            "image_url": view.media_url(keyframe_source(story, number)),
+            "narration_url": view.media_url(OutputRef(scene_id(Kind.NARRATE, number), "narration.wav"))
+            if is_narrated(story, scene)
             else None,
-            "video_url": view.media(Ref(scene_id(Kind.ANIMATE, number), "clip.mp4")),
+            "video_url": view.media_url(OutputRef(scene_id(Kind.ANIMATE, number), "clip.mp4")),
         }
         found["scenes"].append(
             {
-                **(kept[number] if number < len(kept) else {}),
+                **(scene_extra_fields[number] if number < len(scene_extra_fields) else {}),
                 "name": scene.name,
                 "image_description": scene.prompt,
                 "narrator": scene.narration,
@@ -118,44 +122,46 @@ def storyboard_object(view: StoryView) -> dict[str, Any]:
     return found
 
 
-def words_of(one: Any) -> str:
+def element_description(element: Any) -> str:
     """What an element looks like: characters and places keep it under different names."""
-    words: str = getattr(one, "appearance", None) or getattr(one, "description", "") or ""
-    return words
+    description: str = getattr(element, "appearance", None) or getattr(element, "description", "") or ""
+    return description
 
 
-ROLES: Mapping[str, str] = {"environments": "location", "objects": "object"}
+ELEMENT_ROLES: Mapping[str, str] = {"environments": "location", "objects": "object"}
 
 
-def element_step(part: str, name: str) -> str:
+def element_step_id(part: str, name: str) -> str:
     """The step that draws the picture of an element."""
-    return portrait_id(name) if part == "characters" else element_id(ROLES[part], name)
+    return portrait_id(name) if part == "characters" else element_id(ELEMENT_ROLES[part], name)
 
 
-def element_ref(told: Story, part: str, name: str) -> Ref:
+def element_image_ref(story: Story, part: str, name: str) -> OutputRef:
     """Where the picture that was made of an element is."""
-    return portrait_source(told, name) if part == "characters" else element_source(told, ROLES[part], name)
+    return portrait_source(story, name) if part == "characters" else element_source(story, ELEMENT_ROLES[part], name)
 
 
-def given_ref(part: str, number: int) -> Ref:
+def input_image_ref(part: str, number: int) -> OutputRef:
     """Where a given picture of an element is, made safe."""
-    return Ref(intake_id(f"{PARTS[part]}[{number}].reference_url"), "picture.png")
+    return OutputRef(sanitize_id(f"{ELEMENT_FIELDS[part]}[{number}].reference_url"), "picture.png")
 
 
-def moment(seconds: float) -> str:
+def iso_timestamp(seconds: float) -> str:
     """ISO 8601 with offset."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def _element_url(view: StoryView, told: Story, part: str, number: int, name: str, given: Picture | None) -> str | None:
+def _element_url(
+    view: StoryView, story: Story, part: str, number: int, name: str, reference: InputFile | None
+) -> str | None:
     """A client's own picture is shown as it was named; nothing that was made stands in for it."""
-    if given is None:
-        return view.media(element_ref(told, part, name))
-    if given.source.startswith(("http://", "https://")):
-        return given.source
-    return view.media(given_ref(part, number))
+    if reference is None:
+        return view.media_url(element_image_ref(story, part, name))
+    if reference.source.startswith(("http://", "https://")):
+        return reference.source
+    return view.media_url(input_image_ref(part, number))
 
 
-def _ratio(width: int, height: int) -> str:
+def _nearest_aspect_ratio(width: int, height: int) -> str:
     ratios = {"16:9": 16 / 9, "4:3": 4 / 3, "1:1": 1.0, "3:4": 3 / 4, "9:16": 9 / 16}
     return min(ratios, key=lambda name: abs(ratios[name] - width / height))

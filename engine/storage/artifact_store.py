@@ -30,13 +30,13 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Error numbers of a write for which there is no room."""
 
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 """Bytes that are copied at a time."""
 
-SETTLED = 0.1
+MTIME_SETTLE_SECONDS = 0.1
 """Seconds that a file must have been left alone before its time stamp can vouch for it: clocks of filesystems tick
 coarsely, so a change right after a check can leave the time stamp as it was."""
 
@@ -49,7 +49,7 @@ class StoreFull(StoreError):
     """There is no room left. Nothing half-written stays behind; what was finished before is kept."""
 
 
-class Damaged(StoreError):
+class CorruptBlob(StoreError):
     """A blob is missing, or its bytes are not those that were put."""
 
 
@@ -85,17 +85,17 @@ class KeyLock:
             self._lock.release()
 
 
-class Store:
+class ArtifactStore:
     """A folder of artifacts, shared by any number of processes. Raises `StoreError` when `root` cannot be written to."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
         self._blobs, self._actions = self.root / "blobs", self.root / "actions"
         self._locks, self._tmp = self.root / "locks", self.root / "tmp"
-        self._whole: dict[str, tuple[int, ...]] = {}
-        self._numbers = itertools.count(1)
-        self._area: tuple[Path, BaseFileLock] | None = None
-        with clearly(f"use {self.root} as a store"):
+        self._verified: dict[str, tuple[int, ...]] = {}
+        self._counter = itertools.count(1)
+        self._process_folder: tuple[Path, BaseFileLock] | None = None
+        with translate_os_errors(f"use {self.root} as a store"):
             for folder in (self._blobs, self._actions, self._locks, self._tmp):
                 folder.mkdir(parents=True, exist_ok=True)
                 if not os.access(folder, os.W_OK | os.X_OK):
@@ -111,17 +111,17 @@ class Store:
 
     def put(self, path: Path, *, name: str | None = None, consume: bool = False) -> Output:
         """Take a file in. With `consume` it is moved where that is possible, and gone afterwards in any case."""
-        with clearly(f"store {path.name}"):
+        with translate_os_errors(f"store {path.name}"):
             if not stat.S_ISREG(path.lstat().st_mode):
                 raise StoreError(f"cannot store {path.name}: not a plain file")
-            digest = _hash(path)
-            if self._is_whole(digest):
+            digest = _hash_file(path)
+            if self._is_intact(digest):
                 self._touch(self._blob(digest))
             elif consume and path.stat().st_nlink == 1 and _same_filesystem(path, self._tmp):
-                self._settle(path, self._blob(digest))
+                self._publish(path, self._blob(digest))
             else:
                 with path.open("rb") as file:
-                    digest = self.put_chunks(iter(lambda: file.read(CHUNK), b""), path.name).digest
+                    digest = self.put_chunks(iter(lambda: file.read(CHUNK_BYTES), b""), path.name).digest
             if consume:
                 path.unlink(missing_ok=True)
             return Output(name or path.name, digest, self._blob(digest).stat().st_size)
@@ -129,8 +129,8 @@ class Store:
     def put_bytes(self, data: bytes, name: str) -> Output:
         """Take bytes in."""
         digest = hashlib.sha256(data).hexdigest()
-        with clearly(f"store {name}"):
-            if self._is_whole(digest):
+        with translate_os_errors(f"store {name}"):
+            if self._is_intact(digest):
                 self._touch(self._blob(digest))
             else:
                 self.put_chunks((data,), name)
@@ -148,10 +148,10 @@ class Store:
                 size += len(chunk)
                 yield chunk
 
-        with clearly(f"store {name}"):
-            temporary = self._temporary(hashed())
+        with translate_os_errors(f"store {name}"):
+            temporary = self._write_temporary(hashed())
             try:
-                self._settle(temporary, self._blob(digest.hexdigest()))
+                self._publish(temporary, self._blob(digest.hexdigest()))
             finally:
                 temporary.unlink(missing_ok=True)
         return Output(name, digest.hexdigest(), size)
@@ -159,45 +159,45 @@ class Store:
     def path(self, digest: str) -> Path:
         """Where the bytes lie. Raises `Damaged` unless they are there and whole."""
         path = self._blob(digest)
-        if not self._is_whole(digest):
-            raise Damaged(f"artifact {digest[:12]} is {'damaged' if path.exists() else 'missing'}")
+        if not self._is_intact(digest):
+            raise CorruptBlob(f"artifact {digest[:12]} is {'damaged' if path.exists() else 'missing'}")
         return path
 
     def verify(self) -> tuple[str, ...]:
         """Hash every blob anew. Gives the digests of those that are not whole."""
-        self._whole.clear()
-        return tuple(sorted(path.name for path in self._blobs.glob("??/*") if not self._is_whole(path.name)))
+        self._verified.clear()
+        return tuple(sorted(path.name for path in self._blobs.glob("??/*") if not self._is_intact(path.name)))
 
     # Actions
 
-    def recall(self, key: str) -> Action | None:
+    def get_cached(self, key: str) -> Action | None:
         """What the step of that key made, if all of it is there and whole; None otherwise."""
         path = self._action(key)
-        action = self._read(path, key)
-        if action is None or not all(self._is_whole(output.digest) for output in action.outputs):
+        action = self._read_action(path, key)
+        if action is None or not all(self._is_intact(output.digest) for output in action.outputs):
             return None
         self._touch(path)
         return action
 
-    def remember(self, key: str, outputs: Sequence[Output], record: Mapping[str, Any]) -> Action:
+    def commit(self, key: str, outputs: Sequence[Output], record: Mapping[str, Any]) -> Action:
         """The step of that key made `outputs`, which are in the store. Where another process was first, and all that it
         made is whole, that stands and is what is returned."""
         path = self._action(key)
         action = Action(key, tuple(outputs), record)
-        text = json.dumps({"check": _check(action), **_as_json(action)}, indent=1)
-        with clearly("remember a finished step"):
-            temporary = self._temporary((text.encode(),))
+        text = json.dumps({"check": _checksum(action), **_action_to_json(action)}, indent=1)
+        with translate_os_errors("remember a finished step"):
+            temporary = self._write_temporary((text.encode(),))
             try:
                 path.parent.mkdir(exist_ok=True)
                 try:
                     os.link(temporary, path)  # fails where the name is taken, so the first commit wins
                 except FileExistsError:
-                    first = self.recall(key)
+                    first = self.get_cached(key)
                     if first is not None:
                         return first
                     temporary.replace(path)
                 except OSError as error:
-                    if error.errno in FULL:
+                    if error.errno in DISK_FULL_ERRNOS:
                         raise
                     temporary.replace(path)  # a filesystem without hard links
                 _sync_folder(path.parent)
@@ -214,35 +214,35 @@ class Store:
 
     def workspace(self) -> Path:
         """A new empty folder on the filesystem of the store, for one step to work in; gone with this process."""
-        with clearly("make a folder to work in"):
-            folder = self._own_area() / f"work-{next(self._numbers)}"
+        with translate_os_errors("make a folder to work in"):
+            folder = self._create_process_folder() / f"work-{next(self._counter)}"
             folder.mkdir()
         return folder
 
     def link(self, digest: str, path: Path) -> None:
         """Show the blob at `path`, without copying where the filesystem can. Raises `Damaged`."""
         blob = self.path(digest)
-        with clearly(f"lay out {path.name}"):
+        with translate_os_errors(f"lay out {path.name}"):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 os.link(blob, path)
             except OSError as error:
-                if error.errno in FULL:
+                if error.errno in DISK_FULL_ERRNOS:
                     raise
                 shutil.copyfile(blob, path)
 
     def close(self) -> None:
         """Remove what this process left under tmp/."""
-        if self._area is None:
+        if self._process_folder is None:
             return
-        folder, lock = self._area
-        self._area = None
+        folder, lock = self._process_folder
+        self._process_folder = None
         shutil.rmtree(folder, ignore_errors=True)
         KeyLock(lock).release()
 
     # Keeping house
 
-    def sweep(self) -> int:
+    def remove_orphans(self) -> int:
         """Remove what processes that are no more have left behind: half-made files, locks. Gives how many."""
         count = 0
         for path in sorted(self._tmp.glob("*.lock")):
@@ -267,12 +267,12 @@ class Store:
         live = set(digests)
         freed: list[int] = []
         for path in self._actions.glob("??/*.json"):
-            if path.stem not in keys and (size := _removed(path, before)) is not None:
+            if path.stem not in keys and (size := _remove_unused(path, before)) is not None:
                 freed.append(size)
-            elif action := self._read(path, path.stem):
+            elif action := self._read_action(path, path.stem):
                 live.update(output.digest for output in action.outputs)
         for path in self._blobs.glob("??/*"):
-            if path.name not in live and (size := _removed(path, before)) is not None:
+            if path.name not in live and (size := _remove_unused(path, before)) is not None:
                 freed.append(size)
         return len(freed), sum(freed)
 
@@ -284,40 +284,40 @@ class Store:
     def _action(self, key: str) -> Path:
         return self._actions / key[:2] / f"{key}.json"
 
-    def _is_whole(self, digest: str) -> bool:
+    def _is_intact(self, digest: str) -> bool:
         path = self._blob(digest)
         try:
             found = path.stat()
             identity = (found.st_size, found.st_mtime_ns, found.st_ino)
-            if self._whole.get(digest) == identity:
+            if self._verified.get(digest) == identity:
                 return True
-            whole = _hash(path) == digest
+            intact = _hash_file(path) == digest
         except OSError:
             return False
-        if whole and abs(time.time() - found.st_mtime) > SETTLED:  # the clock may have been set back
-            self._whole[digest] = identity
-        return whole
+        if intact and abs(time.time() - found.st_mtime) > MTIME_SETTLE_SECONDS:  # the clock may have been set back
+            self._verified[digest] = identity
+        return intact
 
-    def _read(self, path: Path, key: str) -> Action | None:
+    def _read_action(self, path: Path, key: str) -> Action | None:
         try:
             content = json.loads(path.read_bytes())
             outputs = tuple(Output(item["name"], item["digest"], item["size"]) for item in content["outputs"])
             action = Action(content["key"], outputs, content["record"])
-            return action if action.key == key and content["check"] == _check(action) else None
+            return action if action.key == key and content["check"] == _checksum(action) else None
         except (OSError, ValueError, LookupError, TypeError):
             return None
 
-    def _own_area(self) -> Path:
-        while self._area is None:
+    def _create_process_folder(self) -> Path:
+        while self._process_folder is None:
             folder = self._tmp / uuid.uuid4().hex
             lock = _try_lock(folder.with_suffix(".lock"))
             if lock is not None:  # else a sweep took the new file for an orphan
                 folder.mkdir()
-                self._area = folder, lock
-        return self._area[0]
+                self._process_folder = folder, lock
+        return self._process_folder[0]
 
-    def _temporary(self, chunks: Iterable[bytes]) -> Path:
-        path = self._own_area() / f"new-{next(self._numbers)}"
+    def _write_temporary(self, chunks: Iterable[bytes]) -> Path:
+        path = self._create_process_folder() / f"new-{next(self._counter)}"
         try:
             with path.open("wb") as file:
                 for chunk in chunks:
@@ -329,7 +329,7 @@ class Store:
             raise
         return path
 
-    def _settle(self, path: Path, target: Path) -> None:
+    def _publish(self, path: Path, target: Path) -> None:
         """Make a complete file durable and give it its final name."""
         with path.open("rb") as file:
             os.fsync(file.fileno())
@@ -345,22 +345,22 @@ class Store:
             os.utime(path)
 
 
-def _as_json(action: Action) -> dict[str, Any]:
+def _action_to_json(action: Action) -> dict[str, Any]:
     outputs = [{"name": item.name, "digest": item.digest, "size": item.size} for item in action.outputs]
     return {"key": action.key, "outputs": outputs, "record": dict(action.record)}
 
 
-def _check(action: Action) -> str:
+def _checksum(action: Action) -> str:
     """Guards the entry itself against a flipped byte."""
-    return hashlib.sha256(json.dumps(_as_json(action), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_action_to_json(action), sort_keys=True).encode()).hexdigest()
 
 
-def _hash(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _removed(path: Path, before: float) -> int | None:
+def _remove_unused(path: Path, before: float) -> int | None:
     """The bytes of a file that nobody has used since `before` and that is gone now; None when it stays, or another process was
     faster."""
     with contextlib.suppress(FileNotFoundError):
@@ -397,11 +397,11 @@ def _try_lock(path: Path) -> BaseFileLock | None:
 
 
 @contextlib.contextmanager
-def clearly(what: str) -> Iterator[None]:
+def translate_os_errors(operation: str) -> Iterator[None]:
     """Turn errors of the system into those of the store."""
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
-            raise StoreFull(f"cannot {what}: no room left on the disk") from error
-        raise StoreError(f"cannot {what}: {error.strerror or error}") from error
+        if error.errno in DISK_FULL_ERRNOS:
+            raise StoreFull(f"cannot {operation}: no room left on the disk") from error
+        raise StoreError(f"cannot {operation}: {error.strerror or error}") from error

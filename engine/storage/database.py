@@ -21,13 +21,13 @@ from typing import Any, Literal, Self
 
 import psutil
 
-VERSION = 1
+SCHEMA_VERSION = 1
 """Of the tables, kept in the file's `user_version`."""
 
-BUSY_SECONDS = 30.0
+BUSY_TIMEOUT_SECONDS = 30.0
 """How long to wait for another process that writes."""
 
-RECENT = 50
+MAX_TIMINGS = 50
 """How many of the last timings of a model an estimate is made from; older ones are dropped."""
 
 SCHEMA = """
@@ -48,10 +48,10 @@ CREATE TABLE timings (
 CREATE INDEX timings_by_model ON timings (kind, model, id DESC);
 """
 
-Status = Literal["running", "done", "failed", "cancelled", "interrupted"]
+RunStatus = Literal["running", "done", "failed", "cancelled", "interrupted"]
 
 
-class JobsError(RuntimeError):
+class DatabaseError(RuntimeError):
     """The history cannot be used; the message says why and what to do."""
 
 
@@ -66,7 +66,7 @@ class Run:
     title: str
     source: str
     out: str
-    status: Status
+    status: RunStatus
     story: Mapping[str, Any]
     film: str | None = None
     warnings: tuple[str, ...] = ()
@@ -83,22 +83,22 @@ class Estimate:
     samples: int
 
 
-class Jobs:
+class Database:
     """The history in the file `path`, made when it is not there. May be used from several threads."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path, self._clock = path, clock
-        self._using, self._reading = threading.RLock(), threading.Lock()
-        self._writer: int | None = None  # the thread that is in a transaction
-        with self._clearly():
+        self._write_lock, self._read_lock = threading.RLock(), threading.Lock()
+        self._writer_thread: int | None = None  # the thread that is in a transaction
+        with self._translate_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)  # it holds the secrets that sign; what is there already stays as its owner made it
             # Two connections: who reads need not wait until what another thread writes is on the disk.
-            self._connection, self._reader = self._connected(), self._connected()
+            self._connection, self._reader = self._connect(), self._connect()
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA foreign_keys = ON")
-                self._prepare()
+                self._create_schema()
             except BaseException:
                 self._connection.close()
                 self._reader.close()
@@ -112,7 +112,7 @@ class Jobs:
 
     def close(self) -> None:
         """End the use of the file."""
-        with self._using, self._reading:
+        with self._write_lock, self._read_lock:
             self._connection.close()
             self._reader.close()
 
@@ -121,8 +121,8 @@ class Jobs:
     def start_run(self, run_id: str, *, title: str, source: str = "", out: str = "", story: Mapping[str, Any]) -> Run:
         """A run begins, or one of that id begins again."""
         now = self._clock()
-        row = (run_id, now, now, title, source, out, "running", _this_process(), json.dumps(story), None, "[]", "")
-        with self._writing() as connection:
+        row = (run_id, now, now, title, source, out, "running", _process_identity(), json.dumps(story), None, "[]", "")
+        with self._transaction() as connection:
             connection.execute(
                 f"INSERT INTO runs VALUES ({', '.join('?' * len(row))}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608
                 "updated = excluded.updated, title = excluded.title, source = excluded.source, out = excluded.out, "
@@ -142,7 +142,7 @@ class Jobs:
         error: str = "",
     ) -> Run:
         """A run has ended."""
-        with self._writing() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 "UPDATE runs SET updated = ?, status = ?, film = ?, warnings = ?, error = ? WHERE id = ?",
                 (self._clock(), status, film, json.dumps(list(warnings)), error, run_id),
@@ -151,34 +151,38 @@ class Jobs:
 
     def get_run(self, run_id: str) -> Run:
         """The run of that id. Raises `KeyError`."""
-        for row in self._read("SELECT * FROM runs WHERE id = ?", run_id):
-            return _run(row)
+        for row in self._query("SELECT * FROM runs WHERE id = ?", run_id):
+            return _run_from_row(row)
         raise KeyError(run_id)
 
     def list_runs(self, limit: int = 50) -> list[Run]:
         """The latest runs, newest first."""
-        return [_run(row) for row in self._read("SELECT * FROM runs ORDER BY created DESC, id LIMIT ?", limit)]
+        return [
+            _run_from_row(row) for row in self._query("SELECT * FROM runs ORDER BY created DESC, id LIMIT ?", limit)
+        ]
 
-    def find_runs(self, beginning: str, limit: int = 2) -> list[Run]:
+    def find_runs(self, prefix: str, limit: int = 2) -> list[Run]:
         """Runs whose ids begin like that, newest first."""
         query = "SELECT * FROM runs WHERE substr(id, 1, ?) = ? ORDER BY created DESC LIMIT ?"
-        return [_run(row) for row in self._read(query, len(beginning), beginning, limit)]
+        return [_run_from_row(row) for row in self._query(query, len(prefix), prefix, limit)]
 
-    def forget_run(self, run_id: str) -> None:
+    def delete_run(self, run_id: str) -> None:
         """Remove a run; what only it referred to may be collected. Harmless when there is none."""
-        with self._writing() as connection:
+        with self._transaction() as connection:
             connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
 
     # What runs refer to
 
-    def refer(self, run_id: str, *, keys: Iterable[str] = (), digests: Iterable[str] = (), only: bool = False) -> bool:
+    def add_references(
+        self, run_id: str, *, keys: Iterable[str] = (), digests: Iterable[str] = (), exclusive: bool = False
+    ) -> bool:
         """The run needs these actions and blobs of the store; with `only`, nothing else any more. Gives whether it needed
         something that it needs no more. Raises `KeyError` when the run was forgotten meanwhile."""
         rows = {(run_id, "key", key) for key in keys} | {(run_id, "digest", digest) for digest in digests}
         dropped: set[tuple[str, str, str]] = set()
         try:
-            with self._writing() as connection:
-                if only:
+            with self._transaction() as connection:
+                if exclusive:
                     before = connection.execute("SELECT run, what, value FROM refers WHERE run = ?", (run_id,))
                     dropped = {tuple(row) for row in before} - rows
                     connection.executemany("DELETE FROM refers WHERE run = ? AND what = ? AND value = ?", dropped)
@@ -189,12 +193,12 @@ class Jobs:
 
     def live_keys(self) -> frozenset[str]:
         """The actions that any run needs."""
-        return frozenset(row["value"] for row in self._read("SELECT value FROM refers WHERE what = 'key'"))
+        return frozenset(row["value"] for row in self._query("SELECT value FROM refers WHERE what = 'key'"))
 
     def live_digests(self) -> frozenset[str]:
         """The blobs that any run needs besides those of its actions."""
-        given = "SELECT value FROM refers WHERE what = 'digest' UNION SELECT film FROM runs WHERE film IS NOT NULL"
-        return frozenset(row["value"] for row in self._read(given))
+        query = "SELECT value FROM refers WHERE what = 'digest' UNION SELECT film FROM runs WHERE film IS NOT NULL"
+        return frozenset(row["value"] for row in self._query(query))
 
     # How long things take
 
@@ -205,7 +209,7 @@ class Jobs:
         frames), as long as it is the same in `estimate`; `size` is the bytes that it made."""
         if not work > 0:
             raise ValueError(f"work must be positive, not {work}")
-        with self._writing() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 "INSERT INTO timings (kind, model, work, seconds, peak_memory_mb, bytes) VALUES (?, ?, ?, ?, ?, ?)",
                 (kind, model, work, seconds, peak_memory_mb, size),
@@ -213,12 +217,12 @@ class Jobs:
             connection.execute(
                 "DELETE FROM timings WHERE kind = ?1 AND model = ?2 AND id NOT IN "
                 "(SELECT id FROM timings WHERE kind = ?1 AND model = ?2 ORDER BY id DESC LIMIT ?3)",
-                (kind, model, RECENT),
+                (kind, model, MAX_TIMINGS),
             )
 
     def estimate(self, kind: str, model: str, *, work: float = 1.0) -> Estimate | None:
         """What so much work will take: the median of seconds and bytes per unit, the most memory. None without samples."""
-        rows = self._read("SELECT * FROM timings WHERE kind = ? AND model = ?", kind, model)
+        rows = self._query("SELECT * FROM timings WHERE kind = ? AND model = ?", kind, model)
         if not rows:
             return None
         return Estimate(
@@ -230,80 +234,86 @@ class Jobs:
 
     # More tables in the same file
 
-    def prepare(self, schema: str) -> None:
+    def create_tables(self, schema: str) -> None:
         """Make the tables of `schema` (statements that are harmless when done again, ended by `;`)."""
-        with self._writing() as connection:
+        with self._transaction() as connection:
             for statement in filter(str.strip, schema.split(";")):
                 connection.execute(statement)
 
-    def read(self, query: str, *values: object) -> list[sqlite3.Row]:
+    def query(self, query: str, *values: object) -> list[sqlite3.Row]:
         """The rows of a query."""
-        return self._read(query, *values)
+        return self._query(query, *values)
 
-    def writing(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+    def transaction(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
         """One transaction of one's own; nothing of it stays when an exception leaves it. What is written and read within it,
         by this class too, is part of it."""
-        return self._writing()
+        return self._transaction()
 
     # Underneath
 
-    def _prepare(self) -> None:
-        with self._writing() as connection:  # of two processes that find no tables, the second one waits and finds them
+    def _create_schema(self) -> None:
+        with (
+            self._transaction() as connection
+        ):  # of two processes that find no tables, the second one waits and finds them
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
-                raise JobsError(f"{self.path} was written by a newer version of this program; update it")
+            if version > SCHEMA_VERSION:
+                raise DatabaseError(f"{self.path} was written by a newer version of this program; update it")
             if version == 0:
                 for statement in filter(str.strip, SCHEMA.split(";")):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {VERSION}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
-    def _read(self, query: str, *values: object) -> list[sqlite3.Row]:
-        if self._writer == threading.get_ident():
+    def _query(self, query: str, *values: object) -> list[sqlite3.Row]:
+        if self._writer_thread == threading.get_ident():
             return self._connection.execute(query, values).fetchall()
-        with self._reading, self._clearly():
+        with self._read_lock, self._translate_errors():
             return self._reader.execute(query, values).fetchall()
 
-    def _connected(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
         connection.row_factory = sqlite3.Row
         return connection
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         """One transaction, begun as a writer so that it waits for others at its beginning and never fails later."""
-        if self._writer == threading.get_ident():
+        if self._writer_thread == threading.get_ident():
             yield self._connection
             return
-        with self._using, self._clearly():
+        with self._write_lock, self._translate_errors():
             self._connection.execute("BEGIN IMMEDIATE")
-            self._writer = threading.get_ident()
+            self._writer_thread = threading.get_ident()
             try:
                 yield self._connection
                 self._connection.execute("COMMIT")
             finally:
-                self._writer = None
+                self._writer_thread = None
                 if (
                     self._connection.in_transaction
                 ):  # not after errors, such as a full disk, at which SQLite ends it itself
                     self._connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
-    def _clearly(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.IntegrityError:
             raise
         except sqlite3.OperationalError as error:
-            raise JobsError(f"{self.path} cannot be used ({error}); is the folder writable, the disk full?") from error
+            raise DatabaseError(
+                f"{self.path} cannot be used ({error}); is the folder writable, the disk full?"
+            ) from error
         except sqlite3.DatabaseError as error:
-            raise JobsError(
+            raise DatabaseError(
                 f"{self.path} is damaged ({error}); move it away to begin a new history, no finished work is lost"
             ) from error
         except OSError as error:
-            raise JobsError(f"{self.path} cannot be used ({error.strerror})") from error
+            raise DatabaseError(f"{self.path} cannot be used ({error.strerror})") from error
 
 
-def _run(row: sqlite3.Row) -> Run:
+def _run_from_row(row: sqlite3.Row) -> Run:
     run = Run(
         **{
             name: row[name]
@@ -312,28 +322,28 @@ def _run(row: sqlite3.Row) -> Run:
         story=json.loads(row["story"]),
         warnings=tuple(json.loads(row["warnings"])),
     )
-    return replace(run, status="interrupted") if run.status == "running" and not _lives(row["process"]) else run
+    return replace(run, status="interrupted") if run.status == "running" and not _is_alive(row["process"]) else run
 
 
-def _this_process() -> str:
-    return f"{os.getpid()} {_beginning(os.getpid())}"
+def _process_identity() -> str:
+    return f"{os.getpid()} {_process_start(os.getpid())}"
 
 
-def _lives(process: str) -> bool:
+def _is_alive(process: str) -> bool:
     """Numbers of processes are given again; their beginnings tell them apart."""
-    number, _, begun = process.partition(" ")
-    return bool(begun) and _beginning(int(number)) == begun
+    number, _, started = process.partition(" ")
+    return bool(started) and _process_start(int(number)) == started
 
 
-def _beginning(number: int) -> str:
+def _process_start(pid: int) -> str:
     """When a process began; empty when there is none. On Linux in ticks since the machine's start, as the wall clock may
     be set meanwhile."""
     try:
-        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[19]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
         if sys.platform == "linux":
             return ""
     try:
-        return f"{psutil.Process(number).create_time():.0f}"
+        return f"{psutil.Process(pid).create_time():.0f}"
     except psutil.Error:
         return ""

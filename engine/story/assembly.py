@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from engine.story.model import Brief, Character, Place, Presence, Scene, Story
-from pipelines.storyboard import Storyboard, WrittenElement
+from engine.story.model import Brief, Character, Element, Scene, SceneCharacter, Story
+from pipelines.storyboard import Storyboard, StoryboardElement
 
-Thing = TypeVar("Thing", Character, Place)
+ElementT = TypeVar("ElementT", Character, Element)
 
 
-def story_of(brief: Brief, storyboard: Storyboard) -> Story:
+def assemble_story(brief: Brief, storyboard: Storyboard) -> Story:
     """The story that the writer wrote, with what the client gave in its place: elements keep their pictures and exact
     names, given pictures are the pictures of the scenes, in their order."""
     characters = _characters(brief, storyboard.characters)
-    locations = _places(brief.locations, storyboard.locations)
-    objects = _places(brief.objects, storyboard.objects)
+    locations = _elements(brief.locations, storyboard.locations)
+    objects = _elements(brief.objects, storyboard.objects)
     known = {"characters": {one.name for one in characters}, "objects": {one.name for one in objects}}
     places = {one.name for one in locations}
     scenes = tuple(
@@ -24,7 +24,7 @@ def story_of(brief: Brief, storyboard: Storyboard) -> Story:
             name=written.name,
             prompt=written.image_description,
             characters=tuple(
-                Presence(name=name) for name in dict.fromkeys(written.characters) if name in known["characters"]
+                SceneCharacter(name=name) for name in dict.fromkeys(written.characters) if name in known["characters"]
             ),
             location=written.location if written.location in places else None,
             objects=tuple(name for name in dict.fromkeys(written.objects) if name in known["objects"]),
@@ -34,10 +34,10 @@ def story_of(brief: Brief, storyboard: Storyboard) -> Story:
         )
         for number, written in enumerate(storyboard.scenes)
     )
-    told = brief.model_dump(include=set(Brief.model_fields) & set(Story.model_fields))
+    brief_fields = brief.model_dump(include=set(Brief.model_fields) & set(Story.model_fields))
     audio = brief.audio if brief.audio.mood else brief.audio.model_copy(update={"mood": storyboard.mood})
     return Story.model_validate(
-        told
+        brief_fields
         | {
             "title": brief.title or storyboard.title,
             "description": brief.description or storyboard.description,
@@ -51,17 +51,17 @@ def story_of(brief: Brief, storyboard: Storyboard) -> Story:
     )
 
 
-def _characters(brief: Brief, written: Iterable[WrittenElement]) -> tuple[Character, ...]:
-    given = {one.name: one for one in brief.characters}
-    rest = (Character(name=one.name, appearance=one.description) for one in written if one.name not in given)
-    return (*brief.characters, *_once(rest))
+def _characters(brief: Brief, written: Iterable[StoryboardElement]) -> tuple[Character, ...]:
+    brief_characters = {one.name: one for one in brief.characters}
+    rest = (Character(name=one.name, appearance=one.description) for one in written if one.name not in brief_characters)
+    return (*brief.characters, *_unique_by_name(rest))
 
 
-def _places(given: tuple[Place, ...], written: Iterable[WrittenElement]) -> tuple[Place, ...]:
-    names = {one.name for one in given}
-    rest = (Place(name=one.name, description=one.description) for one in written if one.name not in names)
-    return (*given, *_once(rest))
+def _elements(brief_elements: tuple[Element, ...], written: Iterable[StoryboardElement]) -> tuple[Element, ...]:
+    names = {one.name for one in brief_elements}
+    rest = (Element(name=one.name, description=one.description) for one in written if one.name not in names)
+    return (*brief_elements, *_unique_by_name(rest))
 
 
-def _once(things: Iterable[Thing]) -> tuple[Thing, ...]:
+def _unique_by_name(things: Iterable[ElementT]) -> tuple[ElementT, ...]:
     return tuple({thing.name: thing for thing in things}.values())

@@ -24,7 +24,7 @@ Subtitles = Literal["soft", "burned", "off"]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=20_000)]
 MAX_SCENES = 1000
-MAX_THINGS = 200
+MAX_ELEMENTS = 200
 MAX_PAGE_IMAGES = 10
 """Characters, locations or objects of one story, and states of one character."""
 
@@ -33,81 +33,81 @@ class StoryError(ValueError):
     """The story contradicts itself. `field` is the place as the client wrote it, e.g. `scenes[2].characters[0].name`; `got` what
     stood there, where the message repeats it between double quotes."""
 
-    def __init__(self, field: str, message: str, got: str = "") -> None:
+    def __init__(self, field: str, message: str, value: str = "") -> None:
         super().__init__(f"{field}: {message}" if field else message)
-        self.field, self.message, self.got = field, message, got
+        self.field, self.message, self.value = field, message, value
 
     @property
-    def discreet(self) -> str:
+    def redacted(self) -> str:
         """The message without what was sent: it may end up in logs and pages of others."""
-        return self.message.replace(f'"{self.got}"', '"…"') if self.got else self.message
+        return self.message.replace(f'"{self.value}"', '"…"') if self.value else self.message
 
 
-class Lacking(StoryError):
+class MissingField(StoryError):
     """Something that is needed was left out, or is blank."""
 
 
-class Frozen(BaseModel):
+class FrozenModel(BaseModel):
     """Strict and immutable, like everything in a story."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Picture(Frozen):
+class InputFile(FrozenModel):
     """A picture that the client gave. `digest` is that of the bytes as given; empty until they are in the store."""
 
     source: str = Field(min_length=1)
     digest: str = ""
 
 
-class State(Frozen):
+class State(FrozenModel):
     """A character at another moment of the story: soaked, older, in a red coat."""
 
     name: Name
     appearance: Text = ""
-    reference: Picture | None = None
+    reference: InputFile | None = None
 
 
-class Character(Frozen):
+class Character(FrozenModel):
     """Someone who must look the same in every scene."""
 
     name: Name
     appearance: Text = ""
-    reference: Picture | None = None
-    states: tuple[State, ...] = Field((), max_length=MAX_THINGS)
+    reference: InputFile | None = None
+    states: tuple[State, ...] = Field((), max_length=MAX_ELEMENTS)
 
-    def state(self, name: str) -> State:
+    def get_state(self, name: str) -> State:
         return next(state for state in self.states if state.name == name)
 
 
-class Place(Frozen):
+class Element(FrozenModel):
     """A location or an object with a name, which scenes refer to."""
 
     name: Name
     description: Text = ""
-    reference: Picture | None = None
+    reference: InputFile | None = None
 
 
-class Shared(Frozen):
+class SharedReference(FrozenModel):
     """A picture that every scene sees."""
 
     description: str
-    picture: Picture
+    picture: InputFile
 
 
-class Presence(Frozen):
+class SceneCharacter(FrozenModel):
     """A character on stage, in one state (None: the base look)."""
 
     name: str
     state: str | None = None
 
 
-class Scene(Frozen):
+class Scene(FrozenModel):
     """One scene. `picture` stands in for its keyframe; `seconds` is used when nobody speaks."""
 
     prompt: Text = ""
     name: Text = ""
-    characters: tuple[Presence, ...] = ()
+    characters: tuple[SceneCharacter, ...] = ()
     location: str | None = None
     objects: tuple[str, ...] = ()
     narration: Text = ""
@@ -115,31 +115,31 @@ class Scene(Frozen):
     seconds: float | None = Field(None, gt=0, le=600)
     width: int | None = Field(None, ge=64, le=8192)
     height: int | None = Field(None, ge=64, le=8192)
-    picture: Picture | None = None
-    clip: Picture | None = Field(None, description="A given video: stands in for the moving form of the scene.")
+    picture: InputFile | None = None
+    clip: InputFile | None = Field(None, description="A given video: stands in for the moving form of the scene.")
     continues: bool = Field(False, description="Continues the scene before, even where they share nothing by name.")
 
 
-class Audio(Frozen):
+class Audio(FrozenModel):
     """What is heard. `narration` is the effective value: never together with `native`."""
 
     narration: bool = True
     music: bool = True
     native: bool = False
     narrator: Narrator = "Rachel"
-    sample: Picture | None = Field(
+    voice_sample: InputFile | None = Field(
         None, description="A given recording of the voice that narrates, instead of `narrator`."
     )
     mood: Text = ""
 
     @model_validator(mode="after")
-    def _native_sound_excludes_narration(self) -> Audio:
+    def _check_narration_and_native_audio(self) -> Audio:
         if self.native and self.narration:
             raise ValueError("narration and native audio exclude one another")
         return self
 
 
-class Video(Frozen):
+class Video(FrozenModel):
     """What is seen: the frame, the rate, how scenes follow one another."""
 
     width: int = Field(1280, ge=64, le=4096, multiple_of=2)
@@ -152,7 +152,7 @@ class Video(Frozen):
     subtitles: Subtitles = "soft"
 
 
-class Choices(Frozen):
+class ModelChoices(FrozenModel):
     """Which models the client wants; everything else is the profile's choice."""
 
     profile: str = "auto"
@@ -161,7 +161,7 @@ class Choices(Frozen):
     models: Mapping[Kind, str] = Field(default_factory=dict)
 
 
-class Told(Frozen):
+class StoryBase(FrozenModel):
     """What a Brief and a Story have in common."""
 
     title: Text = ""
@@ -170,67 +170,67 @@ class Told(Frozen):
     seed: int = Field(0, ge=0, lt=2**63)
     audio: Audio = Audio()
     video: Video = Video()
-    choices: Choices = Choices()
+    choices: ModelChoices = ModelChoices()
     style: Text = ""
     setting: Text = ""
     strictness: Strictness = "normal"
     enhance: bool = Field(False, description="Scene pictures get a pass for detail, at the same size.")
     enhance_elements: bool = Field(False, description="So do portraits and the pictures of locations and objects.")
-    characters: tuple[Character, ...] = Field((), max_length=MAX_THINGS)
-    locations: tuple[Place, ...] = Field((), max_length=MAX_THINGS)
-    objects: tuple[Place, ...] = Field((), max_length=MAX_THINGS)
+    characters: tuple[Character, ...] = Field((), max_length=MAX_ELEMENTS)
+    locations: tuple[Element, ...] = Field((), max_length=MAX_ELEMENTS)
+    objects: tuple[Element, ...] = Field((), max_length=MAX_ELEMENTS)
     takes: Mapping[str, int] = Field(
         default_factory=dict, description="Step id → how often it was made anew on purpose."
     )
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
+    def _check_unique_names(self) -> Self:
         for field, things in (
             ("characters", self.characters),
             ("locations", self.locations),
             ("objects", self.objects),
         ):
-            _unique(field, [thing.name for thing in things])
+            _check_unique(field, [thing.name for thing in things])
         for number, character in enumerate(self.characters):
-            _unique(f"characters[{number}].states", [state.name for state in character.states])
+            _check_unique(f"characters[{number}].states", [state.name for state in character.states])
         return self
 
-    def anew(self, steps: Iterable[str]) -> Self:
+    def with_new_takes(self, steps: Iterable[str]) -> Self:
         """The same, with these steps made anew once more."""
         takes = {**self.takes, **{step: self.takes.get(step, 0) + 1 for step in steps}}
         return self.model_copy(update={"takes": takes})
 
 
-class Brief(Told):
+class Brief(StoryBase):
     """An idea, a page or pictures: what the `write` step starts from."""
 
     idea: str = Field(min_length=1, max_length=100_000)
     scene_count: int | None = Field(None, ge=1, le=MAX_SCENES)
-    pictures: tuple[Picture, ...] = ()
-    page: Picture | None = Field(None, description="A saved page; `source` is its path or address.")
+    pictures: tuple[InputFile, ...] = ()
+    page: InputFile | None = Field(None, description="A saved page; `source` is its path or address.")
     page_pictures: int = Field(0, ge=0, description="So many pictures of the page become objects of the story.")
 
 
-class Story(Told):
+class Story(StoryBase):
     """Everything that a film is made from. Names are checked: what scenes refer to exists."""
 
     prompt: Text = Field("", description="Context for all scenes.")
     raw_prompts: bool = False
-    sounds: tuple[Picture, ...] = Field((), description="Given sound files, laid over the film.")
-    shared: tuple[Shared, ...] = ()
+    audio_tracks: tuple[InputFile, ...] = Field((), description="Given sound files, laid over the film.")
+    shared_references: tuple[SharedReference, ...] = ()
     scenes: tuple[Scene, ...] = Field(min_length=1, max_length=MAX_SCENES)
 
     @model_validator(mode="after")
-    def _scenes_name_what_exists(self) -> Self:
+    def _check_scene_references(self) -> Self:
         cast = {character.name: character for character in self.characters}
         for number, scene in enumerate(self.scenes):
             self._check_scene(f"scenes[{number}]", scene, cast)
         return self
 
-    def _check_scene(self, place: str, scene: Scene, cast: Mapping[str, Character]) -> None:
+    def _check_scene(self, field_path: str, scene: Scene, cast: Mapping[str, Character]) -> None:
         seen: set[str] = set()
         for number, presence in enumerate(scene.characters):
-            field = f"{place}.characters[{number}]"
+            field = f"{field_path}.characters[{number}]"
             if presence.name not in cast:
                 raise StoryError(
                     f"{field}.name", f'no character "{presence.name}"{suggest(presence.name, cast)}', presence.name
@@ -251,46 +251,48 @@ class Story(Told):
         locations = [location.name for location in self.locations]
         if scene.location is not None and scene.location not in locations:
             raise StoryError(
-                f"{place}.location",
+                f"{field_path}.location",
                 f'no location "{scene.location}"{suggest(scene.location, locations)}',
                 scene.location,
             )
         objects = [thing.name for thing in self.objects]
         for number, name in enumerate(scene.objects):
             if name not in objects:
-                raise StoryError(f"{place}.objects[{number}]", f'no object "{name}"{suggest(name, objects)}', name)
+                raise StoryError(f"{field_path}.objects[{number}]", f'no object "{name}"{suggest(name, objects)}', name)
 
-    def character(self, name: str) -> Character:
+    def get_character(self, name: str) -> Character:
         return next(character for character in self.characters if character.name == name)
 
-    def location(self, name: str) -> Place:
+    def get_location(self, name: str) -> Element:
         return next(location for location in self.locations if location.name == name)
 
-    def thing(self, name: str) -> Place:
+    def get_object(self, name: str) -> Element:
         return next(thing for thing in self.objects if thing.name == name)
 
 
-Tale = TypeVar("Tale", bound=Told)
+AnyStory = TypeVar("AnyStory", bound=StoryBase)
 
-SAMPLE = "audio.narrator_sample"
+NARRATOR_SAMPLE_FIELD = "audio.narrator_sample"
 """The field that names a recording of a voice."""
 
 
-def with_pictures(told: Tale, take: Callable[[str, Picture], Picture]) -> Tale:
+def map_input_files(story: AnyStory, transform: Callable[[str, InputFile], InputFile]) -> AnyStory:
     """The same, with every given file replaced by `take(field, picture)`; `field` is the client's word for its place."""
 
-    def taken(field: str, picture: Picture | None) -> Picture | None:
-        return take(field, picture) if picture else None
+    def transform_optional(field: str, picture: InputFile | None) -> InputFile | None:
+        return transform(field, picture) if picture else None
 
-    def places(field: str, those: tuple[Place, ...]) -> tuple[Place, ...]:
+    def map_elements(field: str, those: tuple[Element, ...]) -> tuple[Element, ...]:
         return tuple(
-            place.model_copy(update={"reference": taken(f"{field}[{n}].reference_url", place.reference)})
+            place.model_copy(update={"reference": transform_optional(f"{field}[{n}].reference_url", place.reference)})
             for n, place in enumerate(those)
         )
 
-    def states(field: str, those: tuple[State, ...]) -> tuple[State, ...]:
+    def map_states(field: str, those: tuple[State, ...]) -> tuple[State, ...]:
         return tuple(
-            state.model_copy(update={"reference": taken(f"{field}.states.{state.name}.reference_url", state.reference)})
+            state.model_copy(
+                update={"reference": transform_optional(f"{field}.states.{state.name}.reference_url", state.reference)}
+            )
             for state in those
         )
 
@@ -298,88 +300,95 @@ def with_pictures(told: Tale, take: Callable[[str, Picture], Picture]) -> Tale:
         "characters": tuple(
             character.model_copy(
                 update={
-                    "reference": taken(f"characters[{n}].reference_url", character.reference),
-                    "states": states(f"characters[{n}]", character.states),
+                    "reference": transform_optional(f"characters[{n}].reference_url", character.reference),
+                    "states": map_states(f"characters[{n}]", character.states),
                 }
             )
-            for n, character in enumerate(told.characters)
+            for n, character in enumerate(story.characters)
         ),
-        "locations": places("locations", told.locations),
-        "objects": places("objects", told.objects),
-        "audio": told.audio.model_copy(update={"sample": taken(SAMPLE, told.audio.sample)}),
+        "locations": map_elements("locations", story.locations),
+        "objects": map_elements("objects", story.objects),
+        "audio": story.audio.model_copy(
+            update={"voice_sample": transform_optional(NARRATOR_SAMPLE_FIELD, story.audio.voice_sample)}
+        ),
     }
-    if isinstance(told, Brief):
-        updates["pictures"] = tuple(take(f"image_urls[{n}]", picture) for n, picture in enumerate(told.pictures))
-        updates["page"] = taken("page", told.page)
-    if isinstance(told, Story):
-        updates["shared"] = tuple(
-            shared.model_copy(update={"picture": take(f"reference_images[{n}].url", shared.picture)})
-            for n, shared in enumerate(told.shared)
+    if isinstance(story, Brief):
+        updates["pictures"] = tuple(transform(f"image_urls[{n}]", picture) for n, picture in enumerate(story.pictures))
+        updates["page"] = transform_optional("page", story.page)
+    if isinstance(story, Story):
+        updates["shared_references"] = tuple(
+            shared.model_copy(update={"picture": transform(f"reference_images[{n}].url", shared.picture)})
+            for n, shared in enumerate(story.shared_references)
         )
         updates["scenes"] = tuple(
             scene.model_copy(
                 update={
-                    "picture": taken(f"scenes[{n}].picture", scene.picture),
-                    "clip": taken(f"scenes[{n}].clip", scene.clip),
+                    "picture": transform_optional(f"scenes[{n}].picture", scene.picture),
+                    "clip": transform_optional(f"scenes[{n}].clip", scene.clip),
                 }
             )
-            for n, scene in enumerate(told.scenes)
+            for n, scene in enumerate(story.scenes)
         )
-        updates["sounds"] = tuple(take(f"audio_urls[{n}]", sound) for n, sound in enumerate(told.sounds))
-    return told.model_copy(update=updates)
+        updates["audio_tracks"] = tuple(
+            transform(f"audio_urls[{n}]", sound) for n, sound in enumerate(story.audio_tracks)
+        )
+    return story.model_copy(update=updates)
 
 
-def given(told: Told) -> dict[str, Picture]:
+def input_files(story: StoryBase) -> dict[str, InputFile]:
     """Every file that the client gave, by the field that names it."""
-    found: dict[str, Picture] = {}
+    found: dict[str, InputFile] = {}
 
-    def note(field: str, picture: Picture) -> Picture:
+    def collect(field: str, picture: InputFile) -> InputFile:
         found[field] = picture
         return picture
 
-    with_pictures(told, note)
+    map_input_files(story, collect)
     return found
 
 
-def texts(told: Told) -> tuple[tuple[str, str], ...]:
+def user_texts(story: StoryBase) -> tuple[tuple[str, str], ...]:
     """Every text that the client gave or the writer wrote, with the field that names it; blank ones are left out. A field
     never repeats a text that stands after it."""
-    found: list[tuple[str, str]] = [("title", told.title), ("description", told.description)]
-    if isinstance(told, Brief):
-        found.append(("idea", told.idea))
-    if isinstance(told, Story):
-        found.append(("prompt", told.prompt))
-    found += [("style", told.style), ("setting", told.setting), ("music_mood", told.audio.mood)]
-    for number, one in enumerate(told.characters):
-        place = f"characters[{number}]"
-        found += [(f"{place}.name", one.name), (f"{place}.appearance", one.appearance)]
+    found: list[tuple[str, str]] = [("title", story.title), ("description", story.description)]
+    if isinstance(story, Brief):
+        found.append(("idea", story.idea))
+    if isinstance(story, Story):
+        found.append(("prompt", story.prompt))
+    found += [("style", story.style), ("setting", story.setting), ("music_mood", story.audio.mood)]
+    for number, one in enumerate(story.characters):
+        prefix = f"characters[{number}]"
+        found += [(f"{prefix}.name", one.name), (f"{prefix}.appearance", one.appearance)]
         for state in one.states:
-            found += [(f"{place}.states", state.name), (f"{place}.states.{state.name}.appearance", state.appearance)]
-    for part, places in (("locations", told.locations), ("objects", told.objects)):
-        for number, place_ in enumerate(places):
-            found += [(f"{part}[{number}].name", place_.name), (f"{part}[{number}].description", place_.description)]
-    if isinstance(told, Story):
-        found += [(f"reference_images[{n}].description", shared.description) for n, shared in enumerate(told.shared)]
-        for number, scene in enumerate(told.scenes):
-            place = f"scenes[{number}]"
-            found += [(f"{place}.name", scene.name), (f"{place}.prompt", scene.prompt)]
-            found += [(f"{place}.narration", scene.narration), (f"{place}.camera_movement", scene.camera)]
+            found += [(f"{prefix}.states", state.name), (f"{prefix}.states.{state.name}.appearance", state.appearance)]
+    for part, places in (("locations", story.locations), ("objects", story.objects)):
+        for number, element in enumerate(places):
+            found += [(f"{part}[{number}].name", element.name), (f"{part}[{number}].description", element.description)]
+    if isinstance(story, Story):
+        found += [
+            (f"reference_images[{n}].description", shared.description)
+            for n, shared in enumerate(story.shared_references)
+        ]
+        for number, scene in enumerate(story.scenes):
+            prefix = f"scenes[{number}]"
+            found += [(f"{prefix}.name", scene.name), (f"{prefix}.prompt", scene.prompt)]
+            found += [(f"{prefix}.narration", scene.narration), (f"{prefix}.camera_movement", scene.camera)]
     return tuple((field, text) for field, text in found if text.strip())
 
 
-def told_text(told: Brief | Story) -> str:
+def to_json(story: Brief | Story) -> str:
     """A Brief or a Story as text that says which it is."""
-    return f'{{"{"brief" if isinstance(told, Brief) else "story"}": {told.model_dump_json()}}}'
+    return f'{{"{"brief" if isinstance(story, Brief) else "story"}": {story.model_dump_json()}}}'
 
 
-def told_of(text: str) -> Brief | Story:
+def from_json(text: str) -> Brief | Story:
     """The Brief or Story of such a text."""
     if text.startswith('{"brief"'):
         return Brief.model_validate_json(text[len('{"brief": ') : -1])
     return Story.model_validate_json(text[len('{"story": ') : -1])
 
 
-def _unique(field: str, names: list[str]) -> None:
+def _check_unique(field: str, names: list[str]) -> None:
     seen: set[str] = set()
     for number, name in enumerate(names):
         if name in seen:

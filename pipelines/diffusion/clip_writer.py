@@ -14,43 +14,50 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipelines.base import BadInput
-from pipelines.diffusion.windows import Part, Shot
-from pipelines.media.audio.reader import RATE, Sound
-from pipelines.media.codec.encoder import BT709, LIMITED, x264_options
-from pipelines.media.codec.encoding_options import Coding
-from pipelines.media.codec.yuv import from_rgb
+from pipelines.diffusion.windows import WindowPlan, WindowSpec
+from pipelines.media.audio.reader import SAMPLE_RATE, AudioSamples
+from pipelines.media.codec.encoder import BT709, LIMITED_RANGE, x264_options
+from pipelines.media.codec.encoding_options import EncodingOptions
+from pipelines.media.codec.yuv import rgb_to_planes
 
 Frames = NDArray[np.uint8]
 """(count, height, width, 3), RGB."""
 
-CODING = Coding("veryfast", 10.0)
+INTERMEDIATE_ENCODING = EncodingOptions("veryfast", 10.0)
 """Nearly without loss: the clip is decoded and coded again when it becomes a part of the film."""
-DRIFT = 8.0
+MAX_COLOUR_SHIFT = 8.0
 """Steps of 255 by which a picture may change its colours between going into a model and coming out; more is no mistake."""
 BITRATE = 256_000
 """Bits a second of the sound, for the same reason."""
 
 
-class Made(NamedTuple):
+class GeneratedWindow(NamedTuple):
     """What a model made at one go. `sound` is as long as the frames are shown, at the rate that `write_clip` was told."""
 
     frames: Frames
-    sound: Sound | None = None
+    audio: AudioSamples | None = None
 
 
-Make = Callable[[Part, Image.Image], Made]
+WindowGenerator = Callable[[WindowSpec, Image.Image], GeneratedWindow]
 """Makes the frames of a part from its first picture, which is the first of them; BadInput when it cannot."""
 
 
-def write_clip(shot: Shot, first: Image.Image, make: Make, out: Path, *, sound_rate: int | None = None) -> Path:
+def write_clip(
+    plan: WindowPlan,
+    first_frame: Image.Image,
+    generate: WindowGenerator,
+    out: Path,
+    *,
+    audio_sample_rate: int | None = None,
+) -> Path:
     """Write `clip.mp4` into `out`: `shot.frames` frames of the size of `first`. `sound_rate`: samples a second of the sound
     that `make` gives; None: it gives none."""
     path = out / "clip.mp4"
-    with ClipFile(path, first.size, shot.rate, sound_rate) as file:
-        left = shot.frames
-        for made in _shown(shot, first, make, sound_rate):
+    with ClipWriter(path, first_frame.size, plan.frame_rate, audio_sample_rate) as file:
+        left = plan.frames
+        for made in _display_order(plan, first_frame, generate, audio_sample_rate):
             frames = made.frames[:left]
-            file.write(frames, made.sound)
+            file.write(frames, made.audio)
             left -= len(frames)
     if left:
         raise RuntimeError(f"{left} frames of a clip were not made")
@@ -71,74 +78,86 @@ def as_frames(video: Any) -> Frames:
     return np.asarray(np.rint(np.clip(frames, 0, 1) * 255), np.uint8)
 
 
-def drift(given: Frames, made: Frames) -> NDArray[np.float64]:
+def colour_shift(given: Frames, generated: Frames) -> NDArray[np.float64]:
     """How much redder, greener and bluer a given picture (height, width, 3) is as a whole than what a model made of it, in steps of 255,
     at most `DRIFT`. Seen where the two meet as a flash, and at the end of many windows as another light."""
-    return np.asarray(np.clip(given.mean((0, 1)) - made.mean((0, 1)), -DRIFT, DRIFT), np.float64)
+    return np.asarray(
+        np.clip(given.mean((0, 1)) - generated.mean((0, 1)), -MAX_COLOUR_SHIFT, MAX_COLOUR_SHIFT), np.float64
+    )
 
 
-def recoloured(frames: Frames, by: NDArray[np.float64]) -> Frames:
+def shift_colours(frames: Frames, shift: NDArray[np.float64]) -> Frames:
     """The frames with so much more red, green and blue."""
-    levels = np.clip(np.arange(256)[:, None] + np.rint(by), 0, 255).astype(np.uint8)
+    levels = np.clip(np.arange(256)[:, None] + np.rint(shift), 0, 255).astype(np.uint8)
     return np.stack([levels[frames[..., colour], colour] for colour in range(3)], -1)
 
 
-def paced(made: Made, times: Fraction) -> Made:
+def stretch_audio(window: GeneratedWindow, factor: Fraction) -> GeneratedWindow:
     """The same with sound that takes `times` as long, for frames that are shown a little slower or faster than they were made for."""
-    if made.sound is None or times == 1:
-        return made
-    count = len(made.sound)
-    at = np.linspace(0, count - 1, round(count * times))
-    channels = [np.interp(at, np.arange(count), channel) for channel in made.sound.T]
-    return Made(made.frames, np.asarray(np.stack(channels, axis=1), np.float32))
+    if window.audio is None or factor == 1:
+        return window
+    count = len(window.audio)
+    at = np.linspace(0, count - 1, round(count * factor))
+    channels = [np.interp(at, np.arange(count), channel) for channel in window.audio.T]
+    return GeneratedWindow(window.frames, np.asarray(np.stack(channels, axis=1), np.float32))
 
 
-def _shown(shot: Shot, first: Image.Image, make: Make, sound_rate: int | None) -> Iterator[Made]:
+def _display_order(
+    plan: WindowPlan, first_frame: Image.Image, generate: WindowGenerator, audio_sample_rate: int | None
+) -> Iterator[GeneratedWindow]:
     """The frames in the order in which they are shown, none twice in a row."""
-    motion = _in_a_row(_windows(shot, first, make), shot, sound_rate)
-    if shot.loop == 1:
+    motion = _join_windows(_generate_windows(plan, first_frame, generate), plan, audio_sample_rate)
+    if plan.loop == 1:
         yield from motion
         return
     windows = list(motion)
-    frames = np.concatenate([made.frames for made in windows])[: shot.leg + 1]
-    sounds = [made.sound for made in windows if made.sound is not None]
+    frames = np.concatenate([made.frames for made in windows])[: plan.motion_frames + 1]
+    sounds = [made.audio for made in windows if made.audio is not None]
     sound = np.concatenate(sounds) if sounds else None
-    legs = (frames if shot.closed or leg % 2 == 0 else frames[::-1] for leg in range(shot.loop))
-    yield from _in_a_row((Made(leg, sound) for leg in legs), shot, sound_rate)
+    legs = (frames if plan.is_closed_loop or leg % 2 == 0 else frames[::-1] for leg in range(plan.loop))
+    yield from _join_windows((GeneratedWindow(leg, sound) for leg in legs), plan, audio_sample_rate)
 
 
-def _windows(shot: Shot, first: Image.Image, make: Make) -> Iterator[Made]:
+def _generate_windows(
+    plan: WindowPlan, first_frame: Image.Image, generate: WindowGenerator
+) -> Iterator[GeneratedWindow]:
     """What is made of each part; the first frame of each but the first is the last of the one before."""
-    picture = first
-    for part in shot.parts:
-        frames, sound = make(part, picture)
-        if frames.shape != (part.frames, first.height, first.width, 3):
-            raise RuntimeError(f"frames of {frames.shape} were made, not {part.frames} of {first.width}×{first.height}")
+    picture = first_frame
+    for part in plan.windows:
+        frames, sound = generate(part, picture)
+        if frames.shape != (part.frames, first_frame.height, first_frame.width, 3):
+            raise RuntimeError(
+                f"frames of {frames.shape} were made, not {part.frames} of {first_frame.width}×{first_frame.height}"
+            )
         if part.number:
-            frames = recoloured(frames, drift(np.asarray(picture), frames[0]))
+            frames = shift_colours(frames, colour_shift(np.asarray(picture), frames[0]))
         picture = Image.fromarray(frames[-1])
-        yield Made(frames, sound)
+        yield GeneratedWindow(frames, sound)
 
 
-def _in_a_row(pieces: Iterable[Made], shot: Shot, sound_rate: int | None) -> Iterator[Made]:
+def _join_windows(
+    windows: Iterable[GeneratedWindow], plan: WindowPlan, audio_sample_rate: int | None
+) -> Iterator[GeneratedWindow]:
     """Pieces whose neighbours share a frame, each but the first without it. There the sounds of both are heard, one fading into the
     other."""
-    waiting: Made | None = None
-    for frames, sound in pieces:
+    waiting: GeneratedWindow | None = None
+    for frames, sound in windows:
         if waiting is None:
-            waiting = Made(frames, sound)
+            waiting = GeneratedWindow(frames, sound)
             continue
-        heard = waiting.sound
-        if heard is not None and sound is not None and sound_rate is not None:
-            until = round(len(waiting.frames) * sound_rate / shot.rate)
-            heard, sound = _joined(heard, sound, until, round(sound_rate / shot.rate))
-        yield Made(waiting.frames, heard)
-        waiting = Made(frames[1:], sound)
+        heard = waiting.audio
+        if heard is not None and sound is not None and audio_sample_rate is not None:
+            until = round(len(waiting.frames) * audio_sample_rate / plan.frame_rate)
+            heard, sound = _crossfade_audio(heard, sound, until, round(audio_sample_rate / plan.frame_rate))
+        yield GeneratedWindow(waiting.frames, heard)
+        waiting = GeneratedWindow(frames[1:], sound)
     if waiting is not None:
         yield waiting
 
 
-def _joined(before: Sound, after: Sound, until: int, shared: int) -> tuple[Sound, Sound]:
+def _crossfade_audio(
+    before: AudioSamples, after: AudioSamples, until: int, shared: int
+) -> tuple[AudioSamples, AudioSamples]:
     """`before` with exactly `until` samples, the last `shared` of which fade into the first of `after`, and the rest of that. A sound that
     ends early has faded by then."""
     joined = np.zeros((until, 2), np.float32)
@@ -152,33 +171,37 @@ def _joined(before: Sound, after: Sound, until: int, shared: int) -> tuple[Sound
     return joined, after[shared:]
 
 
-class ClipFile:
+class ClipWriter:
     """An H.264 clip in mp4: bt709, limited range, 4:2:0, square pixels; with sound as AAC, 48 kHz, stereo. The same frames give the
     same bytes."""
 
-    def __init__(self, path: Path, size: tuple[int, int], rate: Fraction, sound_rate: int | None = None) -> None:
+    def __init__(self, path: Path, size: tuple[int, int], rate: Fraction, audio_sample_rate: int | None = None) -> None:
         self._container = av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"})
-        self._picture = self._container.add_stream("libx264", rate=rate, options=x264_options(CODING))
-        context = self._picture.codec_context
+        self._video_stream = self._container.add_stream(
+            "libx264", rate=rate, options=x264_options(INTERMEDIATE_ENCODING)
+        )
+        context = self._video_stream.codec_context
         context.width, context.height = size
         context.pix_fmt = "yuv420p"
         context.color_primaries = context.color_trc = context.colorspace = BT709
-        context.color_range = LIMITED
+        context.color_range = LIMITED_RANGE
         context.sample_aspect_ratio = 1
         context.thread_count = 1
         self._rate, self._frames = rate, 0
-        self._track: _Track | None = None if sound_rate is None else _Track(self._container, sound_rate)
+        self._track: _AudioTrack | None = (
+            None if audio_sample_rate is None else _AudioTrack(self._container, audio_sample_rate)
+        )
 
-    def write(self, frames: Frames, sound: Sound | None = None) -> None:
+    def write(self, frames: Frames, audio: AudioSamples | None = None) -> None:
         """Append frames, and the sound that is heard with them: cut or filled with silence to their length."""
         for rgb in frames:
-            frame = av.VideoFrame.from_ndarray(from_rgb(np.ascontiguousarray(rgb)), "yuv420p")
-            frame.color_range, frame.colorspace = LIMITED, BT709
+            frame = av.VideoFrame.from_ndarray(rgb_to_planes(np.ascontiguousarray(rgb)), "yuv420p")
+            frame.color_range, frame.colorspace = LIMITED_RANGE, BT709
             frame.pts, frame.time_base = self._frames, 1 / self._rate
-            self._container.mux(self._picture.encode(frame))
+            self._container.mux(self._video_stream.encode(frame))
             self._frames += 1
         if self._track is not None:
-            self._track.write(sound, self._frames / self._rate)
+            self._track.write(audio, self._frames / self._rate)
 
     def __enter__(self) -> Self:
         return self
@@ -187,27 +210,27 @@ class ClipFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self._container.mux(self._picture.encode(None))
+            self._container.mux(self._video_stream.encode(None))
             if self._track is not None:
                 self._track.close()
         self._container.close()
 
 
-class _Track:
+class _AudioTrack:
     """The sound of a clip."""
 
     def __init__(self, container: Any, rate: int) -> None:
         self._container, self._rate, self._written = container, rate, 0
-        self._stream = container.add_stream("aac", rate=RATE, options={"flags": "+bitexact"})
+        self._stream = container.add_stream("aac", rate=SAMPLE_RATE, options={"flags": "+bitexact"})
         self._stream.layout, self._stream.bit_rate = "stereo", BITRATE
-        self._resampler = av.AudioResampler(format="fltp", layout="stereo", rate=RATE, frame_size=1024)
+        self._resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SAMPLE_RATE, frame_size=1024)
 
-    def write(self, sound: Sound | None, until: Fraction) -> None:
+    def write(self, audio: AudioSamples | None, until: Fraction) -> None:
         """Append the sound up to the second `until` of the clip."""
         samples = round(until * self._rate) - self._written
         heard = np.zeros((samples, 2), np.float32)
-        if sound is not None:
-            heard[: len(sound)] = sound[:samples]
+        if audio is not None:
+            heard[: len(audio)] = audio[:samples]
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(heard.reshape(1, -1)), "flt", "stereo")
         frame.sample_rate, frame.pts, frame.time_base = self._rate, self._written, Fraction(1, self._rate)
         self._written += samples

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def torch_room(threads: int, seed: int) -> Iterator[None]:
+def deterministic_torch(threads: int, seed: int) -> Iterator[None]:
     """Within it torch uses `threads` CPU threads, convolutions on a GPU always sum in one order, and the global dice (of every
     device) are thrown from `seed`: for models that take no generator of their own. All is as before afterwards."""
     import torch

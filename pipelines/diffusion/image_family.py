@@ -11,26 +11,26 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
-from pipelines.base import BadInput, Device, Economy, Kind, ModelSpec, Params, Report
-from pipelines.diffusion.acceleration import facts, possible
-from pipelines.diffusion.options import Recipe
-from pipelines.step_params import ElementParams, EncodeParams, KeyframeParams, PictureParams, PortraitParams
+from pipelines.base import BadInput, Device, Kind, MemoryMode, ModelSpec, Params, Report
+from pipelines.diffusion.acceleration import acceleration_record, check_supported
+from pipelines.diffusion.options import PipelineOptions
+from pipelines.step_params import ElementParams, EncodePromptParams, ImageParams, KeyframeParams, PortraitParams
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-PICTURES: Mapping[Kind, type[Params]] = {
+IMAGE_PARAMS: Mapping[Kind, type[Params]] = {
     Kind.PORTRAIT: PortraitParams,
     Kind.ELEMENT: ElementParams,
     Kind.KEYFRAME: KeyframeParams,
 }
 """The kinds of step that draw."""
 
-_NAMES = {Kind.PORTRAIT: "portrait.png", Kind.ELEMENT: "element.png", Kind.KEYFRAME: "keyframe.png"}
+_OUTPUT_NAMES = {Kind.PORTRAIT: "portrait.png", Kind.ELEMENT: "element.png", Kind.KEYFRAME: "keyframe.png"}
 
 
-class PictureRecipe(Recipe):
+class ImageOptions(PipelineOptions):
     """What every model of pictures can be told in models.yaml."""
 
     steps: int = Field(28, ge=1, le=200, description="Denoising steps.")
@@ -43,39 +43,39 @@ class PictureRecipe(Recipe):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ImageRequest:
     """One picture to be drawn at `width` × `height` pixels, a size that the model likes. `words`: the prompt as it was encoded
     in a step of its own (None: it was not); `pictures`: what the model is shown, in the order in which the prompt counts them."""
 
     prompt: str
-    words: Mapping[str, torch.Tensor] | None
-    pictures: tuple[Image, ...]
+    prompt_embeds: Mapping[str, torch.Tensor] | None
+    reference_images: tuple[Image, ...]
     width: int
     height: int
     seed: int
     report: Report
 
 
-class Painter(ABC):
+class ImageFamily(ABC):
     """A family of pictures but for the model itself: `paint` draws one picture, `run` does everything around it."""
 
     version: ClassVar[str] = "1"
-    params: ClassVar[Mapping[Kind, type[Params]]] = PICTURES
-    economies: ClassVar[tuple[Economy, ...]] = tuple(Economy)[1:]
-    options: ClassVar[type[PictureRecipe]] = PictureRecipe
+    params: ClassVar[Mapping[Kind, type[Params]]] = IMAGE_PARAMS
+    memory_modes: ClassVar[tuple[MemoryMode, ...]] = tuple(MemoryMode)[1:]
+    options_type: ClassVar[type[ImageOptions]] = ImageOptions
     multiple: ClassVar[int] = 16
     """Width and height are multiples of it, in pixels."""
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         self.spec, self.device = spec, device
-        self.recipe = self.options.of(spec)
-        possible(spec, self.recipe, device)
+        self.options = self.options_type.from_spec(spec)
+        check_supported(spec, self.options, device)
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        from pipelines.diffusion.loading import before_loading
+        from pipelines.diffusion.loading import prepare_loading
 
-        before_loading(spec, device)
+        prepare_loading(spec, device)
         return cls(spec, device)
 
     def run(
@@ -89,15 +89,17 @@ class Painter(ABC):
         seed: int,
     ) -> list[Path]:
         """As `pipelines.base.Family` says."""
-        if isinstance(params, EncodeParams):
-            from pipelines.diffusion.prompt_embeds import write_words
+        if isinstance(params, EncodePromptParams):
+            from pipelines.diffusion.prompt_embeds import write_prompt_embeds
 
-            return [write_words(self.encode(params.prompt, report), out)]
-        if not isinstance(params, PictureParams) or kind not in _NAMES:
+            return [write_prompt_embeds(self.encode(params.prompt, report), out)]
+        if not isinstance(params, ImageParams) or kind not in _OUTPUT_NAMES:
             raise BadInput("kind", f"{self.spec.name} cannot {kind}.")
-        picture = self._given(params, inputs, report) or self._drawn(params, inputs, report, seed)
-        made = out / _NAMES[kind]
-        made.write_bytes(_exactly(picture, params.width, params.height))
+        picture = self._passthrough_reference(params, inputs, report) or self._generate_image(
+            params, inputs, report, seed
+        )
+        made = out / _OUTPUT_NAMES[kind]
+        made.write_bytes(_encode_png_at_size(picture, params.width, params.height))
         if not isinstance(params, KeyframeParams):
             return [made]
         from pipelines.media.conversation import write_turn
@@ -112,119 +114,134 @@ class Painter(ABC):
     @property
     def reference_pixels(self) -> int:
         """Most pixels of a picture that the model is shown."""
-        pixels = self.recipe.reference_pixels
-        return pixels * 9 // 16 if self.device.economy >= Economy.SMALLER else pixels
+        pixels = self.options.reference_pixels
+        return pixels * 9 // 16 if self.device.memory_mode >= MemoryMode.REDUCED_SIZE else pixels
 
     @abstractmethod
-    def paint(self, job: Job) -> Image:
+    def generate(self, request: ImageRequest) -> Image:
         """One picture of `job.width` × `job.height` pixels."""
 
     @abstractmethod
     def close(self) -> None:
         """Give back all memory."""
 
-    def _given(self, params: PictureParams, inputs: Mapping[str, Sequence[Path]], report: Report) -> Image | None:
+    def _passthrough_reference(
+        self, params: ImageParams, inputs: Mapping[str, Sequence[Path]], report: Report
+    ) -> Image | None:
         """A model that sees no pictures cannot draw the likeness of one: the given picture itself is the best there is."""
         references = inputs.get("reference", ())
         if self.spec.max_references != 0 or isinstance(params, KeyframeParams) or not references:
             return None
-        from pipelines.media.images import on_white, open_picture
+        from pipelines.media.images import flatten_alpha, open_image
 
         report.record(drawn=False)
-        return on_white(open_picture(references[0], "reference"))
+        return flatten_alpha(open_image(references[0], "reference"))
 
-    def _drawn(self, params: PictureParams, inputs: Mapping[str, Sequence[Path]], report: Report, seed: int) -> Image:
+    def _generate_image(
+        self, params: ImageParams, inputs: Mapping[str, Sequence[Path]], report: Report, seed: int
+    ) -> Image:
         from pipelines.diffusion.loading import torch_device
-        from pipelines.diffusion.prompt_embeds import read_words
+        from pipelines.diffusion.prompt_embeds import read_prompt_embeds
 
-        smaller = self.device.economy >= Economy.SMALLER
-        width, height = size_for(params.width, params.height, self.recipe.pixels, self.multiple, smaller=smaller)
-        shown, on_sheet = self._shown(params, inputs)
+        smaller = self.device.memory_mode >= MemoryMode.REDUCED_SIZE
+        width, height = generation_size(
+            params.width, params.height, self.options.pixels, self.multiple, reduced=smaller
+        )
+        shown, on_sheet = self._reference_images(params, inputs)
         if smaller:
             report.warn(f"{self.spec.name}: drawn at {width} × {height} pixels and enlarged, because memory was short")
         report.record(
             drawn=True,
             size=[width, height],
-            steps=self.recipe.steps,
-            guidance=self.recipe.guidance,
+            steps=self.options.steps,
+            guidance=self.options.guidance,
             pictures=len(shown),
             on_sheet=on_sheet,
-            economy=self.device.economy.name,
-            **facts(self.recipe, self.device),
+            memory_mode=self.device.memory_mode.name,
+            **acceleration_record(self.options, self.device),
         )
-        words = read_words(inputs, torch_device(self.device))
-        return self.paint(Job(params.prompt, words, shown, width, height, seed, report))
+        words = read_prompt_embeds(inputs, torch_device(self.device))
+        return self.generate(ImageRequest(params.prompt, words, shown, width, height, seed, report))
 
-    def _shown(self, params: PictureParams, inputs: Mapping[str, Sequence[Path]]) -> tuple[tuple[Image, ...], int]:
+    def _reference_images(
+        self, params: ImageParams, inputs: Mapping[str, Sequence[Path]]
+    ) -> tuple[tuple[Image, ...], int]:
         """What the model is shown, and how many pictures lie on the sheet that is the last of them."""
-        from pipelines.media.images import on_white, open_picture
+        from pipelines.media.images import flatten_alpha, open_image
 
         roles = ("references",) if isinstance(params, KeyframeParams) else ("reference", "base")
-        limit = params.slots if isinstance(params, KeyframeParams) and params.slots else self.spec.max_references
+        limit = (
+            params.max_references
+            if isinstance(params, KeyframeParams) and params.max_references
+            else self.spec.max_references
+        )
         if limit == 0:
             return (), 0
-        pictures = [on_white(open_picture(path, role)) for role in roles for path in inputs.get(role, ())]
-        alone, together = apart(pictures, limit)
-        shown = [fitted(picture, self.reference_pixels, self.multiple) for picture in alone]
+        pictures = [flatten_alpha(open_image(path, role)) for role in roles for path in inputs.get(role, ())]
+        alone, together = split_references(pictures, limit)
+        shown = [fit_reference(picture, self.reference_pixels, self.multiple) for picture in alone]
         if together:
-            shown.append(sheet(together, self.reference_pixels, self.multiple))
+            shown.append(contact_sheet(together, self.reference_pixels, self.multiple))
         return tuple(shown), len(together)
 
 
-def tell_what_is_not_read(prompt: str, tokenizer: Any, room: int, report: Report) -> None:
+def warn_truncated_prompt(prompt: str, tokenizer: Any, max_tokens: int, report: Report) -> None:
     """Warns where a text encoder reads no more than `room` tokens and the prompt has more: what the pictures show stands at its end."""
     count = len(tokenizer(prompt).input_ids)
-    if count > room:
+    if count > max_tokens:
         report.warn(
-            f"the prompt has {count} tokens, of which the model reads the first {room}: shorter descriptions help"
+            f"the prompt has {count} tokens, of which the model reads the first {max_tokens}: shorter descriptions help"
         )
 
 
-def size_for(
-    width: int, height: int, pixels: tuple[int, int], multiple: int, *, smaller: bool = False
+def generation_size(
+    width: int, height: int, pixel_range: tuple[int, int], multiple: int, *, reduced: bool = False
 ) -> tuple[int, int]:
     """The size at which a model draws what is wanted at `width` × `height`: the same shape, with not fewer and not more than
     `pixels`, both sides multiples of `multiple`. `smaller`: three quarters of that, whatever the fewest are."""
-    least, most = pixels
-    scale = math.sqrt(min(max(width * height, least), most) / (width * height)) * (0.75 if smaller else 1.0)
+    least, most = pixel_range
+    scale = math.sqrt(min(max(width * height, least), most) / (width * height)) * (0.75 if reduced else 1.0)
     wide, high = (max(multiple, round(side * scale / multiple) * multiple) for side in (width, height))
     return wide, high
 
 
-def apart(pictures: Sequence[Image], limit: int | None) -> tuple[Sequence[Image], Sequence[Image]]:
+def split_references(pictures: Sequence[Image], limit: int | None) -> tuple[Sequence[Image], Sequence[Image]]:
     """Which pictures a model that takes `limit` sees alone, and which share a sheet in its last place."""
     if limit is None or len(pictures) <= limit:
         return pictures, ()
     return pictures[: limit - 1], pictures[limit - 1 :]
 
 
-LONGEST = 4.0
+MAX_ASPECT_RATIO = 4.0
 """No picture is shown that is more than so many times as long as it is wide: models are not trained on them."""
-LEAST_SIDE = 64
+MIN_SIDE = 64
 """Nor one with a shorter side, in pixels."""
-PAPER = (128, 128, 128)
+BACKGROUND = (128, 128, 128)
 """What lies around pictures: grey is neither sky nor paper nor night."""
 
 
-def fitted(picture: Image, most: int, multiple: int) -> Image:
+def fit_reference(picture: Image, max_pixels: int, multiple: int) -> Image:
     """The whole picture in RGB with at most `most` pixels, sides multiples of `multiple`, nothing distorted; enlarged only where a model
     could not take it."""
     from PIL import Image as Pillow
     from PIL import ImageOps
 
     width, height = picture.size
-    if max(width / height, height / width) > LONGEST:
-        width, height = max(width, math.ceil(height / LONGEST)), max(height, math.ceil(width / LONGEST))
-        picture = ImageOps.pad(picture, (width, height), Pillow.Resampling.LANCZOS, PAPER)
-    scale = min(1.0, math.sqrt(most / (width * height)))
-    scale = max(scale, LEAST_SIDE / min(width, height))
+    if max(width / height, height / width) > MAX_ASPECT_RATIO:
+        width, height = (
+            max(width, math.ceil(height / MAX_ASPECT_RATIO)),
+            max(height, math.ceil(width / MAX_ASPECT_RATIO)),
+        )
+        picture = ImageOps.pad(picture, (width, height), Pillow.Resampling.LANCZOS, BACKGROUND)
+    scale = min(1.0, math.sqrt(max_pixels / (width * height)))
+    scale = max(scale, MIN_SIDE / min(width, height))
     wide, high = (max(multiple, int(side * scale) // multiple * multiple) for side in (width, height))
     if picture.size == (wide, high):
         return picture
     return ImageOps.fit(picture, (wide, high), Pillow.Resampling.LANCZOS)
 
 
-def sheet(pictures: Sequence[Image], most: int, multiple: int) -> Image:
+def contact_sheet(pictures: Sequence[Image], max_pixels: int, multiple: int) -> Image:
     """All pictures on one, row by row from the top left, in equal cells between grey lines, each whole and undistorted. As near to a
     square as it can be without an empty row, with at most `most` pixels."""
     from PIL import Image as Pillow
@@ -235,11 +252,11 @@ def sheet(pictures: Sequence[Image], most: int, multiple: int) -> Image:
     count = len(pictures)
     grids = [(columns, math.ceil(count / columns)) for columns in range(1, count + 1)]
     columns, rows = min(grids, key=lambda grid: (abs(math.log(grid[0] * shape / grid[1])), -grid[0]))
-    height = math.sqrt(most / (columns * rows * shape))
+    height = math.sqrt(max_pixels / (columns * rows * shape))
     height = min(height, max(picture.height for picture in pictures))
     cell = [max(multiple, int(side) // multiple * multiple) for side in (height * shape, height)]
     gap = max(1, min(cell) // 48)
-    made = Pillow.new("RGB", (columns * cell[0], rows * cell[1]), PAPER)
+    made = Pillow.new("RGB", (columns * cell[0], rows * cell[1]), BACKGROUND)
     for number, picture in enumerate(pictures):
         inner = (cell[0] - 2 * gap, cell[1] - 2 * gap)
         part = ImageOps.contain(picture, inner, Pillow.Resampling.LANCZOS)
@@ -249,7 +266,7 @@ def sheet(pictures: Sequence[Image], most: int, multiple: int) -> Image:
     return made
 
 
-def _exactly(picture: Image, width: int, height: int) -> bytes:
+def _encode_png_at_size(picture: Image, width: int, height: int) -> bytes:
     from pipelines.media.images import cover, png_bytes
 
     picture = picture.convert("RGB")

@@ -9,30 +9,30 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.base import BadInput, Device, Economy, Missing, ModelSpec
-from pipelines.diffusion.acceleration import EIGHT_BITS, FOUR_BITS, networks, speed_up
-from pipelines.diffusion.options import Recipe, option
-from pipelines.models.weights import folder as weights_folder
+from pipelines.base import BadInput, Device, MemoryMode, MissingDependency, ModelSpec
+from pipelines.diffusion.acceleration import BITSANDBYTES_HINT, TORCHAO_HINT, accelerate, denoisers
+from pipelines.diffusion.options import PipelineOptions, option_path
+from pipelines.models.weights import verified_folder as weights_folder
 
 if TYPE_CHECKING:
     import torch
 
-TRUSTED = frozenset({"diffusers", "transformers"})
+TRUSTED_LIBRARIES = frozenset({"diffusers", "transformers"})
 """The libraries whose classes weights may name: everything else would be code that came with the weights."""
 
 _log = logging.getLogger(__name__)
 
 
 def load_pipeline(
-    kind: type[Any],
+    pipeline_class: type[Any],
     spec: ModelSpec,
-    recipe: Recipe,
+    options: PipelineOptions,
     device: Device,
     *,
-    without: Collection[str] = (),
-    published: Collection[str] = (),
+    exclude: Collection[str] = (),
+    published_as: Collection[str] = (),
     prepare: Callable[[Any], None] | None = None,
-    turns: bool = False,
+    model_offload: bool = False,
     **components: Any,
 ) -> Any:
     """The pipeline of class `kind` from the model's weights, on `device`, ready to be called. `without` names components that
@@ -40,51 +40,55 @@ def load_pipeline(
     are given ready; `prepare` adds to the pipeline before it is moved anywhere; `turns`: a pipeline that is not loaded in halves lets its
     components take turns on the device where memory is short. Raises Missing for weights that are not here, BadInput for other classes."""
     folder = weights_folder(spec)
-    found = _components({kind.__name__, *published}, folder)
-    given: dict[str, Any] = {**dict.fromkeys(found & set(without)), **components}
-    parts = [name for name in recipe.quantizable if name in found and name not in given]
-    if parts and (few := bits(recipe, device)) < 16:
-        given["quantization_config"] = few_bits(parts, few, dtype_of(recipe, device))
-    pipe = kind.from_pretrained(
-        folder, dtype=dtypes(spec, recipe, device, found), local_files_only=True, use_safetensors=True, **given
+    found = _component_names({pipeline_class.__name__, *published_as}, folder)
+    given: dict[str, Any] = {**dict.fromkeys(found & set(exclude)), **components}
+    parts = [name for name in options.quantizable if name in found and name not in given]
+    if parts and (few := weight_bits(options, device)) < 16:
+        given["quantization_config"] = quantization_config(parts, few, compute_dtype(options, device))
+    pipe = pipeline_class.from_pretrained(
+        folder,
+        dtype=component_dtypes(spec, options, device, found),
+        local_files_only=True,
+        use_safetensors=True,
+        **given,
     )
     pipe.set_progress_bar_config(disable=True)
-    ready(pipe, spec, recipe, device, prepare=prepare, turns=turns)
+    configure_pipeline(pipe, spec, options, device, prepare=prepare, model_offload=model_offload)
     return pipe
 
 
-def ready(
+def configure_pipeline(
     pipe: Any,
     spec: ModelSpec,
-    recipe: Recipe,
+    options: PipelineOptions,
     device: Device,
     *,
     prepare: Callable[[Any], None] | None = None,
-    turns: bool = False,
+    model_offload: bool = False,
 ) -> None:
     """What a pipeline goes through between its files and its first call, modular or not: weights laid over its own, `prepare`, what makes
     it faster, and the way to its device."""
-    _lay_over(pipe, spec, recipe, keep_apart=bits(recipe, device) < 16)
+    _load_loras(pipe, spec, options, keep_unfused=weight_bits(options, device) < 16)
     if prepare is not None:
         prepare(pipe)
-    speed_up(pipe, spec, recipe, device)
-    _place(pipe, recipe, device, turns=turns)
+    accelerate(pipe, spec, options, device)
+    _move_to_device(pipe, options, device, model_offload=model_offload)
 
 
-def bits(recipe: Recipe, device: Device) -> int:
+def weight_bits(options: PipelineOptions, device: Device) -> int:
     """How many bits the weights of `quantizable` have."""
-    return min(8, recipe.bits) if device.economy >= Economy.QUANTIZED else recipe.bits
+    return min(8, options.bits) if device.memory_mode >= MemoryMode.INT8 else options.bits
 
 
-def pipeline_name(spec: ModelSpec, known: Sequence[str]) -> str:
+def pipeline_name(spec: ModelSpec, supported: Sequence[str]) -> str:
     """Which of the `known` diffusers pipelines the weights are of. Raises BadInput for any other."""
     name: str = json.loads((weights_folder(spec) / "model_index.json").read_text("utf-8")).get("_class_name")
-    if name not in known:
-        raise BadInput("weights", f"these are of a {name}, not of a {' or a '.join(known)}.")
+    if name not in supported:
+        raise BadInput("weights", f"these are of a {name}, not of a {' or a '.join(supported)}.")
     return name
 
 
-def before_loading(spec: ModelSpec, device: Device) -> None:
+def prepare_loading(spec: ModelSpec, device: Device) -> None:
     """Before anything is loaded: all weights of the model are verified, and a processor gets no more threads than its slot has.
     Raises Missing for weights that are not here."""
     import torch
@@ -102,57 +106,60 @@ def torch_device(device: Device) -> torch.device:
     return torch.device("cpu") if device.kind == "cpu" else torch.device(device.kind, device.index)
 
 
-def dtype_of(recipe: Recipe, device: Device) -> torch.dtype:
+def compute_dtype(options: PipelineOptions, device: Device) -> torch.dtype:
     """What a model computes in: a processor has no fast half precision."""
     import torch
 
-    return torch.float32 if device.kind == "cpu" else _named(recipe.dtype)
+    return torch.float32 if device.kind == "cpu" else _dtype_by_name(options.dtype)
 
 
-def _named(name: str) -> torch.dtype:
+def _dtype_by_name(name: str) -> torch.dtype:
     import torch
 
     return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
 
 
-def dtypes(spec: ModelSpec, recipe: Recipe, device: Device, components: Collection[str]) -> Any:
+def component_dtypes(spec: ModelSpec, options: PipelineOptions, device: Device, components: Collection[str]) -> Any:
     """What the components compute in, as pipelines are told. Raises BadInput for the name of one that the weights do not have."""
-    unknown = recipe.dtypes.keys() - set(components) if "dtypes" in recipe.model_fields_set else set()
+    unknown = options.dtypes.keys() - set(components) if "dtypes" in options.model_fields_set else set()
     if unknown:
         raise BadInput(
-            option(spec, f"dtypes.{min(unknown)}"),
+            option_path(spec, f"dtypes.{min(unknown)}"),
             "the weights have no such part.",
             f"They have {', '.join(sorted(components))}.",
         )
-    default = dtype_of(recipe, device)
+    default = compute_dtype(options, device)
     if device.kind == "cpu":
         return default
-    return {"default": default, **{name: _named(dtype) for name, dtype in recipe.dtypes.items() if name in components}}
+    return {
+        "default": default,
+        **{name: _dtype_by_name(dtype) for name, dtype in options.dtypes.items() if name in components},
+    }
 
 
-def _components(kinds: Collection[str], folder: Path) -> set[str]:
+def _component_names(class_names: Collection[str], folder: Path) -> set[str]:
     """Names of the pipeline's components, after a look at which classes the weights name."""
     index = json.loads((folder / "model_index.json").read_text("utf-8"))
-    if index.get("_class_name") not in kinds:
+    if index.get("_class_name") not in class_names:
         raise BadInput(
-            "weights", f"these are of a {index.get('_class_name')}, not of a {' or a '.join(sorted(kinds))}."
+            "weights", f"these are of a {index.get('_class_name')}, not of a {' or a '.join(sorted(class_names))}."
         )
     found = {name: value for name, value in index.items() if isinstance(value, list) and len(value) == 2}
     for name, (library, class_name) in found.items():
-        if class_name is not None and not _trusted(library):
+        if class_name is not None and not _is_trusted(library):
             raise BadInput("weights", f"their part {name} asks for code of its own, which is never run.")
     return {name for name, (_, class_name) in found.items() if class_name is not None}
 
 
-def _trusted(library: str) -> bool:
+def _is_trusted(library: str) -> bool:
     """diffusers names the classes that belong to one pipeline by that pipeline's own module."""
     from diffusers import pipelines
 
     own = getattr(getattr(pipelines, library, None), "__name__", "")
-    return library in TRUSTED or own == f"diffusers.pipelines.{library}"
+    return library in TRUSTED_LIBRARIES or own == f"diffusers.pipelines.{library}"
 
 
-def few_bits(parts: Sequence[str], bits: int, dtype: torch.dtype) -> Any:
+def quantization_config(parts: Sequence[str], bits: int, dtype: torch.dtype) -> Any:
     """Weights of eight bits by torchao or of four by bitsandbytes (NF4), computed in `dtype`. Raises Missing for the package."""
     import diffusers
     import transformers
@@ -170,23 +177,23 @@ def _int8() -> tuple[str, dict[str, Any]]:
     try:
         from torchao.quantization import Int8WeightOnlyConfig
     except ImportError as error:
-        raise Missing(EIGHT_BITS) from error
+        raise MissingDependency(TORCHAO_HINT) from error
     return "TorchAoConfig", {"quant_type": Int8WeightOnlyConfig()}
 
 
 def _nf4(dtype: torch.dtype) -> tuple[str, dict[str, Any]]:
     if find_spec("bitsandbytes") is None:
-        raise Missing(FOUR_BITS)
+        raise MissingDependency(BITSANDBYTES_HINT)
     settings = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype}
     return "BitsAndBytesConfig", settings
 
 
-def _lay_over(pipe: Any, spec: ModelSpec, recipe: Recipe, *, keep_apart: bool) -> None:
+def _load_loras(pipe: Any, spec: ModelSpec, options: PipelineOptions, *, keep_unfused: bool) -> None:
     """Weights laid over others become one with them, so that they cost no time; quantized ones cannot be added to."""
-    if not recipe.loras or not networks(pipe):
+    if not options.loras or not denoisers(pipe):
         return
-    for number, lora in enumerate(recipe.loras):
-        where = {"load_into_transformer_2": True} if lora.second else {}
+    for number, lora in enumerate(options.loras):
+        where = {"load_into_transformer_2": True} if lora.for_transformer_2 else {}
         pipe.load_lora_weights(
             weights_folder(spec, lora.role),
             weight_name=lora.file,
@@ -196,32 +203,38 @@ def _lay_over(pipe: Any, spec: ModelSpec, recipe: Recipe, *, keep_apart: bool) -
             **where,
         )
     for second in (False, True):
-        chosen = [(f"lora-{n}", lora.strength) for n, lora in enumerate(recipe.loras) if lora.second is second]
+        chosen = [
+            (f"lora-{n}", lora.strength) for n, lora in enumerate(options.loras) if lora.for_transformer_2 is second
+        ]
         network = getattr(pipe, "transformer_2" if second else "transformer", None) or getattr(pipe, "unet", None)
         if chosen and network is not None:
             network.set_adapters([name for name, _ in chosen], [strength for _, strength in chosen])
-    if not keep_apart:
+    if not keep_unfused:
         names = ["transformer", "transformer_2", "unet"]
         pipe.fuse_lora(components=[name for name in names if getattr(pipe, name, None) is not None])
         pipe.unload_lora_weights()
 
 
-def _place(pipe: Any, recipe: Recipe, device: Device, *, turns: bool) -> None:
+def _move_to_device(pipe: Any, options: PipelineOptions, device: Device, *, model_offload: bool) -> None:
     """Onto the device: whole, or part by part, or block by block, or layer by layer, as memory allows."""
     import torch
     from diffusers.hooks import apply_group_offloading
 
     vae = getattr(pipe, "vae", None)
-    if vae is not None and (recipe.tiles or device.economy >= Economy.TILES) and hasattr(vae, "enable_tiling"):
+    if (
+        vae is not None
+        and (options.vae_tiling or device.memory_mode >= MemoryMode.VAE_TILING)
+        and hasattr(vae, "enable_tiling")
+    ):
         vae.enable_tiling()
     onload = torch_device(device)
-    if device.economy < Economy.GROUPS:
-        if turns and device.economy >= Economy.APART:
+    if device.memory_mode < MemoryMode.GROUP_OFFLOAD:
+        if model_offload and device.memory_mode >= MemoryMode.MODEL_OFFLOAD:
             pipe.enable_model_cpu_offload(device=onload)
         else:
             pipe.to(onload)
         return
-    leaves = device.economy >= Economy.LEAVES
+    leaves = device.memory_mode >= MemoryMode.LEAF_OFFLOAD
     for part in pipe.components.values():
         if not isinstance(part, torch.nn.Module):
             continue

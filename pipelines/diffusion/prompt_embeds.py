@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-NAME = "words.safetensors"
+FILE_NAME = "words.safetensors"
 
 
-def write_words(tensors: Mapping[str, torch.Tensor], out: Path) -> Path:
+def write_prompt_embeds(tensors: Mapping[str, torch.Tensor], out: Path) -> Path:
     """Writes `out/words.safetensors`: the tensors by the argument of the pipeline that takes them."""
     from safetensors.torch import save_file
 
-    path = out / NAME
+    path = out / FILE_NAME
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
     return path
 
 
-def read_words(inputs: Mapping[str, Sequence[Path]], device: torch.device) -> dict[str, torch.Tensor] | None:
+def read_prompt_embeds(inputs: Mapping[str, Sequence[Path]], device: torch.device) -> dict[str, torch.Tensor] | None:
     """The tensors of the input `words`, on `device`; None where words were not encoded before."""
     from safetensors.torch import load_file
 

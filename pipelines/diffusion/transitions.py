@@ -13,20 +13,20 @@ import numpy as np
 from PIL import Image
 
 from pipelines.base import Report
-from pipelines.diffusion.clip_writer import Frames, drift, recoloured
-from pipelines.media.codec.encoder import BT709, LIMITED
-from pipelines.media.codec.encoding_options import Coding
+from pipelines.diffusion.clip_writer import Frames, colour_shift, shift_colours
+from pipelines.media.codec.encoder import BT709, LIMITED_RANGE
+from pipelines.media.codec.encoding_options import EncodingOptions
 from pipelines.media.codec.frames import scene_frames
 from pipelines.media.codec.probe import is_conformant
-from pipelines.media.codec.yuv import Planes, from_rgb
-from pipelines.media.transitions.overlap import Overlap, write_frames
-from pipelines.step_params import BridgeParams
+from pipelines.media.codec.yuv import Planes, rgb_to_planes
+from pipelines.media.transitions.overlap import Overlap, write_transition_frames
+from pipelines.step_params import TransitionParams
 
-_FULL = 2  # AVCOL_RANGE_JPEG
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class TransitionGap:
     """What lies on both sides of a transition, and how many frames lack between: `overlap.count`."""
 
     overlap: Overlap
@@ -36,18 +36,18 @@ class Gap:
     @classmethod
     def read(
         cls,
-        asked: BridgeParams,
+        params: TransitionParams,
         inputs: Mapping[str, Sequence[Path]],
         size: tuple[int, int],
-        coding: Coding,
+        encoding: EncodingOptions,
         report: Report,
     ) -> Self:
         """The pictures are RGB of `size` (width, height), scaled to it as a whole: `write` scales back, so that nothing jumps where the
         bridge begins and ends. Raises BadInput when the timings are not those of one transition."""
-        overlap = Overlap.read(asked, inputs)
-        last, first = overlap.starts[0] - 1, overlap.count
+        overlap = Overlap.read(params, inputs)
+        last, first = overlap.start_frames[0] - 1, overlap.count
         sides = [
-            _frame(clip, number, overlap, side, asked, coding, report)
+            _scene_frame(clip, number, overlap, side, params, encoding, report)
             for side, (clip, number) in enumerate(zip(inputs["clips"], (last, first), strict=True))
         ]
         before, after = (picture.resize(size, Image.Resampling.LANCZOS) for picture in sides)
@@ -59,35 +59,51 @@ class Gap:
         return self.overlap.count + 2
 
     def write(
-        self, made: Frames, asked: BridgeParams, inputs: Mapping[str, Sequence[Path]], out: Path, coding: Coding
+        self,
+        generated: Frames,
+        params: TransitionParams,
+        inputs: Mapping[str, Sequence[Path]],
+        out: Path,
+        encoding: EncodingOptions,
     ) -> Path:
         """Write `bridge.mp4`. `made`: frames at equal distances in time, the first of which shows `before` and the last `after`; they are
         on both sides of the bridge already."""
-        return write_frames(self._between(made, asked), self.overlap, asked, inputs, out, coding)
+        return write_transition_frames(
+            self._transition_frames(generated, params), self.overlap, params, inputs, out, encoding
+        )
 
-    def _between(self, made: Frames, asked: BridgeParams) -> Iterator[Planes]:
+    def _transition_frames(self, generated: Frames, params: TransitionParams) -> Iterator[Planes]:
         steps = self.frames - 1
-        away, home = drift(np.asarray(self.before), made[0]), drift(np.asarray(self.after), made[-1])
+        away, home = (
+            colour_shift(np.asarray(self.before), generated[0]),
+            colour_shift(np.asarray(self.after), generated[-1]),
+        )
         for number in range(1, steps):
-            shown = made[(number * (len(made) - 1) + steps // 2) // steps]
-            shown = recoloured(shown, away + (home - away) * number / steps)
-            fitted = Image.fromarray(shown).resize((asked.width, asked.height), Image.Resampling.BICUBIC)
-            yield from_rgb(np.asarray(fitted))
+            shown = generated[(number * (len(generated) - 1) + steps // 2) // steps]
+            shown = shift_colours(shown, away + (home - away) * number / steps)
+            fitted = Image.fromarray(shown).resize((params.width, params.height), Image.Resampling.BICUBIC)
+            yield rgb_to_planes(np.asarray(fitted))
 
 
-def _frame(
-    clip: Path, number: int, overlap: Overlap, side: int, asked: BridgeParams, coding: Coding, report: Report
+def _scene_frame(
+    clip: Path,
+    number: int,
+    overlap: Overlap,
+    side: int,
+    params: TransitionParams,
+    encoding: EncodingOptions,
+    report: Report,
 ) -> Image.Image:
     """One frame of a scene, as the film shows it."""
-    timing, size = overlap.timings[side], (asked.width, asked.height)
-    exact = is_conformant(clip, timing, *size, coding)
+    timing, size = overlap.timings[side], (params.width, params.height)
+    exact = is_conformant(clip, timing, *size, encoding)
     (planes,) = scene_frames(clip, number, number + 1, timing, *size, exact, report.warn)
     frame = av.VideoFrame.from_ndarray(planes, "yuv420p")
     shown = frame.reformat(
         format="rgb24",
         src_colorspace=BT709,
         dst_colorspace=BT709,
-        src_color_range=LIMITED,
-        dst_color_range=_FULL,
+        src_color_range=LIMITED_RANGE,
+        dst_color_range=_FULL_RANGE,
     )
     return Image.fromarray(shown.to_ndarray())

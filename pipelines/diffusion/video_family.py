@@ -10,29 +10,29 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import Field
 
-from pipelines.base import BadInput, Device, Economy, Kind, ModelSpec, Params, Report
-from pipelines.diffusion.acceleration import facts, possible
-from pipelines.diffusion.components import DRAWS, READS, Halves
+from pipelines.base import BadInput, Device, Kind, MemoryMode, ModelSpec, Params, Report
+from pipelines.diffusion.acceleration import acceleration_record, check_supported
+from pipelines.diffusion.components import DENOISER, TEXT_ENCODER, ComponentGroups
 from pipelines.diffusion.loading import pipeline_name
-from pipelines.diffusion.options import Recipe
-from pipelines.diffusion.windows import Part, Shot, Window, first_frame, read_timing
-from pipelines.media.codec.encoding_options import Coding, Preset
-from pipelines.step_params import AnimateParams, BridgeParams, EncodeParams
+from pipelines.diffusion.options import PipelineOptions
+from pipelines.diffusion.windows import Window, WindowPlan, WindowSpec, load_first_frame, read_timing
+from pipelines.media.codec.encoding_options import EncodingOptions, Preset
+from pipelines.step_params import AnimateParams, EncodePromptParams, TransitionParams
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-    from pipelines.diffusion.clip_writer import Made
+    from pipelines.diffusion.clip_writer import GeneratedWindow
 
-FILMS: Mapping[Kind, type[Params]] = {Kind.ENCODE: EncodeParams, Kind.ANIMATE: AnimateParams}
+VIDEO_PARAMS: Mapping[Kind, type[Params]] = {Kind.ENCODE_PROMPT: EncodePromptParams, Kind.ANIMATE: AnimateParams}
 """The kinds of step of a model that moves a picture on; one that can be told its last frame makes bridges too."""
 
-LEAST = 17
+MIN_TRANSITION_FRAMES = 17
 """Frames of the shortest bridge that is made: with fewer nothing moves, it melts."""
 
 
-class FilmRecipe(Recipe):
+class VideoOptions(PipelineOptions):
     """What every model of clips can be told in models.yaml."""
 
     window: Window | None = Field(
@@ -40,82 +40,87 @@ class FilmRecipe(Recipe):
     )
     steps: int = Field(40, ge=1, le=200, description="Denoising steps of each window.")
     guidance: float = Field(3.0, ge=0, le=30, description="How closely the words are followed; 1: no negative words.")
-    negative: str = Field("", description="What the picture is kept away from.")
-    between: str = Field(
+    negative_prompt: str = Field("", description="What the picture is kept away from.")
+    transition_prompt: str = Field(
         "One continuous shot: the camera glides on and the scene flows smoothly and naturally into the next.",
         description="The words of a bridge, which has none of its own.",
     )
-    preset: Preset = Field(Coding().preset, description="How bridges are coded: as every other part of the film.")
-    crf: float = Field(Coding().crf, gt=0, le=40)
+    preset: Preset = Field(
+        EncodingOptions().preset, description="How bridges are coded: as every other part of the film."
+    )
+    crf: float = Field(EncodingOptions().crf, gt=0, le=40)
 
     @property
-    def guided(self) -> bool:
+    def uses_guidance(self) -> bool:
         """Whether negative words are heeded."""
         return self.guidance > 1
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class WindowRequest:
     """One window: `frames` frames of the size of `first`, which is the first of them; `last`, where there is one, is the last.
     `words`: what the text encoder made of the words; `sound`: whether sound is wanted too; `begin` and `end`: which share of the
     whole work it is; `seen`: who is on stage."""
 
-    words: Mapping[str, torch.Tensor]
-    first: Image
-    last: Image | None
-    frames: int
-    sound: bool
+    prompt_embeds: Mapping[str, torch.Tensor]
+    first_frame: Image
+    last_frame: Image | None
+    num_frames: int
+    with_audio: bool
     seed: int
     report: Report
-    begin: float
-    end: float
-    seen: tuple[Image, ...] = ()
+    progress_start: float
+    progress_end: float
+    reference_images: tuple[Image, ...] = ()
 
 
-R = TypeVar("R", bound=FilmRecipe)
+R = TypeVar("R", bound=VideoOptions)
 
 
-class Filmer(ABC, Generic[R]):
+class VideoFamily(ABC, Generic[R]):
     """A family of clips but for the model itself: `film` makes one window, `run` does everything around it."""
 
     version: ClassVar[str] = "1"
-    params: ClassVar[Mapping[Kind, type[Params]]] = FILMS
-    economies: ClassVar[tuple[Economy, ...]] = tuple(Economy)[1:]
-    known: ClassVar[tuple[str, ...]]
+    params: ClassVar[Mapping[Kind, type[Params]]] = VIDEO_PARAMS
+    memory_modes: ClassVar[tuple[MemoryMode, ...]] = tuple(MemoryMode)[1:]
+    pipeline_classes: ClassVar[tuple[str, ...]]
     """Pipelines of diffusers as which such weights are published."""
-    reads: ClassVar[tuple[str, ...]] = ("text_encoder", "tokenizer")
+    encoder_parts: ClassVar[tuple[str, ...]] = ("text_encoder", "tokenizer")
     """Components that the half that draws does without."""
-    draws: ClassVar[tuple[str, ...]] = ("transformer", "vae")
+    denoiser_parts: ClassVar[tuple[str, ...]] = ("transformer", "vae")
     """Components that the half that reads words does without."""
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         self.spec, self.device = spec, device
-        self.recipe = self.options(spec)
-        possible(spec, self.recipe, device)
-        self.pipeline = pipeline_name(spec, self.known)
-        self.window = self.recipe.window or self.usual()
-        self._kept: dict[str, Mapping[str, torch.Tensor]] = {}
-        makers = {READS: lambda: self.half(self.draws), DRAWS: lambda: self.half(self.reads)}
-        self.halves = Halves(makers, together=device.economy < Economy.APART)
+        self.options = self.parse_options(spec)
+        check_supported(spec, self.options, device)
+        self.pipeline = pipeline_name(spec, self.pipeline_classes)
+        self.window = self.options.window or self.default_window()
+        self._embeds_cache: dict[str, Mapping[str, torch.Tensor]] = {}
+        makers = {
+            TEXT_ENCODER: lambda: self.load_part(self.denoiser_parts),
+            DENOISER: lambda: self.load_part(self.encoder_parts),
+        }
+        self.component_groups = ComponentGroups(makers, keep_loaded=device.memory_mode < MemoryMode.MODEL_OFFLOAD)
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        from pipelines.diffusion.loading import before_loading
+        from pipelines.diffusion.loading import prepare_loading
 
-        before_loading(spec, device)
+        prepare_loading(spec, device)
         return cls(spec, device)
 
     @staticmethod
     @abstractmethod
-    def options(spec: ModelSpec) -> R:
+    def parse_options(spec: ModelSpec) -> R:
         """The options of a model."""
 
     @abstractmethod
-    def usual(self) -> Window:
+    def default_window(self) -> Window:
         """What weights like these make at one go."""
 
     @abstractmethod
-    def half(self, without: Sequence[str]) -> Any:
+    def load_part(self, exclude: Sequence[str]) -> Any:
         """The pipeline without these components."""
 
     @abstractmethod
@@ -123,30 +128,30 @@ class Filmer(ABC, Generic[R]):
         """What the text encoder makes of words, by the argument of the pipeline that takes it."""
 
     @abstractmethod
-    def film(self, job: Job) -> Made:
+    def generate_window(self, request: WindowRequest) -> GeneratedWindow:
         """One window."""
 
     @property
-    def starts(self) -> bool:
+    def accepts_first_frame(self) -> bool:
         """Whether the first frame is enough for the weights."""
         return True
 
     @property
-    def ends(self) -> bool:
+    def accepts_last_frame(self) -> bool:
         """Whether the weights can be told the last frame too."""
         return False
 
-    def references(self, inputs: Mapping[str, Sequence[Path]], report: Report) -> tuple[Image, ...]:
+    def reference_images(self, inputs: Mapping[str, Sequence[Path]], report: Report) -> tuple[Image, ...]:
         """The portraits of who is on stage, for weights that see them beside the keyframe."""
         return ()
 
-    def sound_rate(self) -> int | None:
+    def audio_sample_rate(self) -> int | None:
         """Samples a second of the sound that is made with the picture; None: none is."""
         return None
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """The size at which a film of that shape is made."""
-        return self.window.size(width, height, self.device.economy)
+        return self.window.size(width, height, self.device.memory_mode)
 
     def run(
         self,
@@ -164,101 +169,129 @@ class Filmer(ABC, Generic[R]):
         # A GPU has several ways of adding up a convolution: always the same one.
         steady = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)
         with steady, torch.no_grad():
-            if isinstance(params, EncodeParams):
-                from pipelines.diffusion.prompt_embeds import write_words
+            if isinstance(params, EncodePromptParams):
+                from pipelines.diffusion.prompt_embeds import write_prompt_embeds
 
-                return [write_words(self._encoded(params.prompt), out)]
+                return [write_prompt_embeds(self._encode_cached(params.prompt), out)]
             if isinstance(params, AnimateParams):
-                return [self._animated(params, inputs, out, report, seed)]
-            if isinstance(params, BridgeParams):
-                return [self._bridged(params, inputs, out, report, seed)]
+                return [self._animate(params, inputs, out, report, seed)]
+            if isinstance(params, TransitionParams):
+                return [self._generate_transition(params, inputs, out, report, seed)]
         raise BadInput("kind", f"{self.spec.name} cannot {kind}.")
 
     def close(self) -> None:
         """Give back all memory."""
-        self._kept.clear()
-        self.halves.close()
+        self._embeds_cache.clear()
+        self.component_groups.close()
 
-    def _animated(
-        self, asked: AnimateParams, inputs: Mapping[str, Sequence[Path]], out: Path, report: Report, seed: int
+    def _animate(
+        self, params: AnimateParams, inputs: Mapping[str, Sequence[Path]], out: Path, report: Report, seed: int
     ) -> Path:
-        from pipelines.diffusion.clip_writer import paced, write_clip
+        from pipelines.diffusion.clip_writer import stretch_audio, write_clip
         from pipelines.diffusion.loading import torch_device
-        from pipelines.diffusion.prompt_embeds import read_words
+        from pipelines.diffusion.prompt_embeds import read_prompt_embeds
 
-        if not self.starts:
+        if not self.accepts_first_frame:
             raise BadInput(
                 "models.animate",
                 f"the weights of {self.spec.name} need a last picture too, and a clip has none.",
                 "They make bridges; choose another model for clips.",
             )
-        shot = self.window.shot(read_timing(asked, inputs), seed, loop=asked.loop, closes=self.ends)
-        first = first_frame(inputs, self.size(asked.width, asked.height))
-        words = read_words(inputs, torch_device(self.device)) or self._encoded(asked.words())
-        seen = self.references(inputs, report)
-        sound_rate = self.sound_rate() if asked.native_audio else None
-        self._tell(first, shot, report)
+        plan = self.window.plan(
+            read_timing(params, inputs), seed, loop=params.loop, ends_on_first_frame=self.accepts_last_frame
+        )
+        first = load_first_frame(inputs, self.size(params.width, params.height))
+        words = read_prompt_embeds(inputs, torch_device(self.device)) or self._encode_cached(params.full_prompt())
+        seen = self.reference_images(inputs, report)
+        sound_rate = self.audio_sample_rate() if params.native_audio else None
+        self._record(first, plan, report)
 
-        def make(part: Part, picture: Image) -> Made:
-            last = first if part.closes else None
-            made = self.film(self._job(part, words, picture, last, report, sound=sound_rate is not None, seen=seen))
-            return paced(made, self.window.fps / shot.rate)
+        def make(part: WindowSpec, picture: Image) -> GeneratedWindow:
+            last = first if part.ends_on_first_frame else None
+            made = self.generate_window(
+                self._make_request(
+                    part, words, picture, last, report, with_audio=sound_rate is not None, reference_images=seen
+                )
+            )
+            return stretch_audio(made, self.window.fps / plan.frame_rate)
 
-        return write_clip(shot, first, make, out, sound_rate=sound_rate)
+        return write_clip(plan, first, make, out, audio_sample_rate=sound_rate)
 
-    def _bridged(
-        self, asked: BridgeParams, inputs: Mapping[str, Sequence[Path]], out: Path, report: Report, seed: int
+    def _generate_transition(
+        self, params: TransitionParams, inputs: Mapping[str, Sequence[Path]], out: Path, report: Report, seed: int
     ) -> Path:
         """A `match` is made by the model, every other transition is its blend."""
-        from pipelines.diffusion.transitions import Gap
+        from pipelines.diffusion.transitions import TransitionGap
         from pipelines.media.transitions.blends import BLENDS
-        from pipelines.media.transitions.overlap import write_bridge
+        from pipelines.media.transitions.overlap import write_transition
 
-        coding = Coding(self.recipe.preset, self.recipe.crf)
-        if asked.transition != "match":
-            return write_bridge(BLENDS[asked.transition], asked, inputs, out, coding, report)
-        if not self.ends:
+        coding = EncodingOptions(self.options.preset, self.options.crf)
+        if params.transition != "match":
+            return write_transition(BLENDS[params.transition], params, inputs, out, coding, report)
+        if not self.accepts_last_frame:
             raise BadInput(
                 "models.bridge",
                 f"the weights of {self.spec.name} cannot be told a last picture.",
                 "Choose a model that makes bridges.",
             )
-        gap = Gap.read(asked, inputs, self.size(asked.width, asked.height), coding, report)
-        part = Part(0, self.window.count(max(gap.frames, LEAST)), seed, 0.0, 1.0, closes=False)
-        self._tell(gap.before, part, report)
-        words = self._encoded(self.recipe.between)
-        made = self.film(self._job(part, words, gap.before, gap.after, report))
-        return gap.write(made.frames, asked, inputs, out, coding)
+        gap = TransitionGap.read(params, inputs, self.size(params.width, params.height), coding, report)
+        part = WindowSpec(
+            0,
+            self.window.valid_frame_count(max(gap.frames, MIN_TRANSITION_FRAMES)),
+            seed,
+            0.0,
+            1.0,
+            ends_on_first_frame=False,
+        )
+        self._record(gap.before, part, report)
+        words = self._encode_cached(self.options.transition_prompt)
+        made = self.generate_window(self._make_request(part, words, gap.before, gap.after, report))
+        return gap.write(made.frames, params, inputs, out, coding)
 
-    def _job(
+    def _make_request(
         self,
-        part: Part,
-        words: Mapping[str, torch.Tensor],
-        first: Image,
-        last: Image | None,
+        window: WindowSpec,
+        prompt_embeds: Mapping[str, torch.Tensor],
+        first_frame: Image,
+        last_frame: Image | None,
         report: Report,
         *,
-        sound: bool = False,
-        seen: tuple[Image, ...] = (),
-    ) -> Job:
-        return Job(words, first, last, part.frames, sound, part.seed, report, part.begin, part.end, seen)
+        with_audio: bool = False,
+        reference_images: tuple[Image, ...] = (),
+    ) -> WindowRequest:
+        return WindowRequest(
+            prompt_embeds,
+            first_frame,
+            last_frame,
+            window.frames,
+            with_audio,
+            window.seed,
+            report,
+            window.progress_start,
+            window.progress_end,
+            reference_images,
+        )
 
-    def _encoded(self, prompt: str) -> Mapping[str, torch.Tensor]:
+    def _encode_cached(self, prompt: str) -> Mapping[str, torch.Tensor]:
         """What the text encoder makes of words. Those of bridges are kept: they are always the same, and come with the first others,
         so that the encoder need not come back for them."""
-        always = {self.recipe.between} if Kind.BRIDGE in self.spec.kinds and self.ends else set()
+        always = (
+            {self.options.transition_prompt}
+            if Kind.TRANSITION in self.spec.kinds and self.accepts_last_frame
+            else set()
+        )
         for words in (prompt, *always):
-            if words not in self._kept:
-                self._kept[words] = self.encode(words)
-        return self._kept[prompt] if prompt in always else self._kept.pop(prompt)
+            if words not in self._embeds_cache:
+                self._embeds_cache[words] = self.encode(words)
+        return self._embeds_cache[prompt] if prompt in always else self._embeds_cache.pop(prompt)
 
-    def _tell(self, first: Image, what: Shot | Part, report: Report) -> None:
+    def _record(self, first_frame: Image, plan: WindowPlan | WindowSpec, report: Report) -> None:
         report.record(
-            size=list(first.size),
-            frames=what.frames,
-            windows=len(what.parts) if isinstance(what, Shot) else 1,
-            steps=self.recipe.passes,
-            guidance=self.recipe.guidance,
-            economy=self.device.economy.name,
-            **facts(self.recipe, self.device),
+            size=list(first_frame.size),
+            frames=plan.frames,
+            windows=len(plan.windows) if isinstance(plan, WindowPlan) else 1,
+            steps=self.options.num_inference_steps,
+            guidance=self.options.guidance,
+            memory_mode=self.device.memory_mode.name,
+            **acceleration_record(self.options, self.device),
         )

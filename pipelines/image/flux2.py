@@ -9,71 +9,79 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.diffusion.acceleration import running
-from pipelines.diffusion.components import DRAWS, READS, halves_of
-from pipelines.diffusion.image_family import PICTURES, Job, Painter, PictureRecipe, tell_what_is_not_read
+from pipelines.diffusion.acceleration import caches_active
+from pipelines.diffusion.components import DENOISER, TEXT_ENCODER, build_component_groups
+from pipelines.diffusion.image_family import (
+    IMAGE_PARAMS,
+    ImageFamily,
+    ImageOptions,
+    ImageRequest,
+    warn_truncated_prompt,
+)
 from pipelines.diffusion.loading import pipeline_name
-from pipelines.diffusion.options import UNMASKED, Attention, Cache
-from pipelines.step_params import EncodeParams
+from pipelines.diffusion.options import ALL_BACKENDS, AttentionBackend, StepCacheName
+from pipelines.step_params import EncodePromptParams
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
 
-class Flux2Recipe(PictureRecipe):
+class Flux2Options(ImageOptions):
     """klein's steps and guidance, distilled: 4 and 1."""
 
-    caches: ClassVar[tuple[Cache, ...]] = ("MagCache", "TaylorSeerCache")
-    attentions: ClassVar[tuple[Attention, ...]] = UNMASKED
+    supported_caches: ClassVar[tuple[StepCacheName, ...]] = ("MagCache", "TaylorSeerCache")
+    supported_backends: ClassVar[tuple[AttentionBackend, ...]] = ALL_BACKENDS
 
     steps: int = 4
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
 
 
-class Flux2(Painter):
+class Flux2(ImageFamily):
     """Kinds `encode`, `portrait`, `element`, `keyframe`. The text encoder is as large as the network that draws; neither needs the other."""
 
     name: ClassVar[str] = "flux2"
-    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE: EncodeParams, **PICTURES}
-    options = Flux2Recipe
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE_PROMPT: EncodePromptParams, **IMAGE_PARAMS}
+    options_type = Flux2Options
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
         name = pipeline_name(spec, ("Flux2KleinPipeline", "Flux2Pipeline"))
-        self.halves = halves_of(name, spec, self.recipe, device, reads=("text_encoder", "tokenizer"))
+        self.component_groups = build_component_groups(
+            name, spec, self.options, device, encoder_parts=("text_encoder", "tokenizer")
+        )
 
     def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         import torch
 
-        pipe = self.halves[READS]
+        pipe = self.component_groups[TEXT_ENCODER]
         # dev's tokenizer is part of a processor, which could read pictures too.
         tokenizer = getattr(pipe.tokenizer, "tokenizer", pipe.tokenizer)
-        tell_what_is_not_read(prompt, tokenizer, pipe.tokenizer_max_length, report)
+        warn_truncated_prompt(prompt, tokenizer, pipe.tokenizer_max_length, report)
         with torch.no_grad():
             words = {"prompt_embeds": pipe.encode_prompt(prompt)[0]}
             # Only klein's undistilled weights are guided away from empty words.
-            if self.recipe.guidance > 1 and pipe.config.get("is_distilled") is False:
+            if self.options.guidance > 1 and pipe.config.get("is_distilled") is False:
                 words["negative_prompt_embeds"] = pipe.encode_prompt("")[0]
         return words
 
-    def paint(self, job: Job) -> Image:
-        from pipelines.diffusion.callbacks import dice, told
+    def generate(self, request: ImageRequest) -> Image:
+        from pipelines.diffusion.callbacks import generator, step_callback
 
-        words = job.words or self.encode(job.prompt, job.report)
-        pipe = self.halves[DRAWS]
-        with running(pipe, job.report):
+        words = request.prompt_embeds or self.encode(request.prompt, request.report)
+        pipe = self.component_groups[DENOISER]
+        with caches_active(pipe, request.report):
             picture: Image = pipe(
-                image=list(job.pictures) or None,
+                image=list(request.reference_images) or None,
                 **words,
-                width=job.width,
-                height=job.height,
-                num_inference_steps=self.recipe.steps,
-                guidance_scale=self.recipe.guidance,
-                generator=dice(job.seed),
-                callback_on_step_end=told(job.report, self.recipe.steps, "drawing"),
+                width=request.width,
+                height=request.height,
+                num_inference_steps=self.options.steps,
+                guidance_scale=self.options.guidance,
+                generator=generator(request.seed),
+                callback_on_step_end=step_callback(request.report, self.options.steps, "drawing"),
             ).images[0]
         return picture
 
     def close(self) -> None:
-        self.halves.close()
+        self.component_groups.close()

@@ -5,82 +5,82 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipelines.base import Device, Economy, Kind, ModelSpec, Params, Report
-from pipelines.diffusion.components import DRAWS, READS, Halves
-from pipelines.diffusion.image_family import PICTURES, Job, Painter, PictureRecipe
-from pipelines.diffusion.options import UNMASKED, Attention
-from pipelines.step_params import EncodeParams
+from pipelines.base import Device, Kind, MemoryMode, ModelSpec, Params, Report
+from pipelines.diffusion.components import DENOISER, TEXT_ENCODER, ComponentGroups
+from pipelines.diffusion.image_family import IMAGE_PARAMS, ImageFamily, ImageOptions, ImageRequest
+from pipelines.diffusion.options import ALL_BACKENDS, AttentionBackend
+from pipelines.step_params import EncodePromptParams
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-KNOWN = ("Flux3DistilledModularPipeline", "Flux3ModularPipeline")
+PIPELINE_CLASSES = ("Flux3DistilledModularPipeline", "Flux3ModularPipeline")
 
 
-class Flux3Recipe(PictureRecipe):
+class Flux3Options(ImageOptions):
     """Steps of the distilled weights, which take no guidance; the others want 50 steps and guidance."""
 
-    attentions: ClassVar[tuple[Attention, ...]] = UNMASKED
+    supported_backends: ClassVar[tuple[AttentionBackend, ...]] = ALL_BACKENDS
 
     steps: int = 16
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
 
 
-class Flux3(Painter):
+class Flux3(ImageFamily):
     """Kinds `encode`, `portrait`, `element`, `keyframe`. The pipeline's own prompt upsampler is left out: the words arrive ready."""
 
     name: ClassVar[str] = "flux3"
-    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE: EncodeParams, **PICTURES}
-    options = Flux3Recipe
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE_PROMPT: EncodePromptParams, **IMAGE_PARAMS}
+    options_type = Flux3Options
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
         makers = {
-            READS: lambda: self._load("text_encoder"),
-            DRAWS: lambda: self._load("vae_encoder", "denoise", "decode"),
+            TEXT_ENCODER: lambda: self._load_blocks("text_encoder"),
+            DENOISER: lambda: self._load_blocks("vae_encoder", "denoise", "decode"),
         }
-        self.halves = Halves(makers, together=device.economy < Economy.APART)
+        self.component_groups = ComponentGroups(makers, keep_loaded=device.memory_mode < MemoryMode.MODEL_OFFLOAD)
 
-    def _load(self, *names: str) -> Any:
-        from pipelines.diffusion.modular import blocks_of, load_modular
+    def _load_blocks(self, *names: str) -> Any:
+        from pipelines.diffusion.modular import load_blocks, load_modular
 
-        blocks = blocks_of(self.spec, KNOWN)
+        blocks = load_blocks(self.spec, PIPELINE_CLASSES)
         for name in set(blocks.sub_blocks) - set(names):
             blocks.sub_blocks.pop(name)
-        pipe = load_modular(blocks, self.spec, self.recipe, self.device)
+        pipe = load_modular(blocks, self.spec, self.options, self.device)
         if getattr(pipe, "guider", None) is not None:
-            pipe.update_components(guider=pipe.guider.new(guidance_scale=self.recipe.guidance))
+            pipe.update_components(guider=pipe.guider.new(guidance_scale=self.options.guidance))
         return pipe
 
     def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
-        words = {"prompt_embeds": self._read(prompt)}
-        if self.recipe.guidance > 1:
-            words["negative_prompt_embeds"] = self._read("")
+        words = {"prompt_embeds": self._encode_text(prompt)}
+        if self.options.guidance > 1:
+            words["negative_prompt_embeds"] = self._encode_text("")
         return words
 
-    def _read(self, prompt: str) -> torch.Tensor:
-        read: torch.Tensor = self.halves[READS](prompt=prompt, output="prompt_embeds")
+    def _encode_text(self, prompt: str) -> torch.Tensor:
+        read: torch.Tensor = self.component_groups[TEXT_ENCODER](prompt=prompt, output="prompt_embeds")
         return read
 
-    def paint(self, job: Job) -> Image:
-        from pipelines.diffusion.callbacks import counted, dice
+    def generate(self, request: ImageRequest) -> Image:
+        from pipelines.diffusion.callbacks import generator, progress_hook
 
-        words = job.words or self.encode(job.prompt, job.report)
-        shown = {"image": list(job.pictures)} if job.pictures else {}
-        pipe = self.halves[DRAWS]
-        passes = self.recipe.steps * (2 if self.recipe.guidance > 1 else 1)
-        with counted(pipe.transformer, job.report, passes, "drawing"):
+        words = request.prompt_embeds or self.encode(request.prompt, request.report)
+        shown = {"image": list(request.reference_images)} if request.reference_images else {}
+        pipe = self.component_groups[DENOISER]
+        passes = self.options.steps * (2 if self.options.guidance > 1 else 1)
+        with progress_hook(pipe.transformer, request.report, passes, "drawing"):
             picture: Image = pipe(
                 **words,
                 **shown,
-                width=job.width,
-                height=job.height,
-                num_inference_steps=self.recipe.steps,
-                generator=dice(job.seed),
+                width=request.width,
+                height=request.height,
+                num_inference_steps=self.options.steps,
+                generator=generator(request.seed),
                 output="images",
             )[0]
         return picture
 
     def close(self) -> None:
-        self.halves.close()
+        self.component_groups.close()

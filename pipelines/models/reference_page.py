@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pipelines.base import Kind, ModelSpec
 from pipelines.models.catalog import Catalog
-from pipelines.models.weights import gigabytes
+from pipelines.models.weights import format_gigabytes
 
 INTRODUCTION = """\
 # Models
@@ -48,10 +48,13 @@ Licences are those of the weights, as their owners state them: read them before 
 Memory is that of one step with all parts resident, before this machine has measured it; most models do with less, slower.
 """
 
-JOBS: tuple[tuple[str, frozenset[Kind]], ...] = (
-    ("Words", frozenset({Kind.WRITE, Kind.READ, Kind.CHECK})),
-    ("Pictures", frozenset({Kind.PORTRAIT, Kind.ELEMENT, Kind.KEYFRAME, Kind.ENHANCE, Kind.INSPECT, Kind.INTAKE})),
-    ("Moving pictures", frozenset({Kind.ANIMATE, Kind.BRIDGE})),
+TASK_GROUPS: tuple[tuple[str, frozenset[Kind]], ...] = (
+    ("Words", frozenset({Kind.WRITE, Kind.READ, Kind.CHECK_TEXT})),
+    (
+        "Pictures",
+        frozenset({Kind.PORTRAIT, Kind.ELEMENT, Kind.KEYFRAME, Kind.ENHANCE, Kind.CHECK_IMAGE, Kind.SANITIZE_IMAGE}),
+    ),
+    ("Moving pictures", frozenset({Kind.ANIMATE, Kind.TRANSITION})),
     ("Voices", frozenset({Kind.NARRATE})),
     ("Music", frozenset({Kind.SCORE})),
     ("Putting together", frozenset(Kind)),
@@ -59,11 +62,11 @@ JOBS: tuple[tuple[str, frozenset[Kind]], ...] = (
 """Headings, each for the models that do any of these kinds and stand under none before."""
 
 
-def page(catalog: Catalog) -> str:
+def render_page(catalog: Catalog) -> str:
     """The whole page, as Markdown. The same for the same catalog, whatever is installed here."""
     parts = [INTRODUCTION, "## Profiles\n", _table(["profile", "what it is", "GPU", "models"], _profiles(catalog)), ""]
-    for heading, specs in by_job(catalog.models.values()):
-        parts += [f"## {heading}\n", _table(HEADER, [_row(spec) for spec in specs]), ""]
+    for heading, specs in group_by_task(catalog.models.values()):
+        parts += [f"## {heading}\n", _table(HEADER, [_model_row(spec) for spec in specs]), ""]
     parts += [
         "## Which serves what\n",
         "The first of these that is here and can do the step serves, unless the profile says otherwise.\n",
@@ -72,10 +75,10 @@ def page(catalog: Catalog) -> str:
     return "\n".join(parts)
 
 
-def by_job(specs: Iterable[ModelSpec]) -> Iterator[tuple[str, list[ModelSpec]]]:
+def group_by_task(specs: Iterable[ModelSpec]) -> Iterator[tuple[str, list[ModelSpec]]]:
     """The models under their headings, each once; without headings that none stands under."""
     rest = list(specs)
-    for heading, kinds in JOBS:
+    for heading, kinds in TASK_GROUPS:
         own = [spec for spec in rest if kinds & set(spec.kinds)]
         rest = [spec for spec in rest if spec not in own]
         if own:
@@ -85,18 +88,20 @@ def by_job(specs: Iterable[ModelSpec]) -> Iterator[tuple[str, list[ModelSpec]]]:
 HEADER = ["model", "does", "licence", "download", "memory", "pictures it is shown", "languages", "install"]
 
 
-def _row(spec: ModelSpec) -> list[str]:
+def _model_row(spec: ModelSpec) -> list[str]:
     size = sum(weights.gb for weights in spec.weights.values())
     gated = ", gated" if any(weights.gated for weights in spec.weights.values()) else ""
     return [
         spec.name,
-        ", ".join(kind for kind in spec.kinds if kind is not Kind.ENCODE),
+        ", ".join(kind for kind in spec.kinds if kind is not Kind.ENCODE_PROMPT),
         spec.licence or "–",
-        ((gigabytes(size) or "size unknown") + gated) if spec.weights else "–",
-        (gigabytes(spec.memory_mb / 1000) + " GPU") if spec.device != "cpu" else gigabytes(spec.memory_mb / 1000),
+        ((format_gigabytes(size) or "size unknown") + gated) if spec.weights else "–",
+        (format_gigabytes(spec.memory_mb / 1000) + " GPU")
+        if spec.device != "cpu"
+        else format_gigabytes(spec.memory_mb / 1000),
         _references(spec),
         ", ".join(spec.languages) or "–",
-        " ".join(_install(spec)) or "–",
+        " ".join(_install_steps(spec)) or "–",
     ]
 
 
@@ -111,11 +116,11 @@ def _references(spec: ModelSpec) -> str:
     return f"up to {spec.max_references}" if spec.multiturn else str(spec.max_references)
 
 
-def _install(spec: ModelSpec) -> Iterable[str]:
+def _install_steps(spec: ModelSpec) -> Iterable[str]:
     if spec.extra and not spec.env:
         yield f"`[{spec.extra}]`"
-    if spec.install:
-        yield f"`{spec.install}`"
+    if spec.install_command:
+        yield f"`{spec.install_command}`"
     if spec.weights or spec.env:
         yield "pull"
 
@@ -124,7 +129,7 @@ def _profiles(catalog: Catalog) -> list[list[str]]:
     return [
         [
             name,
-            profile.about,
+            profile.description,
             f"{profile.device_mb / 1024:.0f} GB" if profile.device_mb else "none",
             ", ".join(dict.fromkeys(models[0] for models in profile.picks.values() if models)),
         ]

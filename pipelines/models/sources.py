@@ -15,38 +15,38 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
-from pipelines.base import Missing, Weights
-from pipelines.models.weights import HOLDING, all_names, gaps, unmatched, wanted
+from pipelines.base import MissingDependency, Weights
+from pipelines.models.weights import WEIGHT_SUFFIXES, list_file_names, missing_files, select_files, unmatched_patterns
 
-PUBLIC = "https://huggingface.co"
+DEFAULT_ENDPOINT = "https://huggingface.co"
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
+class RemoteFile:
     """One file of a repository. Its content is stated by `sha256`, or by `git` (SHA-1 of the git blob) for small files, or, in a
     folder that states nothing, not at all. `size` is in bytes."""
 
     name: str
     size: int
     sha256: str = ""
-    git: str = ""
+    git_sha1: str = ""
 
     @property
-    def stated(self) -> bool:
+    def has_checksum(self) -> bool:
         """Whether anybody says what its bytes must be."""
-        return bool(self.sha256 or self.git)
+        return bool(self.sha256 or self.git_sha1)
 
-    def wrong(self, path: Path) -> str | None:
+    def mismatch_reason(self, path: Path) -> str | None:
         """Why a file cannot be this one, in words; None when its bytes are what is stated."""
         size = path.stat().st_size
         if size != self.size:
             return f"{size:,} bytes instead of {self.size:,}"
         if self.sha256:
             return None if _digest(path, hashlib.sha256()) == self.sha256 else "its SHA-256 is another"
-        if self.git:
+        if self.git_sha1:
             blob = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
-            return None if _digest(path, blob) == self.git else "its git hash is another"
+            return None if _digest(path, blob) == self.git_sha1 else "its git hash is another"
         return None
 
 
@@ -56,7 +56,7 @@ class Listing:
 
     repo: str
     commit: str
-    files: tuple[Remote, ...]
+    files: tuple[RemoteFile, ...]
     licence: str = ""
     note: str = ""
 
@@ -66,16 +66,16 @@ class Listing:
         return sum(remote.size for remote in self.files)
 
 
-class Source(Protocol):
+class WeightSource(Protocol):
     """One place that weights come from."""
 
-    def listing(self, weights: Weights, commit: str = "") -> Listing:
+    def list_files(self, weights: Weights, commit: str = "") -> Listing:
         """What there is of these weights, at that commit when one is given. Raises Missing, naming what mends it."""
 
-    def fetch(self, listing: Listing, remote: Remote, into: Path) -> None:
+    def fetch(self, listing: Listing, remote: RemoteFile, target_folder: Path) -> None:
         """Bring a file below the folder `into`, under its name; go on where the last try was cut. Raises Missing."""
 
-    def near(self, listing: Listing, remote: Remote) -> Iterator[Path]:
+    def local_candidates(self, listing: Listing, remote: RemoteFile) -> Iterator[Path]:
         """Files of this machine that may be it."""
 
 
@@ -86,121 +86,133 @@ class Hub:
 
     endpoint: str = ""
 
-    def listing(self, weights: Weights, commit: str = "") -> Listing:
-        api = _library().HfApi(endpoint=self.endpoint or None, token=self._token)
-        info = self._asked(
+    def list_files(self, weights: Weights, commit: str = "") -> Listing:
+        api = _import_huggingface_hub().HfApi(endpoint=self.endpoint or None, token=self._token)
+        info = self._call_api(
             weights.repo,
             lambda: api.model_info(weights.repo, revision=commit or weights.revision, files_metadata=True, timeout=30),
         )
         siblings = {one.rfilename: one for one in info.siblings or ()}
         files = []
-        for name in sorted(wanted(siblings, weights.files)):
+        for name in sorted(select_files(siblings, weights.files)):
             one = siblings[name]
             if one.size is None or not (one.lfs or one.blob_id):
-                raise Missing(f"{weights.repo}: {self._where} does not state what {name} must hold; use another mirror")
+                raise MissingDependency(
+                    f"{weights.repo}: {self._endpoint_url} does not state what {name} must hold; use another mirror"
+                )
             files.append(
-                Remote(_safe(name), one.size, one.lfs.sha256 if one.lfs else "", "" if one.lfs else one.blob_id)
+                RemoteFile(
+                    _check_file_name(name), one.size, one.lfs.sha256 if one.lfs else "", "" if one.lfs else one.blob_id
+                )
             )
-        if not any(remote.name.endswith(HOLDING) for remote in files):
-            raise Missing(f"{weights.repo}: no file that could be loaded is there (safetensors, no pickles)")
-        if lost := unmatched({remote.name for remote in files}, weights.files):
-            raise Missing(f"{weights.repo}: {self._where} has no {', '.join(lost)}, which models.yaml names")
+        if not any(remote.name.endswith(WEIGHT_SUFFIXES) for remote in files):
+            raise MissingDependency(f"{weights.repo}: no file that could be loaded is there (safetensors, no pickles)")
+        if lost := unmatched_patterns({remote.name for remote in files}, weights.files):
+            raise MissingDependency(
+                f"{weights.repo}: {self._endpoint_url} has no {', '.join(lost)}, which models.yaml names"
+            )
         card = info.card_data or {}
         return Listing(
             weights.repo, str(info.sha), tuple(files), str(card.get("license_name") or card.get("license") or "")
         )
 
-    def fetch(self, listing: Listing, remote: Remote, into: Path) -> None:
+    def fetch(self, listing: Listing, remote: RemoteFile, target_folder: Path) -> None:
         """The library's own download keeps nothing of a file whose download broke off; files have gigabytes, so what has
         arrived stays beside the file and the next try asks for the rest."""
-        _library()
+        _import_huggingface_hub()
         from huggingface_hub.file_download import hf_hub_url, http_get
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
         url = hf_hub_url(listing.repo, remote.name, revision=listing.commit, endpoint=self.endpoint or None)
-        target = into / remote.name
-        begun = target.with_name(f"{target.name}.begun")
-        if begun.exists() and begun.stat().st_size > remote.size:
-            begun.unlink()
-        with begun.open("ab") as file:
-            self._asked(
+        target = target_folder / remote.name
+        partial_file = target.with_name(f"{target.name}.begun")
+        if partial_file.exists() and partial_file.stat().st_size > remote.size:
+            partial_file.unlink()
+        with partial_file.open("ab") as file:
+            self._call_api(
                 listing.repo,
                 lambda: http_get(
                     url, file, resume_size=file.tell(), headers=build_hf_headers(token=self._token),
                     expected_size=remote.size, displayed_filename=remote.name,
                 ),
             )  # fmt: skip
-        begun.replace(target)
+        partial_file.replace(target)
 
-    def near(self, listing: Listing, remote: Remote) -> Iterator[Path]:
-        return Cache().near(listing, remote)
+    def local_candidates(self, listing: Listing, remote: RemoteFile) -> Iterator[Path]:
+        return HubCache().local_candidates(listing, remote)
 
     @property
     def _token(self) -> bool | None:
         return False if self.endpoint else None
 
     @property
-    def _where(self) -> str:
-        return self.endpoint or os.environ.get("HF_ENDPOINT") or PUBLIC
+    def _endpoint_url(self) -> str:
+        return self.endpoint or os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
 
-    def _asked(self, repo: str, ask: Callable[[], T]) -> T:
+    def _call_api(self, repo: str, request: Callable[[], T]) -> T:
         """The answer to a question to the hub; what may go wrong is said in words that mend it."""
         from huggingface_hub import errors
 
         try:
-            return ask()
+            return request()
         except errors.GatedRepoError:
-            raise Missing(
-                f"{repo} is gated: accept its licence at {self._where}/{repo}, then set HF_TOKEN to a token of that account "
+            raise MissingDependency(
+                f"{repo} is gated: accept its licence at {self._endpoint_url}/{repo}, then set HF_TOKEN to a token of that account "
                 "(or run `hf auth login`) and pull again"
             ) from None
         except errors.RevisionNotFoundError:
-            raise Missing(f"{repo}: {self._where} has no such revision") from None
+            raise MissingDependency(f"{repo}: {self._endpoint_url} has no such revision") from None
         except errors.RepositoryNotFoundError:
-            raise Missing(
-                f"{self._where} shows no repository {repo}; if it is private or gated, set HF_TOKEN (or run `hf auth login`)"
+            raise MissingDependency(
+                f"{self._endpoint_url} shows no repository {repo}; if it is private or gated, set HF_TOKEN (or run `hf auth login`)"
             ) from None
         except errors.EntryNotFoundError:
-            raise Missing(f"{repo}: {self._where} has lost a file since it was listed; pull again") from None
+            raise MissingDependency(
+                f"{repo}: {self._endpoint_url} has lost a file since it was listed; pull again"
+            ) from None
         except errors.OfflineModeIsEnabled:
-            raise Missing(f"{repo}: HF_HUB_OFFLINE is set; unset it, or pull with --offline or --from FOLDER") from None
+            raise MissingDependency(
+                f"{repo}: HF_HUB_OFFLINE is set; unset it, or pull with --offline or --from FOLDER"
+            ) from None
         except (errors.HTTPError, OSError, ValueError) as error:  # type: ignore[attr-defined]
             if _disk_full(error):
                 raise
-            raise Unreachable(
-                f"{repo}: {self._where} cannot be reached or broke off; pull again to go on from there, name a mirror with --from "
+            raise HubUnreachable(
+                f"{repo}: {self._endpoint_url} cannot be reached or broke off; pull again to go on from there, name a mirror with --from "
                 "https://… or HF_ENDPOINT, or a folder that holds the files with --from FOLDER"
             ) from error
 
 
-class Unreachable(Missing):
+class HubUnreachable(MissingDependency):
     """The hub does not answer, or not to the end."""
 
 
 @dataclass(frozen=True)
-class Cache:
+class HubCache:
     """The hub library's own cache on this machine: asks no network. Its files lie under what the hub stated of them."""
 
     folder: Path | None = None
 
-    def listing(self, weights: Weights, commit: str = "") -> Listing:
+    def list_files(self, weights: Weights, commit: str = "") -> Listing:
         snapshot = self._snapshot(weights.repo, commit or weights.revision)
         if snapshot is None:
-            raise Missing(
+            raise MissingDependency(
                 f"{weights.repo} is not in the hub's cache on this machine; pull it where there is a network, or name a folder that "
                 "holds the files with --from FOLDER"
             )
-        names = _whole_folder(weights, snapshot)
-        files = tuple(_stated(snapshot / name, name) for name in names)
+        names = _list_folder(weights, snapshot)
+        files = tuple(_remote_from_cache(snapshot / name, name) for name in names)
         return Listing(
             weights.repo, snapshot.name, files, note="from the hub's cache on this machine; nothing was asked"
         )
 
-    def fetch(self, listing: Listing, remote: Remote, into: Path) -> None:
-        raise Missing(f"{listing.repo}: {remote.name} in the hub's cache is damaged; pull it where there is a network")
+    def fetch(self, listing: Listing, remote: RemoteFile, target_folder: Path) -> None:
+        raise MissingDependency(
+            f"{listing.repo}: {remote.name} in the hub's cache is damaged; pull it where there is a network"
+        )
 
-    def near(self, listing: Listing, remote: Remote) -> Iterator[Path]:
-        found = _library().try_to_load_from_cache(
+    def local_candidates(self, listing: Listing, remote: RemoteFile) -> Iterator[Path]:
+        found = _import_huggingface_hub().try_to_load_from_cache(
             listing.repo, remote.name, cache_dir=self.folder, revision=listing.commit
         )
         if isinstance(found, str):
@@ -211,83 +223,87 @@ class Cache:
 
         try:
             return Path(
-                _library().snapshot_download(repo, revision=revision, cache_dir=self.folder, local_files_only=True)
+                _import_huggingface_hub().snapshot_download(
+                    repo, revision=revision, cache_dir=self.folder, local_files_only=True
+                )
             )
         except (errors.LocalEntryNotFoundError, FileNotFoundError, ValueError):
             return None
 
 
 @dataclass(frozen=True)
-class Folder:
+class LocalFolder:
     """A folder that holds the files of a repository. What they are is what they are: nobody states what they must be."""
 
-    place: Path
+    path: Path
 
-    def listing(self, weights: Weights, commit: str = "") -> Listing:
-        names = _whole_folder(weights, self.place)
-        files = tuple(Remote(name, (self.place / name).stat().st_size) for name in names)
-        return Listing(weights.repo, commit, files, note=f"as they lie in {self.place}; not compared with the hub")
+    def list_files(self, weights: Weights, commit: str = "") -> Listing:
+        names = _list_folder(weights, self.path)
+        files = tuple(RemoteFile(name, (self.path / name).stat().st_size) for name in names)
+        return Listing(weights.repo, commit, files, note=f"as they lie in {self.path}; not compared with the hub")
 
-    def fetch(self, listing: Listing, remote: Remote, into: Path) -> None:
-        raise Missing(f"{self.place / remote.name} is not there any more")
+    def fetch(self, listing: Listing, remote: RemoteFile, target_folder: Path) -> None:
+        raise MissingDependency(f"{self.path / remote.name} is not there any more")
 
-    def near(self, listing: Listing, remote: Remote) -> Iterator[Path]:
-        path = self.place / remote.name
+    def local_candidates(self, listing: Listing, remote: RemoteFile) -> Iterator[Path]:
+        path = self.path / remote.name
         if path.is_file():
             yield path
 
 
 @dataclass(frozen=True)
-class Both:
+class HubWithFolder:
     """A hub that states, and a folder that saves the download of what it holds. Without the hub, the folder alone."""
 
     hub: Hub
-    folder: Folder
+    folder: LocalFolder
 
-    def listing(self, weights: Weights, commit: str = "") -> Listing:
+    def list_files(self, weights: Weights, commit: str = "") -> Listing:
         try:
-            return self.hub.listing(weights, commit)
-        except Missing as unasked:
+            return self.hub.list_files(weights, commit)
+        except MissingDependency as unasked:
             try:
-                return self.folder.listing(weights, commit)
-            except Missing as lacking:
-                raise Missing(f"{unasked}. {lacking}") from None
+                return self.folder.list_files(weights, commit)
+            except MissingDependency as lacking:
+                raise MissingDependency(f"{unasked}. {lacking}") from None
 
-    def fetch(self, listing: Listing, remote: Remote, into: Path) -> None:
-        self.hub.fetch(listing, remote, into)
+    def fetch(self, listing: Listing, remote: RemoteFile, target_folder: Path) -> None:
+        self.hub.fetch(listing, remote, target_folder)
 
-    def near(self, listing: Listing, remote: Remote) -> Iterator[Path]:
-        yield from self.folder.near(listing, remote)
-        yield from self.hub.near(listing, remote)
+    def local_candidates(self, listing: Listing, remote: RemoteFile) -> Iterator[Path]:
+        yield from self.folder.local_candidates(listing, remote)
+        yield from self.hub.local_candidates(listing, remote)
 
 
-def _whole_folder(weights: Weights, place: Path) -> list[str]:
+def _list_folder(weights: Weights, folder: Path) -> list[str]:
     """The names of the files in a folder that are these weights. Raises Missing where some are lost."""
-    names = sorted(wanted(all_names(place), weights.files)) if place.is_dir() else []
-    if not any(name.endswith(HOLDING) for name in names):
-        raise Missing(
-            f"{weights.repo}: no weights are in {place} (safetensors and what belongs to them); it must hold the files of that "
+    names = sorted(select_files(list_file_names(folder), weights.files)) if folder.is_dir() else []
+    if not any(name.endswith(WEIGHT_SUFFIXES) for name in names):
+        raise MissingDependency(
+            f"{weights.repo}: no weights are in {folder} (safetensors and what belongs to them); it must hold the files of that "
             f"repository, or have them in {weights.repo} below it"
         )
-    if lost := gaps(place, names, weights.files):
+    if lost := missing_files(folder, names, weights.files):
         more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
-        raise Missing(f"{weights.repo}: {place} lacks {', '.join(lost[:3])}{more}; copy the whole repository there")
+        raise MissingDependency(
+            f"{weights.repo}: {folder} lacks {', '.join(lost[:3])}{more}; copy the whole repository there"
+        )
     return names
 
 
-def _stated(path: Path, name: str) -> Remote:
+def _remote_from_cache(path: Path, name: str) -> RemoteFile:
     """What the hub's cache says of a file: it keeps each under its SHA-256, or under its git hash."""
     kept = path.resolve()
     size = kept.stat().st_size
     if re.fullmatch(r"[0-9a-f]{64}", kept.name):
-        return Remote(name, size, sha256=kept.name)
-    return Remote(name, size, git=kept.name if re.fullmatch(r"[0-9a-f]{40}", kept.name) else "")
+        return RemoteFile(name, size, sha256=kept.name)
+    return RemoteFile(name, size, git_sha1=kept.name if re.fullmatch(r"[0-9a-f]{40}", kept.name) else "")
 
 
-def _safe(name: str) -> str:
+def _check_file_name(name: str) -> str:
     """The name of a file, which came from outside, leads nowhere but below its folder."""
     if PurePosixPath(name).is_absolute() or set(name) & set("\\:\0") or ".." in PurePosixPath(name).parts:
-        raise Missing("the hub names a file that would lie outside of its folder; use another mirror")
+        raise MissingDependency("the hub names a file that would lie outside of its folder; use another mirror")
     return name
 
 
@@ -302,9 +318,9 @@ def _disk_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
-def _library() -> Any:
+def _import_huggingface_hub() -> Any:
     try:
         import huggingface_hub
     except ImportError:
-        raise Missing('pulling from a hub needs huggingface_hub; pip install "story-engine[gpu]"') from None
+        raise MissingDependency('pulling from a hub needs huggingface_hub; pip install "story-engine[gpu]"') from None
     return huggingface_hub

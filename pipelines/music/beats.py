@@ -11,11 +11,11 @@ Stereo = NDArray[np.float32]
 """Shape (samples, 2), −1 to 1."""
 
 _HOP, _WINDOW = 512, 2048
-_SLOWEST, _FASTEST = 60.0, 160.0  # beats a minute
+_MIN_BPM, _MAX_BPM = 60.0, 160.0  # beats a minute
 
 
 @dataclass(frozen=True, slots=True)
-class Beats:
+class BeatGrid:
     """A steady beat: the first at sample `first`, one every `period` samples (fractional)."""
 
     first: float
@@ -28,26 +28,26 @@ class Beats:
         return round(self.first + max(0, int((sample - self.first) // step)) * step)
 
 
-def beats(music: Stereo, rate: int) -> Beats:
+def detect_beats(music: Stereo, rate: int) -> BeatGrid:
     """The beat of a piece: how fast from the autocorrelation of its onsets, where from the phase at which onsets are strongest."""
-    onsets = _onsets(music)
+    onsets = _onset_envelope(music)
     frames = rate / _HOP  # onset values a second
     centred = onsets - onsets.mean()
     size = 1 << (2 * len(centred) - 1).bit_length()
     correlation = np.fft.irfft(np.abs(np.fft.rfft(centred, size)) ** 2)[: len(centred)]
     lags = np.arange(len(correlation), dtype=np.float64)
-    periods = np.linspace(60 * frames / _FASTEST, 60 * frames / _SLOWEST, 800)
+    periods = np.linspace(60 * frames / _MAX_BPM, 60 * frames / _MIN_BPM, 800)
     # A beat also shows after two and four of its periods; listeners prefer a pulse near 100 a minute.
     strength = sum(np.interp(periods * multiple, lags, correlation) for multiple in (1, 2, 4))
     strength = strength * np.exp(-0.5 * (np.log2(periods / (60 * frames / 100)) / 0.9) ** 2)
     period = float(periods[int(np.argmax(strength))])
     # The comb over the whole piece tells the period more finely than the correlation: a small error would add up beat by beat.
-    choices = [_phase(onsets, finer) for finer in period * np.linspace(0.985, 1.015, 61)]
+    choices = [_best_phase(onsets, finer) for finer in period * np.linspace(0.985, 1.015, 61)]
     _, first, period = max(choices)
-    return Beats(first=first * _HOP, period=period * _HOP)
+    return BeatGrid(first=first * _HOP, period=period * _HOP)
 
 
-def _phase(onsets: NDArray[np.float64], period: float) -> tuple[float, float, float]:
+def _best_phase(onsets: NDArray[np.float64], period: float) -> tuple[float, float, float]:
     """How strong the onsets are at the best phase of that period (the mean of them), the phase, the period."""
     phases = np.arange(0.0, period, 0.5)
     count = int((len(onsets) - 1 - period) / period)
@@ -57,7 +57,7 @@ def _phase(onsets: NDArray[np.float64], period: float) -> tuple[float, float, fl
     return float(strength[best]), float(phases[best]), float(period)
 
 
-def _onsets(music: Stereo) -> NDArray[np.float64]:
+def _onset_envelope(music: Stereo) -> NDArray[np.float64]:
     """How much louder each moment is than the one before, summed over the spectrum; one value every `_HOP` samples."""
     mono = music.mean(axis=1)
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(mono, (_WINDOW // 2, _WINDOW)), _WINDOW)[::_HOP]

@@ -10,13 +10,13 @@ import numpy as np
 
 from pipelines.base import BadInput
 from pipelines.media.timeline import Timeline
-from pipelines.music.arrangement import RATE, faded, levelled
+from pipelines.music.arrangement import RATE, apply_fades, normalize_level
 from pipelines.music.beats import Stereo
 
-_BLOCK = RATE
+_BLOCK_SAMPLES = RATE
 
 
-def film_samples(inputs: Mapping[str, Sequence[Path]]) -> int:
+def film_length_samples(inputs: Mapping[str, Sequence[Path]]) -> int:
     """How many samples at 48 kHz the film has. Raises BadInput without a timeline."""
     if not inputs.get("timeline"):
         raise BadInput("timeline", "the score needs the film's timeline.")
@@ -24,34 +24,34 @@ def film_samples(inputs: Mapping[str, Sequence[Path]]) -> int:
     return (timeline.frames * RATE + timeline.fps // 2) // timeline.fps
 
 
-def stereo(music: Stereo) -> Stereo:
+def to_stereo(music: Stereo) -> Stereo:
     """One channel or two, as columns → two."""
     return np.ascontiguousarray(np.broadcast_to(music, (len(music), 2)) if music.shape[1] == 1 else music[:, :2])
 
 
-def resampled(music: Stereo, rate: int) -> Stereo:
+def resample(music: Stereo, rate: int) -> Stereo:
     """The same at 48 kHz."""
     if rate == RATE:
         return music
     import av
 
     resampler = av.AudioResampler(format="flt", layout="stereo", rate=RATE)
-    made: list[Stereo] = []
-    for start in range(0, len(music), _BLOCK):
-        block = np.ascontiguousarray(music[start : start + _BLOCK], np.float32)
+    blocks: list[Stereo] = []
+    for start in range(0, len(music), _BLOCK_SAMPLES):
+        block = np.ascontiguousarray(music[start : start + _BLOCK_SAMPLES], np.float32)
         frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="flt", layout="stereo")
         frame.sample_rate, frame.pts = rate, start
-        made += [one.to_ndarray().reshape(-1, 2) for one in resampler.resample(frame)]
-    made += [one.to_ndarray().reshape(-1, 2) for one in resampler.resample(None)]
-    return np.concatenate(made) if made else np.zeros((0, 2), np.float32)
+        blocks += [one.to_ndarray().reshape(-1, 2) for one in resampler.resample(frame)]
+    blocks += [one.to_ndarray().reshape(-1, 2) for one in resampler.resample(None)]
+    return np.concatenate(blocks) if blocks else np.zeros((0, 2), np.float32)
 
 
-def ended(music: Iterable[Stereo], length: int) -> Iterator[Stereo]:
+def fit_to_length(music: Iterable[Stereo], length: int) -> Iterator[Stereo]:
     """Blocks of exactly `length` samples, their ends faded; silence where the music ends too early."""
-    return faded(_endless(music, length), length)
+    return apply_fades(_pad_with_silence(music, length), length)
 
 
-def write(music: Iterable[Stereo], path: Path) -> None:
+def write_wav(music: Iterable[Stereo], path: Path) -> None:
     """Blocks at 48 kHz → a WAV file of 16 bits."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(2)
@@ -62,16 +62,16 @@ def write(music: Iterable[Stereo], path: Path) -> None:
             file.writeframesraw(pcm.tobytes())
 
 
-def finished(music: Stereo, rate: int) -> Stereo:
+def master(music: Stereo, rate: int) -> Stereo:
     """One piece of music, made ready: two channels at 48 kHz at the house's level."""
-    return levelled(resampled(stereo(music), rate))
+    return normalize_level(resample(to_stereo(music), rate))
 
 
-def _endless(music: Iterable[Stereo], length: int) -> Iterator[Stereo]:
+def _pad_with_silence(music: Iterable[Stereo], length: int) -> Iterator[Stereo]:
     done = 0
     for block in music:
         done += len(block)
         yield block
     while done < length:
-        done += _BLOCK
-        yield np.zeros((_BLOCK, 2), np.float32)
+        done += _BLOCK_SAMPLES
+        yield np.zeros((_BLOCK_SAMPLES, 2), np.float32)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.base import BadInput, Device, Economy, Kind, ModelSpec, Params, Report
+from pipelines.base import BadInput, Device, Kind, MemoryMode, ModelSpec, Params, Report
 from pipelines.step_params import ScoreParams
 
 if TYPE_CHECKING:
     from pipelines.music.beats import Stereo
 
-_BLEND = 1.0
+_CROSSFADE_SECONDS = 1.0
 """Seconds over which what was played becomes what the model heard of it."""
 
 
@@ -25,7 +25,7 @@ class MusicGenOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     window: float = Field(30.0, gt=0, le=30)
-    memory: float = Field(10.0, gt=0)
+    context_seconds: float = Field(10.0, gt=0)
     guidance: float = Field(3.0, ge=1, le=10)
     temperature: float = Field(1.0, gt=0, le=2)
     top_k: int = Field(250, ge=0)
@@ -40,13 +40,13 @@ class MusicGen:
     name: ClassVar[str] = "musicgen"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.SCORE: ScoreParams}
-    economies: ClassVar[tuple[Economy, ...]] = (Economy.LEAVES,)
+    memory_modes: ClassVar[tuple[MemoryMode, ...]] = (MemoryMode.LEAF_OFFLOAD,)
 
     def __init__(self, model: Any, tokenizer: Any, spec: ModelSpec, options: MusicGenOptions, device: Device) -> None:
         self._model, self._tokenizer = model, tokenizer
         self._spec, self._options, self._device = spec, options, device
         self.rate = int(model.config.audio_encoder.sampling_rate)
-        self._frames = float(model.config.audio_encoder.frame_rate)
+        self._frame_rate = float(model.config.audio_encoder.frame_rate)
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
@@ -54,23 +54,23 @@ class MusicGen:
         from transformers import AutoTokenizer, MusicgenForConditionalGeneration
 
         from pipelines.diffusion.loading import torch_device
-        from pipelines.models.weights import folder
+        from pipelines.models.weights import verified_folder
 
-        options = _options(spec)
-        place = folder(spec)
+        options = _parse_options(spec)
+        model_folder = verified_folder(spec)
         model = MusicgenForConditionalGeneration.from_pretrained(
-            place,
+            model_folder,
             dtype=torch.float32 if device.kind == "cpu" else torch.float16,
             local_files_only=True,
             use_safetensors=True,
         ).eval()
-        if device.economy >= Economy.LEAVES:
+        if device.memory_mode >= MemoryMode.LEAF_OFFLOAD:
             from accelerate import cpu_offload
 
             cpu_offload(model, torch_device(device))
         else:
             model.to(torch_device(device))
-        return cls(model, AutoTokenizer.from_pretrained(place, local_files_only=True), spec, options, device)
+        return cls(model, AutoTokenizer.from_pretrained(model_folder, local_files_only=True), spec, options, device)
 
     def run(
         self,
@@ -82,18 +82,18 @@ class MusicGen:
         *,
         seed: int,
     ) -> Iterable[Path]:
-        from pipelines.diffusion.determinism import torch_room
+        from pipelines.diffusion.determinism import deterministic_torch
         from pipelines.music.arrangement import RATE
-        from pipelines.music.mastering import ended, film_samples, finished, write
-        from pipelines.music.prompt import described
+        from pipelines.music.mastering import film_length_samples, fit_to_length, master, write_wav
+        from pipelines.music.prompt import build_prompt
 
         assert isinstance(params, ScoreParams)
-        length = film_samples(inputs)
-        prompt = described(params)
-        with torch_room(self._device.threads, seed):
+        length = film_length_samples(inputs)
+        prompt = build_prompt(params)
+        with deterministic_torch(self._device.threads, seed):
             music = self._compose(prompt, length / RATE, report)
         path = out / "music.wav"
-        write(ended([finished(music, self.rate)], length), path)
+        write_wav(fit_to_length([master(music, self.rate)], length), path)
         report.record(composed_by=self._spec.name, prompt=prompt, licence=self._spec.licence)
         return [path]
 
@@ -105,29 +105,31 @@ class MusicGen:
         import numpy as np
 
         wanted = round(seconds * self.rate)
-        memory = min(self._options.memory, self._options.window * 0.75)
-        heard = round(memory * self.rate)
+        context_seconds = min(self._options.context_seconds, self._options.window * 0.75)
+        context_samples = round(context_seconds * self.rate)
         music = np.zeros((0, 1), np.float32)
 
-        def played_on(more: float) -> None:
+        def report_progress(more: float) -> None:
             report.progress(min(1.0, (len(music) + more * self.rate) / max(1, wanted)), "composing music")
 
-        music = self._play(prompt, min(seconds, self._options.window), None, played_on)
+        music = self._generate_window(prompt, min(seconds, self._options.window), None, report_progress)
         while len(music) < wanted:
-            tail = music[-heard:]
-            more = min((wanted - len(music)) / self.rate, self._options.window - memory)
-            played = self._play(prompt, more, tail, played_on)
+            tail = music[-context_samples:]
+            more = min((wanted - len(music)) / self.rate, self._options.window - context_seconds)
+            played = self._generate_window(prompt, more, tail, report_progress)
             if len(played) <= len(tail):
                 raise RuntimeError("the model plays nothing further")
             # It plays what it heard once more, a little changed by its codec, before it goes on.
-            blend = min(len(tail), round(_BLEND * self.rate))
+            blend = min(len(tail), round(_CROSSFADE_SECONDS * self.rate))
             angle = np.linspace(0.0, np.pi / 2, blend, dtype=np.float32)[:, None]
             joined = music[-blend:] * np.cos(angle) ** 2 + played[len(tail) - blend : len(tail)] * np.sin(angle) ** 2
             music = np.concatenate([music[:-blend], joined, played[len(tail) :]]).astype(np.float32)
         report.progress(1.0, "music composed")
         return music
 
-    def _play(self, prompt: str, seconds: float, heard: Stereo | None, played_on: Callable[[float], None]) -> Stereo:
+    def _generate_window(
+        self, prompt: str, seconds: float, prompt_audio: Stereo | None, on_progress: Callable[[float], None]
+    ) -> Stereo:
         """`heard` (if any) and about `seconds` more, as (samples, channels). `played_on` is told how many of them are done."""
         import math
 
@@ -135,27 +137,29 @@ class MusicGen:
         import torch
         from transformers import StoppingCriteriaList
 
-        given = dict(self._tokenizer([prompt], return_tensors="pt", truncation=True, max_length=256))
+        model_inputs = dict(self._tokenizer([prompt], return_tensors="pt", truncation=True, max_length=256))
         device = (
             torch.device("cpu") if self._device.kind == "cpu" else torch.device(self._device.kind, self._device.index)
         )
-        given = {name: tensor.to(device) for name, tensor in given.items()}
-        if heard is not None:
-            given["input_values"] = torch.from_numpy(np.ascontiguousarray(heard.T)[None]).to(device, self._model.dtype)
+        model_inputs = {name: tensor.to(device) for name, tensor in model_inputs.items()}
+        if prompt_audio is not None:
+            model_inputs["input_values"] = torch.from_numpy(np.ascontiguousarray(prompt_audio.T)[None]).to(
+                device, self._model.dtype
+            )
         options = self._options
-        begun: list[int] = []
+        prompt_lengths: list[int] = []
 
         def watch(ids: Any, scores: Any, **_: Any) -> Any:
             """Where others would stop: after each frame. It never does."""
-            begun.append(ids.shape[-1])
-            if (done := ids.shape[-1] - begun[0]) % round(self._frames) == 0:
-                played_on(min(seconds, done / self._frames))
+            prompt_lengths.append(ids.shape[-1])
+            if (done := ids.shape[-1] - prompt_lengths[0]) % round(self._frame_rate) == 0:
+                on_progress(min(seconds, done / self._frame_rate))
             return torch.zeros(ids.shape[0], dtype=torch.bool, device=ids.device)
 
         # Codebooks are played one after the other: as many frames later the last of them is there.
-        frames = math.ceil(seconds * self._frames) + self._model.decoder.num_codebooks
-        made = self._model.generate(
-            **given,
+        frames = math.ceil(seconds * self._frame_rate) + self._model.decoder.num_codebooks
+        audio = self._model.generate(
+            **model_inputs,
             do_sample=True,
             guidance_scale=options.guidance,
             temperature=options.temperature,
@@ -163,10 +167,10 @@ class MusicGen:
             max_new_tokens=frames,
             stopping_criteria=StoppingCriteriaList([watch]),
         )
-        return np.ascontiguousarray(made[0].float().cpu().numpy().T)
+        return np.ascontiguousarray(audio[0].float().cpu().numpy().T)
 
 
-def _options(spec: ModelSpec) -> MusicGenOptions:
+def _parse_options(spec: ModelSpec) -> MusicGenOptions:
     try:
         return MusicGenOptions.model_validate(dict(spec.options))
     except ValidationError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.base import BadInput, Device, Kind, Missing, ModelSpec, Params, Report
+from pipelines.base import BadInput, Device, Kind, MissingDependency, ModelSpec, Params, Report
 from pipelines.media.timeline import Timeline
 from pipelines.moods import classify_mood
 from pipelines.step_params import ScoreParams
@@ -21,7 +21,7 @@ _RATE = 48_000
 _INSTALL = 'pip install "story-engine[draft]"'
 
 
-class LibraryOptions(BaseModel):
+class TrackLibraryOptions(BaseModel):
     """`package` holds the folder `tracks/<mood>/*`; the files of one mood whose names share everything before the last `_` are
     in one style and tempo, and are played one after the other."""
 
@@ -30,7 +30,7 @@ class LibraryOptions(BaseModel):
     package: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 
-class Library:
+class TrackLibrary:
     """An arrangement of shipped tracks: chosen by mood and seed, joined on the beat, exactly as long as the film."""
 
     name: ClassVar[str] = "track-library"
@@ -44,18 +44,18 @@ class Library:
     def load(cls, spec: ModelSpec, device: Device) -> Self:
         import importlib.util
 
-        options = LibraryOptions.model_validate(spec.options)
+        options = TrackLibraryOptions.model_validate(spec.options)
         found = importlib.util.find_spec(options.package)
         folder = Path(found.origin).parent / "tracks" if found and found.origin else None
         if folder is None or not folder.is_dir():
-            raise Missing(f"no music: the package {options.package} is not installed; {_INSTALL}")
+            raise MissingDependency(f"no music: the package {options.package} is not installed; {_INSTALL}")
         styles: dict[str, dict[str, tuple[Path, ...]]] = {}
         for path in sorted(folder.glob("*/*.opus")):
             style = path.stem.rpartition("_")[0]
-            of_mood = styles.setdefault(path.parent.name, {})
-            of_mood[style] = (*of_mood.get(style, ()), path)
+            mood_styles = styles.setdefault(path.parent.name, {})
+            mood_styles[style] = (*mood_styles.get(style, ()), path)
         if not styles:
-            raise Missing(f"no music: {folder} is empty; {_INSTALL}")
+            raise MissingDependency(f"no music: {folder} is empty; {_INSTALL}")
         return cls(styles, "; ".join(spec.credits) or options.package)
 
     def run(
@@ -69,7 +69,7 @@ class Library:
         seed: int,
     ) -> Iterable[Path]:
         """The seed chooses among the styles and tracks of the mood."""
-        from pipelines.music.arrangement import arrange
+        from pipelines.music.arrangement import arrange_tracks
 
         assert isinstance(params, ScoreParams)
         if not inputs.get("timeline"):
@@ -77,12 +77,12 @@ class Library:
         timeline = Timeline.model_validate_json(inputs["timeline"][0].read_text("utf-8"))
         length = (timeline.frames * _RATE + timeline.fps // 2) // timeline.fps
         mood = classify_mood(params.mood, params.prompt, tuple(self._styles))
-        tracks = self._tracks(mood, seed)
-        played: list[str] = []
+        tracks = self._select_tracks(mood, seed)
+        played_tracks: list[str] = []
 
-        def opened(name: str) -> Stereo:
-            played.append(name)
-            return _decoded(tracks[name])
+        def open_track(name: str) -> Stereo:
+            played_tracks.append(name)
+            return _decode(tracks[name])
 
         path = out / "music.wav"
         done = 0
@@ -90,17 +90,19 @@ class Library:
             file.setnchannels(2)
             file.setsampwidth(2)
             file.setframerate(_RATE)
-            for block in _seconds(arrange(tuple(tracks), opened, length)):
-                file.writeframesraw(_pcm(block))
+            for block in _split_into_seconds(arrange_tracks(tuple(tracks), open_track, length)):
+                file.writeframesraw(_to_pcm16(block))
                 done += len(block)
                 report.progress(done / length, "arranging music")
-        report.record(mood=mood, tracks=list(dict.fromkeys(played)), arrangement="shipped tracks", credit=self._credit)
+        report.record(
+            mood=mood, tracks=list(dict.fromkeys(played_tracks)), arrangement="shipped tracks", credit=self._credit
+        )
         return [path]
 
     def close(self) -> None:
         self._styles = {}
 
-    def _tracks(self, mood: str, seed: int) -> dict[str, Path]:
+    def _select_tracks(self, mood: str, seed: int) -> dict[str, Path]:
         """The tracks of one style of the mood, in the order in which they are played."""
         styles = self._styles[mood]
         every = [(style, index) for style in sorted(styles) for index in range(len(styles[style]))]
@@ -109,23 +111,23 @@ class Library:
         return {path.stem: path for path in paths}
 
 
-def _decoded(path: Path) -> Stereo:
+def _decode(path: Path) -> Stereo:
     import soundfile
 
     music, rate = soundfile.read(path, dtype="float32", always_2d=True)
     if rate != _RATE or music.shape[1] != 2:
-        raise Missing(f"{path.name} is not 48 kHz stereo; {_INSTALL}")
+        raise MissingDependency(f"{path.name} is not 48 kHz stereo; {_INSTALL}")
     return music  # type: ignore[no-any-return]  # soundfile has no types
 
 
-def _seconds(blocks: Iterator[Stereo]) -> Iterator[Stereo]:
+def _split_into_seconds(blocks: Iterator[Stereo]) -> Iterator[Stereo]:
     """The same in blocks of a second at most, so that progress flows."""
     for block in blocks:
         for start in range(0, len(block), _RATE):
             yield block[start : start + _RATE]
 
 
-def _pcm(block: Stereo) -> bytes:
+def _to_pcm16(block: Stereo) -> bytes:
     import numpy as np
 
     return np.clip(np.rint(block.astype(np.float64) * 32767.0), -32768, 32767).astype("<i2").tobytes()

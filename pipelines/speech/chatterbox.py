@@ -9,34 +9,37 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
-from pipelines.base import Device, Kind, Missing, ModelSpec, Params, Report
-from pipelines.speech.voices import Recipe, narrator, recipes
+from pipelines.base import Device, Kind, MissingDependency, ModelSpec, Params, Report
+from pipelines.speech.voices import VoiceSettings, get_voice_settings, load_voice_settings
 from pipelines.step_params import Language, NarrateParams
 
 if TYPE_CHECKING:
     from pipelines.speech.audio.samples import Samples
-    from pipelines.speech.narrate import Sound
+    from pipelines.speech.narrate import SpeechAudio
     from pipelines.speech.text.tokenize import Word
 
 _CODES: Mapping[Language, str] = {
     "Arabic": "ar", "Chinese": "zh", "English": "en", "French": "fr", "German": "de", "Hindi": "hi", "Japanese": "ja",
     "Korean": "ko", "Spanish": "es", "Turkish": "tr",
 }  # fmt: skip
-_LONGEST: Mapping[Language, int] = {"Chinese": 80, "Japanese": 80, "Korean": 100}
+_MAX_CHARACTERS: Mapping[Language, int] = {"Chinese": 80, "Japanese": 80, "Korean": 100}
 """Characters that the model speaks well at once; 200 in all other languages."""
 
 
-_BEND = (0.8, 1.3)  # how far the voice may be made smaller or larger: it also becomes that much faster or slower
-_MEASURED = "The small fox looked at the moon for a long time."
+_PITCH_SHIFT_LIMITS = (
+    0.8,
+    1.3,
+)  # how far the voice may be made smaller or larger: it also becomes that much faster or slower
+_PITCH_TEST_TEXT = "The small fox looked at the moon for a long time."
 
 
-class ChatterboxRecipe(Recipe):
+class ChatterboxVoiceSettings(VoiceSettings):
     """The model has one voice of its own: narrators are that voice, larger or smaller, calmer or livelier. It is measured, and
     bent towards `height` in hertz. `liveliness` 0.5 is the model's own; `temperature` how freely it speaks; `guidance` how
     strictly it keeps to the voice."""
 
-    height: float | None = Field(None, ge=60, le=350)
-    liveliness: float = Field(0.5, ge=0.25, le=1.5)
+    pitch_hz: float | None = Field(None, ge=60, le=350)
+    exaggeration: float = Field(0.5, ge=0.25, le=1.5)
     temperature: float = Field(0.8, gt=0, le=2)
     guidance: float = Field(0.5, ge=0, le=1)
 
@@ -49,18 +52,18 @@ class Chatterbox:
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.NARRATE: NarrateParams}
 
-    def __init__(self, model: Any, device: Device, narrators: Mapping[str, ChatterboxRecipe]) -> None:
+    def __init__(self, model: Any, device: Device, narrators: Mapping[str, ChatterboxVoiceSettings]) -> None:
         self._model, self._device, self._narrators = model, device, narrators
-        self._own = model.conds
-        self._height: float | None = None
+        self._default_conditionals = model.conds
+        self._default_pitch_hz: float | None = None
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        from pipelines.models.weights import folder
+        from pipelines.models.weights import verified_folder
 
-        place = folder(spec)
+        model_folder = verified_folder(spec)
         name = "cpu" if device.kind == "cpu" else f"{device.kind}:{device.index}"
-        return cls(_read(place, name), device, recipes(spec.options, ChatterboxRecipe))
+        return cls(_load_model(model_folder, name), device, load_voice_settings(spec.options, ChatterboxVoiceSettings))
 
     def run(
         self,
@@ -72,83 +75,91 @@ class Chatterbox:
         *,
         seed: int,
     ) -> Iterable[Path]:
-        from pipelines.diffusion.determinism import torch_room
-        from pipelines.speech.audio.pitch import bent
+        from pipelines.diffusion.determinism import deterministic_torch
+        from pipelines.speech.audio.pitch import pitch_shift_ratio
         from pipelines.speech.narrate import narrate
-        from pipelines.speech.voice_sample import recorded
+        from pipelines.speech.voice_sample import load_voice_sample
 
         assert isinstance(params, NarrateParams)
-        sample = recorded(inputs)
-        recipe = narrator(self._narrators, params.narrator) if sample is None else ChatterboxRecipe()
+        sample = load_voice_sample(inputs)
+        settings = get_voice_settings(self._narrators, params.narrator) if sample is None else ChatterboxVoiceSettings()
         report.record(
             narrator=params.narrator if sample is None else "the given voice",
             voice="Chatterbox" if sample is None else "Chatterbox, a given recording",
             language=params.language,
             watermark="Perth",
         )
-        with torch_room(self._device.threads, seed):
-            self._model.conds = self._own
+        with deterministic_torch(self._device.threads, seed):
+            self._model.conds = self._default_conditionals
             if sample is not None:
-                self._listen(sample)
-            pitch = recipe.pitch * (bent(self._measured(), recipe.height, _BEND) if recipe.height else 1.0)
-            return narrate(params, ChatterboxVoice(self._model, recipe, pitch, seed), out, report)
+                self._condition_on_sample(sample)
+            pitch = settings.pitch * (
+                pitch_shift_ratio(self._measure_default_pitch(), settings.pitch_hz, _PITCH_SHIFT_LIMITS)
+                if settings.pitch_hz
+                else 1.0
+            )
+            return narrate(params, ChatterboxVoice(self._model, settings, pitch, seed), out, report)
 
     def close(self) -> None:
-        self._model = self._own = None
+        self._model = self._default_conditionals = None
 
-    def _measured(self) -> float:
+    def _measure_default_pitch(self) -> float:
         """How high the model's own voice speaks, in hertz; 0 where nothing is voiced."""
-        from pipelines.speech.audio.pitch import height
-        from pipelines.speech.audio.samples import levelled
+        from pipelines.speech.audio.pitch import estimate_pitch
+        from pipelines.speech.audio.samples import normalize_level
 
-        if self._height is None:
-            voice = ChatterboxVoice(self._model, ChatterboxRecipe(), 1.0, seed=0)
-            self._height = height(levelled(voice.text(_MEASURED, "en")), voice.rate) or 0.0
-        return self._height
+        if self._default_pitch_hz is None:
+            voice = ChatterboxVoice(self._model, ChatterboxVoiceSettings(), 1.0, seed=0)
+            self._default_pitch_hz = (
+                estimate_pitch(normalize_level(voice.synthesize_text(_PITCH_TEST_TEXT, "en")), voice.rate) or 0.0
+            )
+        return self._default_pitch_hz
 
-    def _listen(self, sample: Samples) -> None:
+    def _condition_on_sample(self, sample: Samples) -> None:
         """The model takes the voice of a recording, out of a file."""
         from tempfile import TemporaryDirectory
 
-        from pipelines.speech.voice_sample import written
+        from pipelines.speech.voice_sample import write_wav
 
         with TemporaryDirectory() as folder:
-            self._model.prepare_conditionals(str(written(sample, Path(folder) / "sample.wav")))
+            self._model.prepare_conditionals(str(write_wav(sample, Path(folder) / "sample.wav")))
 
 
 class ChatterboxVoice:
     """One voice of the model."""
 
-    def __init__(self, model: Any, recipe: ChatterboxRecipe, pitch: float, seed: int) -> None:
+    def __init__(self, model: Any, settings: ChatterboxVoiceSettings, pitch: float, seed: int) -> None:
         self.rate = int(model.sr)
-        self._model, self._recipe, self._pitch, self._seed = model, recipe, pitch, seed
+        self._model, self._settings, self._pitch, self._seed = model, settings, pitch, seed
 
-    def say(self, words: Sequence[Word], language: Language) -> Sound:
-        from pipelines.speech.untimed import said
+    def synthesize(self, words: Sequence[Word], language: Language) -> SpeechAudio:
+        from pipelines.speech.untimed import synthesize_all
 
-        def say(text: str) -> Samples:
-            return self.text(text, _CODES[language])
+        def synthesize_text(text: str) -> Samples:
+            return self.synthesize_text(text, _CODES[language])
 
-        return said(words, language, say, self.rate, self._pitch, _LONGEST.get(language, 200))
+        return synthesize_all(
+            words, language, synthesize_text, self.rate, self._pitch, _MAX_CHARACTERS.get(language, 200)
+        )
 
-    def text(self, text: str, code: str) -> Samples:
+    def synthesize_text(self, text: str, code: str) -> Samples:
         """One text in the language of that code."""
         import numpy as np
         import torch
 
         # Each text has its own dice: what was said before does not change how it is said.
         torch.manual_seed(self._seed % 2**63)
-        made = self._model.generate(
+        audio = self._model.generate(
             text,
             language_id=code,
-            exaggeration=self._recipe.liveliness,
-            temperature=self._recipe.temperature,
-            cfg_weight=self._recipe.guidance,
+            exaggeration=self._settings.exaggeration,
+            temperature=self._settings.temperature,
+            cfg_weight=self._settings.guidance,
         )
-        return np.asarray(made[0].float().cpu().numpy(), np.float32)
+        return np.asarray(audio[0].float().cpu().numpy(), np.float32)
 
 
-def _read(place: Path, device: str) -> Any:
+def _load_model(model_folder: Path, device: str) -> Any:
     """The model out of its folder, as chatterbox-tts reads it (`torch.load(weights_only=True)` and safetensors)."""
     import json
     import sys
@@ -158,13 +169,13 @@ def _read(place: Path, device: str) -> Any:
     try:
         from chatterbox.mtl_tts import ChatterboxMultilingualTTS
     except (ImportError, OSError) as error:
-        raise Missing(
+        raise MissingDependency(
             "Chatterbox runs under an interpreter of its own; `python -m engine models pull chatterbox`"
         ) from error
-    model = ChatterboxMultilingualTTS.from_local(place, device)
+    model = ChatterboxMultilingualTTS.from_local(model_folder, device)
     # How Chinese characters are keyed in; chatterbox-tts looks for it on the hub.
     converter = model.tokenizer.cangjie_converter
-    for entry in json.loads((place / "Cangjie5_TC.json").read_text("utf-8")):
+    for entry in json.loads((model_folder / "Cangjie5_TC.json").read_text("utf-8")):
         glyph, code = entry.split("\t")[:2]
         converter.word2cj[glyph] = code
         converter.cj2word.setdefault(code, []).append(glyph)

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import Field
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.speech.voices import Recipe, narrator, recipes
+from pipelines.speech.voices import VoiceSettings, get_voice_settings, load_voice_settings
 from pipelines.step_params import Language, NarrateParams
 
 if TYPE_CHECKING:
     from pipelines.speech.audio.samples import Samples
-    from pipelines.speech.narrate import Sound
+    from pipelines.speech.narrate import SpeechAudio
     from pipelines.speech.text.tokenize import Word
 
-_PACE = 150  # words a minute of an unhurried narrator
+_WORDS_PER_MINUTE = 150  # words a minute of an unhurried narrator
 
 
-class EspeakRecipe(Recipe):
+class EspeakVoiceSettings(VoiceSettings):
     """`variant` is a voice of espeak-ng-data/voices/!v; `height` and `melody` are its pitch and pitch range, 0 to 99."""
 
     variant: str = Field(pattern=r"^[A-Za-z0-9]+$")
-    height: int = Field(50, ge=0, le=99)
-    melody: int = Field(50, ge=0, le=99)
+    base_pitch: int = Field(50, ge=0, le=99)
+    pitch_range: int = Field(50, ge=0, le=99)
 
 
 class Espeak:
@@ -35,15 +35,15 @@ class Espeak:
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.NARRATE: NarrateParams}
 
-    def __init__(self, narrators: Mapping[str, EspeakRecipe]) -> None:
+    def __init__(self, narrators: Mapping[str, EspeakVoiceSettings]) -> None:
         self._narrators = narrators
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        from pipelines.speech.g2p.espeak_binding import espeak
+        from pipelines.speech.g2p.espeak_binding import open_espeak
 
-        with espeak():
-            return cls(recipes(spec.options, EspeakRecipe))
+        with open_espeak():
+            return cls(load_voice_settings(spec.options, EspeakVoiceSettings))
 
     def run(
         self,
@@ -59,9 +59,11 @@ class Espeak:
         from pipelines.speech.narrate import narrate
 
         assert isinstance(params, NarrateParams)
-        recipe = narrator(self._narrators, params.narrator)
-        report.record(narrator=params.narrator, voice=f"eSpeak NG, variant {recipe.variant}", language=params.language)
-        return narrate(params, _EspeakVoice(recipe), out, report)
+        settings = get_voice_settings(self._narrators, params.narrator)
+        report.record(
+            narrator=params.narrator, voice=f"eSpeak NG, variant {settings.variant}", language=params.language
+        )
+        return narrate(params, _EspeakVoice(settings), out, report)
 
     def close(self) -> None:
         self._narrators = {}
@@ -72,43 +74,43 @@ class _EspeakVoice:
 
     rate = 22050
 
-    def __init__(self, recipe: EspeakRecipe) -> None:
-        self._recipe = recipe
+    def __init__(self, settings: EspeakVoiceSettings) -> None:
+        self._settings = settings
 
-    def say(self, words: Sequence[Word], language: Language) -> Sound:
+    def synthesize(self, words: Sequence[Word], language: Language) -> SpeechAudio:
         import numpy as np
 
-        from pipelines.speech.narrate import Sound
-        from pipelines.speech.text.scripts import runs
+        from pipelines.speech.narrate import SpeechAudio
+        from pipelines.speech.text.scripts import split_by_language
 
         parts, spans, offset = [], list[tuple[float, float]](), 0.0
-        for reader, run in runs(words, language):
-            samples, times = self._speak(run, reader)
+        for run_language, run in split_by_language(words, language):
+            samples, times = self._synthesize_run(run, run_language)
             parts.append(samples)
             spans += [(offset + start, offset + end) for start, end in times]
             offset += len(samples) / self.rate
-        return Sound(np.concatenate(parts), spans)
+        return SpeechAudio(np.concatenate(parts), spans)
 
-    def _speak(self, words: Sequence[Word], language: Language) -> tuple[Samples, list[tuple[float, float]]]:
+    def _synthesize_run(self, words: Sequence[Word], language: Language) -> tuple[Samples, list[tuple[float, float]]]:
         import numpy as np
 
-        from pipelines.speech.g2p.espeak_binding import espeak
-        from pipelines.speech.g2p.fallback_spelling import written_out
-        from pipelines.speech.text.scripts import VOICES
-        from pipelines.speech.timing.alignment import spread
+        from pipelines.speech.g2p.espeak_binding import open_espeak
+        from pipelines.speech.g2p.fallback_spelling import spell_for_espeak
+        from pipelines.speech.text.scripts import ESPEAK_VOICES
+        from pipelines.speech.timing.alignment import align_words_to_events
 
         text, starts = "", list[int]()
         space = "" if language in ("Chinese", "Japanese") else " "
-        for word, spoken in zip(words, written_out(words, language), strict=True):
+        for word, spoken in zip(words, spell_for_espeak(words, language), strict=True):
             starts.append(len(text))
-            text += spoken + "".join(mark for mark in word.trail if mark in ".,;:!?。、，！？；：؟،।…") + space
-        with espeak() as library:
-            said = library.speak(
+            text += spoken + "".join(mark for mark in word.trailing if mark in ".,;:!?。、，！？；：؟،।…") + space
+        with open_espeak() as library:
+            result = library.synthesize(
                 text,
-                f"{VOICES[language]}+{self._recipe.variant}",
-                words_a_minute=round(_PACE * self._recipe.speed),
-                pitch=self._recipe.height,
-                pitch_range=self._recipe.melody,
+                f"{ESPEAK_VOICES[language]}+{self._settings.variant}",
+                words_per_minute=round(_WORDS_PER_MINUTE * self._settings.speed),
+                pitch=self._settings.base_pitch,
+                pitch_range=self._settings.pitch_range,
             )
-        samples = np.frombuffer(said.pcm, dtype="<i2").astype(np.float32) / 32768.0
-        return samples, spread(starts, said.words, len(text), len(samples) / self.rate)
+        samples = np.frombuffer(result.pcm, dtype="<i2").astype(np.float32) / 32768.0
+        return samples, align_words_to_events(starts, result.word_events, len(text), len(samples) / self.rate)

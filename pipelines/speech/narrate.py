@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Protocol
 
 from pipelines.base import BadInput, Report
-from pipelines.speech.audio.samples import Samples, Wav, bounds, faded, levelled
-from pipelines.speech.text.tokenize import Word, split
-from pipelines.speech.text.utterances import Utterance, utterances
+from pipelines.speech.audio.samples import Samples, WavWriter, apply_fades, normalize_level, speech_bounds
+from pipelines.speech.text.tokenize import Word, split_words
+from pipelines.speech.text.utterances import Utterance, split_utterances
 from pipelines.step_params import Language, NarrateParams
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class SpeechAudio:
     """One utterance as the model speaks it: `spans` are the seconds at which each of its words begins and ends."""
 
     samples: Samples
-    spans: Sequence[tuple[float, float]]
+    word_times: Sequence[tuple[float, float]]
 
 
 class Voice(Protocol):
@@ -28,7 +28,7 @@ class Voice(Protocol):
 
     rate: int
 
-    def say(self, words: Sequence[Word], language: Language) -> Sound:
+    def synthesize(self, words: Sequence[Word], language: Language) -> SpeechAudio:
         """Speak neighbouring words; as many spans as words, none going back in time."""
 
 
@@ -37,20 +37,20 @@ def narrate(params: NarrateParams, voice: Voice, out: Path, report: Report) -> I
 
     Raises BadInput where nothing can be pronounced.
     """
-    words = split(params.text)
+    words = split_words(params.text)
     if not words:
         raise BadInput("narration", "there is nothing in it that can be spoken.", "Write at least one word.")
     sound_file, words_file = out / "narration.wav", out / "words.json"
     times: list[dict[str, str | float]] = []
-    done = 0
-    with Wav(sound_file, voice.rate) as wav:
+    spoken_count = 0
+    with WavWriter(sound_file, voice.rate) as wav:
         pause = 0.0
-        for utterance in utterances(words):
-            wav.quiet(pause)
-            times += _speak(utterance, voice, params.language, wav)
+        for utterance in split_utterances(words):
+            wav.write_silence(pause)
+            times += _write_utterance(utterance, voice, params.language, wav)
             pause = utterance.pause
-            done += len(utterance.words)
-            report.progress(done / len(words), f"{done} of {len(words)} words spoken")
+            spoken_count += len(utterance.words)
+            report.progress(spoken_count / len(words), f"{spoken_count} of {len(words)} words spoken")
         if wav.frames == 0:
             raise BadInput(
                 "narration", f"no sound came of it in {params.language}.", "Write it in the story's language."
@@ -60,16 +60,18 @@ def narrate(params: NarrateParams, voice: Voice, out: Path, report: Report) -> I
     return [sound_file, words_file]
 
 
-def _speak(utterance: Utterance, voice: Voice, language: Language, wav: Wav) -> list[dict[str, str | float]]:
+def _write_utterance(
+    utterance: Utterance, voice: Voice, language: Language, wav: WavWriter
+) -> list[dict[str, str | float]]:
     """Add one utterance to the file; the words with their times in the file."""
-    sound = voice.say(utterance.words, language)
-    samples = levelled(sound.samples)
-    first, end = bounds(samples, voice.rate)
+    sound = voice.synthesize(utterance.words, language)
+    samples = normalize_level(sound.samples)
+    first, end = speech_bounds(samples, voice.rate)
     before, speech = wav.seconds, (end - first) / voice.rate
-    wav.write(faded(samples[first:end], voice.rate))
+    wav.write(apply_fades(samples[first:end], voice.rate))
     times: list[dict[str, str | float]] = []
     clock = 0.0
-    for word, (start, stop) in zip(utterance.words, sound.spans, strict=True):
+    for word, (start, stop) in zip(utterance.words, sound.word_times, strict=True):
         start = min(max(start - first / voice.rate, clock), speech)
         clock = min(max(stop - first / voice.rate, start), speech)
         times.append({"text": word.text, "start": round(before + start, 4), "end": round(before + clock, 4)})

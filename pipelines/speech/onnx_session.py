@@ -13,32 +13,36 @@ _GRAPH_OF_MODEL, _NODE_OF_GRAPH, _OUTPUT_OF_GRAPH, _NAME_OF_VALUE = 7, 1, 12, 1
 _INPUT_OF_NODE, _OUTPUT_OF_NODE, _OPERATOR_OF_NODE = 1, 2, 4
 
 
-def with_output(model: bytes, name: str) -> bytes:
+def add_output(model: bytes, name: str) -> bytes:
     """The model with the inner value `name` as a further output.
 
     A protobuf message that is appended to another is merged into it, and what repeats is added: one more `graph.output` behind
     the file is one more output, without parsing a hundred megabytes.
     """
-    return model + _field(_GRAPH_OF_MODEL, _field(_OUTPUT_OF_GRAPH, _field(_NAME_OF_VALUE, name.encode())))
+    return model + _encode_field(
+        _GRAPH_OF_MODEL, _encode_field(_OUTPUT_OF_GRAPH, _encode_field(_NAME_OF_VALUE, name.encode()))
+    )
 
 
-def result_of(model: bytes, first: str, then: str) -> str | None:
+def find_node_output(model: bytes, producer_op: str, consumer_op: str) -> str | None:
     """The name of what an operator `then` makes of what an operator `first` made; None unless there is just one in the graph.
     Exports of one model name their inner values differently, but compute in the same order."""
-    made: set[str] = set()
+    producer_outputs: set[str] = set()
     found: list[str] = []
-    for graph in _fields(memoryview(model), _GRAPH_OF_MODEL):
-        for node in _fields(graph, _NODE_OF_GRAPH):
-            operator = "".join(bytes(part).decode() for part in _fields(node, _OPERATOR_OF_NODE))
-            outputs = [bytes(part).decode() for part in _fields(node, _OUTPUT_OF_NODE)]
-            if operator == first:
-                made.update(outputs)
-            elif operator == then and any(bytes(part).decode() in made for part in _fields(node, _INPUT_OF_NODE)):
+    for graph in _iter_fields(memoryview(model), _GRAPH_OF_MODEL):
+        for node in _iter_fields(graph, _NODE_OF_GRAPH):
+            operator = "".join(bytes(part).decode() for part in _iter_fields(node, _OPERATOR_OF_NODE))
+            outputs = [bytes(part).decode() for part in _iter_fields(node, _OUTPUT_OF_NODE)]
+            if operator == producer_op:
+                producer_outputs.update(outputs)
+            elif operator == consumer_op and any(
+                bytes(part).decode() in producer_outputs for part in _iter_fields(node, _INPUT_OF_NODE)
+            ):
                 found += outputs
     return found[0] if len(found) == 1 else None
 
 
-def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
+def create_session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     """A session on the CPU with `threads` threads that sleep between operators instead of spinning."""
     import onnxruntime
 
@@ -51,37 +55,37 @@ def session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _fields(message: memoryview, number: int) -> Iterator[memoryview]:
+def _iter_fields(message: memoryview, number: int) -> Iterator[memoryview]:
     """The fields of that number, of those that hold bytes; nodes stand in the order in which they compute."""
-    place = 0
-    while place < len(message):
-        tag, place = _read_varint(message, place)
+    offset = 0
+    while offset < len(message):
+        tag, offset = _read_varint(message, offset)
         kind = tag & 7
         if kind == 0:
-            _, place = _read_varint(message, place)
+            _, offset = _read_varint(message, offset)
             continue
-        length, place = _read_varint(message, place) if kind == 2 else ({1: 8, 5: 4}[kind], place)
+        length, offset = _read_varint(message, offset) if kind == 2 else ({1: 8, 5: 4}[kind], offset)
         if kind == 2 and tag >> 3 == number:
-            yield message[place : place + length]
-        place += length
+            yield message[offset : offset + length]
+        offset += length
 
 
-def _read_varint(message: memoryview, place: int) -> tuple[int, int]:
+def _read_varint(message: memoryview, offset: int) -> tuple[int, int]:
     value = shift = 0
     while True:
-        byte = message[place]
-        place += 1
+        byte = message[offset]
+        offset += 1
         value |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
-            return value, place
+            return value, offset
 
 
-def _field(number: int, payload: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+def _encode_field(number: int, payload: bytes) -> bytes:
+    return _encode_varint(number << 3 | 2) + _encode_varint(len(payload)) + payload
 
 
-def _varint(value: int) -> bytes:
+def _encode_varint(value: int) -> bytes:
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.speech.voices import Recipe, narrator, recipes
+from pipelines.speech.voices import VoiceSettings, get_voice_settings, load_voice_settings
 from pipelines.step_params import Language, NarrateParams
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipelines.speech.audio.samples import Samples
-    from pipelines.speech.narrate import Sound
+    from pipelines.speech.narrate import SpeechAudio
     from pipelines.speech.text.tokenize import Word
 
-_BEGIN, _PAD, _END = "^", "_", "$"
-_TOKENS = 400
+_BEGIN_SYMBOL, _PAD_SYMBOL, _END_SYMBOL = "^", "_", "$"
+_MAX_TOKENS = 400
 
 
 class PiperOptions(BaseModel):
@@ -32,7 +32,7 @@ class PiperOptions(BaseModel):
 
     package: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     model: str
-    durations: str
+    durations_output: str
     narrators: Mapping[str, Any]
 
 
@@ -48,30 +48,30 @@ class Piper:
         session: onnxruntime.InferenceSession,
         durations: str,
         rate: int,
-        letters: Mapping[str, int],
-        narrators: Mapping[str, Recipe],
+        vocabulary: Mapping[str, int],
+        narrators: Mapping[str, VoiceSettings],
     ) -> None:
         self._session: onnxruntime.InferenceSession | None = session
-        self._durations, self._rate, self._letters, self._narrators = durations, rate, letters, narrators
+        self._durations, self._rate, self._vocabulary, self._narrators = durations, rate, vocabulary, narrators
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
         import json
 
-        from pipelines.speech.onnx_session import session, with_output
-        from pipelines.speech.timed import package
+        from pipelines.speech.onnx_session import add_output, create_session
+        from pipelines.speech.timed import package_folder
 
         options = PiperOptions.model_validate(spec.options)
-        path = package(options.package) / options.model
+        path = package_folder(options.package) / options.model
         config = json.loads(path.with_name(path.name + ".json").read_text("utf-8"))
-        letters = {letter: ids[0] for letter, ids in config["phoneme_id_map"].items()}
-        model = with_output(path.read_bytes(), options.durations)
+        vocabulary = {letter: ids[0] for letter, ids in config["phoneme_id_map"].items()}
+        model = add_output(path.read_bytes(), options.durations_output)
         return cls(
-            session(model, device.threads),
-            options.durations,
+            create_session(model, device.threads),
+            options.durations_output,
             int(config["audio"]["sample_rate"]),
-            letters,
-            recipes(spec.options, Recipe),
+            vocabulary,
+            load_voice_settings(spec.options, VoiceSettings),
         )
 
     def run(
@@ -89,9 +89,9 @@ class Piper:
 
         assert isinstance(params, NarrateParams)
         assert self._session is not None
-        recipe = narrator(self._narrators, params.narrator)
+        settings = get_voice_settings(self._narrators, params.narrator)
         report.record(narrator=params.narrator, voice="Piper", language=params.language)
-        voice = PiperVoice(self._session, self._durations, self._rate, self._letters, recipe)
+        voice = PiperVoice(self._session, self._durations, self._rate, self._vocabulary, settings)
         return narrate(params, voice, out, report)
 
     def close(self) -> None:
@@ -106,40 +106,48 @@ class PiperVoice:
         session: onnxruntime.InferenceSession,
         durations: str,
         rate: int,
-        letters: Mapping[str, int],
-        recipe: Recipe,
+        vocabulary: Mapping[str, int],
+        settings: VoiceSettings,
     ) -> None:
         self.rate = rate
-        self._session, self._durations, self._letters, self._recipe = session, durations, letters, recipe
+        self._session, self._durations, self._vocabulary, self._settings = session, durations, vocabulary, settings
 
-    def say(self, words: Sequence[Word], language: Language) -> Sound:
-        from pipelines.speech.g2p.phonemize import phonemes
-        from pipelines.speech.timed import spoken, tokens
+    def synthesize(self, words: Sequence[Word], language: Language) -> SpeechAudio:
+        from pipelines.speech.g2p.phonemize import phonemize
+        from pipelines.speech.timed import synthesize_timed, tokenize_word
 
-        said = phonemes(words, language, _untied, {})
-        parts = [tokens(word, text, self._letters, self._marks) for word, text in zip(words, said, strict=True)]
-        return spoken(parts, self._infer, self.rate, self._recipe.pitch, _TOKENS)
+        phoneme_texts = phonemize(words, language, _remove_ties, {})
+        parts = [
+            tokenize_word(word, text, self._vocabulary, self._select_punctuation)
+            for word, text in zip(words, phoneme_texts, strict=True)
+        ]
+        return synthesize_timed(parts, self._infer, self.rate, self._settings.pitch, _MAX_TOKENS)
 
     def _infer(self, ids: Sequence[int]) -> tuple[Samples, NDArray[Any]]:
         import numpy as np
 
-        pad = self._letters[_PAD]
-        padded = [self._letters[_BEGIN], pad, *(part for token in ids for part in (token, pad)), self._letters[_END]]
+        pad = self._vocabulary[_PAD_SYMBOL]
+        padded = [
+            self._vocabulary[_BEGIN_SYMBOL],
+            pad,
+            *(part for token in ids for part in (token, pad)),
+            self._vocabulary[_END_SYMBOL],
+        ]
         sound, durations = self._session.run(
             ["output", self._durations],
             {
                 "input": np.array([padded], np.int64),
                 "input_lengths": np.array([len(padded)], np.int64),
                 # No noise: the model draws it anew at each call. What the pitch will squeeze is spoken that much slower.
-                "scales": np.array([0.0, self._recipe.pitch / self._recipe.speed, 0.0], np.float32),
+                "scales": np.array([0.0, self._settings.pitch / self._settings.speed, 0.0], np.float32),
             },
         )
         pairs = np.append(np.asarray(durations, np.float64).ravel(), 0.0).reshape(-1, 2).sum(axis=1)
         return np.asarray(sound, np.float32).ravel(), pairs
 
-    def _marks(self, around: str) -> str:
-        return "".join(dict.fromkeys(sign for sign in around if sign in ".,;:!?" and sign in self._letters))
+    def _select_punctuation(self, around: str) -> str:
+        return "".join(dict.fromkeys(sign for sign in around if sign in ".,;:!?" and sign in self._vocabulary))
 
 
-def _untied(ipa: str, language: Language) -> str:
+def _remove_ties(ipa: str, language: Language) -> str:
     return ipa.replace("^", "")

@@ -10,63 +10,67 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.base import Missing
-from pipelines.speech.audio.samples import Samples, pitched
-from pipelines.speech.narrate import Sound
+from pipelines.base import MissingDependency
+from pipelines.speech.audio.samples import Samples, shift_pitch
+from pipelines.speech.narrate import SpeechAudio
 from pipelines.speech.text.tokenize import Word
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class WordTokens:
     """One word for the model: `ids`, of which `sound` are the word itself and the others the punctuation around it."""
 
     ids: tuple[int, ...]
-    sound: slice
+    word_slice: slice
 
 
-Infer = Callable[[Sequence[int]], tuple[Samples, NDArray[Any]]]
+InferFunction = Callable[[Sequence[int]], tuple[Samples, NDArray[Any]]]
 """Tokens → their sound, and how long each lasts in any unit: first the model's own beginning, then one value for each token,
 then its end."""
 
 
-def tokens(word: Word, said: str, letters: Mapping[str, int], marks: Callable[[str], str]) -> Tokens:
+def tokenize_word(
+    word: Word, word_phonemes: str, vocabulary: Mapping[str, int], select_punctuation: Callable[[str], str]
+) -> WordTokens:
     """The tokens of a word whose phonemes are `said`; none where the model knows none of them. `marks` picks of what stands
     around a word the punctuation that the model understands."""
-    space = said[: len(said) - len(said.lstrip())]
-    known = [letters[letter] for letter in said.strip() if letter in letters]
+    space = word_phonemes[: len(word_phonemes) - len(word_phonemes.lstrip())]
+    known = [vocabulary[letter] for letter in word_phonemes.strip() if letter in vocabulary]
     if not known:
-        return Tokens((), slice(0, 0))
-    before = [letters[sign] for sign in space + marks(word.lead)]
-    after = [letters[sign] for sign in marks(word.trail)]
-    return Tokens((*before, *known, *after), slice(len(before), len(before) + len(known)))
+        return WordTokens((), slice(0, 0))
+    before = [vocabulary[sign] for sign in space + select_punctuation(word.leading)]
+    after = [vocabulary[sign] for sign in select_punctuation(word.trailing)]
+    return WordTokens((*before, *known, *after), slice(len(before), len(before) + len(known)))
 
 
-def spoken(words: Sequence[Tokens], infer: Infer, rate: int, pitch: float, longest: int) -> Sound:
+def synthesize_timed(
+    words: Sequence[WordTokens], infer: InferFunction, rate: int, pitch: float, max_tokens: int
+) -> SpeechAudio:
     """Speak the words, in as many goes as the model needs (`longest` tokens at once)."""
     parts: list[Samples] = []
     spans: list[tuple[float, float]] = []
     offset = 0
-    for group in _fitting(words, longest):
+    for group in _split_batches(words, max_tokens):
         ids = [token for word in group for token in word.ids]
         samples, durations = infer(ids) if ids else (np.zeros(0, np.float32), np.zeros(2))
-        samples = pitched(samples, pitch)
+        samples = shift_pitch(samples, pitch)
         edges = np.concatenate([[0.0], np.cumsum(durations, dtype=np.float64)])
         edges *= len(samples) / max(1.0, float(edges[-1]))
-        place = 1
+        position = 1
         for word in group:
-            start, end = edges[place + word.sound.start], edges[place + word.sound.stop]
+            start, end = edges[position + word.word_slice.start], edges[position + word.word_slice.stop]
             spans.append((float(offset + start) / rate, float(offset + end) / rate))
-            place += len(word.ids)
+            position += len(word.ids)
         parts.append(samples)
         offset += len(samples)
-    return Sound(np.concatenate(parts), spans)
+    return SpeechAudio(np.concatenate(parts), spans)
 
 
-def _fitting(words: Sequence[Tokens], longest: int) -> Iterable[Sequence[Tokens]]:
-    group: list[Tokens] = []
+def _split_batches(words: Sequence[WordTokens], max_tokens: int) -> Iterable[Sequence[WordTokens]]:
+    group: list[WordTokens] = []
     count = 0
     for word in words:
-        if group and count + len(word.ids) > longest:
+        if group and count + len(word.ids) > max_tokens:
             yield group
             group, count = [], 0
         group.append(word)
@@ -75,11 +79,11 @@ def _fitting(words: Sequence[Tokens], longest: int) -> Iterable[Sequence[Tokens]
         yield group
 
 
-def package(name: str) -> Path:
+def package_folder(name: str) -> Path:
     """The folder of an installed package. Raises Missing."""
     import importlib.util
 
     found = importlib.util.find_spec(name)
     if found is None or found.origin is None:
-        raise Missing(f"{name} is not installed; pip install {name.replace('_', '-')}")
+        raise MissingDependency(f"{name} is not installed; pip install {name.replace('_', '-')}")
     return Path(found.origin).parent

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipelines.base import BadInput
 
 
-class Recipe(BaseModel):
+class VoiceSettings(BaseModel):
     """What every engine knows: `speed` 1.0 is the model's own pace, `pitch` 1.0 its own height (a factor)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -19,15 +19,15 @@ class Recipe(BaseModel):
     pitch: float = Field(1.0, ge=0.5, le=2.0)
 
 
-R = TypeVar("R", bound=Recipe)
+SettingsT = TypeVar("SettingsT", bound=VoiceSettings)
 
 
-def recipes(options: Mapping[str, Any], model: type[R]) -> dict[str, R]:
+def load_voice_settings(options: Mapping[str, Any], model: type[SettingsT]) -> dict[str, SettingsT]:
     """The narrators of a model's options. Raises ValueError that names the narrator whose recipe is wrong."""
-    narrators: dict[str, R] = {}
-    for name, recipe in options.get("narrators", {}).items():
+    narrators: dict[str, SettingsT] = {}
+    for name, settings in options.get("narrators", {}).items():
         try:
-            narrators[name] = model.model_validate(recipe)
+            narrators[name] = model.model_validate(settings)
         except ValidationError as error:
             raise ValueError(f"models.yaml: narrator {name}: {error.errors()[0]['msg']}") from error
     if not narrators:
@@ -35,7 +35,7 @@ def recipes(options: Mapping[str, Any], model: type[R]) -> dict[str, R]:
     return narrators
 
 
-def narrator(narrators: Mapping[str, R], name: str) -> R:
+def get_voice_settings(narrators: Mapping[str, SettingsT], name: str) -> SettingsT:
     """The recipe of that name; BadInput for a name that the model does not know."""
     try:
         return narrators[name]

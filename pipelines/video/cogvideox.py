@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from pipelines.base import ModelSpec
-from pipelines.diffusion.acceleration import running
-from pipelines.diffusion.components import DRAWS, READS
-from pipelines.diffusion.options import Cache
-from pipelines.diffusion.video_family import Filmer, FilmRecipe, Job
+from pipelines.diffusion.acceleration import caches_active
+from pipelines.diffusion.components import DENOISER, TEXT_ENCODER
+from pipelines.diffusion.options import StepCacheName
+from pipelines.diffusion.video_family import VideoFamily, VideoOptions, WindowRequest
 from pipelines.diffusion.windows import Window
 
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.clip_writer import Made
+    from pipelines.diffusion.clip_writer import GeneratedWindow
 
-TOKENS = 226
+MAX_SEQUENCE_LENGTH = 226
 """Length to which words are filled up; the network counts on it."""
 
 
-class CogVideoXRecipe(FilmRecipe):
+class CogVideoXOptions(VideoOptions):
     """What CogVideoX alone can be told."""
 
-    caches: ClassVar[tuple[Cache, ...]] = (
+    supported_caches: ClassVar[tuple[StepCacheName, ...]] = (
         "MagCache",
         "TaylorSeerCache",
         "FirstBlockCache",
@@ -41,23 +41,23 @@ class CogVideoXRecipe(FilmRecipe):
     steps: int = Field(50, ge=1, le=200)
     guidance: float = Field(6.0, ge=0, le=30)
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
-    dynamic: bool = Field(False, description="Guidance that grows from step to step.")
+    dynamic_cfg: bool = Field(False, description="Guidance that grows from step to step.")
 
 
-class CogVideoX(Filmer[CogVideoXRecipe]):
+class CogVideoX(VideoFamily[CogVideoXOptions]):
     """Kinds `encode`, `animate`."""
 
     name: ClassVar[str] = "cogvideox"
-    known: ClassVar[tuple[str, ...]] = ("CogVideoXImageToVideoPipeline",)
+    pipeline_classes: ClassVar[tuple[str, ...]] = ("CogVideoXImageToVideoPipeline",)
 
     @staticmethod
-    def options(spec: ModelSpec) -> CogVideoXRecipe:
-        return CogVideoXRecipe.of(spec)
+    def parse_options(spec: ModelSpec) -> CogVideoXOptions:
+        return CogVideoXOptions.from_spec(spec)
 
-    def usual(self) -> Window:
+    def default_window(self) -> Window:
         if self._config("transformer").get("patch_size_t"):
-            return Window(fps=16, frames=81, every=16, width=1360, height=768)
-        return Window(fps=8, frames=49, every=8, width=720, height=480)
+            return Window(fps=16, frames=81, frame_stride=16, width=1360, height=768)
+        return Window(fps=8, frames=49, frame_stride=8, width=720, height=480)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         network = self._config("transformer")
@@ -68,42 +68,44 @@ class CogVideoX(Filmer[CogVideoXRecipe]):
         return network["sample_width"] * scale, network["sample_height"] * scale
 
     def _config(self, part: str) -> dict[str, Any]:
-        from pipelines.models.weights import folder
+        from pipelines.models.weights import verified_folder
 
-        config: dict[str, Any] = json.loads((folder(self.spec) / part / "config.json").read_text("utf-8"))
+        config: dict[str, Any] = json.loads((verified_folder(self.spec) / part / "config.json").read_text("utf-8"))
         return config
 
-    def half(self, without: Sequence[str]) -> Any:
+    def load_part(self, exclude: Sequence[str]) -> Any:
         from diffusers import CogVideoXImageToVideoPipeline
 
         from pipelines.diffusion.loading import load_pipeline
 
-        return load_pipeline(CogVideoXImageToVideoPipeline, self.spec, self.recipe, self.device, without=without)
+        return load_pipeline(CogVideoXImageToVideoPipeline, self.spec, self.options, self.device, exclude=exclude)
 
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
-        words, negative = self.halves[READS].encode_prompt(
-            prompt, self.recipe.negative, self.recipe.guided, max_sequence_length=TOKENS
+        words, negative = self.component_groups[TEXT_ENCODER].encode_prompt(
+            prompt, self.options.negative_prompt, self.options.uses_guidance, max_sequence_length=MAX_SEQUENCE_LENGTH
         )
-        return {"prompt_embeds": words} | ({"negative_prompt_embeds": negative} if self.recipe.guided else {})
+        return {"prompt_embeds": words} | ({"negative_prompt_embeds": negative} if self.options.uses_guidance else {})
 
-    def film(self, job: Job) -> Made:
-        from pipelines.diffusion.callbacks import dice, told
-        from pipelines.diffusion.clip_writer import Made, as_frames
+    def generate_window(self, request: WindowRequest) -> GeneratedWindow:
+        from pipelines.diffusion.callbacks import generator, step_callback
+        from pipelines.diffusion.clip_writer import GeneratedWindow, as_frames
 
-        recipe = self.recipe
-        pipe = self.halves[DRAWS]
-        with running(pipe, job.report):
+        options = self.options
+        pipe = self.component_groups[DENOISER]
+        with caches_active(pipe, request.report):
             video = pipe(
-                image=job.first,
-                **job.words,
-                width=job.first.width,
-                height=job.first.height,
-                num_frames=job.frames,
-                num_inference_steps=recipe.steps,
-                guidance_scale=recipe.guidance,
-                use_dynamic_cfg=recipe.dynamic,
-                generator=dice(job.seed),
+                image=request.first_frame,
+                **request.prompt_embeds,
+                width=request.first_frame.width,
+                height=request.first_frame.height,
+                num_frames=request.num_frames,
+                num_inference_steps=options.steps,
+                guidance_scale=options.guidance,
+                use_dynamic_cfg=options.dynamic_cfg,
+                generator=generator(request.seed),
                 output_type="np",
-                callback_on_step_end=told(job.report, recipe.steps, "moving", job.begin, job.end),
+                callback_on_step_end=step_callback(
+                    request.report, options.steps, "moving", request.progress_start, request.progress_end
+                ),
             ).frames[0]
-        return Made(as_frames(video))
+        return GeneratedWindow(as_frames(video))

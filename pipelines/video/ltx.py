@@ -11,121 +11,129 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from pipelines.base import Kind, ModelSpec, Params
-from pipelines.diffusion.acceleration import running
-from pipelines.diffusion.components import DRAWS, READS
-from pipelines.diffusion.options import MASKABLE, Attention, Cache
-from pipelines.diffusion.video_family import FILMS, Filmer, FilmRecipe, Job
+from pipelines.diffusion.acceleration import caches_active
+from pipelines.diffusion.components import DENOISER, TEXT_ENCODER
+from pipelines.diffusion.options import MASK_CAPABLE_BACKENDS, AttentionBackend, StepCacheName
+from pipelines.diffusion.video_family import VIDEO_PARAMS, VideoFamily, VideoOptions, WindowRequest
 from pipelines.diffusion.windows import Window
-from pipelines.step_params import BridgeParams
+from pipelines.step_params import TransitionParams
 
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.clip_writer import Made
+    from pipelines.diffusion.clip_writer import GeneratedWindow
 
-ANYWHERE = "LTXConditionPipeline"
-BEGINNING = "LTXImageToVideoPipeline"
-FIRST = "LTXPipeline"
+CONDITION_PIPELINE = "LTXConditionPipeline"
+IMAGE_TO_VIDEO_PIPELINE = "LTXImageToVideoPipeline"
+LEGACY_PIPELINE = "LTXPipeline"
 """What the first weights were published as; the parts are the same."""
 
 
-class LtxRecipe(FilmRecipe):
+class LtxOptions(VideoOptions):
     """What LTX alone can be told."""
 
-    caches: ClassVar[tuple[Cache, ...]] = (
+    supported_caches: ClassVar[tuple[StepCacheName, ...]] = (
         "MagCache",
         "TaylorSeerCache",
         "FirstBlockCache",
         "PyramidAttentionBroadcast",
     )
-    attentions: ClassVar[tuple[Attention, ...]] = MASKABLE
+    supported_backends: ClassVar[tuple[AttentionBackend, ...]] = MASK_CAPABLE_BACKENDS
 
-    negative: str = "worst quality, inconsistent motion, blurry, jittery, distorted"
+    negative_prompt: str = "worst quality, inconsistent motion, blurry, jittery, distorted"
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
-    anywhere: bool = Field(
+    condition_any_frame: bool = Field(
         False, description="They take pictures anywhere in a clip, whatever pipeline they are published as."
     )
     timesteps: tuple[float, ...] = Field(
         (), description="Of weights distilled to few steps: all of them, instead of `steps`."
     )
-    rescale: float = Field(0.0, ge=0, le=1, description="How much of the contrast that guidance adds is taken back.")
+    guidance_rescale: float = Field(
+        0.0, ge=0, le=1, description="How much of the contrast that guidance adds is taken back."
+    )
     decode_timestep: float = Field(0.05, ge=0, le=1, description="At which noise the picture is decoded.")
-    decode_noise: float = Field(0.025, ge=0, le=1, description="How much noise is added for that.")
-    picture_noise: float = Field(0.025, ge=0, le=1, description="Noise added to given pictures, so that they move.")
+    decode_noise_scale: float = Field(0.025, ge=0, le=1, description="How much noise is added for that.")
+    image_cond_noise_scale: float = Field(
+        0.025, ge=0, le=1, description="Noise added to given pictures, so that they move."
+    )
 
     @property
-    def passes(self) -> int:
+    def num_inference_steps(self) -> int:
         return len(self.timesteps) or self.steps
 
 
-class Ltx(Filmer[LtxRecipe]):
+class Ltx(VideoFamily[LtxOptions]):
     """Kinds `encode`, `animate`, and `bridge` as far as the weights can."""
 
     name: ClassVar[str] = "ltx"
-    params: ClassVar[Mapping[Kind, type[Params]]] = {**FILMS, Kind.BRIDGE: BridgeParams}
-    known: ClassVar[tuple[str, ...]] = (ANYWHERE, BEGINNING, FIRST)
+    params: ClassVar[Mapping[Kind, type[Params]]] = {**VIDEO_PARAMS, Kind.TRANSITION: TransitionParams}
+    pipeline_classes: ClassVar[tuple[str, ...]] = (CONDITION_PIPELINE, IMAGE_TO_VIDEO_PIPELINE, LEGACY_PIPELINE)
 
     @staticmethod
-    def options(spec: ModelSpec) -> LtxRecipe:
-        return LtxRecipe.of(spec)
+    def parse_options(spec: ModelSpec) -> LtxOptions:
+        return LtxOptions.from_spec(spec)
 
-    def usual(self) -> Window:
-        return Window(fps=24, frames=121, every=8, width=960, height=544, multiple=32)
+    def default_window(self) -> Window:
+        return Window(fps=24, frames=121, frame_stride=8, width=960, height=544, multiple=32)
 
     @property
-    def ends(self) -> bool:
-        return self.recipe.anywhere or self.pipeline == ANYWHERE
+    def accepts_last_frame(self) -> bool:
+        return self.options.condition_any_frame or self.pipeline == CONDITION_PIPELINE
 
-    def half(self, without: Sequence[str]) -> Any:
+    def load_part(self, exclude: Sequence[str]) -> Any:
         import diffusers
 
         from pipelines.diffusion.loading import load_pipeline
 
-        kind = getattr(diffusers, ANYWHERE if self.ends else BEGINNING)
-        return load_pipeline(kind, self.spec, self.recipe, self.device, without=without, published=self.known)
+        kind = getattr(diffusers, CONDITION_PIPELINE if self.accepts_last_frame else IMAGE_TO_VIDEO_PIPELINE)
+        return load_pipeline(
+            kind, self.spec, self.options, self.device, exclude=exclude, published_as=self.pipeline_classes
+        )
 
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
-        words, mask, negative, negative_mask = self.halves[READS].encode_prompt(
-            prompt, self.recipe.negative, self.recipe.guided
+        words, mask, negative, negative_mask = self.component_groups[TEXT_ENCODER].encode_prompt(
+            prompt, self.options.negative_prompt, self.options.uses_guidance
         )
         encoded = {"prompt_embeds": words, "prompt_attention_mask": mask}
-        if self.recipe.guided:
+        if self.options.uses_guidance:
             encoded |= {"negative_prompt_embeds": negative, "negative_prompt_attention_mask": negative_mask}
         return encoded
 
-    def film(self, job: Job) -> Made:
-        from pipelines.diffusion.callbacks import dice, told
-        from pipelines.diffusion.clip_writer import Made, as_frames
+    def generate_window(self, request: WindowRequest) -> GeneratedWindow:
+        from pipelines.diffusion.callbacks import generator, step_callback
+        from pipelines.diffusion.clip_writer import GeneratedWindow, as_frames
 
-        recipe = self.recipe
-        steps = recipe.passes
-        pipe = self.halves[DRAWS]
-        with running(pipe, job.report):
+        options = self.options
+        steps = options.num_inference_steps
+        pipe = self.component_groups[DENOISER]
+        with caches_active(pipe, request.report):
             video = pipe(
-                **self._pictures(job),
-                **job.words,
-                width=job.first.width,
-                height=job.first.height,
-                num_frames=job.frames,
+                **self._image_kwargs(request),
+                **request.prompt_embeds,
+                width=request.first_frame.width,
+                height=request.first_frame.height,
+                num_frames=request.num_frames,
                 frame_rate=self.window.fps,
                 num_inference_steps=steps,
-                timesteps=list(recipe.timesteps) or None,
-                guidance_scale=recipe.guidance,
-                guidance_rescale=recipe.rescale,
-                decode_timestep=recipe.decode_timestep,
-                decode_noise_scale=recipe.decode_noise,
-                generator=dice(job.seed),
+                timesteps=list(options.timesteps) or None,
+                guidance_scale=options.guidance,
+                guidance_rescale=options.guidance_rescale,
+                decode_timestep=options.decode_timestep,
+                decode_noise_scale=options.decode_noise_scale,
+                generator=generator(request.seed),
                 output_type="np",
-                callback_on_step_end=told(job.report, steps, "moving", job.begin, job.end),
+                callback_on_step_end=step_callback(
+                    request.report, steps, "moving", request.progress_start, request.progress_end
+                ),
             ).frames[0]
-        return Made(as_frames(video))
+        return GeneratedWindow(as_frames(video))
 
-    def _pictures(self, job: Job) -> dict[str, Any]:
-        if not self.ends:
-            return {"image": job.first}
+    def _image_kwargs(self, request: WindowRequest) -> dict[str, Any]:
+        if not self.accepts_last_frame:
+            return {"image": request.first_frame}
         from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 
-        conditions = [LTXVideoCondition(image=job.first)]
-        if job.last is not None:
-            conditions.append(LTXVideoCondition(image=job.last, frame_index=job.frames - 1))
-        return {"conditions": conditions, "image_cond_noise_scale": self.recipe.picture_noise}
+        conditions = [LTXVideoCondition(image=request.first_frame)]
+        if request.last_frame is not None:
+            conditions.append(LTXVideoCondition(image=request.last_frame, frame_index=request.num_frames - 1))
+        return {"conditions": conditions, "image_cond_noise_scale": self.options.image_cond_noise_scale}

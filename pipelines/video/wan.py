@@ -24,33 +24,33 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field
 
 from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Report
-from pipelines.diffusion.acceleration import running
-from pipelines.diffusion.components import DRAWS, READS
-from pipelines.diffusion.options import UNMASKED, Attention, Cache, Precision, option
-from pipelines.diffusion.video_family import FILMS, Filmer, FilmRecipe, Job
+from pipelines.diffusion.acceleration import caches_active
+from pipelines.diffusion.components import DENOISER, TEXT_ENCODER
+from pipelines.diffusion.options import ALL_BACKENDS, AttentionBackend, Precision, StepCacheName, option_path
+from pipelines.diffusion.video_family import VIDEO_PARAMS, VideoFamily, VideoOptions, WindowRequest
 from pipelines.diffusion.windows import Window
-from pipelines.step_params import BridgeParams
+from pipelines.step_params import TransitionParams
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-    from pipelines.diffusion.clip_writer import Made
+    from pipelines.diffusion.clip_writer import GeneratedWindow
 
-TOKENS = 512
+MAX_SEQUENCE_LENGTH = 512
 """Length to which words are filled up; the network counts on it to tell them from pictures."""
-UNKNOWN = (128, 128, 128)
+MASK_FILL = (128, 128, 128)
 """What VACE is shown where it has to draw."""
-FROM_PICTURES, ON_MASKS = "WanImageToVideoPipeline", "WanVACEPipeline"
-FROM_WORDS = "WanPipeline"
+IMAGE_TO_VIDEO_PIPELINE, VACE_PIPELINE = "WanImageToVideoPipeline", "WanVACEPipeline"
+TEXT_TO_VIDEO_PIPELINE = "WanPipeline"
 """What TI2V-5B is published as; the parts are the same."""
 
 
-class WanRecipe(FilmRecipe):
+class WanOptions(VideoOptions):
     """What Wan alone can be told; the model card says which numbers a checkpoint likes."""
 
-    caches: ClassVar[tuple[Cache, ...]] = ("MagCache", "TaylorSeerCache", "FirstBlockCache")
-    attentions: ClassVar[tuple[Attention, ...]] = UNMASKED
+    supported_caches: ClassVar[tuple[StepCacheName, ...]] = ("MagCache", "TaylorSeerCache", "FirstBlockCache")
+    supported_backends: ClassVar[tuple[AttentionBackend, ...]] = ALL_BACKENDS
 
     dtypes: Mapping[str, Precision] = Field({"vae": "float32", "image_encoder": "float32"})
     quantizable: tuple[str, ...] = ("transformer", "transformer_2", "text_encoder")
@@ -60,7 +60,7 @@ class WanRecipe(FilmRecipe):
         default_factory=dict,
         description="Settings of its scheduler that differ from those of the weights: flow_shift …",
     )
-    negative: str = Field(
+    negative_prompt: str = Field(
         "Bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, images, static, overall gray, "
         "worst quality, low quality, JPEG compression residue, ugly, incomplete, extra fingers, poorly drawn hands, poorly drawn "
         "faces, deformed, disfigured, misshapen limbs, fused fingers, still picture, messy background, three legs, many people "
@@ -70,42 +70,52 @@ class WanRecipe(FilmRecipe):
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
+class Capabilities:
     """What a checkpoint can do: `starts` from a first frame alone; `ends` at a last one that it is given; `sees` reference pictures. It may be
     a `pair` of networks, or one that `expands` the noise level to each part of the picture."""
 
     pipeline: str
-    starts: bool
-    ends: bool
-    sees: bool = False
-    pair: bool = False
-    expands: bool = False
+    accepts_first_frame: bool
+    accepts_last_frame: bool
+    accepts_references: bool = False
+    has_transformer_2: bool = False
+    expand_timesteps: bool = False
 
     @classmethod
-    def of(cls, folder: Path) -> Self:
+    def from_folder(cls, folder: Path) -> Self:
         """Read off its configuration. Raises BadInput for a checkpoint that takes no picture."""
         index = json.loads((folder / "model_index.json").read_text("utf-8"))
         network = json.loads((folder / "transformer" / "config.json").read_text("utf-8"))
         pair = index.get("boundary_ratio") is not None
-        if index.get("_class_name") == ON_MASKS:
-            return cls(ON_MASKS, starts=True, ends=True, sees=True, pair=pair)
+        if index.get("_class_name") == VACE_PIPELINE:
+            return cls(
+                VACE_PIPELINE,
+                accepts_first_frame=True,
+                accepts_last_frame=True,
+                accepts_references=True,
+                has_transformer_2=pair,
+            )
         if index.get("expand_timesteps"):
-            return cls(FROM_PICTURES, starts=True, ends=False, expands=True)
+            return cls(
+                IMAGE_TO_VIDEO_PIPELINE, accepts_first_frame=True, accepts_last_frame=False, expand_timesteps=True
+            )
         if network.get("image_dim"):
             both = network.get("pos_embed_seq_len") is not None
-            return cls(FROM_PICTURES, starts=not both, ends=both)
+            return cls(IMAGE_TO_VIDEO_PIPELINE, accepts_first_frame=not both, accepts_last_frame=both)
         if network["in_channels"] > network["out_channels"]:
-            return cls(FROM_PICTURES, starts=True, ends=True, pair=pair)
+            return cls(
+                IMAGE_TO_VIDEO_PIPELINE, accepts_first_frame=True, accepts_last_frame=True, has_transformer_2=pair
+            )
         raise BadInput("weights", "this checkpoint makes videos from words alone.", "Choose one for image to video.")
 
 
-class Wan(Filmer[WanRecipe]):
+class Wan(VideoFamily[WanOptions]):
     """Kinds `encode`, `animate`, `bridge`, as far as the checkpoint can."""
 
     name: ClassVar[str] = "wan"
-    params: ClassVar[Mapping[Kind, type[Params]]] = {**FILMS, Kind.BRIDGE: BridgeParams}
-    known: ClassVar[tuple[str, ...]] = (FROM_PICTURES, ON_MASKS, FROM_WORDS)
-    draws: ClassVar[tuple[str, ...]] = (
+    params: ClassVar[Mapping[Kind, type[Params]]] = {**VIDEO_PARAMS, Kind.TRANSITION: TransitionParams}
+    pipeline_classes: ClassVar[tuple[str, ...]] = (IMAGE_TO_VIDEO_PIPELINE, VACE_PIPELINE, TEXT_TO_VIDEO_PIPELINE)
+    denoiser_parts: ClassVar[tuple[str, ...]] = (
         "transformer",
         "transformer_2",
         "vae",
@@ -115,97 +125,111 @@ class Wan(Filmer[WanRecipe]):
     )
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
-        from pipelines.models.weights import folder
+        from pipelines.models.weights import verified_folder
 
-        self._folder = folder(spec)
-        self.can = Abilities.of(self._folder)
+        self._folder = verified_folder(spec)
+        self.capabilities = Capabilities.from_folder(self._folder)
         super().__init__(spec, device)
-        if self.can.pair and self.recipe.cache is not None and self.recipe.cache.name == "MagCache":
+        if (
+            self.capabilities.has_transformer_2
+            and self.options.cache is not None
+            and self.options.cache.name == "MagCache"
+        ):
             raise BadInput(
-                option(spec, "cache.name"),
+                option_path(spec, "cache.name"),
                 "MagCache counts the steps of one network, and these weights share them among two.",
                 "Take TaylorSeerCache or FirstBlockCache.",
             )
         vae, network = self._config("vae"), self._config("transformer")
         multiple = vae.get("scale_factor_spatial", 8) * network["patch_size"][-1]
         every = vae.get("scale_factor_temporal", 4)
-        self.window = self.window.model_copy(update={"multiple": multiple, "every": every})
+        self.window = self.window.model_copy(update={"multiple": multiple, "frame_stride": every})
 
     @staticmethod
-    def options(spec: ModelSpec) -> WanRecipe:
-        return WanRecipe.of(spec)
+    def parse_options(spec: ModelSpec) -> WanOptions:
+        return WanOptions.from_spec(spec)
 
-    def usual(self) -> Window:
-        return Window(fps=24, frames=121, width=1280, height=704) if self.can.expands else Window()
-
-    @property
-    def starts(self) -> bool:
-        return self.can.starts
+    def default_window(self) -> Window:
+        return Window(fps=24, frames=121, width=1280, height=704) if self.capabilities.expand_timesteps else Window()
 
     @property
-    def ends(self) -> bool:
-        return self.can.ends
+    def accepts_first_frame(self) -> bool:
+        return self.capabilities.accepts_first_frame
 
-    def references(self, inputs: Mapping[str, Sequence[Path]], report: Report) -> tuple[Image, ...]:
-        from pipelines.media.images import on_white, open_picture
+    @property
+    def accepts_last_frame(self) -> bool:
+        return self.capabilities.accepts_last_frame
 
-        paths = inputs.get("references", ()) if self.can.sees else ()
+    def reference_images(self, inputs: Mapping[str, Sequence[Path]], report: Report) -> tuple[Image, ...]:
+        from pipelines.media.images import flatten_alpha, open_image
+
+        paths = inputs.get("references", ()) if self.capabilities.accepts_references else ()
         limit = self.spec.max_references
         if limit is not None and len(paths) > limit:
             report.warn(f"{self.spec.name} sees {limit} of the {len(paths)} portraits of this scene")
         report.record(references=len(paths[:limit]))
-        return tuple(on_white(open_picture(path, "references")) for path in paths[:limit])
+        return tuple(flatten_alpha(open_image(path, "references")) for path in paths[:limit])
 
-    def half(self, without: Sequence[str]) -> Any:
+    def load_part(self, exclude: Sequence[str]) -> Any:
         import diffusers
 
         from pipelines.diffusion.loading import load_pipeline
 
-        kind = getattr(diffusers, self.can.pipeline)
-        pipe = load_pipeline(kind, self.spec, self.recipe, self.device, without=without, published=(FROM_WORDS,))
-        if pipe.scheduler is not None and self.recipe.scheduler:
-            pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, **self.recipe.scheduler)
+        kind = getattr(diffusers, self.capabilities.pipeline)
+        pipe = load_pipeline(
+            kind, self.spec, self.options, self.device, exclude=exclude, published_as=(TEXT_TO_VIDEO_PIPELINE,)
+        )
+        if pipe.scheduler is not None and self.options.scheduler:
+            pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, **self.options.scheduler)
         return pipe
 
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
-        positive, negative = self.halves[READS].encode_prompt(
-            prompt, self.recipe.negative, self.recipe.guided, max_sequence_length=TOKENS
+        positive, negative = self.component_groups[TEXT_ENCODER].encode_prompt(
+            prompt, self.options.negative_prompt, self.options.uses_guidance, max_sequence_length=MAX_SEQUENCE_LENGTH
         )
-        return {"prompt_embeds": positive} | ({"negative_prompt_embeds": negative} if self.recipe.guided else {})
+        return {"prompt_embeds": positive} | (
+            {"negative_prompt_embeds": negative} if self.options.uses_guidance else {}
+        )
 
-    def film(self, job: Job) -> Made:
-        from pipelines.diffusion.callbacks import dice, told
-        from pipelines.diffusion.clip_writer import Made, as_frames
+    def generate_window(self, request: WindowRequest) -> GeneratedWindow:
+        from pipelines.diffusion.callbacks import generator, step_callback
+        from pipelines.diffusion.clip_writer import GeneratedWindow, as_frames
 
-        second = {"guidance_scale_2": self.recipe.guidance_2} if self.can.pair else {}
-        pipe = self.halves[DRAWS]
-        with running(pipe, job.report):
+        second = {"guidance_scale_2": self.options.guidance_2} if self.capabilities.has_transformer_2 else {}
+        pipe = self.component_groups[DENOISER]
+        with caches_active(pipe, request.report):
             video = pipe(
-                **(_on_masks(job) if self.can.sees else {"image": job.first, "last_image": job.last}),
-                **job.words,
+                **(
+                    _vace_kwargs(request)
+                    if self.capabilities.accepts_references
+                    else {"image": request.first_frame, "last_image": request.last_frame}
+                ),
+                **request.prompt_embeds,
                 **second,
-                width=job.first.width,
-                height=job.first.height,
-                num_frames=job.frames,
-                num_inference_steps=self.recipe.steps,
-                guidance_scale=self.recipe.guidance,
-                generator=dice(job.seed),
-                callback_on_step_end=told(job.report, self.recipe.steps, "moving", job.begin, job.end),
+                width=request.first_frame.width,
+                height=request.first_frame.height,
+                num_frames=request.num_frames,
+                num_inference_steps=self.options.steps,
+                guidance_scale=self.options.guidance,
+                generator=generator(request.seed),
+                callback_on_step_end=step_callback(
+                    request.report, self.options.steps, "moving", request.progress_start, request.progress_end
+                ),
             ).frames[0]
-        return Made(as_frames(video))
+        return GeneratedWindow(as_frames(video))
 
     def _config(self, part: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self._folder / part / "config.json").read_text("utf-8"))
         return found
 
 
-def _on_masks(job: Job) -> dict[str, Any]:
+def _vace_kwargs(request: WindowRequest) -> dict[str, Any]:
     """What VACE is given: a video of which it keeps the frames whose mask is black, and pictures of who is in it."""
     from PIL import Image as Pillow
 
-    size = job.first.size
-    video = [job.first, *(Pillow.new("RGB", size, UNKNOWN) for _ in range(job.frames - 1))]
-    mask = [Pillow.new("L", size, 0), *(Pillow.new("L", size, 255) for _ in range(job.frames - 1))]
-    if job.last is not None:
-        video[-1], mask[-1] = job.last, Pillow.new("L", size, 0)
-    return {"video": video, "mask": mask, "reference_images": list(job.seen) or None}
+    size = request.first_frame.size
+    video = [request.first_frame, *(Pillow.new("RGB", size, MASK_FILL) for _ in range(request.num_frames - 1))]
+    mask = [Pillow.new("L", size, 0), *(Pillow.new("L", size, 255) for _ in range(request.num_frames - 1))]
+    if request.last_frame is not None:
+        video[-1], mask[-1] = request.last_frame, Pillow.new("L", size, 0)
+    return {"video": video, "mask": mask, "reference_images": list(request.reference_images) or None}

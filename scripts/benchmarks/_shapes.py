@@ -10,18 +10,18 @@ from typing import Any
 
 
 @contextmanager
-def _random(device: str) -> Iterator[None]:
+def _random_weights(device: str) -> Iterator[None]:
     """Tensors come to be on the device, in half precision."""
     import torch
 
-    before = torch.get_default_dtype()
+    previous_dtype = torch.get_default_dtype()
     torch.manual_seed(3)
     torch.set_default_dtype(torch.bfloat16)
     try:
         with torch.device(device):
             yield
     finally:
-        torch.set_default_dtype(before)
+        torch.set_default_dtype(previous_dtype)
 
 
 def flux2_klein_4b(folder: Path, device: str) -> None:
@@ -36,15 +36,15 @@ def flux2_klein_4b(folder: Path, device: str) -> None:
 
     from tests.fixtures.tiny.alphabet import qwen
 
-    with _random(device):
+    with _random_weights(device):
         transformer = Flux2Transformer2DModel(
             num_layers=5, num_single_layers=20, num_attention_heads=24, joint_attention_dim=7680, guidance_embeds=False
         )
-        reader = Qwen3Config(
+        text_config = Qwen3Config(
             vocab_size=151_936, hidden_size=2560, intermediate_size=9728, num_hidden_layers=36, num_attention_heads=32,
             num_key_value_heads=8, head_dim=128,
         )  # fmt: skip
-        text_encoder = Qwen3ForCausalLM(reader).to(device)
+        text_encoder = Qwen3ForCausalLM(text_config).to(device)
         vae = AutoencoderKLFlux2()
     Flux2KleinPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True), vae=vae, text_encoder=text_encoder,
@@ -56,7 +56,7 @@ def wan_5b(folder: Path, device: str) -> None:
     """Clips: Wan 2.2 TI2V-5B."""
     from diffusers import AutoencoderKLWan, WanPipeline, WanTransformer3DModel
 
-    with _random(device):
+    with _random_weights(device):
         transformer = WanTransformer3DModel(
             in_channels=48, out_channels=48, num_attention_heads=24, ffn_dim=14_336, num_layers=30
         )
@@ -64,31 +64,31 @@ def wan_5b(folder: Path, device: str) -> None:
             base_dim=160, decoder_base_dim=256, z_dim=48, in_channels=12, out_channels=12, patch_size=2,
             is_residual=True, scale_factor_spatial=16, latents_mean=[0.0] * 48, latents_std=[1.0] * 48,
         )  # fmt: skip
-    _wan(WanPipeline, folder, transformer=transformer, vae=vae, expand_timesteps=True)
+    _save_wan(WanPipeline, folder, transformer=transformer, vae=vae, expand_timesteps=True)
 
 
 def wan_14b(folder: Path, device: str) -> None:
     """Clips: one of the two networks of Wan 2.2 I2V A14B; each step of the pair costs as much."""
     from diffusers import AutoencoderKLWan, WanImageToVideoPipeline, WanTransformer3DModel
 
-    with _random(device):
+    with _random_weights(device):
         transformer = WanTransformer3DModel(in_channels=36, out_channels=16)
         vae = AutoencoderKLWan()
-    _wan(WanImageToVideoPipeline, folder, transformer=transformer, vae=vae)
+    _save_wan(WanImageToVideoPipeline, folder, transformer=transformer, vae=vae)
 
 
-def _wan(kind: Any, folder: Path, **parts: Any) -> None:
+def _save_wan(pipeline_class: Any, folder: Path, **components: Any) -> None:
     from diffusers import UniPCMultistepScheduler
     from transformers import UMT5Config, UMT5EncoderModel
 
     from tests.fixtures.tiny.wan import umt5
 
     tokenizer, _ = umt5()
-    reader = UMT5Config(vocab_size=len(tokenizer), d_model=4096, d_kv=64, d_ff=1024, num_layers=1, num_heads=64)
+    text_config = UMT5Config(vocab_size=len(tokenizer), d_model=4096, d_kv=64, d_ff=1024, num_layers=1, num_heads=64)
     scheduler = UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=5.0)
-    kind(scheduler=scheduler, tokenizer=tokenizer, text_encoder=UMT5EncoderModel(reader), **parts).save_pretrained(
-        folder
-    )
+    pipeline_class(
+        scheduler=scheduler, tokenizer=tokenizer, text_encoder=UMT5EncoderModel(text_config), **components
+    ).save_pretrained(folder)
 
 
 def ltx2(folder: Path, device: str) -> None:
@@ -105,8 +105,8 @@ def ltx2(folder: Path, device: str) -> None:
     from tests.fixtures.tiny.letters import gemma3
 
     tokenizer, text_encoder = gemma3(width=3840, layers=48)
-    with _random(device):
-        parts = {
+    with _random_weights(device):
+        components = {
             "transformer": LTX2VideoTransformer3DModel(),
             "connectors": LTX2TextConnectors(caption_channels=3840, text_proj_in_factor=49),
             "vae": AutoencoderKLLTX2Video(),
@@ -115,7 +115,7 @@ def ltx2(folder: Path, device: str) -> None:
         }
     LTX2Pipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True), tokenizer=tokenizer,
-        text_encoder=text_encoder, **parts,
+        text_encoder=text_encoder, **components,
     ).save_pretrained(folder)  # fmt: skip
 
 
@@ -147,4 +147,4 @@ def tiny_ltx2(folder: Path, device: str) -> None:
     build(folder)
 
 
-Build = Callable[[Path, str], None]
+BuildModel = Callable[[Path, str], None]

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 from pipelines.base import Kind
 from pipelines.image.illustrator.family import Illustrator
 from pipelines.media.layers import Layers
-from pipelines.step_params import KeyframeParams, OnStage, PortraitParams
+from pipelines.step_params import CastMember, KeyframeParams, PortraitParams
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-CAST = {
+CHARACTERS = {
     "Mara": "a 34 year old lighthouse keeper, auburn braid, green oilskin coat, freckles",
     "Tomas": "a boy of ten with black curly hair, yellow raincoat, round glasses",
     "Ivo": "an old man with white beard, brown cap, navy sweater",
@@ -43,7 +43,7 @@ _STRIDES = {1: 2, 3: 2, 5: 2, 11: 2}
 _MEAN, _SPREAD = (0.498, 0.498, 0.498), (0.502, 0.502, 0.502)
 
 
-class Silent:
+class NullReport:
     """A report for nobody."""
 
     def progress(self, fraction: float, message: str = "") -> None:
@@ -100,77 +100,83 @@ def embed(state: Mapping[str, torch.Tensor], pictures: Sequence[Image]) -> torch
         return net.normalize(x)
 
 
-def figures(
-    folder: Path, cast: Mapping[str, str], scenes: Sequence[tuple[str, str]], *, heads: bool
+def render_figures(
+    folder: Path, characters: Mapping[str, str], scenes: Sequence[tuple[str, str]], *, heads: bool
 ) -> dict[str, list[Image]]:
     """Each character as it appears in each scene: cut out of the layer of the figures, on plain ground, square."""
     from PIL import Image as Pillow
 
-    hand: Illustrator = Illustrator()
-    found: dict[str, list[Image]] = {}
-    for name, words in cast.items():
+    illustrator: Illustrator = Illustrator()
+    crops: dict[str, list[Image]] = {}
+    for name, words in characters.items():
         out = folder / name
         out.mkdir()
-        asked = PortraitParams(prompt=words, width=256, height=256, name=name, appearance=words)
-        list(hand.run(Kind.PORTRAIT, asked, {}, out, Silent(), seed=5))
-        found[name] = []
+        portrait_params = PortraitParams(prompt=words, width=256, height=256, name=name, appearance=words)
+        list(illustrator.run(Kind.PORTRAIT, portrait_params, {}, out, NullReport(), seed=5))
+        crops[name] = []
         for number, (scene, place) in enumerate(scenes, 1):
-            here = out / str(number)
-            here.mkdir()
+            scene_folder = out / str(number)
+            scene_folder.mkdir()
             text = scene.format(name)
             frame = KeyframeParams(
                 prompt=text,
                 width=640,
                 height=360,
-                scene=text,
+                scene_text=text,
                 number=number,
-                on_stage=(OnStage(name=name),),
+                characters=(CastMember(name=name),),
                 location=place,
             )
-            list(hand.run(Kind.KEYFRAME, frame, {"figures": [out / "figure.json"]}, here, Silent(), seed=number))
-            told = Layers.model_validate_json((here / "layers.json").read_bytes())
-            (layer,) = [layer for layer in told.layers if layer.depth == 1]
-            with Pillow.open(here / layer.file) as picture:
-                whole = picture.crop(
-                    (told.margin, told.margin, picture.width - told.margin, picture.height - told.margin)
+            list(
+                illustrator.run(
+                    Kind.KEYFRAME, frame, {"figures": [out / "figure.json"]}, scene_folder, NullReport(), seed=number
                 )
-            left, top, right, low = whole.getchannel("A").getbbox() or (0, 0, *whole.size)
+            )
+            layers = Layers.model_validate_json((scene_folder / "layers.json").read_bytes())
+            (layer,) = [layer for layer in layers.layers if layer.depth == 1]
+            with Pillow.open(scene_folder / layer.file) as picture:
+                image = picture.crop(
+                    (layers.margin, layers.margin, picture.width - layers.margin, picture.height - layers.margin)
+                )
+            left, top, right, low = image.getchannel("A").getbbox() or (0, 0, *image.size)
             if heads:
                 # The focus of a scene with one figure is the root of its neck.
-                low = max(top + 8, round(told.focus[1] * told.height))
-                middle = told.focus[0] * told.width
+                low = max(top + 8, round(layers.focus[1] * layers.height))
+                middle = layers.focus[0] * layers.width
                 left, right = round(middle - (low - top) * 0.6), round(middle + (low - top) * 0.6)
-            cut = whole.crop((left, top, right, low))
+            cut = image.crop((left, top, right, low))
             side = max(cut.size)
             ground = Pillow.new("RGBA", (side, side), "#b8b0a4")
             ground.alpha_composite(cut, ((side - cut.width) // 2, (side - cut.height) // 2))
-            found[name].append(ground.convert("RGB"))
-    return found
+            crops[name].append(ground.convert("RGB"))
+    return crops
 
 
-def likeness(state: Mapping[str, torch.Tensor], drawn: Mapping[str, Sequence[Image]]) -> dict[str, float]:
+def measure_similarity(state: Mapping[str, torch.Tensor], crops: Mapping[str, Sequence[Image]]) -> dict[str, float]:
     """Mean cosine of the same and of different characters, their margin, and the share of right nearest neighbours."""
-    who = [name for name, pictures in drawn.items() for _ in pictures]
-    vectors = embed(state, [picture for pictures in drawn.values() for picture in pictures])
+    names = [name for name, pictures in crops.items() for _ in pictures]
+    vectors = embed(state, [picture for pictures in crops.values() for picture in pictures])
     cosines = vectors @ vectors.T
     same, other = [], []
-    for a, b in itertools.combinations(range(len(who)), 2):
-        (same if who[a] == who[b] else other).append(float(cosines[a, b]))
+    for a, b in itertools.combinations(range(len(names)), 2):
+        (same if names[a] == names[b] else other).append(float(cosines[a, b]))
     cosines.fill_diagonal_(-1)
-    right = sum(who[i] == who[int(j)] for i, j in enumerate(cosines.argmax(dim=1)))
+    correct = sum(names[i] == names[int(j)] for i, j in enumerate(cosines.argmax(dim=1)))
     one, two = sum(same) / len(same), sum(other) / len(other)
-    return {"same": one, "different": two, "margin": one - two, "nearest": right / len(who)}
+    return {"same": one, "different": two, "margin": one - two, "nearest": correct / len(names)}
 
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench consistency", description=__doc__)
     parser.add_argument("--scenes", type=int, default=len(SCENES), help=f"scenes per character, 2..{len(SCENES)}")
     count = parser.parse_args(argv).scenes
-    print(f"{len(CAST)} characters, {max(2, count)} scenes each")
+    print(f"{len(CHARACTERS)} characters, {max(2, count)} scenes each")
     state = weights()
     for heads in (True, False):
         with tempfile.TemporaryDirectory() as folder:
-            result = likeness(state, figures(Path(folder), CAST, SCENES[: max(2, count)], heads=heads))
+            result = measure_similarity(
+                state, render_figures(Path(folder), CHARACTERS, SCENES[: max(2, count)], heads=heads)
+            )
         print("heads" if heads else "whole figures")
         for name, value in result.items():
             print(f"{name:>11}  {value:.3f}")

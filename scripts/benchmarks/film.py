@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-LINES = (
+NARRATIONS = (
     "At first light the keeper walked down to the quiet harbour with a lantern.",
     "Nobody had seen the little boat leave, and the tide was already turning.",
     "She asked the fishermen, the baker, and a boy who was mending a net.",
@@ -37,18 +37,18 @@ def main(argv: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         if options.scenes:
-            memory(work, options.scenes)
+            measure_memory(work, options.scenes)
         else:
-            speed(work)
-            recalled(work)
-            start()
+            measure_speed(work)
+            measure_cached(work)
+            measure_cli_start()
 
 
-def speed(work: Path) -> None:
+def measure_speed(work: Path) -> None:
     print("film of 6 scenes, 1280 × 720 at 24, dissolves, music; first run in an empty home, workers started anew\n")
     for name, narrated in (("without speech", False), ("narrated by Kokoro", True)):
-        spec = write(work / f"{name.replace(' ', '-')}.json", 6, narrated=narrated)
-        seconds, cpu, _ = run(spec, work / name.replace(" ", "-"))
+        spec = write_spec(work / f"{name.replace(' ', '-')}.json", 6, narrated=narrated)
+        seconds, cpu, _ = run_spec(spec, work / name.replace(" ", "-"))
         record = json.loads((work / "films" / spec.stem / "story.json").read_text("utf-8"))
         film = film_seconds(record)
         kinds: Counter[str] = Counter()
@@ -62,35 +62,39 @@ def speed(work: Path) -> None:
         print(f"  shares of the work: {shares}\n")
 
 
-def recalled(work: Path) -> None:
-    spec = write(work / "ten.json", 10, narrated=True)
-    first, _, _ = run(spec, work / "ten-home")
-    again, _, _ = run(spec, work / "ten-home")
+def measure_cached(work: Path) -> None:
+    spec = write_spec(work / "ten.json", 10, narrated=True)
+    first, _, _ = run_spec(spec, work / "ten-home")
+    cached, _, _ = run_spec(spec, work / "ten-home")
     print(
-        f"10 scenes: first run {first:.1f} s, fully recalled run {again:.2f} s = {again / first:.3f} × (files written out again)\n"
+        f"10 scenes: first run {first:.1f} s, fully recalled run {cached:.2f} s = {cached / first:.3f} × (files written out again)\n"
     )
 
 
-def start() -> None:
+def measure_cli_start() -> None:
     times = []
     for _ in range(7):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         subprocess.run([sys.executable, "-m", "engine", "--help"], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
-        times.append(time.perf_counter() - begun)
-    bare = []
+        times.append(time.perf_counter() - started)
+    python_times = []
     for _ in range(7):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         subprocess.run([sys.executable, "-c", ""], check=True)
-        bare.append(time.perf_counter() - begun)
-    print(f"python -m engine --help: {sorted(times)[3]:.2f} s (median of 7; python alone {sorted(bare)[3]:.2f} s)")
+        python_times.append(time.perf_counter() - started)
+    print(
+        f"python -m engine --help: {sorted(times)[3]:.2f} s (median of 7; python alone {sorted(python_times)[3]:.2f} s)"
+    )
 
 
-def memory(work: Path, numbers: list[int]) -> None:
+def measure_memory(work: Path, numbers: list[int]) -> None:
     peaks = []
     for number in numbers:
         script = work / f"{number}.py"
-        script.write_text(MANY.format(root=str(ROOT), scenes=number, home=str(work / f"home-{number}")), "utf-8")
-        seconds, _, peak = watch([sys.executable, str(script)], {})
+        script.write_text(
+            MANY_SCENES_SCRIPT.format(root=str(ROOT), scenes=number, home=str(work / f"home-{number}")), "utf-8"
+        )
+        seconds, _, peak = run_measured([sys.executable, str(script)], {})
         peaks.append(peak)
         print(
             f"{number} scenes of 2 s, 640 × 360: {seconds:.0f} s, peak of the process tree {peak:.0f} MB (proportional set size)"
@@ -98,35 +102,35 @@ def memory(work: Path, numbers: list[int]) -> None:
     print(f"ratio {peaks[-1] / peaks[0]:.3f} for {numbers[-1] / numbers[0]:.0f} × the scenes")
 
 
-MANY = """
+MANY_SCENES_SCRIPT = """
 import sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
 from engine.execution.local import LocalExecutor
 from engine.service import Service
 from engine.settings import Settings
-from engine.story.model import Audio, Character, Place, Presence, Scene, Story, Video
+from engine.story.model import Audio, Character, Element, Scene, SceneCharacter, Story, Video
 from pipelines.models.catalog import load
 
 scenes = tuple(
-    Scene(prompt=f"Mara walks along the shore, day {{n}}", characters=(Presence(name="Mara"),), location=f"Shore {{n % 3}}",
+    Scene(prompt=f"Mara walks along the shore, day {{n}}", characters=(SceneCharacter(name="Mara"),), location=f"Shore {{n % 3}}",
           narration=f"Day {{n}} at the shore.", seconds=2.0)
     for n in range({scenes})
 )
 story = Story(
     title="Many", scenes=scenes, characters=(Character(name="Mara", appearance="red hair, green coat"),),
-    locations=tuple(Place(name=f"Shore {{n}}", description="a rocky shore") for n in range(3)),
+    locations=tuple(Element(name=f"Shore {{n}}", description="a rocky shore") for n in range(3)),
     audio=Audio(), video=Video(width=640, height=360, transition="dissolve", transition_seconds=0.5),
     choices={{"profile": "draft", "models": {{}}}},
 )
 home = Path({home!r})
 if __name__ == "__main__":
     with Service(Settings(home, home / "weights"), load(), LocalExecutor(logs=home / "logs")) as service:
-        service.make(story)
+        service.run(story)
 """
 
 
-def write(path: Path, scenes: int, *, narrated: bool) -> Path:
+def write_spec(path: Path, scenes: int, *, narrated: bool) -> Path:
     body = {
         "model": "local-story",
         "title": path.stem,
@@ -141,10 +145,10 @@ def write(path: Path, scenes: int, *, narrated: bool) -> Path:
         ],
         "scenes": [
             {
-                "prompt": f"{LINES[n % 6]} Scene {n + 1}.",
+                "prompt": f"{NARRATIONS[n % 6]} Scene {n + 1}.",
                 "characters": [{"name": "Mara"}] + ([{"name": "Tomas"}] if n % 2 else []),
                 "location": "Reef" if n % 3 == 2 else "Harbour",
-                "narration": LINES[n % 6] if narrated else "",
+                "narration": NARRATIONS[n % 6] if narrated else "",
                 "camera_movement": ("slow push in", "pan right", "pull out", "track left", "tilt up", "static")[n % 6],
                 "duration": 5,
             }
@@ -155,21 +159,23 @@ def write(path: Path, scenes: int, *, narrated: bool) -> Path:
     return path
 
 
-def run(spec: Path, home: Path) -> tuple[float, float, float]:
+def run_spec(spec: Path, home: Path) -> tuple[float, float, float]:
     out = spec.parent / "films" / spec.stem
-    return watch([sys.executable, "-m", "engine", "run", str(spec), "--out", str(out)], {"ENGINE_HOME": str(home)})
+    return run_measured(
+        [sys.executable, "-m", "engine", "run", str(spec), "--out", str(out)], {"ENGINE_HOME": str(home)}
+    )
 
 
-def watch(command: list[str], environment: dict[str, str]) -> tuple[float, float, float]:
+def run_measured(command: list[str], environment: dict[str, str]) -> tuple[float, float, float]:
     """Wall seconds, CPU seconds of the whole tree, and its peak memory in MB."""
-    before, begun = os.times(), time.perf_counter()
+    before, started = os.times(), time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
     peak, cpu = [0.0], {}
-    ended = threading.Event()
+    finished = threading.Event()
 
-    def look() -> None:
+    def sample() -> None:
         root = psutil.Process(process.pid)
-        while not ended.wait(0.25):
+        while not finished.wait(0.25):
             total = 0.0
             try:
                 for one in (root, *root.children(recursive=True)):
@@ -180,11 +186,11 @@ def watch(command: list[str], environment: dict[str, str]) -> tuple[float, float
                 continue
             peak[0] = max(peak[0], total)
 
-    watcher = threading.Thread(target=look, daemon=True)
+    watcher = threading.Thread(target=sample, daemon=True)
     watcher.start()
     code = process.wait()
-    seconds = time.perf_counter() - begun
-    ended.set()
+    seconds = time.perf_counter() - started
+    finished.set()
     watcher.join()
     if code:
         raise SystemExit(f"{command} ended with {code}")

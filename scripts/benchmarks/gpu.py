@@ -41,24 +41,29 @@ from typing import Any
 from benchmarks import _shapes as shapes
 from benchmarks._ways import Case, has_gpu, serve
 
-from engine.execution.worker import HUB
+from engine.execution.worker import HUB_ENV
 
-NEEDED = (
+REQUIRED_PACKAGES = (
     "torch", "diffusers", "transformers", "accelerate", "safetensors", "tokenizers", "numpy", "cv2", "PIL", "av", "pydantic", "yaml",
 )  # fmt: skip
-WANTED = {"torchao": "eight bits", "bitsandbytes": "four bits", "triton": "compiled blocks", "ftfy": "words of Wan"}
-LONGEST = 420.0
+OPTIONAL_PACKAGES = {
+    "torchao": "eight bits",
+    "bitsandbytes": "four bits",
+    "triton": "compiled blocks",
+    "ftfy": "words of Wan",
+}
+MAX_VARIANT_SECONDS = 420.0
 """Seconds that one way may take."""
 
 FLUX, WAN, LTX2 = "pipelines.image.flux2:Flux2", "pipelines.video.wan:Wan", "pipelines.video.ltx2:Ltx2"
 
 
-def _mag(steps: int) -> dict[str, Any]:
+def _mag_cache(steps: int) -> dict[str, Any]:
     return {"cache": {"name": "MagCache", "settings": {"mag_ratios": [1.0] * steps, "max_skip_steps": 2}}}
 
 
-def _taylor(**more: Any) -> dict[str, Any]:
-    settings = {"cache_interval": 3, "disable_cache_before_step": 4, **more}
+def _taylor_cache(**overrides: Any) -> dict[str, Any]:
+    settings = {"cache_interval": 3, "disable_cache_before_step": 4, **overrides}
     return {"cache": {"name": "TaylorSeerCache", "settings": settings}}
 
 
@@ -67,58 +72,58 @@ ATTENTION = {
     "cuDNN attention": {"attention": "_native_cudnn"},
     "PyTorch's flash attention": {"attention": "_native_flash"},
 }
-BITS = {"eight bits": {"bits": 8}, "four bits": {"bits": 4}, "compiled, eight bits": {"bits": 8, "compile": True}}
-TILES = {"VAE in tiles": {"tiles": True}}
-SKIPPED = {
-    "MagCache, two of three steps after the first fifth": _mag(20),
+QUANTIZED = {"eight bits": {"bits": 8}, "four bits": {"bits": 4}, "compiled, eight bits": {"bits": 8, "compile": True}}
+VAE_TILING = {"VAE in tiles": {"vae_tiling": True}}
+STEP_CACHES = {
+    "MagCache, two of three steps after the first fifth": _mag_cache(20),
     "FirstBlockCache, all steps but the first": {"cache": {"name": "FirstBlockCache", "settings": {"threshold": 1e9}}},
-    "TaylorSeer lite, two of three after the fourth": _taylor(use_lite_mode=True),
+    "TaylorSeer lite, two of three after the fourth": _taylor_cache(use_lite_mode=True),
 }
 """What random weights do has no likeness from step to step, so how many steps are skipped is fixed, and with it what skipping them saves."""
 CASES = {
     "FLUX.2-klein-4B, 4 steps, 1024×576": Case(
         shapes.flux2_klein_4b, FLUX, "keyframe", 1024, 576, options={"steps": 4, "guidance": 1.0},
-        faster={**COMPILED, **ATTENTION, **BITS, **TILES, "TaylorSeer lite, the last of four": _taylor(
+        variants={**COMPILED, **ATTENTION, **QUANTIZED, **VAE_TILING, "TaylorSeer lite, the last of four": _taylor_cache(
             use_lite_mode=True, disable_cache_before_step=3)},
-        budgets_gb=(24, 14, 8, 4), needed_gb=17,
+        budgets_gb=(24, 14, 8, 4), disk_gb=17,
     ),
     "Wan2.2-TI2V-5B, 20 steps, 1280×704, 49 frames": Case(
         shapes.wan_5b, WAN, "animate", 1280, 704, 49, 24,
         options={"steps": 20, "guidance": 1.0, "window": {"width": 1280, "height": 704, "frames": 121, "fps": 24}},
-        faster={**COMPILED, **SKIPPED, **ATTENTION, **BITS, **TILES, "TaylorSeer": _taylor()},
-        budgets_gb=(24, 12), needed_gb=13,
+        variants={**COMPILED, **STEP_CACHES, **ATTENTION, **QUANTIZED, **VAE_TILING, "TaylorSeer": _taylor_cache()},
+        budgets_gb=(24, 12), disk_gb=13,
     ),
     "LTX-2, 20 steps, 768×512, 49 frames with sound": Case(
-        shapes.ltx2, LTX2, "animate", 768, 512, 49, 24, sound=True,
-        options={"steps": 20, "guidance": 1.0, "sound_guidance": 1.0},
-        faster={**COMPILED, "TaylorSeer lite, two of three after the fourth": _taylor(use_lite_mode=True), **BITS,
+        shapes.ltx2, LTX2, "animate", 768, 512, 49, 24, audio=True,
+        options={"steps": 20, "guidance": 1.0, "audio_guidance": 1.0},
+        variants={**COMPILED, "TaylorSeer lite, two of three after the fourth": _taylor_cache(use_lite_mode=True), **QUANTIZED,
                 "cuDNN attention": {"attention": "_native_cudnn"}},
-        budgets_gb=(32, 16), needed_gb=42,
+        budgets_gb=(32, 16), disk_gb=42,
     ),
     "Wan2.2-A14B (one network), 20 steps, 832×480, 49 frames": Case(
         shapes.wan_14b, WAN, "animate", 832, 480, 49, 16, options={"steps": 20, "guidance": 1.0},
-        faster={**COMPILED, **SKIPPED, "four steps": {"steps": 4}, **ATTENTION, **BITS}, budgets_gb=(48, 16), needed_gb=31,
+        variants={**COMPILED, **STEP_CACHES, "four steps": {"steps": 4}, **ATTENTION, **QUANTIZED}, budgets_gb=(48, 16), disk_gb=31,
     ),
 }  # fmt: skip
 """What is worth most comes first, among cases and among their ways."""
-SMALL = {"width": 64, "height": 48, "frames": 9}
-TINY = {
+SMALL_WINDOW = {"width": 64, "height": 48, "frames": 9}
+TINY_CASES = {
     "tiny FLUX.2-klein": Case(
         shapes.tiny_flux2, FLUX, "keyframe", 128, 96, options={"steps": 4, "guidance": 1.0, "pixels": [256, 16384]},
-        faster={**TILES, "eight bits": {"bits": 8}, "TaylorSeer": _taylor(disable_cache_before_step=2), **ATTENTION},
+        variants={**VAE_TILING, "eight bits": {"bits": 8}, "TaylorSeer": _taylor_cache(disable_cache_before_step=2), **ATTENTION},
     ),
     "tiny Wan2.2-TI2V-5B": Case(
-        shapes.tiny_wan_5b, WAN, "animate", 64, 48, 9, 24, options={"steps": 20, "guidance": 1.0, "window": {**SMALL, "fps": 24}},
-        faster=SKIPPED,
+        shapes.tiny_wan_5b, WAN, "animate", 64, 48, 9, 24, options={"steps": 20, "guidance": 1.0, "window": {**SMALL_WINDOW, "fps": 24}},
+        variants=STEP_CACHES,
     ),
     "tiny LTX-2": Case(
-        shapes.tiny_ltx2, LTX2, "animate", 64, 64, 9, 24, sound=True,
-        options={"steps": 2, "guidance": 1.0, "sound_guidance": 1.0,
-                 "window": {"fps": 24, "frames": 9, "every": 8, "width": 64, "height": 64, "multiple": 32}},
+        shapes.tiny_ltx2, LTX2, "animate", 64, 64, 9, 24, audio=True,
+        options={"steps": 2, "guidance": 1.0, "audio_guidance": 1.0,
+                 "window": {"fps": 24, "frames": 9, "frame_stride": 8, "width": 64, "height": 64, "multiple": 32}},
     ),
     "tiny Wan2.2-A14B": Case(
-        shapes.tiny_wan, WAN, "animate", 64, 48, 9, 16, options={"steps": 2, "guidance": 1.0, "window": SMALL},
-        faster={"four steps": {"steps": 4}},
+        shapes.tiny_wan, WAN, "animate", 64, 48, 9, 16, options={"steps": 2, "guidance": 1.0, "window": SMALL_WINDOW},
+        variants={"four steps": {"steps": 4}},
     ),
 }  # fmt: skip
 
@@ -136,127 +141,131 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--folder", type=Path, help="where weights are built and kept [default: a temporary folder]")
     parser.add_argument("--check", action="store_true", help="say which packages are here, and stop")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    asked = parser.parse_args(argv)
-    known = TINY if asked.tiny else CASES
-    cases = {name: case for name, case in known.items() if asked.only in name}
-    if asked.check:
-        sys.exit(check())
-    if asked.serve:
+    args = parser.parse_args(argv)
+    all_cases = TINY_CASES if args.tiny else CASES
+    cases = {name: case for name, case in all_cases.items() if args.only in name}
+    if args.check:
+        sys.exit(check_packages())
+    if args.serve:
         (case,) = cases.values()
-        serve(case, asked.folder)
+        serve(case, args.folder)
         return
-    if not asked.tiny and not has_gpu():
+    if not args.tiny and not has_gpu():
         sys.exit("no GPU is here that torch can use; --tiny shows the same on the processor")
-    until = time.monotonic() + asked.minutes * 60
+    deadline = time.monotonic() + args.minutes * 60
     with tempfile.TemporaryDirectory(prefix="gpu-") as scratch:
         for number, (name, case) in enumerate(cases.items()):
             now = time.monotonic()
-            share = now + (until - now) / (len(cases) - number)
-            place = (asked.folder or Path(scratch)) / case.build.__name__
-            Table(name, case, place / "weights", share, asked.json, tiny=asked.tiny).fill()
-            if asked.folder is None:
-                shutil.rmtree(place, ignore_errors=True)
+            case_deadline = now + (deadline - now) / (len(cases) - number)
+            case_folder = (args.folder or Path(scratch)) / case.build.__name__
+            CaseTable(name, case, case_folder / "weights", case_deadline, args.json, tiny=args.tiny).run()
+            if args.folder is None:
+                shutil.rmtree(case_folder, ignore_errors=True)
 
 
-def check() -> int:
+def check_packages() -> int:
     """Prints which packages are here; 0 if none lacks that is needed."""
-    lacking = 0
-    for name in (*NEEDED, *WANTED):
+    missing = 0
+    for name in (*REQUIRED_PACKAGES, *OPTIONAL_PACKAGES):
         try:
             version = getattr(importlib.import_module(name), "__version__", "")
             print(f"  {name:14} {version}")
         except ImportError as error:
-            lacking += name in NEEDED
-            print(f"  {name:14} LACKS ({error}){'; without it no ' + WANTED[name] if name in WANTED else ''}")
-    return int(bool(lacking))
+            missing += name in REQUIRED_PACKAGES
+            print(
+                f"  {name:14} LACKS ({error}){'; without it no ' + OPTIONAL_PACKAGES[name] if name in OPTIONAL_PACKAGES else ''}"
+            )
+    return int(bool(missing))
 
 
-class Table:
+class CaseTable:
     """One case, all its ways until its time is over, line by line."""
 
-    def __init__(self, name: str, case: Case, weights: Path, until: float, figures: Path | None, *, tiny: bool) -> None:
-        self.name, self.case, self.weights, self.until, self.figures, self.tiny = (
+    def __init__(
+        self, name: str, case: Case, weights: Path, deadline: float, figures: Path | None, *, tiny: bool
+    ) -> None:
+        self.name, self.case, self.weights, self.deadline, self.figures, self.tiny = (
             name,
             case,
             weights,
-            until,
+            deadline,
             figures,
             tiny,
         )
-        self._bare: Mapping[str, Any] | None = None
+        self._baseline: Mapping[str, Any] | None = None
         self._process: subprocess.Popen[str] | None = None
 
-    def fill(self) -> None:
+    def run(self) -> None:
         print(f"\n{self.name}", flush=True)
         self.weights.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.weights.parent).free / 1e9
-        if free < self.case.needed_gb and not self.weights.exists():
+        if free < self.case.disk_gb and not self.weights.exists():
             print(
-                f"  left out: its weights need {self.case.needed_gb:g} GB of disk, and {free:.0f} GB are free",
+                f"  left out: its weights need {self.case.disk_gb:g} GB of disk, and {free:.0f} GB are free",
                 flush=True,
             )
             return
         try:
-            built = self._ask("weights", {"build": True})
+            built = self._run_variant("weights", {"build": True})
             if built is None:
                 return
             print(f"  {built['machine']}")
             print(f"  {built['gb']:.1f} GB of weights, made in {built['build']:.0f} s, hashed in {built['hash']:.0f} s")
             print(f"  {'':52} {'seconds':>9} {'ratio':>6} {'first':>8} {'load':>7} {'peak GB':>8}", flush=True)
-            for label, what in self._ways():
-                if time.monotonic() > self.until:
+            for label, variant in self._variants():
+                if time.monotonic() > self.deadline:
                     print("  its time is over", flush=True)
                     return
-                self._line(label, self._ask(label, what))
+                self._print_row(label, self._run_variant(label, variant))
         finally:
             self._stop()
 
-    def _ways(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _variants(self) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "diffusers alone", {"bare": True}
         yield "engine", {"options": {}}
-        for label, options in self.case.faster.items():
+        for label, options in self.case.variants.items():
             yield f"engine, {label}", {"options": options}
         for budget in self.case.budgets_gb:
             yield f"engine within {budget:g} GB", {"options": {}, "budget_gb": budget}
 
-    def _line(self, label: str, found: Mapping[str, Any] | None) -> None:
-        if found is None:
+    def _print_row(self, label: str, result: Mapping[str, Any] | None) -> None:
+        if result is None:
             return
         if label == "diffusers alone":
-            self._bare = found
-        ratio = found["seconds"] / self._bare["seconds"] if self._bare else float("nan")
+            self._baseline = result
+        ratio = result["seconds"] / self._baseline["seconds"] if self._baseline else float("nan")
         print(
-            f"  {label:52} {found['seconds']:9.2f} {ratio:6.2f} {found['first']:8.2f} {found['load']:7.2f} {found['peak_gb']:8.1f}"
-            + "".join(f"\n      {rung}" for rung in (*found.get("rungs", ()), *self._off(found))),
+            f"  {label:52} {result['seconds']:9.2f} {ratio:6.2f} {result['first']:8.2f} {result['load']:7.2f} {result['peak_gb']:8.1f}"
+            + "".join(f"\n      {rung}" for rung in (*result.get("rungs", ()), *self._disabled_options(result))),
             flush=True,
         )
 
-    def _off(self, found: Mapping[str, Any]) -> list[str]:
-        return [f"without {option}: memory was short" for option in found.get("given_up", ())]
+    def _disabled_options(self, result: Mapping[str, Any]) -> list[str]:
+        return [f"without {option}: memory was short" for option in result.get("given_up", ())]
 
-    def _ask(self, label: str, what: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _run_variant(self, label: str, variant: Mapping[str, Any]) -> dict[str, Any] | None:
         """What the process of this case measured; None, and a line that says why, when it could not. One that ends or hangs is replaced."""
         process = self._process or self._start()
         assert process.stdin is not None
         assert process.stdout is not None
-        found: dict[str, Any] = {"failed": "the process ended"}
+        result: dict[str, Any] = {"failed": "the process ended"}
         try:
-            process.stdin.write(json.dumps(what) + "\n")
+            process.stdin.write(json.dumps(variant) + "\n")
             process.stdin.flush()
-            patience = min(LONGEST, max(60.0, self.until - time.monotonic()))
-            if select.select([process.stdout], [], [], patience)[0]:
-                found = json.loads(process.stdout.readline() or json.dumps(found))
+            timeout = min(MAX_VARIANT_SECONDS, max(60.0, self.deadline - time.monotonic()))
+            if select.select([process.stdout], [], [], timeout)[0]:
+                result = json.loads(process.stdout.readline() or json.dumps(result))
             else:
-                found = {"failed": f"nothing after {patience:.0f} s"}
+                result = {"failed": f"nothing after {timeout:.0f} s"}
         except BrokenPipeError:
             pass
         if self.figures is not None:
             with self.figures.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"case": self.name, "way": label, **found}) + "\n")
-        if "failed" not in found:
-            return found
-        print(f"  {label:52} failed: {found['failed'][:160]}", flush=True)
-        if found["failed"].startswith(("the process", "nothing")):
+                file.write(json.dumps({"case": self.name, "way": label, **result}) + "\n")
+        if "failed" not in result:
+            return result
+        print(f"  {label:52} failed: {result['failed'][:160]}", flush=True)
+        if result["failed"].startswith(("the process", "nothing")):
             self._stop()
         return None
 
@@ -272,7 +281,12 @@ class Table:
         command += ["--folder", str(self.weights), *(["--tiny"] if self.tiny else [])]
         with (self.weights.parent / "log.txt").open("a") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **HUB}
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **HUB_ENV},
             )
         return self._process
 

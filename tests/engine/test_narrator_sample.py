@@ -2,12 +2,12 @@
 
 import pytest
 
-from engine.inputs.importer import want_of
+from engine.inputs.importer import policy_for
 from engine.planning.plan import PlanningError
 from engine.planning.planner import plan_brief, plan_story
 from engine.schemas import generate_requests, story_requests
-from engine.story.model import SAMPLE, given, with_pictures
-from pipelines.base import Kind, Missing
+from engine.story.model import NARRATOR_SAMPLE_FIELD, input_files, map_input_files
+from pipelines.base import Kind, MissingDependency
 from pipelines.models import catalog
 
 BODY = {
@@ -20,15 +20,17 @@ BODY = {
 
 
 def told(digit="a", **changes):
-    story = generate_requests.story({**BODY, **changes})
-    return with_pictures(story, lambda place, file: file.model_copy(update={"digest": digit * 64}))
+    story = generate_requests.to_story({**BODY, **changes})
+    return map_input_files(story, lambda place, file: file.model_copy(update={"digest": digit * 64}))
 
 
 def with_clones(*names):
     """The catalog, in which those models can speak with a given voice."""
     known = catalog.load()
     models = {
-        name: spec.model_copy(update={"clones": name in names, "requires": () if name in names else spec.requires})
+        name: spec.model_copy(
+            update={"clones_voice": name in names, "requires": () if name in names else spec.requires}
+        )
         for name, spec in known.models.items()
     }
     aliases = {**known.aliases, "narration.cloned": names}
@@ -36,17 +38,19 @@ def with_clones(*names):
 
 
 def test_the_recording_is_one_of_the_files_that_the_client_gave():
-    story = generate_requests.story(BODY)
-    assert given(story)[SAMPLE].source == "grandma.wav"
-    assert want_of(SAMPLE).what == "sound"
-    brief = story_requests.brief(
+    story = generate_requests.to_story(BODY)
+    assert input_files(story)[NARRATOR_SAMPLE_FIELD].source == "grandma.wav"
+    assert policy_for(NARRATOR_SAMPLE_FIELD).label == "sound"
+    brief = story_requests.to_brief(
         "idea-2-video", {"idea": "A light", "audio_option": {"narrator_sample": "grandma.wav"}}
     )
-    assert given(brief)[SAMPLE].source == "grandma.wav"
+    assert input_files(brief)[NARRATOR_SAMPLE_FIELD].source == "grandma.wav"
 
 
 def test_who_does_not_speak_needs_no_recording():
-    assert SAMPLE not in given(generate_requests.story({**BODY, "audio": {**BODY["audio"], "has_narration": False}}))
+    assert NARRATOR_SAMPLE_FIELD not in input_files(
+        generate_requests.to_story({**BODY, "audio": {**BODY["audio"], "has_narration": False}})
+    )
 
 
 def test_every_narration_hears_the_recording_and_no_picture_is_made_of_it():
@@ -56,11 +60,11 @@ def test_every_narration_hears_the_recording_and_no_picture_is_made_of_it():
     for step in steps:
         assert step.spec.name == "espeak"
         assert [source.digest for source in step.inputs["sample"]] == ["a" * 64]
-    assert not [step for step in plan if step.kind is Kind.INTAKE]
-    brief = story_requests.brief(
+    assert not [step for step in plan if step.kind is Kind.SANITIZE_IMAGE]
+    brief = story_requests.to_brief(
         "idea-2-video", {"idea": "A light", "audio_option": {"narrator_sample": "grandma.wav"}}
     )
-    assert not [step for step in plan_brief(brief, with_clones("espeak")).plan if step.kind is Kind.INTAKE]
+    assert not [step for step in plan_brief(brief, with_clones("espeak")).plan if step.kind is Kind.SANITIZE_IMAGE]
 
 
 def test_another_recording_is_another_narration():
@@ -82,5 +86,5 @@ def test_a_model_that_cannot_is_refused_by_name():
 
 
 def test_where_none_that_can_is_installed_it_is_said_what_to_pull():
-    with pytest.raises(Missing, match=r"chatterbox.*xtts"):
+    with pytest.raises(MissingDependency, match=r"chatterbox.*xtts"):
         plan_story(told(), catalog.load())

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from pipelines.base import BadInput, Device, Economy, Kind, Missing
-from pipelines.media.timeline import ScenePlace, SceneTiming, Timeline
+from pipelines.base import BadInput, Device, Kind, MemoryMode, MissingDependency
+from pipelines.media.timeline import SceneTiming, Timeline, TimelineScene
 from pipelines.models.catalog import load
 from pipelines.step_params import NarrateParams, ScoreParams
 from tests.fixtures import weighted
@@ -74,7 +74,7 @@ def score(tmp_path):
         out, report = tmp_path / str(next(counter)), Report()
         out.mkdir()
         timeline = tmp_path / "timeline.json"
-        place = ScenePlace(start=0, timing=SceneTiming(fps=fps, frames=frames))
+        place = TimelineScene(start=0, timing=SceneTiming(fps=fps, frames=frames))
         timeline.write_text(Timeline(fps=fps, scenes=(place,)).model_dump_json())
         params = ScoreParams(mood=mood, prompt=prompt)
         made = list(family.run(Kind.SCORE, params, {"timeline": [timeline]}, out, report, seed=seed))
@@ -97,7 +97,9 @@ def is_a_score(music, frames, fps=24):
 def musicgen(built):
     from pipelines.music.musicgen import MusicGen
 
-    spec = weighted.spec(MusicGen, built("musicgen"), options={"window": 4, "memory": 2}, licence="CC-BY-NC-4.0")
+    spec = weighted.spec(
+        MusicGen, built("musicgen"), options={"window": 4, "context_seconds": 2}, licence="CC-BY-NC-4.0"
+    )
     return MusicGen.load(spec, Device())
 
 
@@ -124,12 +126,12 @@ def test_a_film_longer_than_the_models_window_is_played_on_from_what_was_heard(m
 def test_musicgen_of_one_channel_plays_in_both_and_with_little_memory(built, score):
     from pipelines.music.musicgen import MusicGen
 
-    assert Economy.LEAVES in MusicGen.economies
+    assert MemoryMode.LEAF_OFFLOAD in MusicGen.memory_modes
     spec = weighted.spec(MusicGen, built("musicgen", "-mono", channels=1))
     whole = score(MusicGen.load(spec, Device()), 30)
     is_a_score(whole, 30)
     assert np.array_equal(whole.samples[:, 0], whole.samples[:, 1])
-    assert score(MusicGen.load(spec, Device(economy=Economy.LEAVES)), 30).bytes == whole.bytes
+    assert score(MusicGen.load(spec, Device(memory_mode=MemoryMode.LEAF_OFFLOAD)), 30).bytes == whole.bytes
 
 
 def test_a_wrong_option_of_a_composer_is_named(built):
@@ -144,7 +146,7 @@ def acestep(built):
     pytest.importorskip("diffusers", reason="ACE-Step is run by diffusers")
     from pipelines.music.acestep import AceStep
 
-    spec = weighted.spec(AceStep, built("acestep"), options={"steps": 2, "longest": 30})
+    spec = weighted.spec(AceStep, built("acestep"), options={"steps": 2, "max_piece_seconds": 30})
     return AceStep.load(spec, Device())
 
 
@@ -168,8 +170,8 @@ def test_acestep_within_little_memory(built, score):
 
     spec = weighted.spec(AceStep, built("acestep"), options={"steps": 2})
     whole = score(AceStep.load(spec, Device()), 24).bytes
-    for economy in AceStep.economies[:3]:
-        assert len(score(AceStep.load(spec, Device(economy=economy)), 24).bytes) == len(whole)
+    for economy in AceStep.memory_modes[:3]:
+        assert len(score(AceStep.load(spec, Device(memory_mode=economy)), 24).bytes) == len(whole)
 
 
 def test_a_composer_needs_the_films_timeline(musicgen, tmp_path):
@@ -179,7 +181,7 @@ def test_a_composer_needs_the_films_timeline(musicgen, tmp_path):
 
 # --- voices ------------------------------------------------------------------------------------------------------------
 
-NARRATORS = {"Rachel": {"height": 200}, "Brian": {"height": 95, "speed": 0.9}}
+NARRATORS = {"Rachel": {"pitch_hz": 200}, "Brian": {"pitch_hz": 95, "speed": 0.9}}
 SAID = {
     "Arabic": "رأى الثعلب 3 نجوم.",
     "Chinese": "狐狸看见了3颗星。",
@@ -256,12 +258,12 @@ def test_vits_speaks_and_the_same_bytes_again(built, narrate):
 def test_times_are_the_models_own_durations_to_the_frame(built):
     """Frames of all letters add up to the sound, and a blank counts with the letter before it."""
     family = vits(built)
-    tongue = family._tongue("German")
-    from pipelines.speech.text.tokenize import split
+    tongue = family._load_language("German")
+    from pipelines.speech.text.tokenize import split_words
 
-    words = tongue.reader.read(split("Der Fuchs schläft"), "German")
-    letters = {number: letter for letter, number in tongue.reader._letters.items()}
-    assert ["".join(letters[one] for one in word.ids[word.sound]) for word in words] == ["der", "fuchs", "schläft"]
+    words = tongue.tokenizer.tokenize(split_words("Der Fuchs schläft"), "German")
+    letters = {number: letter for letter, number in tongue.tokenizer._vocabulary.items()}
+    assert ["".join(letters[one] for one in word.ids[word.word_slice]) for word in words] == ["der", "fuchs", "schläft"]
     ids = [one for word in words for one in word.ids]
     samples, frames = tongue.infer(ids, speed=1.0, speaker=None, seed=1)
     assert len(frames) == len(ids) + 2
@@ -273,13 +275,13 @@ def test_times_are_the_models_own_durations_to_the_frame(built):
 def test_the_reader_gives_the_model_what_its_own_tokenizer_would(built):
     from transformers import VitsTokenizer
 
-    from pipelines.speech.text.tokenize import split
-    from pipelines.speech.vits_tokenizer import Reader
+    from pipelines.speech.text.tokenize import split_words
+    from pipelines.speech.vits_tokenizer import WordTokenizer
 
     tokenizer = VitsTokenizer.from_pretrained(built("vits"))
-    reader = Reader(tokenizer)
-    ids = [one for word in reader.read(split(SENTENCE), "German") for one in word.ids]
-    assert reader.padded(ids) == tokenizer(SENTENCE)["input_ids"]
+    reader = WordTokenizer(tokenizer)
+    ids = [one for word in reader.tokenize(split_words(SENTENCE), "German") for one in word.ids]
+    assert reader.add_blanks(ids) == tokenizer(SENTENCE)["input_ids"]
 
 
 def test_a_voice_with_phonemes_and_many_speakers(built, narrate):
@@ -304,7 +306,7 @@ def test_a_language_without_weights_is_refused_with_those_that_there_are(built, 
 
 def test_a_romanized_voice_reads_hangul(built, narrate):
     if find_spec("uroman") is None:
-        with pytest.raises(Missing, match="uroman"):
+        with pytest.raises(MissingDependency, match="uroman"):
             narrate(vits(built, ("Korean",), "-roman", romanized=True), "여우는 달을 보았다.", "Korean")
         return
     family = vits(built, ("Korean",), "-roman", romanized=True)
@@ -318,9 +320,9 @@ def test_a_romanized_voice_reads_hangul(built, narrate):
 def xtts(built):
     """XTTS needs coqui-tts, and a torchaudio that loads beside the installed torch."""
     from pipelines.speech.xtts import Xtts
-    from tests.fixtures.tiny.xtts import FILES, absent
+    from tests.fixtures.tiny.xtts import FILES, skip_reason
 
-    if reason := absent():
+    if reason := skip_reason():
         pytest.skip(reason)
 
     narrators = {"Rachel": {"speaker": "Ana Florence"}, "Brian": {"speaker": "Damien Black", "pitch": 0.9}}
@@ -366,9 +368,9 @@ def test_xtts_speaks_with_the_voice_of_a_recording_and_leaves_its_files_alone(xt
 
 
 def folder_of(spec):
-    from pipelines.models.weights import folder
+    from pipelines.models.weights import verified_folder
 
-    return folder(spec)
+    return verified_folder(spec)
 
 
 @pytest.fixture
@@ -399,19 +401,19 @@ def test_without_its_packages_xtts_says_what_to_install(tmp_path):
         (tmp_path / "weights" / name).write_bytes(b"{}")
     options = {"narrators": {"Rachel": {"speaker": "Ana Florence"}}}
     spec = weighted.spec(Xtts, tmp_path / "weights", ("*.json", "*.pth"), options=options)
-    with pytest.raises(Missing, match=r"story-engine\[tts\]"):
+    with pytest.raises(MissingDependency, match=r"story-engine\[tts\]"):
         Xtts.load(spec, Device())
 
 
 def chatterbox(**narrators):
-    from pipelines.speech.chatterbox import Chatterbox, ChatterboxRecipe
+    from pipelines.speech.chatterbox import Chatterbox, ChatterboxVoiceSettings
 
-    recipes = {name: ChatterboxRecipe(**recipe) for name, recipe in narrators.items()}
+    recipes = {name: ChatterboxVoiceSettings(**recipe) for name, recipe in narrators.items()}
     return Chatterbox(ChatterboxMultilingualTTS(), Device(), recipes)
 
 
 def test_chatterbox_speaks_and_the_same_bytes_again(narrate):
-    family = chatterbox(Rachel={"height": 150}, Brian={"height": 100})
+    family = chatterbox(Rachel={"pitch_hz": 150}, Brian={"pitch_hz": 100})
     text = "Der Fuchs sah 3 Sterne. Er war sehr froh darüber."
     speech = narrate(family, text, "German")
     is_a_narration(speech, text)
@@ -436,13 +438,13 @@ def test_chatterbox_speaks_with_a_given_voice_and_then_with_its_own_again(narrat
 def real_chatterbox(built):
     """What chatterbox-tts itself loads and speaks with, where its packages were put beside these."""
     from pipelines.speech.chatterbox import Chatterbox
-    from tests.fixtures.tiny.chatterbox import FILES, absent, small
+    from tests.fixtures.tiny.chatterbox import FILES, skip_reason, small_sizes
 
-    if reason := absent():
+    if reason := skip_reason():
         pytest.skip(reason)
-    spec = weighted.spec(Chatterbox, built("chatterbox"), FILES, options={"narrators": {"Rachel": {"height": 195}}})
+    spec = weighted.spec(Chatterbox, built("chatterbox"), FILES, options={"narrators": {"Rachel": {"pitch_hz": 195}}})
     before = sorted(folder_of(spec).rglob("*"))
-    with small():
+    with small_sizes():
         family = Chatterbox.load(spec, Device())
     assert sorted(folder_of(spec).rglob("*")) == before, "nothing is put beside what was pulled"
     assert family._model.tokenizer.cangjie_converter("狐").strip("[]").startswith("cj_k"), "read without the hub"
@@ -471,5 +473,5 @@ def test_under_the_engines_own_interpreter_chatterbox_says_where_it_runs(tmp_pat
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "ve.pt").write_bytes(b"")
     spec = weighted.spec(Chatterbox, tmp_path / "weights", ("*.pt",), options={"narrators": {"Rachel": {}}})
-    with pytest.raises(Missing, match="interpreter of its own"):
+    with pytest.raises(MissingDependency, match="interpreter of its own"):
         Chatterbox.load(spec, Device())

@@ -14,11 +14,11 @@ from engine.execution.errors import RunFailed
 from engine.inputs.fetch import FetchError
 from engine.planning.plan import PlanningError
 from engine.storage.artifact_store import StoreError, StoreFull
-from engine.storage.database import JobsError
-from engine.story.model import Lacking, StoryError
-from pipelines.base import Missing
+from engine.storage.database import DatabaseError
+from engine.story.model import MissingField, StoryError
+from pipelines.base import MissingDependency
 
-WORDS: Mapping[int, str] = {
+ERROR_CODES: Mapping[int, str] = {
     400: "bad_request",
     401: "unauthorized",
     402: "insufficient_credits",
@@ -35,9 +35,9 @@ WORDS: Mapping[int, str] = {
 }
 
 
-LONGEST_FIELD = 300
+MAX_FIELD_LENGTH = 300
 """Letters of a field that an answer names: keys of a client's own may be part of it."""
-_NAMED = re.compile(r'no (profile|model or alias|model) ".*"(?=; | in models\.yaml|$)', re.DOTALL)
+_UNKNOWN_NAME = re.compile(r'no (profile|model or alias|model) ".*"(?=; | in models\.yaml|$)', re.DOTALL)
 """What a request named and nobody knows, which is not repeated."""
 
 
@@ -49,47 +49,49 @@ class ApiError(Exception):
         status: int,
         message: str,
         *,
-        word: str = "",
+        code: str = "",
         details: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.status, self.message, self.word = status, message, word or WORDS.get(status, "error")
+        self.status, self.message, self.code = status, message, code or ERROR_CODES.get(status, "error")
         self.details, self.headers = dict(details or {}), dict(headers or {})
 
 
-def told(error: Exception, *, v1: bool = False) -> ApiError | None:
+def to_api_error(error: Exception, *, v1: bool = False) -> ApiError | None:
     """The answer to an error that speaks to the client; None for a defect of ours."""
     match error:
         case ApiError():
             return error
-        case Lacking(field=field, message=message) if not v1:
-            return ApiError(400, f"{field[:LONGEST_FIELD]}: {message}", word="missing_field", details={"field": field})
-        case StoryError(field=field, discreet=message):
-            field = field[:LONGEST_FIELD]
+        case MissingField(field=field, message=message) if not v1:
+            return ApiError(
+                400, f"{field[:MAX_FIELD_LENGTH]}: {message}", code="missing_field", details={"field": field}
+            )
+        case StoryError(field=field, redacted=message):
+            field = field[:MAX_FIELD_LENGTH]
             text = f"{field}: {message}" if field else message
             return ApiError(422, text, details={"field": field})
         case FetchError():
-            return ApiError(422, error.message, details={"reason": error.reason})
-        case Missing():
-            return ApiError(503, str(error), word="model_unavailable")
+            return ApiError(422, error.message, details={"reason": error.code})
+        case MissingDependency():
+            return ApiError(503, str(error), code="model_unavailable")
         case PlanningError():
-            return ApiError(422, _NAMED.sub(r"no such \1", str(error)))
+            return ApiError(422, _UNKNOWN_NAME.sub(r"no such \1", str(error)))
         case RunFailed():
             return ApiError(503, "this machine cannot look at the request's words now; its log says why")
         case StoreFull():
-            return ApiError(503, "there is no room left on the disk of this machine", word="disk_full")
+            return ApiError(503, "there is no room left on the disk of this machine", code="disk_full")
         case StoreError():
             return ApiError(503, "the store of this machine cannot be written or read now; its log says why")
-        case JobsError():
+        case DatabaseError():
             return ApiError(503, "the history of this machine cannot be written or read now; its log says why")
     return None
 
 
-def response(error: ApiError, request: Request) -> JSONResponse:
+def error_response(error: ApiError, request: Request) -> JSONResponse:
     """The error as JSON. The Story API's clients look for `detail`."""
     body = {
-        "error": error.word,
+        "error": error.code,
         "message": error.message,
         "details": error.details,
         "request_id": request_id(request),

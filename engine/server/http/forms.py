@@ -26,9 +26,9 @@ from engine.storage.artifact_store import StoreFull
 from engine.story.model import StoryError
 
 MAX_FIELDS = 1000
-MAX_TEXT = 8 << 20
+MAX_TEXT_BYTES = 8 << 20
 """Bytes of all that is no file: what is read in one go keeps others waiting."""
-TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+TRUE_VALUES, FALSE_VALUES = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
 @dataclass(frozen=True)
@@ -55,99 +55,99 @@ async def read_form(request: Request, max_files: int, max_upload_bytes: int) -> 
     """The form, or JSON object, that a request brings; none is an empty form. Raises ApiError, StoryError."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
-        return await _multipart(request, max_files, max_upload_bytes)
-    text = text_of(await request.body())
+        return await _parse_multipart(request, max_files, max_upload_bytes)
+    text = decode_text(await request.body())
     if not text:
         return Form()
     if media_type == "application/json" or media_type.endswith("+json"):
-        return _json(text)
+        return _parse_json(text)
     if media_type not in ("", "application/x-www-form-urlencoded"):
-        raise ApiError(400, "send a form (urlencoded or multipart) or JSON", word="unsupported_media_type")
+        raise ApiError(400, "send a form (urlencoded or multipart) or JSON", code="unsupported_media_type")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeDecodeError:
         raise ApiError(422, "the form is not UTF-8 text") from None
     except ValueError:
         raise ApiError(422, f"the form has more than {MAX_FIELDS} fields") from None
-    return Form(_gathered(pairs))
+    return Form(_group_values(pairs))
 
 
 async def read_json(request: Request) -> Mapping[str, Any]:
     """The JSON object that a request brings. Raises ApiError: 400 for what is no JSON, 422 for what is no object."""
-    text = text_of(await request.body())
+    text = decode_text(await request.body())
     try:
         value = strict_json.loads("body", text)
     except StoryError as error:
-        raise ApiError(400, f"the body {error.message}", word="invalid_json") from None
+        raise ApiError(400, f"the body {error.message}", code="invalid_json") from None
     if not isinstance(value, dict):
         raise ApiError(422, "the body must be a JSON object")
     return value
 
 
-def text_of(body: bytes) -> str:
+def decode_text(body: bytes) -> str:
     """Bytes as text: only files may be longer. Raises ApiError."""
-    if len(body) > MAX_TEXT:
-        raise ApiError(413, f"a request without files may have up to {MAX_TEXT >> 20} MB")
+    if len(body) > MAX_TEXT_BYTES:
+        raise ApiError(413, f"a request without files may have up to {MAX_TEXT_BYTES >> 20} MB")
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError:
-        raise ApiError(400, "the body is not UTF-8 text", word="invalid_text") from None
+        raise ApiError(400, "the body is not UTF-8 text", code="invalid_text") from None
 
 
-def decoded(body: type[BaseModel], form: Form) -> dict[str, Any]:
+def decode_fields(body: type[BaseModel], form: Form) -> dict[str, Any]:
     """The fields of `body` that the form has, each as what it should be. Fields that are not of `body` are ignored. Raises
     StoryError naming the field."""
-    content: dict[str, Any] = {}
+    decoded_fields: dict[str, Any] = {}
     for name, info in body.model_fields.items():
         values = [value for key in (name, f"{name}[]") for value in form.values.get(key, ())]
         values = [value for value in values if value is not None and value != ""]
         if not values:
             continue
         for value in values:
-            strict_json.check(name, value)
-        content[name] = _value(name, info.annotation, values)
-    return content
+            strict_json.check_value(name, value)
+        decoded_fields[name] = _decode_value(name, info.annotation, values)
+    return decoded_fields
 
 
-def known_only(annotation: Any, value: Any) -> Any:
+def drop_unknown_keys(annotation: Any, value: Any) -> Any:
     """A JSON value without the keys that its type does not know; types that keep unknown keys get them."""
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):
-        arms = [arm for arm in typing.get_args(annotation) if arm is not type(None)]
-        return known_only(arms[0], value) if len(arms) == 1 else value
+        members = [arm for arm in typing.get_args(annotation) if arm is not type(None)]
+        return drop_unknown_keys(members[0], value) if len(members) == 1 else value
     if isinstance(annotation, type) and issubclass(annotation, BaseModel) and isinstance(value, dict):
         fields = annotation.model_fields
-        keeps = annotation.model_config.get("extra") == "allow"
+        keeps_extra = annotation.model_config.get("extra") == "allow"
         return {
-            key: known_only(fields[key].annotation, item) if key in fields else item
+            key: drop_unknown_keys(fields[key].annotation, item) if key in fields else item
             for key, item in value.items()
-            if key in fields or keeps
+            if key in fields or keeps_extra
         }
     if origin is list and isinstance(value, list):
-        return [known_only(typing.get_args(annotation)[0], item) for item in value]
+        return [drop_unknown_keys(typing.get_args(annotation)[0], item) for item in value]
     if origin is dict and isinstance(value, dict):
-        return {key: known_only(typing.get_args(annotation)[1], item) for key, item in value.items()}
+        return {key: drop_unknown_keys(typing.get_args(annotation)[1], item) for key, item in value.items()}
     return value
 
 
-def _value(name: str, annotation: Any, values: Sequence[Any]) -> Any:
-    arms = [arm for arm in _arms(annotation) if arm is not type(None)]
-    arm = arms[0]
-    if typing.get_origin(arm) is list:
-        return known_only(arm, _list(name, arm, values))
+def _decode_value(name: str, annotation: Any, values: Sequence[Any]) -> Any:
+    members = [arm for arm in _union_members(annotation) if arm is not type(None)]
+    member = members[0]
+    if typing.get_origin(member) is list:
+        return drop_unknown_keys(member, _decode_list(name, member, values))
     value = values[-1]
-    if (isinstance(arm, type) and issubclass(arm, BaseModel)) or typing.get_origin(arm) is dict:
-        return known_only(arm, _object(name, value))
+    if (isinstance(member, type) and issubclass(member, BaseModel)) or typing.get_origin(member) is dict:
+        return drop_unknown_keys(member, _decode_object(name, value))
     if not isinstance(value, str):
         return value
-    if bool in arms:
-        return _boolean(name, value)
-    if int in arms or float in arms:
-        return _number(name, value, whole=float not in arms)
+    if bool in members:
+        return _decode_boolean(name, value)
+    if int in members or float in members:
+        return _decode_number(name, value, integer=float not in members)
     return value
 
 
-def _list(name: str, annotation: Any, values: Sequence[Any]) -> list[Any]:
+def _decode_list(name: str, annotation: Any, values: Sequence[Any]) -> list[Any]:
     """Repeated keys; one value may be a JSON array of all of them."""
     if len(values) == 1 and isinstance(values[0], list):
         return list(values[0])
@@ -160,7 +160,7 @@ def _list(name: str, annotation: Any, values: Sequence[Any]) -> list[Any]:
     return list(values)
 
 
-def _object(name: str, value: Any) -> Any:
+def _decode_object(name: str, value: Any) -> Any:
     if isinstance(value, str):
         value = strict_json.loads(name, value)
     if not isinstance(value, dict):
@@ -168,58 +168,58 @@ def _object(name: str, value: Any) -> Any:
     return value
 
 
-def _boolean(name: str, text: str) -> bool:
+def _decode_boolean(name: str, text: str) -> bool:
     word = text.strip().lower()
-    if word in TRUE or word in FALSE:
-        return word in TRUE
+    if word in TRUE_VALUES or word in FALSE_VALUES:
+        return word in TRUE_VALUES
     raise StoryError(name, "must be true or false")
 
 
-def _number(name: str, text: str, *, whole: bool) -> int | float:
+def _decode_number(name: str, text: str, *, integer: bool) -> int | float:
     word = text.strip()
-    if whole and re.fullmatch(r"[+-]?[0-9]{1,18}", word):
+    if integer and re.fullmatch(r"[+-]?[0-9]{1,18}", word):
         return int(word)
-    if not whole and re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", word):
+    if not integer and re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", word):
         return float(word)
-    raise StoryError(name, "must be a whole number" if whole else "must be a number")
+    raise StoryError(name, "must be a whole number" if integer else "must be a number")
 
 
-def _arms(annotation: Any) -> tuple[Any, ...]:
+def _union_members(annotation: Any) -> tuple[Any, ...]:
     if typing.get_origin(annotation) is typing.Annotated:
-        return _arms(typing.get_args(annotation)[0])
+        return _union_members(typing.get_args(annotation)[0])
     is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
     return typing.get_args(annotation) if is_union else (annotation,)
 
 
-def _json(text: str) -> Form:
+def _parse_json(text: str) -> Form:
     try:
         value = strict_json.loads("body", text)
     except StoryError as error:
-        raise ApiError(422, f"the body {error.message}", word="invalid_json") from None
+        raise ApiError(422, f"the body {error.message}", code="invalid_json") from None
     if not isinstance(value, dict):
         raise ApiError(422, "the body must be a JSON object")
     return Form({key: (item,) for key, item in value.items()})
 
 
-async def _multipart(request: Request, max_files: int, max_upload_bytes: int) -> Form:
+async def _parse_multipart(request: Request, max_files: int, max_upload_bytes: int) -> Form:
     try:
-        found = await request.form(max_files=max_files, max_fields=MAX_FIELDS, max_part_size=MAX_TEXT)
+        form_data = await request.form(max_files=max_files, max_fields=MAX_FIELDS, max_part_size=MAX_TEXT_BYTES)
     except HTTPException:
-        raise ApiError(400, "the multipart form cannot be read, or has too many parts", word="invalid_form") from None
+        raise ApiError(400, "the multipart form cannot be read, or has too many parts", code="invalid_form") from None
     except OSError as error:  # files are laid down in the system's folder for temporary ones while they come
         raise StoreFull("cannot take uploads in") from error
-    pairs = [(name, value) for name, value in found.multi_items() if not isinstance(value, UploadFile)]
+    pairs = [(name, value) for name, value in form_data.multi_items() if not isinstance(value, UploadFile)]
     files: dict[str, list[UploadFile]] = {}
-    for name, value in found.multi_items():
+    for name, value in form_data.multi_items():
         if isinstance(value, UploadFile) and (value.size or value.filename):
             if (value.size or 0) > max_upload_bytes:
                 raise ApiError(413, f"{name}: a file may have up to {max_upload_bytes >> 20} MB")
             files.setdefault(name.removesuffix("[]"), []).append(value)
-    return Form(_gathered(pairs), files)
+    return Form(_group_values(pairs), files)
 
 
-def _gathered(pairs: Sequence[tuple[str, Any]]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
+def _group_values(pairs: Sequence[tuple[str, Any]]) -> dict[str, list[Any]]:
+    values_by_name: dict[str, list[Any]] = {}
     for name, value in pairs:
-        found.setdefault(name, []).append(value)
-    return found
+        values_by_name.setdefault(name, []).append(value)
+    return values_by_name

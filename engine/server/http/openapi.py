@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-ERROR = {
+ERROR_SCHEMA = {
     "type": "object",
     "required": ["error", "message", "details", "request_id"],
     "properties": {
@@ -18,7 +18,7 @@ ERROR = {
         "detail": {"type": "string"},
     },
 }
-MEANINGS: Mapping[int, str] = {
+STATUS_DESCRIPTIONS: Mapping[int, str] = {
     200: "Done",
     202: "Accepted",
     206: "Part of the file",
@@ -38,14 +38,14 @@ MEANINGS: Mapping[int, str] = {
     500: "The engine made a mistake",
     503: "This machine lacks something",
 }
-IDEMPOTENCY = {
+IDEMPOTENCY_KEY_PARAMETER = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
     "description": "The same key and request again give the first answer again.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
-DRY_RUN = {
+DRY_RUN_PARAMETER = {
     "name": "dry_run",
     "in": "query",
     "required": False,
@@ -55,14 +55,14 @@ DRY_RUN = {
 
 
 def operation(
-    codes: Sequence[int],
+    status_codes: Sequence[int],
     *,
     form: type[BaseModel] | None = None,
     files: bool = False,
     json_body: type[BaseModel] | None = None,
     parameters: Sequence[Mapping[str, Any]] = (),
     example: Mapping[str, Any] | None = None,
-    answer: Mapping[str, Any] | None = None,
+    response_content: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What a route's page says beyond its path. Every 2xx is JSON unless `answer` says otherwise."""
     content: dict[str, Any] = {}
@@ -74,61 +74,66 @@ def operation(
             for entry in content.values():
                 entry["example"] = dict(example)
     if json_body is not None:
-        content["application/json"] = {"schema": inlined(json_body)}
+        content["application/json"] = {"schema": inline_schema(json_body)}
         if example:
             content["application/json"]["example"] = dict(example)
     extra: dict[str, Any] = {"parameters": list(parameters)} if parameters else {}
     if content:
         extra["requestBody"] = {"content": content, "required": json_body is not None}
     responses: dict[int | str, dict[str, Any]] = {}
-    for code in codes:
-        body = {"application/json": {"schema": ERROR if code >= 400 else {"type": "object"}}}
-        responses[code] = {"description": MEANINGS[code], "content": dict(answer) if answer and code < 400 else body}
+    for code in status_codes:
+        body = {"application/json": {"schema": ERROR_SCHEMA if code >= 400 else {"type": "object"}}}
+        responses[code] = {
+            "description": STATUS_DESCRIPTIONS[code],
+            "content": dict(response_content) if response_content and code < 400 else body,
+        }
     return {"openapi_extra": extra, "responses": responses}
 
 
 def form_schema(body: type[BaseModel], *, files: bool) -> dict[str, Any]:
     """The schema of a form: objects are JSON text there."""
-    whole = inlined(body)
+    body_schema = inline_schema(body)
     properties: dict[str, Any] = {}
-    for name, schema in whole.get("properties", {}).items():
+    for name, schema in body_schema.get("properties", {}).items():
         if name == "page":
             continue  # a path of this machine means nothing to a client
         if name == "image_files":
             if files:
                 properties[name] = {"type": "array", "items": {"type": "string", "format": "binary"}}
             continue
-        properties[name] = _in_form(schema)
-    found: dict[str, Any] = {"type": "object", "properties": properties}
-    required = [name for name in whole.get("required", []) if name in properties]
-    return {**found, "required": required} if required else found
+        properties[name] = _form_field_schema(schema)
+    result: dict[str, Any] = {"type": "object", "properties": properties}
+    required = [name for name in body_schema.get("required", []) if name in properties]
+    return {**result, "required": required} if required else result
 
 
-def inlined(body: type[BaseModel]) -> dict[str, Any]:
+def inline_schema(body: type[BaseModel]) -> dict[str, Any]:
     """The JSON Schema of a body with all its parts in their places."""
     schema = body.model_json_schema()
-    parts = schema.pop("$defs", {})
+    definitions = schema.pop("$defs", {})
 
-    def put(value: Any) -> Any:
+    def inline(value: Any) -> Any:
         if isinstance(value, dict):
             if "$ref" in value:
                 rest = {key: item for key, item in value.items() if key != "$ref"}
-                return {**put(parts[value["$ref"].rpartition("/")[2]]), **rest}
+                return {**inline(definitions[value["$ref"].rpartition("/")[2]]), **rest}
             return {
-                key: put(item) for key, item in value.items() if not (key == "additionalProperties" and item is False)
+                key: inline(item)
+                for key, item in value.items()
+                if not (key == "additionalProperties" and item is False)
             }
-        return [put(item) for item in value] if isinstance(value, list) else value
+        return [inline(item) for item in value] if isinstance(value, list) else value
 
-    found: dict[str, Any] = put(schema)
-    return found
+    inlined_schema: dict[str, Any] = inline(schema)
+    return inlined_schema
 
 
-def _in_form(schema: Mapping[str, Any]) -> dict[str, Any]:
-    arms = [arm for arm in schema.get("anyOf", [schema]) if arm.get("type") != "null"]
-    arm = arms[0]
-    about = {"description": schema["description"]} if "description" in schema else {}
-    if arm.get("type") == "object":
-        return {"type": "string", "contentMediaType": "application/json", **about}
-    if arm.get("type") == "array" and arm.get("items", {}).get("type") != "string":
-        return {"type": "string", "contentMediaType": "application/json", **about}
-    return {**{key: value for key, value in arm.items() if key != "title"}, **about}
+def _form_field_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    members = [arm for arm in schema.get("anyOf", [schema]) if arm.get("type") != "null"]
+    member = members[0]
+    description = {"description": schema["description"]} if "description" in schema else {}
+    if member.get("type") == "object":
+        return {"type": "string", "contentMediaType": "application/json", **description}
+    if member.get("type") == "array" and member.get("items", {}).get("type") != "string":
+        return {"type": "string", "contentMediaType": "application/json", **description}
+    return {**{key: value for key, value in member.items() if key != "title"}, **description}

@@ -7,22 +7,22 @@ import time
 from collections.abc import Callable
 
 
-class Rate:
+class RateLimiter:
     """A bucket of tokens per owner: `per_minute` creating requests, as many at once. 0: any number."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute, self._clock = per_minute, clock
         self._buckets: dict[str, tuple[float, float]] = {}
-        self._using = threading.Lock()
+        self._lock = threading.Lock()
 
-    def take(self, owner: str) -> float:
+    def acquire(self, owner: str) -> float:
         """0 if the request may be; else the seconds after which it may."""
         if not self._per_minute:
             return 0.0
-        with self._using:
+        with self._lock:
             now = self._clock()
-            tokens, then = self._buckets.get(owner, (float(self._per_minute), now))
-            tokens = min(self._per_minute, tokens + (now - then) * self._per_minute / 60)
+            tokens, updated = self._buckets.get(owner, (float(self._per_minute), now))
+            tokens = min(self._per_minute, tokens + (now - updated) * self._per_minute / 60)
             if tokens < 1:
                 self._buckets[owner] = tokens, now
                 return (1 - tokens) * 60 / self._per_minute

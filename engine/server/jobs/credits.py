@@ -9,7 +9,7 @@ from typing import Any
 from engine.execution.estimates import Forecast
 from engine.server.http.errors import ApiError
 from engine.server.settings import SettingsError
-from engine.storage.database import Jobs
+from engine.storage.database import Database
 from pipelines.base import Kind
 
 SCHEMA = """
@@ -19,30 +19,32 @@ CREATE TABLE IF NOT EXISTS credits (
 CREATE INDEX IF NOT EXISTS credits_of_owner ON credits (owner);
 CREATE INDEX IF NOT EXISTS credits_of_story ON credits (story)
 """
-KINDS: Mapping[str, Kind] = {"scene_image": Kind.KEYFRAME, "scene_video": Kind.ANIMATE}
+PRICED_KINDS: Mapping[str, Kind] = {"scene_image": Kind.KEYFRAME, "scene_video": Kind.ANIMATE}
 """What has a price."""
 
 
-def prices(costs: Sequence[str]) -> dict[Kind, int]:
+def parse_prices(costs: Sequence[str]) -> dict[Kind, int]:
     """`scene_image=1` … → the price of a step of each kind. Raises SettingsError."""
-    found: dict[Kind, int] = {}
+    prices: dict[Kind, int] = {}
     for cost in costs:
         name, _, price = cost.partition("=")
-        if name.strip() not in KINDS or not price.strip().isdecimal():
-            raise SettingsError(f"credit_costs: {cost!r} is not one of {', '.join(KINDS)} with a whole number behind =")
-        found[KINDS[name.strip()]] = int(price)
-    return found
+        if name.strip() not in PRICED_KINDS or not price.strip().isdecimal():
+            raise SettingsError(
+                f"credit_costs: {cost!r} is not one of {', '.join(PRICED_KINDS)} with a whole number behind ="
+            )
+        prices[PRICED_KINDS[name.strip()]] = int(price)
+    return prices
 
 
 class Credits:
     """The budget of every owner: `budget` in all; 0: there is none, and nothing is counted."""
 
-    def __init__(self, jobs: Jobs, budget: int, costs: Mapping[Kind, int]) -> None:
-        self._jobs, self._budget, self._costs = jobs, budget, costs
-        jobs.prepare(SCHEMA)
+    def __init__(self, database: Database, budget: int, costs: Mapping[Kind, int]) -> None:
+        self._database, self._budget, self._costs = database, budget, costs
+        database.create_tables(SCHEMA)
 
     @property
-    def are_counted(self) -> bool:
+    def enabled(self) -> bool:
         """Whether there is a budget."""
         return bool(self._budget)
 
@@ -50,35 +52,36 @@ class Credits:
         """What the steps cost that are still to be done."""
         return sum(self._costs.get(row.step.kind, 0) for row in forecast.rows if not row.cached)
 
-    def check(self, owner: str, cost: int) -> None:
+    def check_balance(self, owner: str, cost: int) -> None:
         """Whether the owner has so much left. Raises ApiError 402."""
-        left = self._budget - self._sum("owner", owner, "max(aside, spent)")
-        if self.are_counted and cost > max(left, 0):
+        remaining = self._budget - self._sum("owner", owner, "max(aside, spent)")
+        if self.enabled and cost > max(remaining, 0):
             raise ApiError(
-                402, f"this needs {cost} credits, and {max(left, 0)} are left",
-                details={"needed": cost, "left": max(left, 0)},
+                402, f"this needs {cost} credits, and {max(remaining, 0)} are left",
+                details={"needed": cost, "left": max(remaining, 0)},
             )  # fmt: skip
 
-    def put_aside(self, connection: Any, work: int, owner: str, story: str, cost: int) -> None:
+    def reserve(self, connection: Any, job_id: int, owner: str, story_id: str, cost: int) -> None:
         """Keep what the work will cost, in the transaction that begins it. Raises ApiError 402."""
-        if self.are_counted:
-            self.check(owner, cost)
-            connection.execute("INSERT INTO credits VALUES (?, ?, ?, ?, 0)", (work, owner, story, cost))
+        if self.enabled:
+            self.check_balance(owner, cost)
+            connection.execute("INSERT INTO credits VALUES (?, ?, ?, ?, 0)", (job_id, owner, story_id, cost))
 
-    def made(self, work: int, kind: Kind) -> None:
+    def charge(self, job_id: int, kind: Kind) -> None:
         """A step of that kind was done, and not recalled."""
-        if self.are_counted and self._costs.get(kind):
-            with self._jobs.writing() as connection:
-                connection.execute("UPDATE credits SET spent = spent + ? WHERE work = ?", (self._costs[kind], work))
+        if self.enabled and self._costs.get(kind):
+            with self._database.transaction() as connection:
+                connection.execute("UPDATE credits SET spent = spent + ? WHERE work = ?", (self._costs[kind], job_id))
 
-    def settle(self, connection: Any, work: int) -> None:
+    def settle(self, connection: Any, job_id: int) -> None:
         """The work has ended: what it did not spend is free again."""
-        connection.execute("UPDATE credits SET aside = 0 WHERE work = ?", (work,))
+        connection.execute("UPDATE credits SET aside = 0 WHERE work = ?", (job_id,))
 
-    def used(self, story: str) -> int:
+    def spent_on(self, story_id: str) -> int:
         """What was spent on a story."""
-        return self._sum("story", story, "spent") if self.are_counted else 0
+        return self._sum("story", story_id, "spent") if self.enabled else 0
 
-    def _sum(self, column: str, value: str, what: str) -> int:
-        rows = self._jobs.read(f"SELECT coalesce(sum({what}), 0) AS n FROM credits WHERE {column} = ?", value)  # noqa: S608
+    def _sum(self, column: str, value: str, expression: str) -> int:
+        query = f"SELECT coalesce(sum({expression}), 0) AS n FROM credits WHERE {column} = ?"  # noqa: S608
+        rows = self._database.query(query, value)
         return int(rows[0]["n"])

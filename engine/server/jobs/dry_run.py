@@ -6,52 +6,52 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.execution.estimates import Forecast
-from engine.planning.plan import Plan, Planned
-from engine.planning.planner import Upto, plan_brief, plan_story
+from engine.planning.plan import Plan, PlanResult
+from engine.planning.planner import PlanStage, plan_brief, plan_story
 from engine.server.jobs.credits import Credits
-from engine.server.jobs.queue import Goal
+from engine.server.jobs.queue import JobTarget
 from engine.service import Service
-from engine.story.assembly import story_of
-from engine.story.model import Brief, Story, with_pictures
-from pipelines.storyboard import Storyboard, WrittenElement, WrittenScene
+from engine.story.assembly import assemble_story
+from engine.story.model import Brief, Story, map_input_files
+from pipelines.storyboard import Storyboard, StoryboardElement, StoryboardScene
 
 
 @dataclass(frozen=True, slots=True)
-class Quotes:
+class CostPreview:
     """Plans what is asked for and looks what of it is there already."""
 
     service: Service
     credits: Credits
 
-    def cost(self, told: Brief | Story, goal: Goal) -> int:
+    def cost(self, story: Brief | Story, target: JobTarget) -> int:
         """The credits that work of that goal takes, where they are counted."""
-        if not self.credits.are_counted or goal in ("storyboard", "elements"):
+        if not self.credits.enabled or target in ("storyboard", "elements"):
             return 0
-        return self.credits.cost(self._forecast(told, goal)[1])
+        return self.credits.cost(self._forecast(story, target)[1])
 
-    def _forecast(self, told: Brief | Story, goal: Goal) -> tuple[Planned, Forecast]:
-        told = with_pictures(told, lambda place, file: file.model_copy(update={"digest": file.digest or "0" * 64}))
-        planned = plan_brief(told, self.service.catalog) if isinstance(told, Brief) else None
-        if planned is None or goal != "storyboard":
-            upto: Upto = "keyframes" if goal in ("keyframes", "scenes") else "film"
-            story = told if isinstance(told, Story) else _unwritten(told)
-            made = plan_story(story, self.service.catalog, upto)
-            steps = {**(planned.plan.by_id if planned else {}), **made.plan.by_id}
-            planned = replace(made, plan=Plan(tuple(steps.values())))
+    def _forecast(self, story: Brief | Story, target: JobTarget) -> tuple[PlanResult, Forecast]:
+        story = map_input_files(story, lambda place, file: file.model_copy(update={"digest": file.digest or "0" * 64}))
+        planned = plan_brief(story, self.service.catalog) if isinstance(story, Brief) else None
+        if planned is None or target != "storyboard":
+            until: PlanStage = "keyframes" if target in ("keyframes", "scenes") else "film"
+            full_story = story if isinstance(story, Story) else _placeholder_story(story)
+            story_plan = plan_story(full_story, self.service.catalog, until)
+            steps = {**(planned.plan.by_id if planned else {}), **story_plan.plan.by_id}
+            planned = replace(story_plan, plan=Plan(tuple(steps.values())))
         return planned, self.service.forecast(planned)
 
-    def forecast(self, told: Brief | Story, goal: Goal) -> dict[str, Any]:
+    def preview(self, story: Brief | Story, target: JobTarget) -> dict[str, Any]:
         """What a request would take, as far as it can be known before anything is read or written."""
-        planned, found = self._forecast(told, goal)
+        planned, forecast = self._forecast(story, target)
         return {
             "dry_run": True,
             "profile": planned.profile,
-            "complete": isinstance(told, Story),
-            "seconds": round(found.seconds, 1),
-            "memory_mb": found.memory_mb,
-            "disk_bytes": found.size,
-            "learned": found.learned,
-            "credits": self.cost(told, goal),
+            "complete": isinstance(story, Story),
+            "seconds": round(forecast.seconds, 1),
+            "memory_mb": forecast.memory_mb,
+            "disk_bytes": forecast.size,
+            "learned": forecast.measured,
+            "credits": self.cost(story, target),
             "warnings": list(planned.warnings),
             "steps": [
                 {
@@ -61,13 +61,15 @@ class Quotes:
                     "cached": row.cached,
                     "seconds": round(row.seconds, 2),
                 }
-                for row in found.rows
+                for row in forecast.rows
             ],
         }
 
 
-def _unwritten(brief: Brief) -> Story:
+def _placeholder_story(brief: Brief) -> Story:
     """A story of the size that a brief will have: scenes with a few words each and one place for all."""
-    scene = WrittenScene(image_description="…", narration=120 * "a", location="…")
+    scene = StoryboardScene(image_description="…", narration=120 * "a", location="…")
     count = len(brief.pictures) or brief.scene_count or 3
-    return story_of(brief, Storyboard(title="…", locations=(WrittenElement(name="…"),), scenes=(scene,) * count))
+    return assemble_story(
+        brief, Storyboard(title="…", locations=(StoryboardElement(name="…"),), scenes=(scene,) * count)
+    )

@@ -7,86 +7,86 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from engine.execution.run_events import Event, RunStarted, StepDone, StepProgress
+from engine.execution.run_events import RunEvent, RunStarted, StepDone, StepProgress
 from engine.execution.run_result import RunResult
 from engine.planning.plan import Plan
-from engine.planning.planner import Upto, plan_story
-from engine.planning.step_ids import inspection_id
-from engine.server.jobs.output_cache import Shelf
-from engine.server.jobs.queue import Goal, Work
+from engine.planning.planner import PlanStage, plan_story
+from engine.planning.step_ids import image_check_id
+from engine.server.jobs.output_cache import OutputIndex
+from engine.server.jobs.queue import Job, JobTarget
 from engine.server.jobs.stories import Record, Records
 from engine.service import Service
 from engine.storage.artifact_store import Output
-from engine.story.model import Brief, Story, told_of
+from engine.story.model import Brief, Story, from_json
 from pipelines.base import Kind
 
-UPTO: dict[Goal, Upto] = {
+PLAN_STAGES: dict[JobTarget, PlanStage] = {
     "elements": "portraits",
     "scenes": "clips",
     "keyframes": "keyframes",
     "film": "film",
     "concat": "film",
 }
-SCENE_KINDS = frozenset({Kind.INTAKE, Kind.KEYFRAME, Kind.ENHANCE, Kind.NARRATE})
+SCENE_KINDS = frozenset({Kind.SANITIZE_IMAGE, Kind.KEYFRAME, Kind.ENHANCE, Kind.NARRATE})
 """What step 2 makes of the plan, beside the looks at it; motion comes with step 3."""
-WRITTEN = 8
+STORYBOARD_PERCENT = 8
 """Percent of a film when its storyboard is there."""
 
 
 @dataclass
-class Watch:
+class ProgressTracker:
     """Counts what is done, in percent that never fall, and shelves what was made."""
 
-    work: Work
+    job: Job
     records: Records
-    shelf: Shelf
-    seconds: Callable[[str], float]
-    changed: Callable[[int], None]
-    first: int = 0
-    last: int = 99
-    _all: dict[str, float] = field(default_factory=dict)
-    _done: dict[str, float] = field(default_factory=dict)
-    _unseen: dict[str, tuple[str, tuple[Output, ...]]] = field(default_factory=dict)
+    output_index: OutputIndex
+    estimate_seconds: Callable[[str], float]
+    on_progress: Callable[[int], None]
+    start_percent: int = 0
+    end_percent: int = 99
+    _step_seconds: dict[str, float] = field(default_factory=dict)
+    _fractions: dict[str, float] = field(default_factory=dict)
+    _unchecked_outputs: dict[str, tuple[str, tuple[Output, ...]]] = field(default_factory=dict)
     """Pictures that nobody is shown before they were looked at, by the step that does so."""
     percent: int = 0
 
-    def between(self, first: int, last: int) -> None:
+    def set_range(self, start: int, end: int) -> None:
         """What runs next brings the work from `first` to `last` percent."""
-        self.first, self.last = first, last
+        self.start_percent, self.end_percent = start, end
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: RunEvent) -> None:
         match event:
             case RunStarted(steps=steps):
-                self._all = {step: self.seconds(step) for step in steps}
-                self._done = {}
+                self._step_seconds = {step: self.estimate_seconds(step) for step in steps}
+                self._fractions = {}
             case StepProgress(step=step, fraction=fraction):
-                self._done[step] = fraction
-                self._count()
+                self._fractions[step] = fraction
+                self._update_percent()
             case StepDone(step=step, outputs=outputs):
-                if not event.recalled:
-                    self.records.credits.made(self.work.number, Kind(event.kind))
-                self._done[step] = 1.0
-                if inspection_id(step) in self._all:
-                    self._unseen[inspection_id(step)] = step, outputs
+                if not event.cached:
+                    self.records.credits.charge(self.job.id, Kind(event.kind))
+                self._fractions[step] = 1.0
+                if image_check_id(step) in self._step_seconds:
+                    self._unchecked_outputs[image_check_id(step)] = step, outputs
                 else:
-                    self.shelf.add(self.work.story, *self._unseen.pop(step, (step, outputs)))
+                    self.output_index.add(self.job.story_id, *self._unchecked_outputs.pop(step, (step, outputs)))
                 before = self.percent
-                self._count()
+                self._update_percent()
                 if self.percent > before:
-                    self.records.queue.progress(self.work, self.percent)
-                self.changed(self.percent)
+                    self.records.queue.set_progress(self.job, self.percent)
+                self.on_progress(self.percent)
 
-    def _count(self) -> None:
-        whole = sum(self._all.values()) or 1.0
-        part = sum(self._all.get(step, 0.0) * fraction for step, fraction in self._done.items()) / whole
-        percent = int(self.first + (self.last - self.first) * min(part, 1.0))
+    def _update_percent(self) -> None:
+        total = sum(self._step_seconds.values()) or 1.0
+        done = sum(self._step_seconds.get(step, 0.0) * fraction for step, fraction in self._fractions.items()) / total
+        percent = int(self.start_percent + (self.end_percent - self.start_percent) * min(done, 1.0))
         if percent > self.percent:
             self.percent = percent
-            self.changed(percent)
+            self.on_progress(percent)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobOutput:
     """What came of a piece of work: the digest of the film where it is one; whether an earlier version of the story left something
     behind."""
 
@@ -95,50 +95,50 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class JobHandler:
     """Does one piece of work at a time."""
 
     service: Service
     records: Records
-    shelf: Shelf
+    output_index: OutputIndex
 
-    def do(self, work: Work, record: Record, stop: threading.Event, changed: Callable[[int], None]) -> Outcome:
+    def handle(self, job: Job, record: Record, stop: threading.Event, on_progress: Callable[[int], None]) -> JobOutput:
         """Do it. Raises StoryError, PlanningError, RunFailed, RunCancelled, StoreError, KeyError when the story was deleted."""
         plans: list[Plan] = []
 
-        def seconds(step: str) -> float:
+        def estimate_seconds(step: str) -> float:
             spec = next((plan[step] for plan in plans if step in plan), None)
-            return max(0.05, self.service.learned.seconds(spec)) if spec else 0.5
+            return max(0.05, self.service.estimator.estimate_seconds(spec)) if spec else 0.5
 
-        watch = Watch(work, self.records, self.shelf, seconds, changed)
-        watch.percent = work.progress
-        told: Brief | Story = told_of(work.told) if work.told else record.told
-        own = work.told is None
-        told, warnings = self.service.take_in(told, None, run_id=record.id, stop=stop)
-        if own:
-            self.records.advance(record.id, told, warnings)
-        if isinstance(told, Brief):
-            watch.between(0, 99 if work.goal == "storyboard" else WRITTEN)
-            told, warnings = self.service.write(told, watch, run_id=record.id, stop=stop)
-            self.records.advance(record.id, told, warnings)
-            self.shelf.drop(record.id)
-            changed(watch.percent)
-        if work.goal == "storyboard":
-            return Outcome(superseded=self.service.keep(record.id, told))
-        told = told.model_copy(update={"title": record.title or told.title})
-        upto = UPTO[work.goal]
-        plan = plan_story(told, self.service.catalog, upto).plan
+        tracker = ProgressTracker(job, self.records, self.output_index, estimate_seconds, on_progress)
+        tracker.percent = job.progress
+        story: Brief | Story = from_json(job.story_json) if job.story_json else record.story
+        is_own_story = job.story_json is None
+        story, warnings = self.service.import_inputs(story, None, run_id=record.id, stop=stop)
+        if is_own_story:
+            self.records.save_progress(record.id, story, warnings)
+        if isinstance(story, Brief):
+            tracker.set_range(0, 99 if job.target == "storyboard" else STORYBOARD_PERCENT)
+            story, warnings = self.service.write(story, tracker, run_id=record.id, stop=stop)
+            self.records.save_progress(record.id, story, warnings)
+            self.output_index.invalidate(record.id)
+            on_progress(tracker.percent)
+        if job.target == "storyboard":
+            return JobOutput(superseded=self.service.retain(record.id, story))
+        story = story.model_copy(update={"title": record.title or story.title})
+        until = PLAN_STAGES[job.target]
+        plan = plan_story(story, self.service.catalog, until).plan
         plans.append(plan)
-        only = [step.id for step in plan if step.kind in SCENE_KINDS] if work.goal == "scenes" else None
-        watch.between(watch.percent, 99)
-        made = self.service.make(told, upto, watch, only=only, run_id=record.id, stop=stop)
-        if own:
-            self.records.advance(record.id, told, made.warnings)
+        step_ids = [step.id for step in plan if step.kind in SCENE_KINDS] if job.target == "scenes" else None
+        tracker.set_range(tracker.percent, 99)
+        result = self.service.run(story, until, tracker, only=step_ids, run_id=record.id, stop=stop)
+        if is_own_story:
+            self.records.save_progress(record.id, story, result.warnings)
         current = self.records.get(record.id)  # what was made may be another story: of this one's clips, or of others
-        shown = [current.film] if current.film else []
-        return Outcome(_film(made), self.service.keep(record.id, current.told, made, shown))
+        kept_films = [current.film] if current.film else []
+        return JobOutput(_film_digest(result), self.service.retain(record.id, current.story, result, kept_films))
 
 
-def _film(made: RunResult) -> str | None:
-    action = made.actions.get("compose")
+def _film_digest(result: RunResult) -> str | None:
+    action = result.actions.get("compose")
     return next((output.digest for output in action.outputs if output.name == "film.mp4"), None) if action else None

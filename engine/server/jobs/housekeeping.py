@@ -10,74 +10,74 @@ from collections.abc import Callable
 
 from engine.server.jobs.stories import Records
 
-EVERY = 60.0
+INTERVAL_SECONDS = 60.0
 """Seconds between two looks."""
-GRACE = 600.0
+GC_GRACE_SECONDS = 600.0
 """Seconds for which the store keeps what was used last: what was fetched or uploaded may be about to be referred to."""
-SUPERSEDED = 3600.0
+SUPERSEDED_GC_SECONDS = 3600.0
 """Seconds after which what earlier versions of stories left behind is collected."""
-REMEMBERED = 24 * 3600.0
+RETENTION_SECONDS = 24 * 3600.0
 """Seconds for which answers are repeated."""
 log = logging.getLogger("engine.server")
 
 
-class Keeper:
+class Housekeeper:
     """A thread of its own: one film may take longer than any story has left. `tidy` forgets answers and webhooks older than so many
     seconds, `collect` empties the store of what was not used for so many; `every` are the seconds between two looks."""
 
     def __init__(
         self,
         records: Records,
-        tidy: Callable[[float], None],
-        collect: Callable[[float], tuple[int, int]],
+        prune: Callable[[float], None],
+        gc: Callable[[float], tuple[int, int]],
         *,
-        every: float = EVERY,
+        interval: float = INTERVAL_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._records, self._tidy, self._collect = records, tidy, collect
-        self._every, self._clock = every, clock
-        self._ending = threading.Event()
+        self._records, self._prune, self._gc = records, prune, gc
+        self._interval, self._clock = interval, clock
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
-        self._due: set[int] = set()
-        self.forgot()  # whatever a stopped server left
-        self._forget: Callable[[str], None] = lambda story_id: None
+        self._gc_due: set[int] = set()
+        self.schedule_gc_after_delete()  # whatever a stopped server left
+        self._delete_story: Callable[[str], None] = lambda story_id: None
 
-    def start(self, forget: Callable[[str], None]) -> None:
+    def start(self, delete_story: Callable[[str], None]) -> None:
         """`forget` stops the work on a story and deletes it."""
-        self._forget = forget
+        self._delete_story = delete_story
         self._thread.start()
 
     def stop(self) -> None:
         """End after what is being done."""
-        self._ending.set()
+        self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
 
-    def forgot(self) -> None:
+    def schedule_gc_after_delete(self) -> None:
         """A story was deleted: what only it used is collected when nothing can still be about to use it."""
-        self._expect(GRACE)
+        self._schedule_gc(GC_GRACE_SECONDS)
 
-    def superseded(self) -> None:
+    def schedule_gc_after_update(self) -> None:
         """A story changed, and left behind what it was before."""
-        self._expect(SUPERSEDED)
+        self._schedule_gc(SUPERSEDED_GC_SECONDS)
 
-    def look(self) -> None:
+    def run_once(self) -> None:
         """What there is to do now. Raises JobsError, StoreError."""
-        for story_id in self._records.expired():
-            self._forget(story_id)
-        self._tidy(REMEMBERED)
-        now = int(self._clock() / self._every)
-        if any(due <= now for due in self._due):
-            self._due = {due for due in self._due if due > now}
-            files, size = self._collect(GRACE)
+        for story_id in self._records.list_expired():
+            self._delete_story(story_id)
+        self._prune(RETENTION_SECONDS)
+        now = int(self._clock() / self._interval)
+        if any(due <= now for due in self._gc_due):
+            self._gc_due = {due for due in self._gc_due if due > now}
+            files, size = self._gc(GC_GRACE_SECONDS)
             log.info("collected", extra={"fields": {"files": files, "bytes": size}})
 
-    def _expect(self, seconds: float) -> None:
-        self._due.add(math.ceil((self._clock() + seconds) / self._every))
+    def _schedule_gc(self, seconds: float) -> None:
+        self._gc_due.add(math.ceil((self._clock() + seconds) / self._interval))
 
     def _run(self) -> None:
-        while not self._ending.wait(self._every):
+        while not self._stopping.wait(self._interval):
             try:
-                self.look()
+                self.run_once()
             except Exception:
                 log.exception("the house could not be kept; it is tried again")

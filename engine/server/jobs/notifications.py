@@ -9,93 +9,96 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-KEEP_ALIVE = 15.0
+KEEP_ALIVE_SECONDS = 15.0
 """Seconds after which a comment is sent, so that nothing in between closes a quiet connection."""
 
 
-class Hub:
+class Notifier:
     """Rings bells from any thread; they are heard in the event loop."""
 
     def __init__(self) -> None:
-        self._bells: dict[str, set[asyncio.Event]] = {}
-        self._using = threading.Lock()
+        self._events: dict[str, set[asyncio.Event]] = {}
+        self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.closing = False
 
-    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+    def attach_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """The loop in which bells are heard."""
         self._loop = loop
 
-    def ring(self, story_id: str) -> None:
+    def notify(self, story_id: str) -> None:
         """Something about the story has changed."""
-        with self._using:
-            bells = list(self._bells.get(story_id, ()))
-        if self._loop is not None and bells:
+        with self._lock:
+            events = list(self._events.get(story_id, ()))
+        if self._loop is not None and events:
             with contextlib.suppress(RuntimeError):  # the loop has just been closed
-                self._loop.call_soon_threadsafe(_ring, bells)
+                self._loop.call_soon_threadsafe(_set_all, events)
 
     def close(self) -> None:
         """Nobody waits any longer."""
         self.closing = True
-        with self._using:
-            names = list(self._bells)
-        for name in names:
-            self.ring(name)
+        with self._lock:
+            story_ids = list(self._events)
+        for story_id in story_ids:
+            self.notify(story_id)
 
     @contextlib.contextmanager
-    def listening(self, story_id: str) -> Iterator[asyncio.Event]:
+    def subscribe(self, story_id: str) -> Iterator[asyncio.Event]:
         """A bell that rings when the story changes."""
-        bell = asyncio.Event()
-        with self._using:
-            self._bells.setdefault(story_id, set()).add(bell)
+        event = asyncio.Event()
+        with self._lock:
+            self._events.setdefault(story_id, set()).add(event)
         try:
-            yield bell
+            yield event
         finally:
-            with self._using:
-                self._bells[story_id].discard(bell)
-                if not self._bells[story_id]:
-                    del self._bells[story_id]
+            with self._lock:
+                self._events[story_id].discard(event)
+                if not self._events[story_id]:
+                    del self._events[story_id]
 
 
-async def wait_until(hub: Hub, story_id: str, done: Callable[[], bool], seconds: float) -> bool:
+async def wait_until(notifier: Notifier, story_id: str, condition: Callable[[], bool], seconds: float) -> bool:
     """Whether `done` became true within the time."""
     deadline = asyncio.get_running_loop().time() + seconds
-    with hub.listening(story_id) as bell:
-        while not await asyncio.to_thread(done):
-            rest = deadline - asyncio.get_running_loop().time()
-            if rest <= 0 or hub.closing:
+    with notifier.subscribe(story_id) as event:
+        while not await asyncio.to_thread(condition):
+            remaining = deadline - asyncio.get_running_loop().time()
+            if remaining <= 0 or notifier.closing:
                 return False
-            bell.clear()
+            event.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(bell.wait(), min(rest, 5.0))
+                await asyncio.wait_for(event.wait(), min(remaining, 5.0))
     return True
 
 
-async def stream(
-    hub: Hub, story_id: str, look: Callable[[], dict[str, Any] | None], over: Callable[[dict[str, Any]], bool]
+async def event_stream(
+    notifier: Notifier,
+    story_id: str,
+    get_state: Callable[[], dict[str, Any] | None],
+    is_final: Callable[[dict[str, Any]], bool],
 ) -> AsyncIterator[bytes]:
     """Server-sent events: the state of a story now, and whenever it has changed, until it is over or gone."""
-    last: str | None = None
-    with hub.listening(story_id) as bell:
-        while not hub.closing:
-            bell.clear()
-            state = await asyncio.to_thread(look)
+    last_text: str | None = None
+    with notifier.subscribe(story_id) as event:
+        while not notifier.closing:
+            event.clear()
+            state = await asyncio.to_thread(get_state)
             if state is None:
                 yield b"event: deleted\ndata: {}\n\n"
                 return
             text = json.dumps(state, ensure_ascii=False)
-            if text != last:
+            if text != last_text:
                 yield f"event: progress\ndata: {text}\n\n".encode()
-                last = text
-            if over(state):
+                last_text = text
+            if is_final(state):
                 yield b"event: end\ndata: {}\n\n"
                 return
             try:
-                await asyncio.wait_for(bell.wait(), KEEP_ALIVE)
+                await asyncio.wait_for(event.wait(), KEEP_ALIVE_SECONDS)
             except TimeoutError:
                 yield b": still here\n\n"
 
 
-def _ring(bells: list[asyncio.Event]) -> None:
-    for bell in bells:
-        bell.set()
+def _set_all(events: list[asyncio.Event]) -> None:
+    for event in events:
+        event.set()

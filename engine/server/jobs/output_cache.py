@@ -6,71 +6,71 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from engine.planning.plan import PlanError, PlanningError, Ref
-from engine.planning.planner import Upto, plan_story
-from engine.planning.step_ids import inspection_id
+from engine.planning.plan import InvalidPlan, OutputRef, PlanningError
+from engine.planning.planner import PlanStage, plan_story
+from engine.planning.step_ids import image_check_id
 from engine.server.jobs.stories import Record
 from engine.service import Service
 from engine.storage.artifact_store import Output, StoreError
 from engine.story.model import Story
 
-Files = Mapping[str, str]
+OutputDigests = Mapping[str, str]
 """Name of an output → digest."""
-KEPT = 2000
+MAX_CACHED_STORIES = 2000
 
 
-class Shelf:
+class OutputIndex:
     """Step id → files, per story. The truth is in the store; this spares planning and looking at every question."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._known: OrderedDict[tuple[str, int], dict[str, Files]] = OrderedDict()
-        self._using = threading.Lock()
-        self._news: dict[str, int] = {}
+        self._entries: OrderedDict[tuple[str, int], dict[str, OutputDigests]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._output_counts: dict[str, int] = {}
 
-    def of(self, record: Record) -> Mapping[str, Files]:
+    def outputs_of(self, record: Record) -> Mapping[str, OutputDigests]:
         """What there is of the story as it is now. Nothing before it is written."""
-        if not isinstance(record.told, Story):
+        if not isinstance(record.story, Story):
             return {}
         key = (record.id, record.revision)
-        with self._using:  # also while looking, or what is made meanwhile would be missed
-            if key not in self._known:
-                self._known[key] = self._look(record.told, "clips" if record.api == "story" else "keyframes")
-                while len(self._known) > KEPT:
-                    self._known.popitem(last=False)
-            self._known.move_to_end(key)
-            return dict(self._known[key])
+        with self._lock:  # also while looking, or what is made meanwhile would be missed
+            if key not in self._entries:
+                self._entries[key] = self._find_outputs(record.story, "clips" if record.api == "story" else "keyframes")
+                while len(self._entries) > MAX_CACHED_STORIES:
+                    self._entries.popitem(last=False)
+            self._entries.move_to_end(key)
+            return dict(self._entries[key])
 
     def add(self, story_id: str, step: str, outputs: tuple[Output, ...]) -> None:
         """A step of the story was made."""
         files = {output.name: output.digest for output in outputs}
-        with self._using:
-            self._news[story_id] = self._news.get(story_id, 0) + 1
-            for key, known in self._known.items():
+        with self._lock:
+            self._output_counts[story_id] = self._output_counts.get(story_id, 0) + 1
+            for key, entry in self._entries.items():
                 if key[0] == story_id:
-                    known[step] = files
+                    entry[step] = files
 
-    def news(self, story_id: str) -> int:
+    def output_count(self, story_id: str) -> int:
         """Counts what was made of a story since it last changed."""
-        return self._news.get(story_id, 0)
+        return self._output_counts.get(story_id, 0)
 
-    def drop(self, story_id: str) -> None:
+    def invalidate(self, story_id: str) -> None:
         """The story changed, or is no more."""
-        with self._using:
-            self._news.pop(story_id, None)
-            for key in [key for key in self._known if key[0] == story_id]:
-                del self._known[key]
+        with self._lock:
+            self._output_counts.pop(story_id, None)
+            for key in [key for key in self._entries if key[0] == story_id]:
+                del self._entries[key]
 
-    def _look(self, story: Story, upto: Upto) -> dict[str, Files]:
+    def _find_outputs(self, story: Story, until: PlanStage) -> dict[str, OutputDigests]:
         try:
-            plan = plan_story(story, self._service.catalog, upto).plan
-            made = self._service.runner.recall(plan)
-        except (PlanningError, PlanError, StoreError):
+            plan = plan_story(story, self._service.catalog, until).plan
+            cached = self._service.runner.get_cached(plan)
+        except (PlanningError, InvalidPlan, StoreError):
             return {}
-        seen = (step for step in made if inspection_id(step) not in plan or inspection_id(step) in made)
-        return {step: {output.name: output.digest for output in made[step].outputs} for step in seen}
+        visible = (step for step in cached if image_check_id(step) not in plan or image_check_id(step) in cached)
+        return {step: {output.name: output.digest for output in cached[step].outputs} for step in visible}
 
 
-def file_of(files: Mapping[str, Files], ref: Ref) -> str | None:
+def output_digest(files: Mapping[str, OutputDigests], ref: OutputRef) -> str | None:
     """The digest of an output, if it is there."""
     return files.get(ref.step, {}).get(ref.name)

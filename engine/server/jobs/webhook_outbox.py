@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.storage.database import Jobs
+from engine.storage.database import Database
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS deliveries (
@@ -24,51 +24,51 @@ class Delivery:
     """A webhook to be sent; `id` is the same in every try."""
 
     id: str
-    story: str
+    story_id: str
     url: str
     body: str
-    tries: int
+    attempts: int
 
 
 @dataclass
 class Outbox:
     """Reads and writes its table. Safe from several threads."""
 
-    jobs: Jobs
+    database: Database
     clock: Callable[[], float] = field(default=time.time)
 
     def __post_init__(self) -> None:
-        self.jobs.prepare(SCHEMA)
+        self.database.create_tables(SCHEMA)
 
-    def add(self, connection: Any, story: str, url: str, body: str) -> None:
+    def add(self, connection: Any, story_id: str, url: str, body: str) -> None:
         """A webhook about a story, in the transaction that saves what it tells."""
         connection.execute(
             "INSERT INTO deliveries VALUES (?, ?, ?, ?, 0, ?, 'waiting')",
-            (f"msg_{uuid.uuid4().hex}", story, url, body, self.clock()),
+            (f"msg_{uuid.uuid4().hex}", story_id, url, body, self.clock()),
         )
 
-    def due(self, limit: int, longest: float) -> list[Delivery]:
+    def list_due(self, limit: int, max_delay: float) -> list[Delivery]:
         """Webhooks whose time has come. None waits longer than `longest` seconds: a time that lies further ahead was written before
         the clock was set back."""
         now = self.clock()
-        rows = self.jobs.read(
+        rows = self.database.query(
             "SELECT * FROM deliveries WHERE state = 'waiting' AND (due <= ? OR due > ?) ORDER BY due LIMIT ?",
             now,
-            now + longest + 1.0,
+            now + max_delay + 1.0,
             limit,
         )
         return [Delivery(row["id"], row["story"], row["url"], row["body"], row["tries"]) for row in rows]
 
-    def tried(self, delivery: Delivery, *, sent: bool, pause: float | None) -> None:
+    def record_attempt(self, delivery: Delivery, *, sent: bool, retry_delay: float | None) -> None:
         """A webhook was tried; without a `pause` it is not tried again."""
-        state = "sent" if sent else "waiting" if pause is not None else "given up"
-        with self.jobs.writing() as connection:
+        state = "sent" if sent else "waiting" if retry_delay is not None else "given up"
+        with self.database.transaction() as connection:
             connection.execute(
                 "UPDATE deliveries SET tries = tries + 1, state = ?, due = ? WHERE id = ?",
-                (state, self.clock() + (pause or 0.0), delivery.id),
+                (state, self.clock() + (retry_delay or 0.0), delivery.id),
             )
 
-    def tidy(self, seconds: float) -> None:
+    def prune(self, max_age: float) -> None:
         """Forget webhooks that are done with and older than that."""
-        with self.jobs.writing() as connection:
-            connection.execute("DELETE FROM deliveries WHERE state != 'waiting' AND due < ?", (self.clock() - seconds,))
+        with self.database.transaction() as connection:
+            connection.execute("DELETE FROM deliveries WHERE state != 'waiting' AND due < ?", (self.clock() - max_age,))

@@ -9,124 +9,130 @@ from datetime import UTC, datetime
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from engine.inputs.fetch import Door, FetchError
+from engine.inputs.fetch import FetchError, UrlFetcher
 from engine.planning.step_ids import keyframe_source
-from engine.schemas.story_edits import PARTS, Known
-from engine.schemas.story_requests import spoken
-from engine.schemas.story_responses import element_ref, given_ref
+from engine.schemas.story_edits import ELEMENT_FIELDS, StoryboardContext
+from engine.schemas.story_requests import to_api_field
+from engine.schemas.story_responses import element_image_ref, input_image_ref
 from engine.server.http.errors import ApiError
-from engine.server.http.signed_urls import Media
-from engine.server.jobs.output_cache import Shelf, file_of
+from engine.server.http.signed_urls import SignedUrls
+from engine.server.jobs.output_cache import OutputIndex, output_digest
 from engine.server.jobs.stories import Record, Records
-from engine.storage.artifact_store import CHUNK, Store
-from engine.story.model import Picture, Story, StoryError, Tale, with_pictures
+from engine.storage.artifact_store import CHUNK_BYTES, ArtifactStore
+from engine.story.model import AnyStory, InputFile, Story, StoryError, map_input_files
 
-LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+MAX_EXPIRY = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 """When a story may delete itself at the latest: beyond lies what no answer could show as a time."""
-OWN = "own:"
-UPLOAD = "upload:"
-SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+OWN_MEDIA_PREFIX = "own:"
+UPLOAD_PREFIX = "upload:"
+IMAGE_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class Attachments:
     """Reads what comes with requests. `door` leads to pictures and clips, `webhook_door` to receivers of webhooks; a story is kept for
     `retention_days` where the client says nothing (0: for ever)."""
 
-    store: Store
+    store: ArtifactStore
     records: Records
-    media: Media
-    shelf: Shelf
-    door: Door
-    webhook_door: Door
+    signed_urls: SignedUrls
+    output_index: OutputIndex
+    fetcher: UrlFetcher
+    webhook_fetcher: UrlFetcher
     retention_days: float = 0.0
 
-    def known(self, record: Record) -> Known:
+    def storyboard_context(self, record: Record) -> StoryboardContext:
         """What is needed to read a storyboard that comes back."""
-        files = self.shelf.of(record)
-        shown: dict[str, str] = {}
-        assert isinstance(record.told, Story)
-        for part, own in PARTS.items():
-            for number, one in enumerate(getattr(record.told, own)):
-                ref = given_ref(part, number) if one.reference else element_ref(record.told, part, one.name)
-                digest = file_of(files, ref)
+        files = self.output_index.outputs_of(record)
+        digests: dict[str, str] = {}
+        assert isinstance(record.story, Story)
+        for part, own in ELEMENT_FIELDS.items():
+            for number, element in enumerate(getattr(record.story, own)):
+                ref = (
+                    input_image_ref(part, number)
+                    if element.reference
+                    else element_image_ref(record.story, part, element.name)
+                )
+                digest = output_digest(files, ref)
                 if digest:
-                    shown[f"{part}/{one.name}"] = digest
-        for number in range(len(record.told.scenes)):
-            digest = file_of(files, keyframe_source(record.told, number))
+                    digests[f"{part}/{element.name}"] = digest
+        for number in range(len(record.story.scenes)):
+            digest = output_digest(files, keyframe_source(record.story, number))
             if digest:
-                shown[f"scenes/{number}"] = digest
-        return Known(lambda place, url: self.found(record.owner, place, url), shown)
+                digests[f"scenes/{number}"] = digest
+        return StoryboardContext(lambda place, url: self.resolve_url(record.owner, place, url), digests)
 
-    def found(self, owner: str, place: str, url: str) -> Picture:
+    def resolve_url(self, owner: str, field: str, url: str) -> InputFile:
         """What an address that a client names leads to: media of the client's own stories are read from disk, all else is
         fetched when work begins. Raises StoryError naming the place."""
-        medium = self.media.find(url)
-        if medium is not None:
-            if self.records.owner_of(medium.story) != owner:
-                raise StoryError(place, "leads to nothing here")
-            return Picture(source=f"{OWN}{medium.digest}", digest=medium.digest)
+        media_token = self.signed_urls.parse_url(url)
+        if media_token is not None:
+            if self.records.owner_of(media_token.story_id) != owner:
+                raise StoryError(field, "leads to nothing here")
+            return InputFile(source=f"{OWN_MEDIA_PREFIX}{media_token.digest}", digest=media_token.digest)
         url = url.strip()
         try:
-            self.door.check(url)
+            self.fetcher.check(url)
         except FetchError as error:
-            raise StoryError(place, error.message) from None
+            raise StoryError(field, error.message) from None
         scheme, _, rest = url.partition("://")
-        return Picture(source=f"{scheme.lower()}://{rest}")
+        return InputFile(source=f"{scheme.lower()}://{rest}")
 
-    def resolved(self, owner: str, told: Tale, uploads: Sequence[Picture] = (), *, https: bool = False) -> Tale:
+    def resolve_urls(
+        self, owner: str, story: AnyStory, uploads: Sequence[InputFile] = (), *, https: bool = False
+    ) -> AnyStory:
         """The same, with every address looked at, and uploads in their places. Raises StoryError."""
-        own = {picture.source: picture for picture in uploads}
+        uploads_by_source = {picture.source: picture for picture in uploads}
 
-        def take(place: str, picture: Picture) -> Picture:
-            if picture.source in own:
-                return own[picture.source]
-            if https and self.media.find(picture.source) is None:
+        def resolve(field: str, picture: InputFile) -> InputFile:
+            if picture.source in uploads_by_source:
+                return uploads_by_source[picture.source]
+            if https and self.signed_urls.parse_url(picture.source) is None:
                 try:
-                    self.door.check(picture.source.strip(), ("https",))
+                    self.fetcher.check(picture.source.strip(), ("https",))
                 except FetchError as error:
-                    raise StoryError(place, error.message) from None
-            return self.found(owner, place if https else spoken(place, told), picture.source)
+                    raise StoryError(field, error.message) from None
+            return self.resolve_url(owner, field if https else to_api_field(field, story), picture.source)
 
-        return with_pictures(told, take)
+        return map_input_files(story, resolve)
 
-    async def uploaded(self, files: Sequence[UploadFile]) -> list[Picture]:
+    async def store_uploads(self, files: Sequence[UploadFile]) -> list[InputFile]:
         """Uploads as files of the store under names of our own. Raises StoryError for what is plainly no picture."""
         pictures = []
         for number, file in enumerate(files):
             head = await file.read(16)
             await file.seek(0)
-            if not (head.startswith(SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")):
-                raise ApiError(400, f"image_files[{number}]: is no JPEG, PNG or WebP picture", word="invalid_image")
-            pictures.append(await run_in_threadpool(self._put, file, number))
+            if not (head.startswith(IMAGE_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")):
+                raise ApiError(400, f"image_files[{number}]: is no JPEG, PNG or WebP picture", code="invalid_image")
+            pictures.append(await run_in_threadpool(self._store_upload, file, number))
         return pictures
 
-    def _put(self, file: UploadFile, number: int) -> Picture:
-        output = self.store.put_chunks(iter(lambda: file.file.read(CHUNK), b""), "given")
-        return Picture(source=f"{UPLOAD}{number}:{output.digest}", digest=output.digest)
+    def _store_upload(self, file: UploadFile, number: int) -> InputFile:
+        output = self.store.put_chunks(iter(lambda: file.file.read(CHUNK_BYTES), b""), "given")
+        return InputFile(source=f"{UPLOAD_PREFIX}{number}:{output.digest}", digest=output.digest)
 
-    def webhook(self, url: str | None) -> str | None:
+    def parse_webhook_url(self, url: str | None) -> str | None:
         """An address for a webhook. Raises StoryError."""
         url = (url or "").strip()
         if not url:
             return None
         try:
-            self.webhook_door.check(url)
+            self.webhook_fetcher.check(url)
         except FetchError as error:
             raise StoryError("webhook_url", error.message) from None
         return url
 
-    def expiry(self, text: str | None) -> float | None:
+    def parse_expiry(self, text: str | None) -> float | None:
         """When a story is deleted by itself. Raises StoryError."""
         if not text:
             days = self.retention_days
-            return min(self.records.clock() + days * 86400, LATEST) if days else None
+            return min(self.records.clock() + days * 86400, MAX_EXPIRY) if days else None
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
             raise StoryError("expires_at", "must be a time as 2030-01-31T12:00:00+00:00") from None
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        if seconds > LATEST:
+        if seconds > MAX_EXPIRY:
             raise StoryError("expires_at", "must be before the year 9999")
         if seconds <= self.records.clock():
             raise StoryError("expires_at", "must be in the future")

@@ -10,17 +10,17 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from engine.schemas import story_requests
-from engine.schemas.common import Wire, framed, parse
+from engine.schemas.common import RequestModel, parse, with_frame_defaults
 from engine.schemas.story_requests import IdeaBody, ImagesBody, StoryboardBody, UrlBody
-from engine.server.http.forms import Form, decoded
-from engine.server.jobs.queue import Goal, Order
-from engine.server.jobs.stories import Change, Record
-from engine.server.routes.state import Desk
-from engine.server.routes.wait import free
-from engine.story.model import Brief, Picture, StoryError
+from engine.server.http.forms import Form, decode_fields
+from engine.server.jobs.queue import JobRequest, JobTarget
+from engine.server.jobs.stories import Record, StoryUpdate
+from engine.server.routes.state import AppState
+from engine.server.routes.wait import wait_until_idle
+from engine.story.model import Brief, InputFile, StoryError
 
 
-class Wishes(Wire):
+class RequestExtensions(RequestModel):
     """Extensions that every creating request takes."""
 
     priority: int = Field(0, ge=-10, le=10, description="Extension: more urgent work is done first.")
@@ -28,25 +28,25 @@ class Wishes(Wire):
     webhook_url: str | None = None
 
 
-class IdeaForm(Wishes, IdeaBody):
+class IdeaForm(RequestExtensions, IdeaBody):
     """An idea becomes a film."""
 
 
-class UrlForm(Wishes, UrlBody):
+class UrlForm(RequestExtensions, UrlBody):
     """The page whose address stands in `idea` becomes a film."""
 
 
-class ImagesForm(Wishes, ImagesBody):
+class ImagesForm(RequestExtensions, ImagesBody):
     """Given pictures become a film."""
 
 
-class StoryboardForm(Wishes, StoryboardBody):
+class StoryboardForm(RequestExtensions, StoryboardBody):
     """Step 1: an idea, or an idea and pictures, becomes a storyboard."""
 
     story_id: str | None = Field(None, description="Replaces the storyboard of that story.")
 
 
-CREATED: Mapping[str, tuple[type[Wishes], bool]] = {
+CREATE_FORMS: Mapping[str, tuple[type[RequestExtensions], bool]] = {
     "idea-2-video": (IdeaForm, False),
     "url-2-video": (UrlForm, False),
     "images-2-video": (ImagesForm, True),
@@ -55,72 +55,82 @@ CREATED: Mapping[str, tuple[type[Wishes], bool]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CreateRequest:
     """A creating request that was read and looked at. `old`: the story whose storyboard it replaces."""
 
     brief: Brief
-    goal: Goal
-    wishes: Wishes
+    target: JobTarget
+    extensions: RequestExtensions
     warnings: Sequence[str] = ()
-    old: Record | None = None
+    existing: Record | None = None
 
 
-async def asked_for(desk: Desk, owner: str, name: str, form: Form) -> Asked:
+async def parse_request(state: AppState, owner: str, name: str, form: Form) -> CreateRequest:
     """What a creating request wants. Raises ApiError, StoryError."""
-    body, has_files = CREATED[name]
-    content = decoded(body, form)
-    for local in ("image_files", "page"):  # paths mean files of this machine, which no client names
-        content.pop(local, None)
-    wishes = parse(Wishes, {key: content.pop(key) for key in list(Wishes.model_fields) if key in content})
-    story_id = content.pop("story_id", None)
-    old = await run_in_threadpool(desk.owned.find, owner, "story", story_id) if story_id else None
-    files = form.files.get("image_files", ())[: desk.settings.max_images + 1] if has_files else ()
-    uploads = await desk.incoming.uploaded(files)
-    brief, warnings = await run_in_threadpool(_brief, desk, owner, name, content, uploads)
-    return Asked(brief, "storyboard" if name == "storyboard" else "film", wishes, warnings, old)
+    body, has_files = CREATE_FORMS[name]
+    fields = decode_fields(body, form)
+    for path_field in ("image_files", "page"):  # paths mean files of this machine, which no client names
+        fields.pop(path_field, None)
+    extensions = parse(
+        RequestExtensions, {key: fields.pop(key) for key in list(RequestExtensions.model_fields) if key in fields}
+    )
+    story_id = fields.pop("story_id", None)
+    existing = await run_in_threadpool(state.access.get_or_404, owner, "story", story_id) if story_id else None
+    files = form.files.get("image_files", ())[: state.settings.max_images + 1] if has_files else ()
+    uploads = await state.attachments.store_uploads(files)
+    brief, warnings = await run_in_threadpool(_parse_brief, state, owner, name, fields, uploads)
+    return CreateRequest(brief, "storyboard" if name == "storyboard" else "film", extensions, warnings, existing)
 
 
-async def begun(desk: Desk, owner: str, asked: Asked) -> Record:
+async def start_story(state: AppState, owner: str, create_request: CreateRequest) -> Record:
     """The story, new or with a new storyboard to come, on which work has begun. Raises ApiError, StoryError."""
-    brief, wishes = asked.brief, asked.wishes
-    webhook, expires = desk.incoming.webhook(wishes.webhook_url), desk.incoming.expiry(wishes.expires_at)
-    await run_in_threadpool(desk.admit, owner)
-    cost = await run_in_threadpool(desk.quotes.cost, brief, asked.goal)
-    order, extra = Order(asked.goal, wishes.priority, cost), {"warnings": list(asked.warnings)}
-    if asked.old is not None:
-        old = await free(desk, asked.old)
-        change = Change(
-            told=brief, title=brief.title or None, extra={**old.extra, "unknown": {}, **extra}, webhook=webhook,
+    brief, extensions = create_request.brief, create_request.extensions
+    webhook, expires_at = (
+        state.attachments.parse_webhook_url(extensions.webhook_url),
+        state.attachments.parse_expiry(extensions.expires_at),
+    )
+    await run_in_threadpool(state.admit, owner)
+    cost = await run_in_threadpool(state.cost_preview.cost, brief, create_request.target)
+    job_request, extra = (
+        JobRequest(create_request.target, extensions.priority, cost),
+        {"warnings": list(create_request.warnings)},
+    )
+    if create_request.existing is not None:
+        existing = await wait_until_idle(state, create_request.existing)
+        update = StoryUpdate(
+            story=brief, title=brief.title or None, extra={**existing.extra, "unknown": {}, **extra}, webhook=webhook,
             drop_film=True, stages=(),
         )  # fmt: skip
-        return await run_in_threadpool(desk.change, old, change, order)
-    stages = () if asked.goal == "storyboard" else ("elements", "scenes", "film")
+        return await run_in_threadpool(state.update, existing, update, job_request)
+    stages = () if create_request.target == "storyboard" else ("elements", "scenes", "film")
     return await run_in_threadpool(
-        lambda: desk.create(owner, "story", brief, order, webhook=webhook, extra=extra, expires=expires, stages=stages)
+        lambda: state.create(
+            owner, "story", brief, job_request, webhook=webhook, extra=extra, expires=expires_at, stages=stages
+        )
     )
 
 
-def _brief(
-    desk: Desk, owner: str, name: str, content: dict[str, Any], uploads: list[Picture]
+def _parse_brief(
+    state: AppState, owner: str, name: str, fields: dict[str, Any], uploads: list[InputFile]
 ) -> tuple[Brief, list[str]]:
     warnings = []
     if uploads:
-        if content.pop("image_urls", None):
+        if fields.pop("image_urls", None):
             warnings.append("image_urls is ignored, as image_files were sent")
-        content["image_files"] = [picture.source for picture in uploads]
-    pictures = content.get("image_files") or content.get("image_urls") or []
-    if len(pictures) > desk.settings.max_images:
-        raise StoryError("image_files" if uploads else "image_urls", f"at most {desk.settings.max_images} pictures")
-    if pictures and content.pop("scene_count", None):
+        fields["image_files"] = [picture.source for picture in uploads]
+    pictures = fields.get("image_files") or fields.get("image_urls") or []
+    if len(pictures) > state.settings.max_images:
+        raise StoryError("image_files" if uploads else "image_urls", f"at most {state.settings.max_images} pictures")
+    if pictures and fields.pop("scene_count", None):
         warnings.append("scene_count is ignored: there is one scene per picture")
-    count = content.get("scene_count")
-    if isinstance(count, int) and count > desk.settings.max_scenes:
-        raise StoryError("scene_count", f"at most {desk.settings.max_scenes} scenes")
-    content = framed(content, desk.settings.short_side, desk.settings.fps)
-    brief = story_requests.brief(name, content)
-    if desk.settings.auto_scene_count and name != "storyboard" and not (pictures or count):
+    count = fields.get("scene_count")
+    if isinstance(count, int) and count > state.settings.max_scenes:
+        raise StoryError("scene_count", f"at most {state.settings.max_scenes} scenes")
+    fields = with_frame_defaults(fields, state.settings.short_side, state.settings.fps)
+    brief = story_requests.to_brief(name, fields)
+    if state.settings.auto_scene_count and name != "storyboard" and not (pictures or count):
         brief = brief.model_copy(update={"scene_count": None})
-    if not content.get("strictness"):
-        brief = brief.model_copy(update={"strictness": desk.settings.strictness})
-    desk.check(brief)
-    return desk.incoming.resolved(owner, brief, uploads), warnings
+    if not fields.get("strictness"):
+        brief = brief.model_copy(update={"strictness": state.settings.strictness})
+    state.check(brief)
+    return state.attachments.resolve_urls(owner, brief, uploads), warnings

@@ -13,26 +13,26 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from engine.planning.planner import plan_story
-from engine.planning.targets import steps_of
+from engine.planning.targets import resolve_target
 from engine.schemas import generate_requests
-from engine.schemas.common import Wire, framed, parse
+from engine.schemas.common import RequestModel, parse, with_frame_defaults
 from engine.schemas.generate_requests import GenerateStoryBody
-from engine.schemas.generate_responses import job_object, models_object
-from engine.server.http.api_keys import owner_of
+from engine.schemas.generate_responses import job_response, models_response
+from engine.server.http.api_keys import authenticate
 from engine.server.http.errors import ApiError
-from engine.server.http.forms import known_only, read_json
-from engine.server.http.openapi import DRY_RUN, IDEMPOTENCY, operation
-from engine.server.jobs.queue import Order
-from engine.server.jobs.stories import Change, Record
-from engine.server.routes.access import busy
-from engine.server.routes.state import Desk
+from engine.server.http.forms import drop_unknown_keys, read_json
+from engine.server.http.openapi import DRY_RUN_PARAMETER, IDEMPOTENCY_KEY_PARAMETER, operation
+from engine.server.jobs.queue import JobRequest
+from engine.server.jobs.stories import Record, StoryUpdate
+from engine.server.routes.access import busy_error
+from engine.server.routes.state import AppState
 from engine.server.routes.story_steps import RerollBody
 from engine.story.model import Story
 from pipelines.base import Kind, ModelSpec
-from pipelines.models.catalog import Catalog, CatalogError, lacks
+from pipelines.models.catalog import Catalog, CatalogError, unavailable_reason
 
 router = APIRouter(tags=["Generate-story API"])
-EXAMPLE = {
+GENERATE_EXAMPLE = {
     "model": "local-story",
     "characters": [{"name": "Ilva", "appearance": "a girl with a red scarf"}],
     "scenes": [
@@ -42,14 +42,14 @@ EXAMPLE = {
 }
 
 
-class Wishes(Wire):
+class GenerateExtensions(RequestModel):
     """Extensions of the creating request."""
 
     priority: int = Field(0, ge=-10, le=10, description="Extension: more urgent work is done first.")
     expires_at: str | None = Field(None, max_length=64, description="Extension: when the job deletes itself.")
 
 
-class GenerateBody(Wishes, GenerateStoryBody):
+class GenerateBody(GenerateExtensions, GenerateStoryBody):
     """Portraits of the characters, then the pictures of the scenes, each with the earlier ones as context."""
 
 
@@ -58,57 +58,57 @@ class GenerateBody(Wishes, GenerateStoryBody):
     status_code=202,
     **operation(
         (202, 200, 400, 401, 402, 403, 404, 409, 413, 422, 429, 451, 500, 503),
-        json_body=GenerateBody, parameters=(IDEMPOTENCY, DRY_RUN), example=EXAMPLE,
+        json_body=GenerateBody, parameters=(IDEMPOTENCY_KEY_PARAMETER, DRY_RUN_PARAMETER), example=GENERATE_EXAMPLE,
     ),
 )  # fmt: skip
-async def generate(request: Request) -> Response:
+async def create_job(request: Request) -> Response:
     """Begin a job. All that can be checked without the network is checked before the answer."""
-    desk = _desk(request)
-    owner = owner_of(request)
+    state = _state(request)
+    owner = authenticate(request)
     content = await read_json(request)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
-    async def make() -> tuple[int, Any]:
-        story, wishes, warnings = await run_in_threadpool(_story, desk, owner, content)
+    async def handle() -> tuple[int, Any]:
+        story, extensions, warnings = await run_in_threadpool(_parse_story, state, owner, content)
         if request.query_params.get("dry_run", "").lower() in ("true", "1"):
-            return 200, await run_in_threadpool(desk.quotes.forecast, story, "keyframes")
-        expires = desk.incoming.expiry(wishes.expires_at)
-        await run_in_threadpool(desk.admit, owner)
-        cost = await run_in_threadpool(desk.quotes.cost, story, "keyframes")
+            return 200, await run_in_threadpool(state.cost_preview.preview, story, "keyframes")
+        expires_at = state.attachments.parse_expiry(extensions.expires_at)
+        await run_in_threadpool(state.admit, owner)
+        cost = await run_in_threadpool(state.cost_preview.cost, story, "keyframes")
         record = await run_in_threadpool(
-            lambda: desk.create(
+            lambda: state.create(
                 owner,
                 "v1",
                 story,
-                Order("keyframes", wishes.priority, cost),
+                JobRequest("keyframes", extensions.priority, cost),
                 extra={"warnings": warnings},
-                expires=expires,
+                expires=expires_at,
             )
         )
-        poll = f"{desk.showing.base(request)}/v1/jobs/{record.id}"
-        return 202, {"job_id": record.id, "poll_url": poll, "status": "pending"}
+        poll_url = f"{state.presenter.base_url(request)}/v1/jobs/{record.id}"
+        return 202, {"job_id": record.id, "poll_url": poll_url, "status": "pending"}
 
-    return await desk.repeats.once(request, owner, digest, make)
+    return await state.idempotency.run_once(request, owner, digest, handle)
 
 
 @router.get("/v1/jobs/{job_id}", **operation((200, 401, 403, 404, 422, 500)))
-async def job(request: Request, job_id: str) -> Response:
+async def get_job(request: Request, job_id: str) -> Response:
     """The job: how far it is, and its pictures when it is completed."""
-    desk = _desk(request)
-    owner = owner_of(request)
-    return await desk.polls.answer(
-        desk.showing.base(request), owner, "v1", job_id,
-        lambda record, base: job_object(desk.showing.job(record, base)),
+    state = _state(request)
+    owner = authenticate(request)
+    return await state.poll_cache.respond(
+        state.presenter.base_url(request), owner, "v1", job_id,
+        lambda record, base: job_response(state.presenter.job_view(record, base)),
     )  # fmt: skip
 
 
 @router.delete("/v1/jobs/{job_id}", **operation((200, 401, 403, 404, 422, 500)))
-def cancel(request: Request, job_id: str) -> Response:
+def delete_job(request: Request, job_id: str) -> Response:
     """Extension: stop the job and delete what it made."""
-    desk = _desk(request)
-    record = desk.owned.find(owner_of(request), "v1", job_id)
-    body = job_object(desk.showing.job(record, desk.showing.base(request)))
-    desk.delete(record.id)
+    state = _state(request)
+    record = state.access.get_or_404(authenticate(request), "v1", job_id)
+    body = job_response(state.presenter.job_view(record, state.presenter.base_url(request)))
+    state.delete(record.id)
     return JSONResponse(body)
 
 
@@ -116,78 +116,78 @@ def cancel(request: Request, job_id: str) -> Response:
     "/v1/jobs/{job_id}/reroll",
     status_code=202,
     **operation(
-        (202, 400, 401, 402, 403, 404, 409, 413, 422, 429, 451, 500, 503), json_body=RerollBody, parameters=(IDEMPOTENCY,),
+        (202, 400, 401, 402, 403, 404, 409, 413, 422, 429, 451, 500, 503), json_body=RerollBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,),
         example={"target": "scene 1"},
     ),
 )  # fmt: skip
-async def reroll(request: Request, job_id: str) -> Response:
+async def reroll_job(request: Request, job_id: str) -> Response:
     """Extension: make one picture anew, with another seed, and whatever depends on it."""
-    desk = _desk(request)
-    owner = owner_of(request)
-    record = await run_in_threadpool(desk.owned.find, owner, "v1", job_id)
+    state = _state(request)
+    owner = authenticate(request)
+    record = await run_in_threadpool(state.access.get_or_404, owner, "v1", job_id)
     content = await read_json(request)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
-    async def make() -> tuple[int, Any]:
-        body = parse(RerollBody, known_only(RerollBody, content))
-        if record.active:
-            raise busy("v1")
-        assert isinstance(record.told, Story)
-        plan = plan_story(record.told, desk.service.catalog, "keyframes").plan
-        story = record.told.anew(steps_of(body.target, plan))
-        await run_in_threadpool(desk.admit, owner)
-        cost = await run_in_threadpool(desk.quotes.cost, story, "keyframes")
-        await run_in_threadpool(desk.change, record, Change(told=story), Order("keyframes", cost=cost))
+    async def handle() -> tuple[int, Any]:
+        body = parse(RerollBody, drop_unknown_keys(RerollBody, content))
+        if record.is_active:
+            raise busy_error("v1")
+        assert isinstance(record.story, Story)
+        plan = plan_story(record.story, state.service.catalog, "keyframes").plan
+        story = record.story.with_new_takes(resolve_target(body.target, plan))
+        await run_in_threadpool(state.admit, owner)
+        cost = await run_in_threadpool(state.cost_preview.cost, story, "keyframes")
+        await run_in_threadpool(state.update, record, StoryUpdate(story=story), JobRequest("keyframes", cost=cost))
         return 202, {
             "job_id": job_id,
-            "poll_url": f"{desk.showing.base(request)}/v1/jobs/{job_id}",
+            "poll_url": f"{state.presenter.base_url(request)}/v1/jobs/{job_id}",
             "status": "pending",
         }
 
-    return await desk.repeats.once(request, owner, digest, make)
+    return await state.idempotency.run_once(request, owner, digest, handle)
 
 
 @router.get(
     "/v1/jobs/{job_id}/events",
-    **operation((200, 401, 403, 404, 422, 500), answer={"text/event-stream": {"schema": {"type": "string"}}}),
+    **operation((200, 401, 403, 404, 422, 500), response_content={"text/event-stream": {"schema": {"type": "string"}}}),
 )
-async def events(request: Request, job_id: str) -> Response:
+async def job_events(request: Request, job_id: str) -> Response:
     """Extension: server-sent events of the job's progress, until it has ended."""
-    desk = _desk(request)
-    owner = owner_of(request)
-    shown = ("job_id", "status", "scenes_completed", "progress_percentage", "message")
+    state = _state(request)
+    owner = authenticate(request)
+    event_fields = ("job_id", "status", "scenes_completed", "progress_percentage", "message")
 
     def render(record: Record, base: str) -> dict[str, Any]:
-        job = job_object(desk.showing.job(record, base))
-        return {name: job[name] for name in shown}
+        job = job_response(state.presenter.job_view(record, base))
+        return {name: job[name] for name in event_fields}
 
-    return await desk.polls.events(
-        desk.showing.base(request), owner, "v1", job_id, render,
+    return await state.poll_cache.stream_events(
+        state.presenter.base_url(request), owner, "v1", job_id, render,
         lambda state: state["status"] in ("completed", "failed"),
     )  # fmt: skip
 
 
 @router.get("/v1/models", **operation((200, 401, 403, 500)))
-def models(request: Request) -> Response:
+def list_models(request: Request) -> Response:
     """What can be named as `model`."""
-    desk = _desk(request)
-    owner_of(request)
-    return JSONResponse(models_object(_listed(desk.service.catalog)))
+    state = _state(request)
+    authenticate(request)
+    return JSONResponse(models_response(_list_image_models(state.service.catalog)))
 
 
-def _listed(catalog: Catalog) -> list[dict[str, Any]]:
+def _list_image_models(catalog: Catalog) -> list[dict[str, Any]]:
     """Every alias, and every model, that makes pictures of scenes."""
     found = []
     for name in (*catalog.aliases, *catalog.models):
         specs = [spec for spec in catalog.candidates(name) if Kind.KEYFRAME in spec.kinds]
         if not specs:
             continue
-        spec = next((spec for spec in specs if not lacks(spec)), specs[0])
+        spec = next((spec for spec in specs if not unavailable_reason(spec)), specs[0])
         found.append(
             {
                 "id": name,
                 "supports_multiturn": spec.multiturn,
-                "installed": not lacks(spec),
+                "installed": not unavailable_reason(spec),
                 "served_by": spec.name,
                 "licence": spec.licence,
                 "max_references": spec.max_references,
@@ -196,18 +196,23 @@ def _listed(catalog: Catalog) -> list[dict[str, Any]]:
     return found
 
 
-def _story(desk: Desk, owner: str, content: Mapping[str, Any]) -> tuple[Story, Wishes, list[str]]:
+def _parse_story(
+    state: AppState, owner: str, content: Mapping[str, Any]
+) -> tuple[Story, GenerateExtensions, list[str]]:
     """The story of a request. Raises StoryError, ApiError."""
-    known = known_only(GenerateBody, content)
-    warnings = [f"the key {key} is not known and was ignored" for key in content if key not in known]
-    parse(GenerateBody, known)
-    wishes = parse(Wishes, {key: known.pop(key) for key in list(Wishes.model_fields) if key in known})
-    _check_model(desk.service.catalog, known["model"])
-    if known.get("strictness") is None:
-        known["strictness"] = desk.settings.strictness
-    story = generate_requests.story(framed(known, desk.settings.short_side, desk.settings.fps))
-    desk.check(story)
-    return desk.incoming.resolved(owner, story, https=True), wishes, warnings
+    known_fields = drop_unknown_keys(GenerateBody, content)
+    warnings = [f"the key {key} is not known and was ignored" for key in content if key not in known_fields]
+    parse(GenerateBody, known_fields)
+    extensions = parse(
+        GenerateExtensions,
+        {key: known_fields.pop(key) for key in list(GenerateExtensions.model_fields) if key in known_fields},
+    )
+    _check_model(state.service.catalog, known_fields["model"])
+    if known_fields.get("strictness") is None:
+        known_fields["strictness"] = state.settings.strictness
+    story = generate_requests.to_story(with_frame_defaults(known_fields, state.settings.short_side, state.settings.fps))
+    state.check(story)
+    return state.attachments.resolve_urls(owner, story, https=True), extensions, warnings
 
 
 def _check_model(catalog: Catalog, name: str) -> None:
@@ -216,17 +221,17 @@ def _check_model(catalog: Catalog, name: str) -> None:
     except CatalogError:
         specs = []
     if not specs:
-        raise ApiError(404, "there is no such model; GET /v1/models lists them", word="model_not_found")
-    usable = [spec for spec in specs if not lacks(spec)]
+        raise ApiError(404, "there is no such model; GET /v1/models lists them", code="model_not_found")
+    usable = [spec for spec in specs if not unavailable_reason(spec)]
     if not usable:
-        raise ApiError(503, "this model is not installed here", word="model_unavailable")
+        raise ApiError(503, "this model is not installed here", code="model_unavailable")
     if not usable[0].multiturn:
         raise ApiError(
             422, "this model cannot be shown earlier pictures; choose one with supports_multiturn",
-            word="model_not_capable", details={"field": "model"},
+            code="model_not_capable", details={"field": "model"},
         )  # fmt: skip
 
 
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
+def _state(request: Request) -> AppState:
+    state: AppState = request.app.state.app_state
+    return state

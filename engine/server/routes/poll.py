@@ -10,62 +10,70 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from engine.server.jobs.notifications import Hub, stream
+from engine.server.jobs.notifications import Notifier, event_stream
 from engine.server.jobs.stories import Api, Record
-from engine.server.routes.access import Owned, not_there
-from engine.server.routes.presenters import Showing
+from engine.server.routes.access import StoryAccess, not_found_error
+from engine.server.routes.presenters import Presenter
 
-RENDERED, LONGEST_RENDERED = 1000, 200_000
+MAX_CACHED_RESPONSES, MAX_CACHED_RESPONSE_BYTES = 1000, 200_000
 """Answers to polls that are kept, and the bytes that one of them may have: a client's own keys can make them long."""
 
 
 @dataclass
-class Polls:
+class PollCache:
     """Keeps the last answers. To be used in one event loop."""
 
-    owned: Owned
-    showing: Showing
-    hub: Hub
-    _rendered: OrderedDict[tuple[Any, ...], bytes] = field(default_factory=OrderedDict)
+    access: StoryAccess
+    presenter: Presenter
+    notifier: Notifier
+    _responses: OrderedDict[tuple[Any, ...], bytes] = field(default_factory=OrderedDict)
 
-    async def answer(
-        self, base: str, owner: str, api: Api, story_id: str, render: Callable[[Record, str], Any]
+    async def respond(
+        self, base_url: str, owner: str, api: Api, story_id: str, render: Callable[[Record, str], Any]
     ) -> Response:
         """The owner's story as `render` shows it to who reaches this server under `base`. Raises ApiError as `Owned.find` does."""
-        records, showing = self.owned.records, self.showing
-        seen = records.glance(story_id)
-        if seen is None or (seen.owner, seen.api) != (owner, api):
-            await run_in_threadpool(self.owned.find, owner, api, story_id)
-            raise not_there(api)
-        percent = showing.scheduler.percent(story_id, seen.progress)
-        news = showing.shelf.news(story_id)
-        key = (story_id, seen.revision, seen.state, percent, news, base, showing.media.until())
-        body = self._rendered.get(key)
-        if body is None or (seen.expires is not None and seen.expires <= records.clock()):
-            record = await run_in_threadpool(self.owned.find, owner, api, story_id)
-            body = bytes((await run_in_threadpool(lambda: JSONResponse(render(record, base)))).body)
-            if len(body) <= LONGEST_RENDERED:
-                self._rendered[key] = body
-            while len(self._rendered) > RENDERED:
-                self._rendered.popitem(last=False)
-        headers = {"Retry-After": "2"} if seen.state in ("queued", "running") else None
+        records, presenter = self.access.records, self.presenter
+        snapshot = records.status_snapshot(story_id)
+        if snapshot is None or (snapshot.owner, snapshot.api) != (owner, api):
+            await run_in_threadpool(self.access.get_or_404, owner, api, story_id)
+            raise not_found_error(api)
+        percent = presenter.scheduler.progress_percent(story_id, snapshot.progress)
+        output_count = presenter.output_index.output_count(story_id)
+        key = (
+            story_id,
+            snapshot.revision,
+            snapshot.state,
+            percent,
+            output_count,
+            base_url,
+            presenter.signed_urls.next_expiry(),
+        )
+        body = self._responses.get(key)
+        if body is None or (snapshot.expires is not None and snapshot.expires <= records.clock()):
+            record = await run_in_threadpool(self.access.get_or_404, owner, api, story_id)
+            body = bytes((await run_in_threadpool(lambda: JSONResponse(render(record, base_url)))).body)
+            if len(body) <= MAX_CACHED_RESPONSE_BYTES:
+                self._responses[key] = body
+            while len(self._responses) > MAX_CACHED_RESPONSES:
+                self._responses.popitem(last=False)
+        headers = {"Retry-After": "2"} if snapshot.state in ("queued", "running") else None
         return Response(body, 200, headers, "application/json")
 
-    async def events(
+    async def stream_events(
         self,
-        base: str,
+        base_url: str,
         owner: str,
         api: Api,
         story_id: str,
         render: Callable[[Record, str], dict[str, Any]],
-        over: Callable[[dict[str, Any]], bool],
+        is_final: Callable[[dict[str, Any]], bool],
     ) -> Response:
         """Server-sent events of the owner's story as `render` shows it, until it is `over` or gone. Raises ApiError as `answer`."""
-        await run_in_threadpool(self.owned.find, owner, api, story_id)
+        await run_in_threadpool(self.access.get_or_404, owner, api, story_id)
 
-        def look() -> dict[str, Any] | None:
-            record = self.owned.records.find(owner, api, story_id)
-            return render(record, base) if record else None
+        def get_state() -> dict[str, Any] | None:
+            record = self.access.records.find(owner, api, story_id)
+            return render(record, base_url) if record else None
 
-        feed = stream(self.hub, story_id, look, over)
+        feed = event_stream(self.notifier, story_id, get_state, is_final)
         return StreamingResponse(feed, media_type="text/event-stream", headers={"Cache-Control": "no-store"})

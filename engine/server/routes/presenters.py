@@ -9,17 +9,16 @@ from pathlib import PurePosixPath
 
 from starlette.requests import Request
 
-from engine.planning.plan import Ref
+from engine.planning.plan import OutputRef
 from engine.schemas.generate_responses import JobStatus, JobView
-from engine.schemas.story_responses import Media as Addresses
-from engine.schemas.story_responses import Status, StoryView
-from engine.server.http.signed_urls import Media
-from engine.server.jobs.output_cache import Files, Shelf, file_of
-from engine.server.jobs.scheduler import Scheduler
+from engine.schemas.story_responses import MediaUrl, StoryStatus, StoryView
+from engine.server.http.signed_urls import SignedUrls
+from engine.server.jobs.output_cache import OutputDigests, OutputIndex, output_digest
+from engine.server.jobs.scheduler import JobScheduler
 from engine.server.jobs.stories import Record
 from engine.story.model import Story
 
-STAGE_OF = {
+VISIBLE_STAGES = {
     "portrait": ("elements", "scenes", "film"),
     "location": ("elements", "scenes", "film"),
     "object": ("elements", "scenes", "film"),
@@ -34,106 +33,106 @@ _ENHANCED_ELEMENT = re.compile(r"^enhance:(?!\d+$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class Presenter:
     """Makes views of stored stories. `public_url`: how clients reach this server, where that is not as they ask."""
 
     public_url: str
-    media: Media
-    shelf: Shelf
-    scheduler: Scheduler
+    signed_urls: SignedUrls
+    output_index: OutputIndex
+    scheduler: JobScheduler
 
-    def base(self, request: Request) -> str:
+    def base_url(self, request: Request) -> str:
         """How the client reaches this server."""
         return (self.public_url or str(request.base_url)).rstrip("/")
 
-    def addresses(self, record: Record, base: str) -> Addresses:
+    def media_url_resolver(self, record: Record, base_url: str) -> MediaUrl:
         """Where what the story has can be had."""
-        files: list[Mapping[str, Files]] = []
+        files: list[Mapping[str, OutputDigests]] = []
 
-        def address(ref: Ref) -> str | None:
+        def media_url(ref: OutputRef) -> str | None:
             # The enhanced picture of an element is shown when the element is.
-            stages = STAGE_OF.get(_ENHANCED_ELEMENT.sub("", ref.step).partition(":")[0])
+            stages = VISIBLE_STAGES.get(_ENHANCED_ELEMENT.sub("", ref.step).partition(":")[0])
             if stages and record.api == "story" and not set(stages) & set(record.stages):
                 return None
             if ref.step.startswith("intake:scenes[") and not {"scenes", "film"} & set(record.stages):
                 return None
             if not files:
-                files.append(self.shelf.of(record))
-            digest = file_of(files[0], ref)
-            return base + self.media.path(record.id, digest, _file_name(ref)) if digest else None
+                files.append(self.output_index.outputs_of(record))
+            digest = output_digest(files[0], ref)
+            return base_url + self.signed_urls.sign(record.id, digest, _media_file_name(ref)) if digest else None
 
-        return address
+        return media_url
 
-    def view(self, record: Record, base: str) -> StoryView:
+    def story_view(self, record: Record, base_url: str) -> StoryView:
         """The story as the Story API shows it."""
-        status = status_of(record)
+        status = story_status(record)
         film = None
         if record.film and status == "success":
-            film = base + self.media.path(record.id, record.film, "film.mp4", record.film_number)
-        work = record.work
+            film = base_url + self.signed_urls.sign(record.id, record.film, "film.mp4", record.film_number)
+        job = record.job
         progress = 0
         if status == "success":
             progress = 100
-        elif work and status != "new":
-            progress = min(99, self.scheduler.percent(record.id, work.progress))
+        elif job and status != "new":
+            progress = min(99, self.scheduler.progress_percent(record.id, job.progress))
         return StoryView(
             id=record.id,
             status=status,
             progress=progress,
-            told=record.told,
-            media=self.addresses(record, base),
+            story=record.story,
+            media_url=self.media_url_resolver(record, base_url),
             title=record.title,
             description=record.description,
             visibility=record.visibility,
             created=record.created,
             updated=record.updated,
-            film=film,
-            message=work.message if work and status == "fail" else None,
-            unknown=record.extra.get("unknown", {}),
+            film_url=film,
+            message=job.message if job and status == "fail" else None,
+            extra_fields=record.extra.get("unknown", {}),
             warnings=tuple(record.extra.get("warnings", ())),
             expires=record.expires,
             used_credits=record.used_credits,
         )
 
-    def job(self, record: Record, base: str) -> JobView:
+    def job_view(self, record: Record, base_url: str) -> JobView:
         """The job as the Generate-story API shows it."""
-        assert isinstance(record.told, Story)
-        work = record.work
+        assert isinstance(record.story, Story)
+        job = record.job
         states: dict[str, JobStatus] = {
             "queued": "pending", "running": "processing", "done": "completed", "failed": "failed", "cancelled": "failed"
         }  # fmt: skip
-        status = states[work.state] if work else "pending"
-        failed = status == "failed" and work is not None
+        status = states[job.state] if job else "pending"
+        failed = status == "failed" and job is not None
         return JobView(
             id=record.id,
             status=status,
             progress=100
             if status == "completed"
-            else min(99, self.scheduler.percent(record.id, work.progress))
-            if work
+            else min(99, self.scheduler.progress_percent(record.id, job.progress))
+            if job
             else 0,
-            story=record.told,
-            media=self.addresses(record, base),
+            story=record.story,
+            media_url=self.media_url_resolver(record, base_url),
             created=record.created,
             updated=record.updated,
-            error=(work.word or "backend_failed") if failed and work else None,
-            message=(work.message or "cancelled") if failed and work else None,
+            error=(job.code or "backend_failed") if failed and job else None,
+            message=(job.message or "cancelled") if failed and job else None,
             warnings=tuple(record.extra.get("warnings", ())),
             expires=record.expires,
         )
 
 
-def status_of(record: Record) -> Status:
+def story_status(record: Record) -> StoryStatus:
     """What the Story API calls the state of a story: it follows from the work on it and the film."""
-    work = record.work
-    if record.active:
+    job = record.job
+    if record.is_active:
         return "processing"
-    if work and work.state == "failed":
+    if job and job.state == "failed":
         return "fail"
     return "success" if record.film else "new"
 
 
-def _file_name(ref: Ref) -> str:
+def _media_file_name(ref: OutputRef) -> str:
     """A plain name for a medium: what it is, with the ending that tells its type."""
     suffix = PurePosixPath(ref.name).suffix or ".bin"
     kind = re.sub(r"[^a-z]+", "-", ref.step.partition(":")[0].lower()).strip("-") or "file"

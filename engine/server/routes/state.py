@@ -6,101 +6,101 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.execution.errors import RunFailed
-from engine.schemas.story_requests import spoken
-from engine.server.http.api_keys import Keys
+from engine.schemas.story_requests import to_api_field
+from engine.server.http.api_keys import ApiKeys
 from engine.server.http.errors import ApiError
-from engine.server.http.idempotency import Repeats
-from engine.server.http.rate_limit import Rate
-from engine.server.http.signed_urls import Media
-from engine.server.jobs.dry_run import Quotes
-from engine.server.jobs.housekeeping import Keeper
+from engine.server.http.idempotency import IdempotencyStore
+from engine.server.http.rate_limit import RateLimiter
+from engine.server.http.signed_urls import SignedUrls
+from engine.server.jobs.dry_run import CostPreview
+from engine.server.jobs.housekeeping import Housekeeper
 from engine.server.jobs.metrics import Metrics
-from engine.server.jobs.notifications import Hub
-from engine.server.jobs.output_cache import Shelf
-from engine.server.jobs.queue import Order
-from engine.server.jobs.scheduler import Scheduler
-from engine.server.jobs.stories import Api, Busy, Change, Record, Records
-from engine.server.jobs.webhook_sender import Sender
-from engine.server.routes.access import Owned, busy, not_there
-from engine.server.routes.attachments import Incoming
-from engine.server.routes.poll import Polls
-from engine.server.routes.presenters import Showing
+from engine.server.jobs.notifications import Notifier
+from engine.server.jobs.output_cache import OutputIndex
+from engine.server.jobs.queue import JobRequest
+from engine.server.jobs.scheduler import JobScheduler
+from engine.server.jobs.stories import Api, Record, Records, StoryBusy, StoryUpdate
+from engine.server.jobs.webhook_sender import WebhookSender
+from engine.server.routes.access import StoryAccess, busy_error, not_found_error
+from engine.server.routes.attachments import Attachments
+from engine.server.routes.poll import PollCache
+from engine.server.routes.presenters import Presenter
 from engine.server.settings import ServerSettings
 from engine.service import Service
 from engine.story.model import Brief, Story
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class AppState:
     """Everything that a request may need."""
 
     settings: ServerSettings
     service: Service
     records: Records
-    owned: Owned
-    keys: Keys
-    media: Media
-    hub: Hub
-    shelf: Shelf
-    scheduler: Scheduler
-    keeper: Keeper
-    sender: Sender
-    rate: Rate
+    access: StoryAccess
+    api_keys: ApiKeys
+    signed_urls: SignedUrls
+    notifier: Notifier
+    output_index: OutputIndex
+    scheduler: JobScheduler
+    housekeeper: Housekeeper
+    webhook_sender: WebhookSender
+    rate_limiter: RateLimiter
     metrics: Metrics
-    showing: Showing
-    polls: Polls
-    incoming: Incoming
-    quotes: Quotes
-    repeats: Repeats
+    presenter: Presenter
+    poll_cache: PollCache
+    attachments: Attachments
+    cost_preview: CostPreview
+    idempotency: IdempotencyStore
 
     def admit(self, owner: str) -> None:
         """Whether something may be begun. Raises ApiError 429."""
-        seconds = self.rate.take(owner)
+        seconds = self.rate_limiter.acquire(owner)
         if seconds:
             raise ApiError(
                 429, "too many requests from this key", headers={"Retry-After": str(max(1, round(seconds + 0.5)))}
             )
-        if self.records.queue.waiting() >= self.settings.max_queue:
-            raise ApiError(429, "the queue is full; try again later", word="queue_full", headers={"Retry-After": "60"})
+        if self.records.queue.count_queued() >= self.settings.max_queued_stories:
+            raise ApiError(429, "the queue is full; try again later", code="queue_full", headers={"Retry-After": "60"})
 
-    def check(self, told: Brief | Story) -> None:
+    def check(self, story: Brief | Story) -> None:
         """Whether the words may be told, and the models that are named are there. Raises ApiError 451 naming field and category,
         never the words, PlanningError and Missing for models."""
         try:
-            self.service.check(told)
+            self.service.check_text(story)
         except RunFailed as error:
-            refused = error.rejected
-            if refused is None:
+            rejection = error.rejection
+            if rejection is None:
                 raise
-            field_ = spoken(refused.field, told) if isinstance(told, Brief) else refused.field
+            field_ = to_api_field(rejection.field, story) if isinstance(story, Brief) else rejection.field
             raise ApiError(
-                451, f"{field_}: {refused.message}", details={"field": field_, "category": refused.category}
+                451, f"{field_}: {rejection.message}", details={"field": field_, "category": rejection.category}
             ) from None
 
-    def create(self, owner: str, api: Api, told: Brief | Story, order: Order, **more: Any) -> Record:
+    def create(self, owner: str, api: Api, story: Brief | Story, job_request: JobRequest, **options: Any) -> Record:
         """A new story, and the work on it begins; `more` as `Records.create` takes it. Raises ApiError 402."""
-        record = self.records.create(owner, api, told, order, **more)
+        record = self.records.create(owner, api, story, job_request, **options)
         self.scheduler.wake()
         return record
 
-    def change(self, record: Record, change: Change, order: Order | None = None) -> Record:
+    def update(self, record: Record, update: StoryUpdate, job_request: JobRequest | None = None) -> Record:
         """Store a change of a story, and begin the work on it that is ordered. Raises ApiError 402, that of `busy` when other work
         was begun meanwhile, and 404 for a story that was deleted."""
         try:
-            changed = self.records.change(record, change, order)
+            updated = self.records.update(record, update, job_request)
         except KeyError:
-            raise not_there(record.api) from None
-        except Busy:
-            raise busy(record.api) from None
-        self.shelf.drop(record.id)
+            raise not_found_error(record.api) from None
+        except StoryBusy:
+            raise busy_error(record.api) from None
+        self.output_index.invalidate(record.id)
         self.scheduler.wake()
-        self.hub.ring(record.id)
-        return changed
+        self.notifier.notify(record.id)
+        return updated
 
     def delete(self, story_id: str) -> None:
         """Stop work on a story and forget it."""
         self.records.delete(story_id)
         self.scheduler.cancel(story_id)
-        self.keeper.forgot()
-        self.shelf.drop(story_id)
-        self.hub.ring(story_id)
+        self.housekeeper.schedule_gc_after_delete()
+        self.output_index.invalidate(story_id)
+        self.notifier.notify(story_id)

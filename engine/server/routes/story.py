@@ -21,82 +21,90 @@ from engine.schemas.story_edits import (
     VideosStepBody,
 )
 from engine.schemas.story_requests import ImageTool, VideoTool
-from engine.schemas.story_responses import story_object
-from engine.server.http.api_keys import owner_of
+from engine.schemas.story_responses import story_response
+from engine.server.http.api_keys import authenticate
 from engine.server.http.errors import ApiError
-from engine.server.http.forms import Form, decoded, read_form
-from engine.server.http.openapi import DRY_RUN, IDEMPOTENCY, operation
-from engine.server.jobs.queue import Goal, Order
-from engine.server.jobs.stories import Change, Record
+from engine.server.http.forms import Form, decode_fields, read_form
+from engine.server.http.openapi import DRY_RUN_PARAMETER, IDEMPOTENCY_KEY_PARAMETER, operation
+from engine.server.jobs.queue import JobRequest, JobTarget
+from engine.server.jobs.stories import Record, StoryUpdate
 from engine.server.routes import story_steps
-from engine.server.routes.access import not_there
-from engine.server.routes.create_story import CREATED, StoryboardForm, asked_for, begun
-from engine.server.routes.state import Desk
-from engine.server.routes.wait import Patience, free, waited
+from engine.server.routes.access import not_found_error
+from engine.server.routes.create_story import CREATE_FORMS, StoryboardForm, parse_request, start_story
+from engine.server.routes.state import AppState
+from engine.server.routes.wait import Deadline, wait_finished, wait_until_idle
 from engine.story.model import Narrator, Story
 from pipelines.step_params import LANGUAGES
 
 router = APIRouter(tags=["Story API"])
-CREATING = (200, 400, 401, 402, 403, 409, 413, 422, 429, 451, 500, 503)
-READING = (200, 400, 401, 403, 404, 422, 500)
-CHANGING = (*CREATING, 404)
+CREATE_STATUS_CODES = (200, 400, 401, 402, 403, 409, 413, 422, 429, 451, 500, 503)
+READ_STATUS_CODES = (200, 400, 401, 403, 404, 422, 500)
+UPDATE_STATUS_CODES = (*CREATE_STATUS_CODES, 404)
 
 
-def _page(name: str, example: Mapping[str, Any]) -> dict[str, Any]:
-    body, files = CREATED[name]
-    return operation(CREATING, form=body, files=files, parameters=(IDEMPOTENCY, DRY_RUN), example=example)
+def _create_operation(name: str, example: Mapping[str, Any]) -> dict[str, Any]:
+    body, files = CREATE_FORMS[name]
+    return operation(
+        CREATE_STATUS_CODES,
+        form=body,
+        files=files,
+        parameters=(IDEMPOTENCY_KEY_PARAMETER, DRY_RUN_PARAMETER),
+        example=example,
+    )
 
 
-@router.post("/story/idea-2-video", **_page("idea-2-video", {"idea": "A fox starts a band in a meadow"}))
+@router.post("/story/idea-2-video", **_create_operation("idea-2-video", {"idea": "A fox starts a band in a meadow"}))
 async def idea_to_video(request: Request) -> Response:
     """An idea becomes a film."""
-    return await _create(request, "idea-2-video")
+    return await _create_story(request, "idea-2-video")
 
 
-@router.post("/story/url-2-video", **_page("url-2-video", {"idea": "Tell what https://example.com/ says"}))
+@router.post("/story/url-2-video", **_create_operation("url-2-video", {"idea": "Tell what https://example.com/ says"}))
 async def url_to_video(request: Request) -> Response:
     """A page becomes a film: its address stands in `idea`."""
-    return await _create(request, "url-2-video")
+    return await _create_story(request, "url-2-video")
 
 
-@router.post("/story/images-2-video", **_page("images-2-video", {"image_urls": ["https://example.com/a.png"]}))
+@router.post(
+    "/story/images-2-video", **_create_operation("images-2-video", {"image_urls": ["https://example.com/a.png"]})
+)
 async def images_to_video(request: Request) -> Response:
     """Pictures become the scenes of a film, in their order."""
-    return await _create(request, "images-2-video")
+    return await _create_story(request, "images-2-video")
 
 
 @router.post(
     "/story",
     **operation(
-        (*CREATING, 404), form=StoryboardForm, files=True, parameters=(IDEMPOTENCY, DRY_RUN),
+        (*CREATE_STATUS_CODES, 404), form=StoryboardForm, files=True, parameters=(IDEMPOTENCY_KEY_PARAMETER, DRY_RUN_PARAMETER),
         example={"idea": "A fox starts a band in a meadow", "scene_count": 2},
     ),
 )  # fmt: skip
-async def storyboard(request: Request) -> Response:
+async def create_storyboard(request: Request) -> Response:
     """Step 1: the storyboard. Waits for it."""
-    return await _create(request, "storyboard")
+    return await _create_story(request, "storyboard")
 
 
-@router.get("/story", **operation(READING))
+@router.get("/story", **operation(READ_STATUS_CODES))
 def list_stories(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> Response:
     """Extension: your stories, newest first."""
-    desk = _desk(request)
-    found, total = desk.records.page(owner_of(request), "story", limit, offset)
-    base = desk.showing.base(request)
-    stories = [story_object(desk.showing.view(record, base)) for record in found]
+    state = _state(request)
+    found, total = state.records.list_page(authenticate(request), "story", limit, offset)
+    base = state.presenter.base_url(request)
+    stories = [story_response(state.presenter.story_view(record, base)) for record in found]
     return JSONResponse({"data": stories, "total": total, "limit": limit, "offset": offset})
 
 
 @router.get("/story/options", **operation((200, 401, 403, 500)))
-def options(request: Request) -> Response:
+def list_options(request: Request) -> Response:
     """Extension: all values that fields can have here, and the limits of this server."""
-    desk = _desk(request)
-    owner_of(request)
-    settings = desk.settings
+    state = _state(request)
+    authenticate(request)
+    settings = state.settings
     return JSONResponse(
         {
             "data": {
@@ -119,182 +127,211 @@ def options(request: Request) -> Response:
     )
 
 
-@router.get("/story/{story_id}", **operation(READING))
-async def show(request: Request, story_id: str) -> Response:
+@router.get("/story/{story_id}", **operation(READ_STATUS_CODES))
+async def get_story(request: Request, story_id: str) -> Response:
     """The story: its state, storyboard, scenes and film."""
-    desk = _desk(request)
-    owner = owner_of(request)
-    return await desk.polls.answer(
-        desk.showing.base(request), owner, "story", story_id,
-        lambda record, base: {"data": story_object(desk.showing.view(record, base))},
+    state = _state(request)
+    owner = authenticate(request)
+    return await state.poll_cache.respond(
+        state.presenter.base_url(request), owner, "story", story_id,
+        lambda record, base: {"data": story_response(state.presenter.story_view(record, base))},
     )  # fmt: skip
 
 
-@router.put("/story/{story_id}", **operation((*READING, 413, 451), form=StoryPutBody, example={"title": "Meadow Band"}))
-async def change(request: Request, story_id: str) -> Response:
+@router.put(
+    "/story/{story_id}",
+    **operation((*READ_STATUS_CODES, 413, 451), form=StoryPutBody, example={"title": "Meadow Band"}),
+)
+async def update_story(request: Request, story_id: str) -> Response:
     """Title, description, visibility. What is not sent stays."""
-    desk, record, form = await _asked(request, story_id)
-    body = parse(StoryPutBody, decoded(StoryPutBody, form))
-    words = {"title": body.title or "", "description": body.description or ""}
-    await run_in_threadpool(desk.check, record.told.model_copy(update=words))
+    state, record, form = await _load_request(request, story_id)
+    body = parse(StoryPutBody, decode_fields(StoryPutBody, form))
+    texts = {"title": body.title or "", "description": body.description or ""}
+    await run_in_threadpool(state.check, record.story.model_copy(update=texts))
     extra = dict(record.extra)
     if body.additional_videos is not None:
         extra["additional_videos"] = body.additional_videos
-    wanted = Change(
+    update = StoryUpdate(
         title=body.title,
         description=body.description,
         visibility=str(body.visibility_status) if body.visibility_status is not None else None,
         extra=extra if body.additional_videos is not None else None,
     )
-    changed = await run_in_threadpool(desk.change, record, wanted)
-    return await run_in_threadpool(_shown, desk, request, changed)
+    updated = await run_in_threadpool(state.update, record, update)
+    return await run_in_threadpool(_story_response, state, request, updated)
 
 
-@router.delete("/story/{story_id}", **operation(READING))
-def delete(request: Request, story_id: str) -> Response:
+@router.delete("/story/{story_id}", **operation(READ_STATUS_CODES))
+def delete_story(request: Request, story_id: str) -> Response:
     """Delete the story and its media; work on it is stopped."""
-    desk = _desk(request)
-    record = desk.owned.find(owner_of(request), "story", story_id)
-    body = {"data": story_object(desk.showing.view(record, desk.showing.base(request)))}
-    desk.delete(record.id)
+    state = _state(request)
+    record = state.access.get_or_404(authenticate(request), "story", story_id)
+    body = {"data": story_response(state.presenter.story_view(record, state.presenter.base_url(request)))}
+    state.delete(record.id)
     return JSONResponse(body)
 
 
-@router.post("/story/{story_id}/elements", **operation(CHANGING, form=ElementsStepBody, parameters=(IDEMPOTENCY,)))
-async def elements(request: Request, story_id: str) -> Response:
+@router.post(
+    "/story/{story_id}/elements",
+    **operation(UPDATE_STATUS_CODES, form=ElementsStepBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
+)
+async def create_elements(request: Request, story_id: str) -> Response:
     """Step 1.5: pictures of characters, environments and objects. Waits for them."""
-    return await _once(request, story_id, story_steps.elements)
+    return await _run_step(request, story_id, story_steps.prepare_elements)
 
 
-@router.post("/story/{story_id}/scenes", **operation(CHANGING, form=ScenesStepBody, parameters=(IDEMPOTENCY,)))
-async def scenes(request: Request, story_id: str) -> Response:
+@router.post(
+    "/story/{story_id}/scenes",
+    **operation(UPDATE_STATUS_CODES, form=ScenesStepBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
+)
+async def create_scenes(request: Request, story_id: str) -> Response:
     """Step 2: pictures and narrations of the scenes. Waits for them."""
-    return await _once(request, story_id, story_steps.scenes)
+    return await _run_step(request, story_id, story_steps.prepare_scenes)
 
 
-@router.post("/story/{story_id}/videos", **operation(CHANGING, form=VideosStepBody, parameters=(IDEMPOTENCY,)))
-async def videos(request: Request, story_id: str) -> Response:
+@router.post(
+    "/story/{story_id}/videos",
+    **operation(UPDATE_STATUS_CODES, form=VideosStepBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
+)
+async def create_videos(request: Request, story_id: str) -> Response:
     """Step 3: the film. Answers at once."""
-    return await _once(request, story_id, story_steps.videos)
+    return await _run_step(request, story_id, story_steps.prepare_videos)
 
 
-@router.post("/story/{story_id}/concat", **operation(CHANGING, form=ConcatBody, parameters=(IDEMPOTENCY,)))
-async def concat(request: Request, story_id: str) -> Response:
+@router.post(
+    "/story/{story_id}/concat",
+    **operation(UPDATE_STATUS_CODES, form=ConcatBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
+)
+async def concat_videos(request: Request, story_id: str) -> Response:
     """A new film of the scene videos, or of exactly the clips that are named. Answers at once."""
-    return await _once(request, story_id, story_steps.concat)
+    return await _run_step(request, story_id, story_steps.prepare_concat)
 
 
 @router.post(
     "/story/{story_id}/reroll",
-    **operation(CHANGING, form=story_steps.RerollBody, parameters=(IDEMPOTENCY,), example={"target": "scene 1"}),
+    **operation(
+        UPDATE_STATUS_CODES,
+        form=story_steps.RerollBody,
+        parameters=(IDEMPOTENCY_KEY_PARAMETER,),
+        example={"target": "scene 1"},
+    ),
 )
-async def reroll(request: Request, story_id: str) -> Response:
+async def reroll_story(request: Request, story_id: str) -> Response:
     """Extension: make one part anew, with another seed, and whatever depends on it."""
-    return await _once(request, story_id, story_steps.reroll)
+    return await _run_step(request, story_id, story_steps.prepare_reroll)
 
 
 @router.get(
     "/story/{story_id}/events",
-    **operation(READING, answer={"text/event-stream": {"schema": {"type": "string"}}}),
+    **operation(READ_STATUS_CODES, response_content={"text/event-stream": {"schema": {"type": "string"}}}),
 )
-async def events(request: Request, story_id: str) -> Response:
+async def story_events(request: Request, story_id: str) -> Response:
     """Extension: server-sent events of the story's progress, until nothing is being done any more."""
-    desk = _desk(request)
-    owner = owner_of(request)
-    shown = ("id", "status", "progress_percentage", "message", "video_url")
+    state = _state(request)
+    owner = authenticate(request)
+    event_fields = ("id", "status", "progress_percentage", "message", "video_url")
 
     def render(record: Record, base: str) -> dict[str, Any]:
-        story = story_object(desk.showing.view(record, base))
-        return {name: story[name] for name in shown}
+        story = story_response(state.presenter.story_view(record, base))
+        return {name: story[name] for name in event_fields}
 
-    return await desk.polls.events(
-        desk.showing.base(request), owner, "story", story_id, render, lambda state: state["status"] != "processing"
+    return await state.poll_cache.stream_events(
+        state.presenter.base_url(request),
+        owner,
+        "story",
+        story_id,
+        render,
+        lambda state: state["status"] != "processing",
     )
 
 
 # --- creating ---------------------------------------------------------------------------------------------------------
 
 
-async def _create(request: Request, name: str) -> Response:
-    desk = _desk(request)
-    owner = owner_of(request)
-    form = await _form(desk, request)
+async def _create_story(request: Request, name: str) -> Response:
+    state = _state(request)
+    owner = authenticate(request)
+    form = await _read_form(state, request)
     digest = await form.digest() if "idempotency-key" in request.headers else ""
-    patience = Patience()
+    deadline = Deadline()
 
-    async def make() -> tuple[int, Any]:
-        asked = await asked_for(desk, owner, name, form)
+    async def handle() -> tuple[int, Any]:
+        create_request = await parse_request(state, owner, name, form)
         if request.query_params.get("dry_run", "").lower() in ("true", "1"):
-            return 200, {"data": await run_in_threadpool(desk.quotes.forecast, asked.brief, asked.goal)}
-        record = await begun(desk, owner, asked)
-        if asked.goal == "storyboard":
-            await waited(desk, record.id, patience.left(desk.settings.sync_wait_seconds[0]))
-        return 200, await run_in_threadpool(_body, desk, request, record.id)
+            return 200, {
+                "data": await run_in_threadpool(state.cost_preview.preview, create_request.brief, create_request.target)
+            }
+        record = await start_story(state, owner, create_request)
+        if create_request.target == "storyboard":
+            await wait_finished(state, record.id, deadline.remaining(state.settings.sync_wait_seconds[0]))
+        return 200, await run_in_threadpool(_story_body, state, request, record.id)
 
-    return await desk.repeats.once(request, owner, digest, make)
+    return await state.idempotency.run_once(request, owner, digest, handle)
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------
 
 
-WAITS: Mapping[Goal, int] = {"elements": 1, "scenes": 2}
+SYNC_WAIT_INDEX: Mapping[JobTarget, int] = {"elements": 1, "scenes": 2}
 
 
-async def _once(request: Request, story_id: str, step: story_steps.Step) -> Response:
+async def _run_step(request: Request, story_id: str, prepare: story_steps.PrepareStep) -> Response:
     """One step: the story must be free and have its storyboard; what `step` wants is stored, and waited for where the
     clients of that step wait."""
-    desk, record, form = await _asked(request, story_id)
+    state, record, form = await _load_request(request, story_id)
     digest = await form.digest() if "idempotency-key" in request.headers else ""
-    patience = Patience()
+    deadline = Deadline()
 
-    async def make() -> tuple[int, Any]:
-        story = await free(desk, record)
-        if not isinstance(story.told, Story):
+    async def handle() -> tuple[int, Any]:
+        idle_record = await wait_until_idle(state, record)
+        if not isinstance(idle_record.story, Story):
             raise ApiError(
-                400, "this story has no storyboard yet: make it first (POST /story, step 1)", word="step_required",
+                400, "this story has no storyboard yet: make it first (POST /story, step 1)", code="step_required",
                 details={"step": "storyboard"},
             )  # fmt: skip
-        change, goal, told = await run_in_threadpool(step, desk, story, form)
-        if isinstance(change.told, Story):
-            await run_in_threadpool(desk.check, change.told)
-        await run_in_threadpool(desk.admit, story.owner)
-        cost = await run_in_threadpool(desk.quotes.cost, told or change.told or story.told, goal)
-        await run_in_threadpool(desk.change, story, change, Order(goal, cost=cost, told=told))
-        if goal in WAITS:
-            await waited(desk, story.id, patience.left(desk.settings.sync_wait_seconds[WAITS[goal]]))
-        return 200, await run_in_threadpool(_body, desk, request, story.id)
+        update, target, job_story = await run_in_threadpool(prepare, state, idle_record, form)
+        if isinstance(update.story, Story):
+            await run_in_threadpool(state.check, update.story)
+        await run_in_threadpool(state.admit, idle_record.owner)
+        cost = await run_in_threadpool(state.cost_preview.cost, job_story or update.story or idle_record.story, target)
+        await run_in_threadpool(state.update, idle_record, update, JobRequest(target, cost=cost, story=job_story))
+        if target in SYNC_WAIT_INDEX:
+            await wait_finished(
+                state, idle_record.id, deadline.remaining(state.settings.sync_wait_seconds[SYNC_WAIT_INDEX[target]])
+            )
+        return 200, await run_in_threadpool(_story_body, state, request, idle_record.id)
 
-    return await desk.repeats.once(request, record.owner, digest, make)
+    return await state.idempotency.run_once(request, record.owner, digest, handle)
 
 
 # --- underneath -------------------------------------------------------------------------------------------------------
 
 
-async def _asked(request: Request, story_id: str) -> tuple[Desk, Record, Form]:
+async def _load_request(request: Request, story_id: str) -> tuple[AppState, Record, Form]:
     """The story that a request is about, found before its body is read any further."""
-    desk = _desk(request)
-    owner = owner_of(request)
-    record = await run_in_threadpool(desk.owned.find, owner, "story", story_id)
-    return desk, record, await _form(desk, request)
+    state = _state(request)
+    owner = authenticate(request)
+    record = await run_in_threadpool(state.access.get_or_404, owner, "story", story_id)
+    return state, record, await _read_form(state, request)
 
 
-async def _form(desk: Desk, request: Request) -> Form:
-    settings = desk.settings
+async def _read_form(state: AppState, request: Request) -> Form:
+    settings = state.settings
     return await read_form(request, settings.max_images + 10, settings.max_upload_mb << 20)
 
 
-def _shown(desk: Desk, request: Request, record: Record) -> Response:
-    return JSONResponse({"data": story_object(desk.showing.view(record, desk.showing.base(request)))})
+def _story_response(state: AppState, request: Request, record: Record) -> Response:
+    return JSONResponse({"data": story_response(state.presenter.story_view(record, state.presenter.base_url(request)))})
 
 
-def _body(desk: Desk, request: Request, story_id: str) -> dict[str, Any]:
+def _story_body(state: AppState, request: Request, story_id: str) -> dict[str, Any]:
     try:
-        record = desk.records.get(story_id)
+        record = state.records.get(story_id)
     except KeyError:
-        raise not_there("story") from None
-    return {"data": story_object(desk.showing.view(record, desk.showing.base(request)))}
+        raise not_found_error("story") from None
+    return {"data": story_response(state.presenter.story_view(record, state.presenter.base_url(request)))}
 
 
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
+def _state(request: Request) -> AppState:
+    state: AppState = request.app.state.app_state
+    return state

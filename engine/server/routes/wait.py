@@ -8,31 +8,31 @@ from starlette.concurrency import run_in_threadpool
 
 from engine.server.jobs.notifications import wait_until
 from engine.server.jobs.stories import Record
-from engine.server.routes.access import busy, not_there
-from engine.server.routes.state import Desk
+from engine.server.routes.access import busy_error, not_found_error
+from engine.server.routes.state import AppState
 
 
-class Patience:
+class Deadline:
     """A client waits for one answer, whatever that answer waits for."""
 
     def __init__(self) -> None:
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
 
-    def left(self, seconds: float) -> float:
+    def remaining(self, seconds: float) -> float:
         """Of so many seconds, those that are not over."""
-        return max(0.0, self._begun + seconds - time.monotonic())
+        return max(0.0, self._started + seconds - time.monotonic())
 
 
-async def waited(desk: Desk, story_id: str, seconds: float) -> bool:
+async def wait_finished(state: AppState, story_id: str, seconds: float) -> bool:
     """Whether the work on a story ended within the time."""
-    return await wait_until(desk.hub, story_id, lambda: not desk.records.queue.is_active(story_id), seconds)
+    return await wait_until(state.notifier, story_id, lambda: not state.records.queue.is_active(story_id), seconds)
 
 
-async def free(desk: Desk, record: Record) -> Record:
+async def wait_until_idle(state: AppState, record: Record) -> Record:
     """The story once nothing is being done to it. Raises ApiError 400 while something is."""
-    if record.active and not await waited(desk, record.id, desk.settings.sync_wait_seconds[0]):
-        raise busy("story")
-    found = await run_in_threadpool(desk.records.find, record.owner, "story", record.id)
-    if found is None:
-        raise not_there("story")
-    return found
+    if record.is_active and not await wait_finished(state, record.id, state.settings.sync_wait_seconds[0]):
+        raise busy_error("story")
+    current = await run_in_threadpool(state.records.find, record.owner, "story", record.id)
+    if current is None:
+        raise not_found_error("story")
+    return current

@@ -7,48 +7,56 @@ import random
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pipelines.image.illustrator.backdrops.elements import Scenery
-from pipelines.image.illustrator.canvas import Sheet
+from pipelines.image.illustrator.backdrops.elements import Backdrop
+from pipelines.image.illustrator.canvas import Canvas
 from pipelines.image.illustrator.figures import body as body
 from pipelines.image.illustrator.figures.swimmers import SWIMMERS
-from pipelines.image.illustrator.language.appearance import Looks
-from pipelines.image.illustrator.language.lexicon import Hit, lexicon, names, normal
-from pipelines.image.illustrator.language.scene_parser import Mention, doings, mentions, segments
-from pipelines.image.illustrator.language.setting import Place
+from pipelines.image.illustrator.language.appearance import Appearance
+from pipelines.image.illustrator.language.lexicon import Hit, concept_names, load_lexicon, normalize
+from pipelines.image.illustrator.language.scene_parser import (
+    PropMention,
+    exclude_animal_actions,
+    find_prop_mentions,
+    split_by_character,
+)
+from pipelines.image.illustrator.language.setting import Setting
 from pipelines.image.illustrator.props import furniture
-from pipelines.image.illustrator.props.props import PROPS, Prop, draw_thing
-from pipelines.image.illustrator.resolved import CharacterFigure, ThingFigure
+from pipelines.image.illustrator.props.props import PROPS, Prop, draw_prop_spec
+from pipelines.image.illustrator.resolved import CharacterFigure, ObjectFigure
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class ShotSize:
     """How near the camera is: a grown man's share of the frame's height, the room one figure needs (units of its own
     measure), where the ground lies (none: below the frame), and how much the backdrop is enlarged."""
 
-    share: float
-    room: float
-    ground: float | None
-    zoom: float
+    height_fraction: float
+    figure_width: float
+    ground_line: float | None
+    backdrop_zoom: float
 
 
-SHOTS = {
-    "wide": Shot(0.5, 190, 0.88, 1.0),
-    "full": Shot(0.7, 190, 0.935, 1.06),
-    "medium": Shot(1.08, 170, None, 1.24),
-    "close": Shot(1.75, 150, None, 1.5),
+SHOT_SIZES = {
+    "wide": ShotSize(0.5, 190, 0.88, 1.0),
+    "full": ShotSize(0.7, 190, 0.935, 1.06),
+    "medium": ShotSize(1.08, 170, None, 1.24),
+    "close": ShotSize(1.75, 150, None, 1.5),
 }
-_ROUND = {1: ("full", "medium", "close", "full", "medium", "close"), 2: ("full", "medium", "full", "medium", "full")}
-_CROWD = ("full", "wide", "full")
-_BUILT = frozenset({"harbour", "ship", "gallery", "city", "village", "market"})
-_REACHING = frozenset({"hold", "point", "wave", "walk", "carry", "reach"})
-_LOW = frozenset({"sit", "kneel"})
-_IDLE = ("stand", "ease", "stand", "ease")
-_SWUM = frozenset({"underwater", "sea"})
+_SHOT_SEQUENCES = {
+    1: ("full", "medium", "close", "full", "medium", "close"),
+    2: ("full", "medium", "full", "medium", "full"),
+}
+_CROWD_SHOT_SEQUENCE = ("full", "wide", "full")
+_BUILT_SETTINGS = frozenset({"harbour", "ship", "gallery", "city", "village", "market"})
+_EXTENDED_ARM_POSES = frozenset({"hold", "point", "wave", "walk", "carry", "reach"})
+_LOW_POSES = frozenset({"sit", "kneel"})
+_IDLE_POSES = ("stand", "ease", "stand", "ease")
+_SWIMMING_SETTINGS = frozenset({"underwater", "sea"})
 """Where those who swim do so above the ground."""
-_WATERS = frozenset({"cove", "beach", "sea", "lighthouse", "harbour", "river", "lake"})
-_LIGHT = 112.0
+_WATER_SETTINGS = frozenset({"cove", "beach", "sea", "lighthouse", "harbour", "river", "lake"})
+_MAX_HELD_SIZE = 112.0
 """What is higher than this beside a grown man of 400 is not held in a hand."""
-_TOGETHER, _APART, _BESIDE_BOAT = 140.0, 190.0, 300.0
+_CLOSE_SPACING, _NORMAL_SPACING, _BOAT_SPACING = 140.0, 190.0, 300.0
 """Units between the middles of two figures: side by side, at ease, and one of them in a boat."""
 
 
@@ -60,406 +68,436 @@ class Actor:
     figure: CharacterFigure
     pose: str
     mood: str
-    prop: ThingFigure | None = None
-    spot: str = ""
-    mount: str = ""
+    held_object: ObjectFigure | None = None
+    station: str = ""
+    bicycle_colour: str = ""
 
 
 @dataclass(slots=True)
-class Standing:
+class Placement:
     """An actor's place: x and ground in pixels of the frame, pixels per unit, turned to the left or not."""
 
     actor: Actor
     x: float
-    ground: float
+    ground_y: float
     scale: float
-    left: bool
+    faces_left: bool
 
 
 @dataclass(slots=True)
-class Composition:
+class SceneLayout:
     """All that is to be drawn before the backdrop. `boat`: its colour, when somebody is in one; `table`: whether a thing
     that is alone in the picture lies on a table's board."""
 
-    shot: Shot
-    standing: list[Standing]
-    loose: list[ThingFigure]
-    centre: tuple[float, float]
-    boat: str | None = None
-    table: bool = False
+    shot: ShotSize
+    placements: list[Placement]
+    unheld_objects: list[ObjectFigure]
+    focus: tuple[float, float]
+    boat_colour: str | None = None
+    on_table: bool = False
 
     @property
-    def afloat(self) -> bool:
-        return any(s.actor.spot in ("boat", "water") for s in self.standing)
+    def on_water(self) -> bool:
+        return any(s.actor.station in ("boat", "water") for s in self.placements)
 
 
-def compose(
+def build_layout(
     cast: list[CharacterFigure],
-    things: list[ThingFigure],
-    scene: str,
-    number: int,
+    objects: list[ObjectFigure],
+    scene_text: str,
+    scene_number: int,
     width: float,
     height: float,
-    dice: random.Random,
-    place: Place | None = None,
-) -> Composition:
+    rng: random.Random,
+    setting: Setting | None = None,
+) -> SceneLayout:
     """Reads the scene and sets everyone in it."""
-    hits = lexicon().read(scene)
-    named = mentions([figure.name for figure in cast], scene)
-    actors = _actors(cast, scene, hits, dice)
-    _settle(actors, scene, place)
-    loose = _hand_out(actors, things, scene, named)
+    hits = load_lexicon().find_concepts(scene_text)
+    prop_mentions = find_prop_mentions([figure.name for figure in cast], scene_text)
+    actors = _build_actors(cast, scene_text, hits, rng)
+    _assign_stations(actors, scene_text, setting)
+    unheld_objects = _assign_objects(actors, objects, scene_text, prop_mentions)
     for actor in actors:
-        if actor.spot == "riding":
-            _mount(actor, loose)
-    name = _shot(actors, loose, hits, number)
-    shot = SHOTS[name]
-    together = "together" in names(hits, "where")
-    standing = _places(actors, shot, number, width, height, dice, together=together)
-    middle = sum(s.x for s in standing) / max(1, len(standing))
-    centre = (middle, _face_line(standing)) if standing else (width / 2, height / 2)
-    boat = None
-    if any(actor.spot == "boat" for actor in actors):
-        usual = (place.boat if place else "") or PROPS["boat"].colour
-        boat = next((t.thing.colour for t in loose if t.thing.kind == "boat"), usual)
-        loose = [t for t in loose if t.thing.kind != "boat"]
-    table = bool({"desk", "ground"} & set(names(hits, "where"))) and bool(place and place.indoors)
-    return Composition(shot, standing, loose, centre, boat, table)
+        if actor.station == "riding":
+            _assign_bicycle(actor, unheld_objects)
+    name = _choose_shot_size(actors, unheld_objects, hits, scene_number)
+    shot = SHOT_SIZES[name]
+    close_together = "together" in concept_names(hits, "where")
+    placements = _place_actors(actors, shot, scene_number, width, height, rng, close_together=close_together)
+    middle = sum(s.x for s in placements) / max(1, len(placements))
+    focus = (middle, _mean_face_y(placements)) if placements else (width / 2, height / 2)
+    boat_colour = None
+    if any(actor.station == "boat" for actor in actors):
+        default_colour = (setting.boat_colour if setting else "") or PROPS["boat"].colour
+        boat_colour = next((t.spec.colour for t in unheld_objects if t.spec.kind == "boat"), default_colour)
+        unheld_objects = [t for t in unheld_objects if t.spec.kind != "boat"]
+    on_table = bool({"desk", "ground"} & set(concept_names(hits, "where"))) and bool(setting and setting.indoors)
+    return SceneLayout(shot, placements, unheld_objects, focus, boat_colour, on_table)
 
 
-def _face_line(standing: list[Standing]) -> float:
-    return sum(s.ground + body.frame_of(s.actor.figure.looks).neck * s.scale for s in standing) / len(standing)
+def _mean_face_y(placements: list[Placement]) -> float:
+    return sum(s.ground_y + body.body_proportions(s.actor.figure.appearance).neck * s.scale for s in placements) / len(
+        placements
+    )
 
 
-def _actors(cast: list[CharacterFigure], scene: str, hits: tuple[Hit, ...], dice: random.Random) -> list[Actor]:
+def _build_actors(
+    cast: list[CharacterFigure], scene_text: str, hits: tuple[Hit, ...], rng: random.Random
+) -> list[Actor]:
     actors = []
-    played = {figure.looks.species for figure in cast}
-    hits = doings(hits, played)
-    moods = [m for m in names(hits, "mood") if m != "tired"]
-    poses = names(hits, "pose")
-    parts = segments([figure.name for figure in cast], scene)
+    played = {figure.appearance.species for figure in cast}
+    hits = exclude_animal_actions(hits, played)
+    moods = [m for m in concept_names(hits, "mood") if m != "tired"]
+    poses = concept_names(hits, "pose")
+    parts = split_by_character([figure.name for figure in cast], scene_text)
     for index, (figure, part) in enumerate(zip(cast, parts, strict=True)):
-        own = doings(lexicon().read(part) if part else (), played)
-        idle = _IDLE[dice.randrange(4)]
-        told = names(own, "pose") or (poses if not any(parts) or len(cast) == 1 else ())
-        pose = told[0] if told else ("sit" if "sit" in poses and index else idle)
+        own = exclude_animal_actions(load_lexicon().find_concepts(part) if part else (), played)
+        idle = _IDLE_POSES[rng.randrange(4)]
+        stated_poses = concept_names(own, "pose") or (poses if not any(parts) or len(cast) == 1 else ())
+        pose = stated_poses[0] if stated_poses else ("sit" if "sit" in poses and index else idle)
         # Whoever sits or lies does so whatever else the hands do.
-        if pose not in _LOW | {"lie"}:
-            pose = next((low for low in ("lie", "kneel", "sit") if low in told[1:]), pose)
-        own_moods = [m for m in names(own, "mood") if m != "tired"]
-        mood = own_moods[0] if own_moods else moods[0] if moods else figure.looks.mood
+        if pose not in _LOW_POSES | {"lie"}:
+            pose = next((low for low in ("lie", "kneel", "sit") if low in stated_poses[1:]), pose)
+        own_moods = [m for m in concept_names(own, "mood") if m != "tired"]
+        mood = own_moods[0] if own_moods else moods[0] if moods else figure.appearance.mood
         if mood == "afraid" and pose in ("stand", "ease"):
             pose = "worry"
-        if mood == "happy" and pose in ("stand", "ease") and dice.random() < 0.25:
+        if mood == "happy" and pose in ("stand", "ease") and rng.random() < 0.25:
             pose = "wave"
-        if "tired" in names(own, "mood") or pose == "lie":
+        if "tired" in concept_names(own, "mood") or pose == "lie":
             mood = "tired"
         actors.append(Actor(figure, pose, mood))
     return actors
 
 
-def _settle(actors: list[Actor], scene: str, place: Place | None) -> None:
+def _assign_stations(actors: list[Actor], scene_text: str, setting: Setting | None) -> None:
     """Who is in a boat or in the water, in bed, on a bench, at a table."""
-    parts = segments([actor.figure.name for actor in actors], scene)
-    everybody = lexicon().read(scene) if not any(parts) or len(actors) == 1 else ()
-    wet = place is not None and place.kind in _WATERS
+    parts = split_by_character([actor.figure.name for actor in actors], scene_text)
+    shared_hits = load_lexicon().find_concepts(scene_text) if not any(parts) or len(actors) == 1 else ()
+    wet = setting is not None and setting.kind in _WATER_SETTINGS
     for actor, part in zip(actors, parts, strict=True):
-        where = names((*lexicon().read(part), *everybody), "where")
+        where = concept_names((*load_lexicon().find_concepts(part), *shared_hits), "where")
         if wet and "aboard" in where:
-            actor.spot = "boat"
+            actor.station = "boat"
         elif wet and "water" in where:
-            actor.spot = "water"
-        elif actor.pose == "lie" and place is not None and place.indoors:
-            actor.spot = "bed"
+            actor.station = "water"
+        elif actor.pose == "lie" and setting is not None and setting.indoors:
+            actor.station = "bed"
         elif "riding" in where:
-            actor.spot, actor.pose = "riding", "sit"
+            actor.station, actor.pose = "riding", "sit"
         elif actor.pose == "sit" and "desk" in where:
-            actor.spot = "desk"
+            actor.station = "desk"
         elif actor.pose == "sit" and "bench" in where:
-            actor.spot = "bench"
-    if any(actor.spot == "boat" for actor in actors):
+            actor.station = "bench"
+    if any(actor.station == "boat" for actor in actors):
         for actor in actors:
             # Nobody stands dry beside a boat that is drawn out on the water.
-            actor.spot = actor.spot or "water"
+            actor.station = actor.station or "water"
     for actor in actors:
-        if actor.spot == "boat" and actor.pose in ("sit", "kneel", "walk", "lie", "stand", "arms_up"):
+        if actor.station == "boat" and actor.pose in ("sit", "kneel", "walk", "lie", "stand", "arms_up"):
             actor.pose = "worry" if actor.mood == "afraid" else "ease"
-        elif actor.spot == "water" and actor.pose in ("sit", "kneel", "lie"):
+        elif actor.station == "water" and actor.pose in ("sit", "kneel", "lie"):
             actor.pose = "ease"
 
 
-def _mount(actor: Actor, loose: list[ThingFigure]) -> None:
+def _assign_bicycle(actor: Actor, unheld_objects: list[ObjectFigure]) -> None:
     """Puts a rider on the bicycle of the scene; without one there is nothing to ride."""
-    for thing in loose:
-        if thing.thing.kind == "bicycle":
-            loose.remove(thing)
-            actor.mount = thing.thing.colour
+    for thing in unheld_objects:
+        if thing.spec.kind == "bicycle":
+            unheld_objects.remove(thing)
+            actor.bicycle_colour = thing.spec.colour
             return
-    actor.spot = ""
+    actor.station = ""
 
 
-def _hand_out(actors: list[Actor], things: list[ThingFigure], scene: str, named: list[Mention]) -> list[ThingFigure]:
+def _assign_objects(
+    actors: list[Actor], objects: list[ObjectFigure], scene_text: str, prop_mentions: list[PropMention]
+) -> list[ObjectFigure]:
     """Gives small things to those whose words name them; gives back what lies or stands in the scene."""
-    told = {mention.kind: mention for mention in named}
-    parts = segments([actor.figure.name for actor in actors], scene)
-    loose: list[ThingFigure] = []
-    for thing in things:
-        prop, mention = PROPS[thing.thing.kind], told.get(thing.thing.kind)
-        free = [actor for actor in actors if actor.prop is None and actor.pose != "lie"]
-        light = prop.where in ("hand", "belly") or (mention is not None and mention.held and prop.size <= _LIGHT)
-        if light and free and not (mention and mention.laid):
-            if mention and mention.all:
-                for actor in free:
-                    _hold_it(actor, thing, prop)
+    mention_by_kind = {mention.kind: mention for mention in prop_mentions}
+    parts = split_by_character([actor.figure.name for actor in actors], scene_text)
+    unheld_objects: list[ObjectFigure] = []
+    for thing in objects:
+        prop, mention = PROPS[thing.spec.kind], mention_by_kind.get(thing.spec.kind)
+        free_actors = [actor for actor in actors if actor.held_object is None and actor.pose != "lie"]
+        can_be_held = prop.anchor in ("hand", "belly") or (
+            mention is not None and mention.held and prop.size <= _MAX_HELD_SIZE
+        )
+        if can_be_held and free_actors and not (mention and mention.on_surface):
+            if mention and mention.for_everyone:
+                for actor in free_actors:
+                    _give_object(actor, thing, prop)
                 continue
-            owner = actors[mention.owner] if mention and mention.owner >= 0 else None
-            if owner is None or owner not in free:
+            owner = actors[mention.owner_index] if mention and mention.owner_index >= 0 else None
+            if owner is None or owner not in free_actors:
                 owner = next(
-                    (a for a, part in zip(actors, parts, strict=True) if a in free and _names_thing(part, thing)), None
+                    (
+                        a
+                        for a, part in zip(actors, parts, strict=True)
+                        if a in free_actors and _mentions_object(part, thing)
+                    ),
+                    None,
                 )
-            _hold_it(owner or next((a for a in free if a.pose == "hold"), free[0]), thing, prop)
+            _give_object(owner or next((a for a in free_actors if a.pose == "hold"), free_actors[0]), thing, prop)
         else:
-            loose.append(thing)
+            unheld_objects.append(thing)
     for actor in actors:
-        if actor.pose == "hold" and actor.prop is None:
+        if actor.pose == "hold" and actor.held_object is None:
             actor.pose = "ease"
-    return loose
+    return unheld_objects
 
 
-def _hold_it(actor: Actor, thing: ThingFigure, prop: Prop) -> None:
-    actor.prop = thing
-    if prop.where == "belly" or actor.pose in ("stand", "ease", "worry", "carry", "arms_up"):
+def _give_object(actor: Actor, thing: ObjectFigure, prop: Prop) -> None:
+    actor.held_object = thing
+    if prop.anchor == "belly" or actor.pose in ("stand", "ease", "worry", "carry", "arms_up"):
         actor.pose = "hold"
 
 
-def _names_thing(part: str, thing: ThingFigure) -> bool:
+def _mentions_object(part: str, thing: ObjectFigure) -> bool:
     return bool(part) and (
-        (normal(thing.name) in part and bool(thing.name)) or thing.thing.kind in names(lexicon().read(part), "prop")
+        (normalize(thing.name) in part and bool(thing.name))
+        or thing.spec.kind in concept_names(load_lexicon().find_concepts(part), "prop")
     )
 
 
-def _shot(actors: list[Actor], loose: list[ThingFigure], hits: tuple[Hit, ...], number: int) -> str:
-    told = names(hits, "shot")
-    if told:
+def _choose_shot_size(
+    actors: list[Actor], unheld_objects: list[ObjectFigure], hits: tuple[Hit, ...], scene_number: int
+) -> str:
+    stated_sizes = concept_names(hits, "shot")
+    if stated_sizes:
         # From very near, what somebody holds would be out of the frame, and so would the third of three.
-        crowded = len(actors) > 2 or any(a.prop for a in actors)
-        return told[0] if told[0] != "close" or not crowded else "medium"
+        crowded = len(actors) > 2 or any(a.held_object for a in actors)
+        return stated_sizes[0] if stated_sizes[0] != "close" or not crowded else "medium"
     if not actors:
         return "wide"
-    names_ = _ROUND.get(len(actors), _CROWD)
-    name = names_[(number - 1) % len(names_)]
-    whole = any(
+    names_ = _SHOT_SEQUENCES.get(len(actors), _CROWD_SHOT_SEQUENCE)
+    name = names_[(scene_number - 1) % len(names_)]
+    needs_full_body = any(
         a.pose in ("sit", "kneel", "lie", "walk", "arms_up")
-        or a.spot in ("boat", "water")
-        or (a.prop and PROPS[a.prop.thing.kind].where == "belly")
+        or a.station in ("boat", "water")
+        or (a.held_object and PROPS[a.held_object.spec.kind].anchor == "belly")
         for a in actors
     )
-    if (whole or any(PROPS[t.thing.kind].where in ("ground", "back") for t in loose)) and name in ("medium", "close"):
+    if (needs_full_body or any(PROPS[t.spec.kind].anchor in ("ground", "back") for t in unheld_objects)) and name in (
+        "medium",
+        "close",
+    ):
         return "full"
-    return "medium" if name == "close" and any(a.prop for a in actors) else name
+    return "medium" if name == "close" and any(a.held_object for a in actors) else name
 
 
-def _places(
+def _place_actors(
     actors: list[Actor],
-    shot: Shot,
-    number: int,
+    shot: ShotSize,
+    scene_number: int,
     width: float,
     height: float,
-    dice: random.Random,
+    rng: random.Random,
     *,
-    together: bool = False,
-) -> list[Standing]:
+    close_together: bool = False,
+) -> list[Placement]:
     count = len(actors)
     if not count:
         return []
-    tall = max(320.0, *(body.frame_of(actor.figure.looks).height for actor in actors))
+    tall = max(320.0, *(body.body_proportions(actor.figure.appearance).height for actor in actors))
     rows = 2 if count >= 4 or (count == 3 and width < height) else 1
     columns = (count + rows - 1) / rows if rows == 1 else count * 0.62
     # An arm that is stretched out needs room beside the body.
-    wide = any(actor.prop or actor.pose in _REACHING for actor in actors)
-    room = shot.room + (90 if wide and count == 1 else 20 if wide else 0)
-    apart = min(_APART, shot.room) + (34 if wide and count > 1 else 0)
+    arms_extended = any(actor.held_object or actor.pose in _EXTENDED_ARM_POSES for actor in actors)
+    figure_width = shot.figure_width + (90 if arms_extended and count == 1 else 20 if arms_extended else 0)
+    spacing = min(_NORMAL_SPACING, shot.figure_width) + (34 if arms_extended and count > 1 else 0)
     if width < height and count > 1:
         # A tall frame is narrow: those in it stand closer.
-        apart, room = min(apart, 156.0), min(room, 168.0)
-    if together and count == 2:
-        apart = _TOGETHER
-        room = max(room - 40, 150)
-    elif any(a.spot == "boat" for a in actors):
-        apart = room = _BESIDE_BOAT if count > 1 and any(a.spot == "water" for a in actors) else 320.0 / count
-    elif any(a.spot == "bed" for a in actors):
-        apart = room = 360.0 if count > 1 else 440.0
-    scale = min(shot.share * height / tall, width * 0.94 / (columns * room))
-    if all(a.pose in _LOW for a in actors) and shot.ground is not None:
-        scale = min(scale * 1.22, width * 0.94 / (columns * room))
+        spacing, figure_width = min(spacing, 156.0), min(figure_width, 168.0)
+    if close_together and count == 2:
+        spacing = _CLOSE_SPACING
+        figure_width = max(figure_width - 40, 150)
+    elif any(a.station == "boat" for a in actors):
+        spacing = figure_width = (
+            _BOAT_SPACING if count > 1 and any(a.station == "water" for a in actors) else 320.0 / count
+        )
+    elif any(a.station == "bed" for a in actors):
+        spacing = figure_width = 360.0 if count > 1 else 440.0
+    scale = min(shot.height_fraction * height / tall, width * 0.94 / (columns * figure_width))
+    if all(a.pose in _LOW_POSES for a in actors) and shot.ground_line is not None:
+        scale = min(scale * 1.22, width * 0.94 / (columns * figure_width))
     # Another take of a scene is another staging of it, seen from nearer or from the other side.
-    scale *= 1 - 0.1 * dice.random()
-    if shot.ground is None:
-        frames = [body.frame_of(a.figure.looks) for a in actors]
+    scale *= 1 - 0.1 * rng.random()
+    if shot.ground_line is None:
+        frames = [body.body_proportions(a.figure.appearance) for a in actors]
         reach = max(frame.height for frame in frames) + 26
         # Beside a bear the fox is seen, too: from near, the smallest face still lies above the lower third.
         low = max(reach - frame.height + frame.head * 0.5 for frame in frames)
         scale = min(scale, 0.5 * height / low)
         ground = max(height * 0.13 + reach * scale, height * 0.93)
     else:
-        ground = height * shot.ground
-    mirrored = (number + dice.randrange(2)) % 2 == 0
-    spots = _spots(count, width, height, apart, scale)
-    standing = []
+        ground = height * shot.ground_line
+    mirrored = (scene_number + rng.randrange(2)) % 2 == 0
+    spots = _x_fractions(count, width, height, spacing, scale)
+    placements = []
     for index, actor in enumerate(actors):
         share = spots[index]
         if mirrored:
             share = 1 - share
         behind = rows == 2 and index % 2 == 1
         size = scale * (0.86 if behind else 1)
-        depth = ground - (height * 0.055 if shot.ground else 0.02 * height) * (1 if behind else 0)
+        depth = ground - (height * 0.055 if shot.ground_line else 0.02 * height) * (1 if behind else 0)
         left = share > 0.5 if count > 1 or abs(share - 0.5) > 0.02 else mirrored
         # A given picture is never mirrored: it may hold writing, or a face that is known.
-        left = left and not (actor.figure.picture or actor.figure.whole)
+        left = left and not (actor.figure.face_image or actor.figure.full_body_image)
         x = share * width
-        if count == 1 and wide:
+        if count == 1 and arms_extended:
             x = max(x, min(190 * size, width * 0.66)) if left else min(x, max(width - 190 * size, width * 0.34))
-        standing.append(Standing(actor, x, depth, size, left))
-    _float(standing, height)
+        placements.append(Placement(actor, x, depth, size, left))
+    _lower_into_water(placements, height)
     # Those behind are drawn first; a centre figure looks at whoever is named next to it.
-    return sorted(standing, key=lambda s: s.ground)
+    return sorted(placements, key=lambda s: s.ground_y)
 
 
-def _float(standing: list[Standing], height: float) -> None:
+def _lower_into_water(placements: list[Placement], height: float) -> None:
     """Those in a boat or in the water are sunk into it: to the hip behind the hull, to the knee in the waves."""
     line = height * furniture.WATERLINE
-    for one in standing:
-        frame = body.frame_of(one.actor.figure.looks)
-        if one.actor.spot == "boat":
-            one.ground = line + (-frame.hip - 40) * one.scale
-        elif one.actor.spot == "water":
-            one.ground = line + 0.4 * -frame.hip * one.scale
+    for one in placements:
+        proportions = body.body_proportions(one.actor.figure.appearance)
+        if one.actor.station == "boat":
+            one.ground_y = line + (-proportions.hip - 40) * one.scale
+        elif one.actor.station == "water":
+            one.ground_y = line + 0.4 * -proportions.hip * one.scale
 
 
-def _spots(count: int, width: float, height: float, apart: float, scale: float) -> list[float]:
+def _x_fractions(count: int, width: float, height: float, spacing: float, scale: float) -> list[float]:
     """Shares of the width, in the order of the cast."""
     if count == 1:
         return [0.5 if width < height else 0.4]
     reach = min(
         0.5 - 88 * scale / width,
-        (count - 1) * apart * scale / width * 0.5 + (0.0 if apart == _TOGETHER else 0.02 if count == 2 else 0.06),
+        (count - 1) * spacing * scale / width * 0.5
+        + (0.0 if spacing == _CLOSE_SPACING else 0.02 if count == 2 else 0.06),
     )
-    reach = max(0.05 if apart == _TOGETHER else 0.12, reach)
+    reach = max(0.05 if spacing == _CLOSE_SPACING else 0.12, reach)
     return [0.5 - reach + 2 * reach * index / (count - 1) for index in range(count)]
 
 
-def draw_company(sheet: Sheet, scene: Scenery, plan: Composition, company: list[CharacterFigure]) -> None:
+def draw_bystanders(canvas: Canvas, backdrop: Backdrop, layout: SceneLayout, bystanders: list[CharacterFigure]) -> None:
     """People of whom the words speak beside the cast: a row in the background, seen over its shoulders."""
-    if not plan.standing or plan.afloat or scene.place.kind == "stage":
+    if not layout.placements or layout.on_water or backdrop.setting.kind == "stage":
         return
-    scale = min(one.scale for one in plan.standing) * 0.62
-    ground = min(max(s.ground for s in plan.standing) - scene.height * 0.1, scene.height * 0.86)
-    taken = sorted(one.x for one in plan.standing)
-    for index, figure in enumerate(company):
-        x = scene.width * (0.1 + 0.8 * (index + 0.5) / len(company))
+    scale = min(one.scale for one in layout.placements) * 0.62
+    ground = min(max(s.ground_y for s in layout.placements) - backdrop.height * 0.1, backdrop.height * 0.86)
+    taken = sorted(one.x for one in layout.placements)
+    for index, figure in enumerate(bystanders):
+        x = backdrop.width * (0.1 + 0.8 * (index + 0.5) / len(bystanders))
         near = min(taken, key=lambda other: abs(other - x))
         if abs(near - x) < 110 * scale:
             x = near + math.copysign(140 * scale, x - near)
-        _draw_actor(sheet, scene, Standing(Actor(figure, _IDLE[index % 4], ""), x, ground, scale, x > scene.width / 2))
+        _draw_actor(
+            canvas,
+            backdrop,
+            Placement(Actor(figure, _IDLE_POSES[index % 4], ""), x, ground, scale, x > backdrop.width / 2),
+        )
 
 
-def draw_cast(sheet: Sheet, scene: Scenery, plan: Composition) -> None:
+def draw_cast(canvas: Canvas, backdrop: Backdrop, layout: SceneLayout) -> None:
     """Everyone and everything of the composition, back to front."""
-    if not plan.standing and plan.loose:
-        _still_life(sheet, scene, plan)
+    if not layout.placements and layout.unheld_objects:
+        _draw_still_life(canvas, backdrop, layout)
         return
-    big = [thing for thing in plan.loose if PROPS[thing.thing.kind].where == "back"]
-    scale = plan.standing[0].scale if plan.standing else scene.height * 0.5 / 400
-    ground = max((s.ground for s in plan.standing if not s.actor.spot), default=scene.height * 0.9)
-    taken = [s.x for s in plan.standing]
+    big = [thing for thing in layout.unheld_objects if PROPS[thing.spec.kind].anchor == "back"]
+    scale = layout.placements[0].scale if layout.placements else backdrop.height * 0.5 / 400
+    ground = max((s.ground_y for s in layout.placements if not s.actor.station), default=backdrop.height * 0.9)
+    taken = [s.x for s in layout.placements]
     for thing in big:
-        _set_down(sheet, scene, thing, _gap(scene.width, taken), ground - scene.height * 0.05, scale)
-    if plan.afloat:
-        furniture.water_behind(sheet, scene)
-    _benches(sheet, plan)
-    aboard = [one for one in plan.standing if one.actor.spot == "boat"]
+        _draw_object_at(
+            canvas, backdrop, thing, _widest_gap_centre(backdrop.width, taken), ground - backdrop.height * 0.05, scale
+        )
+    if layout.on_water:
+        furniture.draw_water_behind(canvas, backdrop)
+    _draw_bench(canvas, layout)
+    aboard = [one for one in layout.placements if one.actor.station == "boat"]
     if aboard:
-        _row(sheet, scene, aboard, plan.boat or PROPS["boat"].colour)
-    for standing in plan.standing:
-        if standing not in aboard:
-            _draw_actor(sheet, scene, standing)
-    if plan.afloat:
-        furniture.water_before(sheet, scene)
-    for thing in plan.loose:
-        prop = PROPS[thing.thing.kind]
-        if prop.where == "back":
+        _draw_boat_with_crew(canvas, backdrop, aboard, layout.boat_colour or PROPS["boat"].colour)
+    for placement in layout.placements:
+        if placement not in aboard:
+            _draw_actor(canvas, backdrop, placement)
+    if layout.on_water:
+        furniture.draw_water_in_front(canvas, backdrop)
+    for thing in layout.unheld_objects:
+        prop = PROPS[thing.spec.kind]
+        if prop.anchor == "back":
             continue
-        x = _gap(scene.width, taken)
-        if prop.where == "sky":
-            _set_down(sheet, scene, thing, x, scene.height * 0.34, scale, shadow=False)
-        elif plan.afloat:
+        x = _widest_gap_centre(backdrop.width, taken)
+        if prop.anchor == "sky":
+            _draw_object_at(canvas, backdrop, thing, x, backdrop.height * 0.34, scale, shadow=False)
+        elif layout.on_water:
             # Between the waves a thing needs a stone to lie on.
-            base = scene.height * 0.8
-            with sheet.moved(x, base + 30 * scale, scale):
-                furniture.boulder(sheet, -44, scene.place.seed)
-            _set_down(sheet, scene, thing, x, base - 8 * scale, scale)
+            base = backdrop.height * 0.8
+            with canvas.transformed(x, base + 30 * scale, scale):
+                furniture.draw_boulder(canvas, -44, backdrop.setting.seed)
+            _draw_object_at(canvas, backdrop, thing, x, base - 8 * scale, scale)
         else:
-            _set_down(sheet, scene, thing, x, min(ground + scene.height * 0.015, scene.height * 0.97), scale)
+            _draw_object_at(
+                canvas, backdrop, thing, x, min(ground + backdrop.height * 0.015, backdrop.height * 0.97), scale
+            )
         taken.append(x)
 
 
-def _still_life(sheet: Sheet, scene: Scenery, plan: Composition) -> None:
+def _draw_still_life(canvas: Canvas, backdrop: Backdrop, layout: SceneLayout) -> None:
     """Things and nobody: the first one large, as what the scene is about."""
-    near = plan.shot.zoom > 1.1
-    first, rest = plan.loose[0], plan.loose[1:]
-    prop = PROPS[first.thing.kind]
-    short = min(scene.height, scene.width)
+    near = layout.shot.backdrop_zoom > 1.1
+    first, rest = layout.unheld_objects[0], layout.unheld_objects[1:]
+    prop = PROPS[first.spec.kind]
+    short = min(backdrop.height, backdrop.width)
     size = short * (0.42 if near else 0.34) * (0.72 if prop.size > 170 else 1)
-    ground = scene.height * (0.8 if near else 0.82)
-    if prop.where in ("hand", "belly") or plan.table:
-        furniture.plinth(sheet, scene.width / 2, ground, size, table=plan.table, scene=scene)
+    ground = backdrop.height * (0.8 if near else 0.82)
+    if prop.anchor in ("hand", "belly") or layout.on_table:
+        furniture.draw_plinth(canvas, backdrop.width / 2, ground, size, as_table=layout.on_table, backdrop=backdrop)
     else:
-        sheet.ellipse(scene.width / 2, ground, size * 0.6, size * 0.08, "#1d1622", 0.2)
-    with sheet.moved(scene.width / 2, ground, size / 100):
-        draw_prop(sheet, first)
+        canvas.ellipse(backdrop.width / 2, ground, size * 0.6, size * 0.08, "#1d1622", 0.2)
+    with canvas.transformed(backdrop.width / 2, ground, size / 100):
+        draw_object(canvas, first)
     for index, thing in enumerate(rest[:2]):
-        x = scene.width * (0.24 if index else 0.76)
-        _set_down(sheet, scene, thing, x, ground + (0 if plan.table else short * 0.04), size / 160)
+        x = backdrop.width * (0.24 if index else 0.76)
+        _draw_object_at(canvas, backdrop, thing, x, ground + (0 if layout.on_table else short * 0.04), size / 160)
 
 
-def _benches(sheet: Sheet, plan: Composition) -> None:
+def _draw_bench(canvas: Canvas, layout: SceneLayout) -> None:
     """One plank for all who sit side by side."""
-    seated = [one for one in plan.standing if one.actor.spot == "bench"]
+    seated = [one for one in layout.placements if one.actor.station == "bench"]
     if not seated:
         return
     first = seated[0]
-    frame = body.frame_of(first.actor.figure.looks)
+    proportions = body.body_proportions(first.actor.figure.appearance)
     xs = [one.x for one in seated]
-    ground = max(one.ground for one in seated)
+    ground = max(one.ground_y for one in seated)
     left, right = min(xs) / first.scale - 95, max(xs) / first.scale + 95
-    top = -max(abs(_seat_height(body.frame_of(one.actor.figure.looks))) for one in seated)
-    sheet.ellipse(
+    top = -max(abs(_seat_height(body.body_proportions(one.actor.figure.appearance))) for one in seated)
+    canvas.ellipse(
         sum(xs) / len(xs), ground + 3 * first.scale, (right - left) * first.scale * 0.5, 8 * first.scale, "#1d1622", 0.2
     )
-    with sheet.moved(0, ground, first.scale):
-        furniture.bench(sheet, left, right, min(top, _seat_height(frame)))
+    with canvas.transformed(0, ground, first.scale):
+        furniture.draw_bench(canvas, left, right, min(top, _seat_height(proportions)))
 
 
-def _seat_height(frame: body.Frame) -> float:
-    return frame.hip * 0.5 + frame.limb * 0.4
+def _seat_height(proportions: body.BodyProportions) -> float:
+    return proportions.hip * 0.5 + proportions.limb_width * 0.4
 
 
-def _row(sheet: Sheet, scene: Scenery, crew: list[Standing], colour: str) -> None:
+def _draw_boat_with_crew(canvas: Canvas, backdrop: Backdrop, crew: list[Placement], colour: str) -> None:
     """A boat with its crew, in the middle of where they were to stand."""
     scale = crew[0].scale
     middle = sum(one.x for one in crew) / len(crew)
-    line = scene.height * furniture.WATERLINE
-    lean = random.Random(scene.place.seed).uniform(-5, 5) if scene.place.weather in ("storm", "wind") else 0
-    with sheet.moved(middle, line + 12 * scale, scale, turn=lean):
-        furniture.boat_inside(sheet, colour)
+    line = backdrop.height * furniture.WATERLINE
+    lean = random.Random(backdrop.setting.seed).uniform(-5, 5) if backdrop.setting.weather in ("storm", "wind") else 0
+    with canvas.transformed(middle, line + 12 * scale, scale, rotation=lean):
+        furniture.draw_boat_far_side(canvas, colour)
     for index, one in enumerate(crew):
         one.x = middle + (index - (len(crew) - 1) / 2) * 96 * scale
-        _draw_actor(sheet, scene, one)
-    with sheet.moved(middle, line + 12 * scale, scale, turn=lean):
-        furniture.rowing_boat(sheet, colour)
+        _draw_actor(canvas, backdrop, one)
+    with canvas.transformed(middle, line + 12 * scale, scale, rotation=lean):
+        furniture.draw_boat_near_side(canvas, colour)
 
 
-def _gap(width: float, taken: list[float]) -> float:
+def _widest_gap_centre(width: float, taken: list[float]) -> float:
     """The middle of the widest free stretch of the stage."""
     if not taken:
         return width * 0.5
@@ -469,111 +507,116 @@ def _gap(width: float, taken: list[float]) -> float:
     return max(middles, key=lambda m: m[0] - 0.35 * abs(m[1] - width / 2))[1]
 
 
-def _set_down(
-    sheet: Sheet, scene: Scenery, thing: ThingFigure, x: float, y: float, scale: float, *, shadow: bool = True
+def _draw_object_at(
+    canvas: Canvas, backdrop: Backdrop, thing: ObjectFigure, x: float, y: float, scale: float, *, shadow: bool = True
 ) -> None:
-    prop = PROPS[thing.thing.kind]
-    size = min(prop.size * scale, scene.height * 0.85)
+    prop = PROPS[thing.spec.kind]
+    size = min(prop.size * scale, backdrop.height * 0.85)
     if shadow:
-        sheet.ellipse(x, y, size * 0.55 if prop.size < 250 else size * 0.34, size * 0.07, "#1d1622", 0.2)
-    with sheet.moved(x, y, size / 100):
-        draw_prop(sheet, thing)
+        canvas.ellipse(x, y, size * 0.55 if prop.size < 250 else size * 0.34, size * 0.07, "#1d1622", 0.2)
+    with canvas.transformed(x, y, size / 100):
+        draw_object(canvas, thing)
 
 
-def draw_prop(sheet: Sheet, thing: ThingFigure) -> None:
+def draw_object(canvas: Canvas, thing: ObjectFigure) -> None:
     """A thing, or the card with the picture that was given of it."""
-    if thing.picture:
-        sheet.rect(-54, -104, 108, 108, "#fffaf0", 8)
-        sheet.image(-48, -98, 96, 96, thing.picture)
+    if thing.image:
+        canvas.rect(-54, -104, 108, 108, "#fffaf0", 8)
+        canvas.image(-48, -98, 96, 96, thing.image)
     else:
-        draw_thing(sheet, thing.thing)
+        draw_prop_spec(canvas, thing.spec)
 
 
-def _draw_actor(sheet: Sheet, scene: Scenery, standing: Standing) -> None:
-    actor, looks = standing.actor, standing.actor.figure.looks
-    frame = body.frame_of(looks)
-    if actor.spot == "bed":
-        _draw_lying(sheet, standing, frame)
+def _draw_actor(canvas: Canvas, backdrop: Backdrop, placement: Placement) -> None:
+    actor, appearance = placement.actor, placement.actor.figure.appearance
+    proportions = body.body_proportions(appearance)
+    if actor.station == "bed":
+        _draw_in_bed(canvas, placement, proportions)
         return
-    if looks.species in SWIMMERS and scene.place.kind in _SWUM:
-        standing.ground -= frame.height * 0.5 * standing.scale
-    elif actor.spot not in ("boat", "water"):
-        shade = frame.shoulder * 1.5 * standing.scale
-        sheet.ellipse(standing.x, standing.ground + 2 * standing.scale, shade, shade * 0.17, "#1d1622", 0.24)
-    with sheet.moved(standing.x, standing.ground, standing.scale, flip=standing.left):
-        if actor.spot == "riding":
-            _ride(sheet, actor, frame)
+    if appearance.species in SWIMMERS and backdrop.setting.kind in _SWIMMING_SETTINGS:
+        placement.ground_y -= proportions.height * 0.5 * placement.scale
+    elif actor.station not in ("boat", "water"):
+        shade = proportions.shoulder * 1.5 * placement.scale
+        canvas.ellipse(placement.x, placement.ground_y + 2 * placement.scale, shade, shade * 0.17, "#1d1622", 0.24)
+    with canvas.transformed(placement.x, placement.ground_y, placement.scale, flip=placement.faces_left):
+        if actor.station == "riding":
+            _draw_rider(canvas, actor, proportions)
             return
-        if actor.pose == "sit" and actor.spot != "bench":
-            _seat(sheet, scene, looks, frame)
-        if actor.figure.whole:
-            draw_whole(sheet, actor.figure.whole, frame)
-            hand = (frame.shoulder * 1.2, frame.neck * 0.55)
+        if actor.pose == "sit" and actor.station != "bench":
+            _draw_seat(canvas, backdrop, appearance, proportions)
+        if actor.figure.full_body_image:
+            draw_full_body_image(canvas, actor.figure.full_body_image, proportions)
+            hand = (proportions.shoulder * 1.2, proportions.neck * 0.55)
         else:
-            hand = body.draw_figure(sheet, looks, actor.pose, actor.mood, actor.figure.picture).hand
-        if actor.spot == "desk":
-            top = frame.hip * 0.82
-            furniture.desk(sheet, top)
-            if actor.prop:
-                with sheet.moved(120, top, PROPS[actor.prop.thing.kind].size / 100):
-                    draw_prop(sheet, actor.prop)
-        elif actor.prop:
-            prop = PROPS[actor.prop.thing.kind]
-            _hold(sheet, actor.prop, prop, hand, looks, frame)
+            hand = body.draw_figure(canvas, appearance, actor.pose, actor.mood, actor.figure.face_image).hand
+        if actor.station == "desk":
+            top = proportions.hip * 0.82
+            furniture.draw_desk(canvas, top)
+            if actor.held_object:
+                with canvas.transformed(120, top, PROPS[actor.held_object.spec.kind].size / 100):
+                    draw_object(canvas, actor.held_object)
+        elif actor.held_object:
+            prop = PROPS[actor.held_object.spec.kind]
+            _draw_held_object(canvas, actor.held_object, prop, hand, appearance, proportions)
 
 
-def _ride(sheet: Sheet, actor: Actor, frame: body.Frame) -> None:
+def _draw_rider(canvas: Canvas, actor: Actor, proportions: body.BodyProportions) -> None:
     """On a bicycle of the rider's own size: the hip on the saddle, the hands at the bar."""
-    size = 0.46 * frame.height
+    size = 0.46 * proportions.height
     saddle = (-0.18 * size, -0.94 * size)
-    with sheet.moved(0, 0, size / 100):
-        PROPS["bicycle"].draw(sheet, actor.mount)
-    with sheet.moved(saddle[0] - 4, saddle[1] - frame.hip * 0.5 + 8):
-        body.draw_figure(sheet, actor.figure.looks, "sit", actor.mood, actor.figure.picture)
+    with canvas.transformed(0, 0, size / 100):
+        PROPS["bicycle"].draw(canvas, actor.bicycle_colour)
+    with canvas.transformed(saddle[0] - 4, saddle[1] - proportions.hip * 0.5 + 8):
+        body.draw_figure(canvas, actor.figure.appearance, "sit", actor.mood, actor.figure.face_image)
 
 
-def _draw_lying(sheet: Sheet, standing: Standing, frame: body.Frame) -> None:
+def _draw_in_bed(canvas: Canvas, placement: Placement, proportions: body.BodyProportions) -> None:
     """Somebody in bed: the head on the pillow, the rest under the blanket."""
-    actor, looks = standing.actor, standing.actor.figure.looks
-    with sheet.moved(standing.x, standing.ground, standing.scale, flip=standing.left):
-        x, y = furniture.bed_behind(sheet, frame)
-        if actor.figure.whole:
-            with sheet.moved(x + frame.height * 0.86, y + 20, turn=-86):
-                draw_whole(sheet, actor.figure.whole, frame)
+    actor, appearance = placement.actor, placement.actor.figure.appearance
+    with canvas.transformed(placement.x, placement.ground_y, placement.scale, flip=placement.faces_left):
+        x, y = furniture.draw_bed(canvas, proportions)
+        if actor.figure.full_body_image:
+            with canvas.transformed(x + proportions.height * 0.86, y + 20, rotation=-86):
+                draw_full_body_image(canvas, actor.figure.full_body_image, proportions)
         else:
-            with sheet.moved(x + frame.height - frame.head * 0.5, y + 8, turn=-84):
-                body.draw_figure(sheet, looks, "lie", actor.mood, actor.figure.picture)
-        furniture.blanket(sheet, frame, "#5f7f8f" if looks.top_colour != "#5f7f8f" else "#8f6a5f")
+            with canvas.transformed(x + proportions.height - proportions.head * 0.5, y + 8, rotation=-84):
+                body.draw_figure(canvas, appearance, "lie", actor.mood, actor.figure.face_image)
+        furniture.draw_blanket(canvas, proportions, "#5f7f8f" if appearance.top_colour != "#5f7f8f" else "#8f6a5f")
 
 
-def _seat(sheet: Sheet, scene: Scenery, looks: Looks, frame: body.Frame) -> None:
-    top = _seat_height(frame)
-    if scene.place.indoors or scene.place.kind in _BUILT:
-        furniture.stool(sheet, frame.waist * 2.5, top)
+def _draw_seat(canvas: Canvas, backdrop: Backdrop, appearance: Appearance, proportions: body.BodyProportions) -> None:
+    top = _seat_height(proportions)
+    if backdrop.setting.indoors or backdrop.setting.kind in _BUILT_SETTINGS:
+        furniture.draw_stool(canvas, proportions.waist * 2.5, top)
     else:
-        furniture.boulder(sheet, top, looks.quirk)
+        furniture.draw_boulder(canvas, top, appearance.variation_seed)
 
 
-def _hold(
-    sheet: Sheet, thing: ThingFigure, prop: Prop, hand: tuple[float, float], looks: Looks, frame: body.Frame
+def _draw_held_object(
+    canvas: Canvas,
+    thing: ObjectFigure,
+    prop: Prop,
+    hand: tuple[float, float],
+    appearance: Appearance,
+    proportions: body.BodyProportions,
 ) -> None:
     # Small hands carry smaller things.
-    size = prop.size * min(1.0, 0.5 + 0.5 * frame.height / 400)
-    if prop.where == "belly":
-        with sheet.moved(10, frame.hip * 0.98 + size * 0.32, size / 100):
-            draw_prop(sheet, thing)
+    size = prop.size * min(1.0, 0.5 + 0.5 * proportions.height / 400)
+    if prop.anchor == "belly":
+        with canvas.transformed(10, proportions.hip * 0.98 + size * 0.32, size / 100):
+            draw_object(canvas, thing)
         return
-    with sheet.moved(hand[0], hand[1], size / 100), sheet.moved(0, prop.grip):
-        draw_prop(sheet, thing)
-    tip = looks.skin
-    sheet.circle(hand[0], hand[1], frame.limb * 0.4, tip)
+    with canvas.transformed(hand[0], hand[1], size / 100), canvas.transformed(0, prop.grip_height):
+        draw_object(canvas, thing)
+    tip = appearance.skin
+    canvas.circle(hand[0], hand[1], proportions.limb_width * 0.4, tip)
 
 
-def draw_whole(sheet: Sheet, png: str, frame: body.Frame) -> None:
+def draw_full_body_image(canvas: Canvas, png: str, proportions: body.BodyProportions) -> None:
     """A given picture from head to foot, as a paper figure."""
     import base64
     import struct
 
     wide, high = struct.unpack(">II", base64.b64decode(png[:64])[16:24])
-    tall = frame.height * 1.04
-    sheet.image(-tall * wide / high / 2, -tall, tall * wide / high, tall, png)
+    tall = proportions.height * 1.04
+    canvas.image(-tall * wide / high / 2, -tall, tall * wide / high, tall, png)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.image.illustrator.canvas import hexed
-from pipelines.media.images import on_white
+from pipelines.image.illustrator.canvas import to_hex
+from pipelines.media.images import flatten_alpha
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_FACE = 320
-_TALL = 720
+_FACE_SIZE = 320
+_MAX_CUTOUT_SIZE = 720
 
 
-def face_of(picture: Image) -> Image:
+def crop_face(image: Image) -> Image:
     """A square around the face where one is found, else the upper middle of the picture."""
     import cv2
     import numpy as np
     from PIL import Image as Pillow
 
-    flat = on_white(picture)
+    flat = flatten_alpha(image)
     small = flat.copy()
     small.thumbnail((640, 640))
     factor = flat.width / small.width
@@ -29,13 +29,13 @@ def face_of(picture: Image) -> Image:
     # OpenCV 5 moved its cascades out of the main package; without them the upper middle serves.
     cascades = getattr(getattr(cv2, "data", None), "haarcascades", None)
     if cascades and hasattr(cv2, "CascadeClassifier"):
-        finder = cv2.CascadeClassifier(f"{cascades}haarcascade_frontalface_default.xml")
-        faces = finder.detectMultiScale(cv2.cvtColor(np.asarray(small), cv2.COLOR_RGB2GRAY), 1.1, 6, minSize=(48, 48))
+        detector = cv2.CascadeClassifier(f"{cascades}haarcascade_frontalface_default.xml")
+        faces = detector.detectMultiScale(cv2.cvtColor(np.asarray(small), cv2.COLOR_RGB2GRAY), 1.1, 6, minSize=(48, 48))
         if len(faces):
             x, y, w, h = max((tuple(int(v) for v in face) for face in faces), key=lambda f: (f[2] * f[3], -f[0], -f[1]))
             box = ((x + w / 2) * factor, (y + h * 0.48) * factor, w * 0.82 * factor)
     if box is None:
-        found = _subject(picture)
+        found = _cut_out_subject(image)
         if found is not None:
             # The head is what is widest in the upper part of the subject.
             alpha = np.asarray(found[0].getchannel("A"))
@@ -56,18 +56,18 @@ def face_of(picture: Image) -> Image:
     half = max(8.0, min(reach, flat.width / 2, flat.height / 2))
     x0, y0 = min(max(x0, half), flat.width - half), min(max(y0, half), flat.height - half)
     square = flat.crop((round(x0 - half), round(y0 - half), round(x0 + half), round(y0 + half)))
-    return square.resize((_FACE, _FACE), Pillow.Resampling.LANCZOS)
+    return square.resize((_FACE_SIZE, _FACE_SIZE), Pillow.Resampling.LANCZOS)
 
 
-def _subject(picture: Image) -> tuple[Image, bool] | None:
+def _cut_out_subject(image: Image) -> tuple[Image, bool] | None:
     """The subject without its background (RGBA, in the picture's own frame) and whether it is cut off by the lower border; none
     where the picture is neither transparent around it nor stands on one even colour."""
     import cv2
     import numpy as np
     from PIL import Image as Pillow
 
-    small = picture.copy()
-    small.thumbnail((_TALL, _TALL))
+    small = image.copy()
+    small.thumbnail((_MAX_CUTOUT_SIZE, _MAX_CUTOUT_SIZE))
     if small.mode == "RGBA" and int(np.asarray(small.getchannel("A")).min()) < 40:
         alpha = np.asarray(small.getchannel("A")).copy()
     else:
@@ -90,17 +90,17 @@ def _subject(picture: Image) -> tuple[Image, bool] | None:
         return None
     # A rim of white paper keeps the cut-out apart from any backdrop.
     rim_mask = cv2.GaussianBlur(cv2.dilate(alpha, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (13, 13))), (3, 3), 0)
-    sticker = Pillow.new("RGBA", small.size, "#fffaf0")
-    sticker.putalpha(Pillow.fromarray(rim_mask))
+    outlined = Pillow.new("RGBA", small.size, "#fffaf0")
+    outlined.putalpha(Pillow.fromarray(rim_mask))
     subject = small.convert("RGBA")
     subject.putalpha(Pillow.fromarray(alpha))
-    sticker.alpha_composite(subject)
-    return sticker, bool((alpha[-2:] > 128).any())
+    outlined.alpha_composite(subject)
+    return outlined, bool((alpha[-2:] > 128).any())
 
 
-def whole_figure(picture: Image) -> Image | None:
+def cut_out_full_body(image: Image) -> Image | None:
     """The cut-out, where it shows somebody from head to foot: clearly higher than wide and free of the lower border."""
-    found = _subject(picture)
+    found = _cut_out_subject(image)
     bounds = found[0].getchannel("A").getbbox() if found else None
     if found is None or bounds is None or found[1]:
         return None
@@ -108,11 +108,11 @@ def whole_figure(picture: Image) -> Image | None:
     return cut if cut.height >= 1.45 * cut.width else None
 
 
-def clothes_of(picture: Image) -> tuple[str, str]:
+def clothing_colours(image: Image) -> tuple[str, str]:
     """Two colours for the clothes of a figure under a given face: what is worn below the face, and a darker second."""
-    flat = on_white(picture).resize((60, 60))
+    flat = flatten_alpha(image).resize((60, 60))
     chest = flat.crop((20, 44, 40, 60)).resize((1, 1)).getpixel((0, 0))
     rest = flat.resize((1, 1)).getpixel((0, 0))
     assert isinstance(chest, tuple)
     assert isinstance(rest, tuple)
-    return hexed(*chest[:3]), hexed(*(v * 0.55 for v in rest[:3]))
+    return to_hex(*chest[:3]), to_hex(*(v * 0.55 for v in rest[:3]))

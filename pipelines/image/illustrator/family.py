@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from pipelines.base import Device, Kind, Missing, ModelSpec, Params, Report
+from pipelines.base import Device, Kind, MissingDependency, ModelSpec, Params, Report
 from pipelines.media.layers import Layer, Layers
 from pipelines.step_params import ElementParams, KeyframeParams, PortraitParams
 
 if TYPE_CHECKING:
-    from pipelines.image.illustrator.language.setting import Place
-    from pipelines.image.illustrator.resolved import CharacterFigure, PlaceFigure, ThingFigure
+    from pipelines.image.illustrator.language.setting import Setting
+    from pipelines.image.illustrator.resolved import CharacterFigure, LocationFigure, ObjectFigure
 
 
 class Illustrator:
@@ -23,7 +23,7 @@ class Illustrator:
     """
 
     name: ClassVar[str] = "illustrator"
-    version: ClassVar[str] = "4"
+    version: ClassVar[str] = "5"
     params: ClassVar[Mapping[Kind, type[Params]]] = {
         Kind.PORTRAIT: PortraitParams,
         Kind.ELEMENT: ElementParams,
@@ -35,7 +35,9 @@ class Illustrator:
         try:
             import resvg_py  # noqa: F401  its absence is told here, once, with the command that mends it
         except ImportError as error:
-            raise Missing("The illustrator draws with resvg-py: pip install 'story-engine[draft]'.") from error
+            raise MissingDependency(
+                "The illustrator draws with resvg-py: pip install 'story-engine[draft]'."
+            ) from error
         return cls()
 
     def run(
@@ -63,52 +65,57 @@ class Illustrator:
     def _portrait(
         self, params: PortraitParams, inputs: Mapping[str, Sequence[Path]], out: Path, report: Report, seed: int
     ) -> list[Path]:
-        from pipelines.image.illustrator.language.appearance import changed, read_looks, seed_of, understood
-        from pipelines.image.illustrator.render import paint_portrait
-        from pipelines.image.illustrator.resolved import CharacterFigure, base_of
+        from pipelines.image.illustrator.language.appearance import (
+            apply_state,
+            recognised,
+            resolve_appearance,
+            stable_seed,
+        )
+        from pipelines.image.illustrator.render import render_portrait
+        from pipelines.image.illustrator.resolved import CharacterFigure, find_base_figure
 
-        base = base_of(inputs)
-        own = seed_of(params.name, seed)
-        looks = base.looks if base else read_looks(params.appearance, own, params.name)
-        if params.appearance and not base and not understood(params.appearance):
+        base = find_base_figure(inputs)
+        own = stable_seed(params.name, seed)
+        looks = base.appearance if base else resolve_appearance(params.appearance, own, params.name)
+        if params.appearance and not base and not recognised(params.appearance):
             report.warn(f"Nothing in the description of {params.name} was understood: the looks are made up.")
         if params.state is not None or params.state_appearance:
-            looks = changed(looks, f"{params.state_appearance}. {params.state or ''}")
-        figure = CharacterFigure(name=params.name, state=params.state, looks=looks)
+            looks = apply_state(looks, f"{params.state_appearance}. {params.state or ''}")
+        figure = CharacterFigure(name=params.name, state=params.state, appearance=looks)
         if base:
-            figure = figure.model_copy(update={"picture": base.picture, "whole": base.whole})
+            figure = figure.model_copy(update={"face_image": base.face_image, "full_body_image": base.full_body_image})
         files = []
         if inputs.get("reference"):
-            figure, cut = _with_picture(figure, inputs["reference"][0])
+            figure, cut = _with_reference_image(figure, inputs["reference"][0])
             files.append(_write(out / "figure.png", cut))
-        portrait = _write(out / "portrait.png", paint_portrait(figure, (params.width, params.height)))
+        portrait = _write(out / "portrait.png", render_portrait(figure, (params.width, params.height)))
         return [portrait, _write(out / "figure.json", figure.model_dump_json().encode()), *files]
 
     def _element(
         self, params: ElementParams, inputs: Mapping[str, Sequence[Path]], out: Path, report: Report, seed: int
     ) -> list[Path]:
-        from pipelines.image.illustrator.language.appearance import seed_of
-        from pipelines.image.illustrator.language.setting import read_place
-        from pipelines.image.illustrator.props.props import read_thing
-        from pipelines.image.illustrator.render import paint_place, paint_thing
-        from pipelines.image.illustrator.resolved import PlaceFigure, ThingFigure, encoded
-        from pipelines.media.images import cover, on_white, open_picture, png_bytes
+        from pipelines.image.illustrator.language.appearance import stable_seed
+        from pipelines.image.illustrator.language.setting import parse_setting
+        from pipelines.image.illustrator.props.props import parse_prop
+        from pipelines.image.illustrator.render import render_location, render_object
+        from pipelines.image.illustrator.resolved import LocationFigure, ObjectFigure, encode_base64
+        from pipelines.media.images import cover, flatten_alpha, open_image, png_bytes
 
-        own = seed_of(params.name, seed)
+        own = stable_seed(params.name, seed)
         size = (params.width, params.height)
-        given = open_picture(inputs["reference"][0], "reference") if inputs.get("reference") else None
+        given = open_image(inputs["reference"][0], "reference") if inputs.get("reference") else None
         files = []
-        figure: PlaceFigure | ThingFigure
+        figure: LocationFigure | ObjectFigure
         if params.role == "location":
-            place, known = read_place(params.name, params.description, params.setting, own)
-            picture = png_bytes(cover(on_white(given), *size)) if given else None
-            figure = PlaceFigure(name=params.name, place=place, picture=encoded(picture) if picture else None)
-            element = picture or png_bytes(paint_place(figure, size))
+            place, known = parse_setting(params.name, params.description, params.setting, own)
+            picture = png_bytes(cover(flatten_alpha(given), *size)) if given else None
+            figure = LocationFigure(name=params.name, setting=place, image=encode_base64(picture) if picture else None)
+            element = picture or png_bytes(render_location(figure, size))
         else:
-            thing, known = read_thing(params.name, params.description, own)
-            picture = png_bytes(cover(on_white(given), 320, 320)) if given else None
-            figure = ThingFigure(name=params.name, thing=thing, picture=encoded(picture) if picture else None)
-            element = paint_thing(figure, size)
+            thing, known = parse_prop(params.name, params.description, own)
+            picture = png_bytes(cover(flatten_alpha(given), 320, 320)) if given else None
+            figure = ObjectFigure(name=params.name, spec=thing, image=encode_base64(picture) if picture else None)
+            element = render_object(figure, size)
         if picture:
             files.append(_write(out / "figure.png", picture))
         elif not known:
@@ -122,21 +129,21 @@ class Illustrator:
     def _keyframe(
         self, params: KeyframeParams, inputs: Mapping[str, Sequence[Path]], out: Path, report: Report, seed: int
     ) -> list[Path]:
-        from pipelines.image.illustrator.render import paint_scene
+        from pipelines.image.illustrator.render import render_scene
         from pipelines.image.illustrator.resolved import read_figures
         from pipelines.media.conversation import write_turn
         from pipelines.media.images import png_bytes
 
         figures = read_figures(inputs.get("figures", ()))
         cast = _cast(params, figures)
-        place = _place(params, figures)
-        others = _company(params, many=bool(cast))
+        place = _setting(params, figures)
+        others = _bystanders(params, many=bool(cast))
         if not cast:
             cast, others = others, []
-        things = _things(params, figures, place.place, params.scene)
+        things = _scene_props(params, figures, place.setting, params.scene_text)
         report.progress(0.1, "drawing")
-        painted = paint_scene(
-            cast, things, place, params.scene, params.number, (params.width, params.height), seed, others
+        painted = render_scene(
+            cast, things, place, params.scene_text, params.number, (params.width, params.height), seed, others
         )
         keyframe = _write(out / "keyframe.png", png_bytes(painted.frame, 3))
         files = [keyframe]
@@ -159,31 +166,31 @@ def _write(path: Path, data: bytes) -> Path:
     return path
 
 
-def _with_picture(figure: CharacterFigure, path: Path) -> tuple[CharacterFigure, bytes]:
+def _with_reference_image(figure: CharacterFigure, path: Path) -> tuple[CharacterFigure, bytes]:
     """The figure with a given picture of the character, and the cut-out that scenes will show."""
-    from pipelines.image.illustrator.cutouts import clothes_of, face_of, whole_figure
-    from pipelines.image.illustrator.resolved import encoded
-    from pipelines.media.images import open_picture, png_bytes
+    from pipelines.image.illustrator.cutouts import clothing_colours, crop_face, cut_out_full_body
+    from pipelines.image.illustrator.resolved import encode_base64
+    from pipelines.media.images import open_image, png_bytes
 
-    given = open_picture(path, "reference")
-    whole = whole_figure(given)
+    given = open_image(path, "reference")
+    whole = cut_out_full_body(given)
     if whole is not None:
         cut = png_bytes(whole)
-        return figure.model_copy(update={"whole": encoded(cut), "picture": None}), cut
-    cut = png_bytes(face_of(given))
-    top, bottom = clothes_of(given)
-    looks = figure.looks.model_copy(update={"top_colour": top, "bottom_colour": bottom})
-    return figure.model_copy(update={"picture": encoded(cut), "looks": looks}), cut
+        return figure.model_copy(update={"full_body_image": encode_base64(cut), "face_image": None}), cut
+    cut = png_bytes(crop_face(given))
+    top, bottom = clothing_colours(given)
+    looks = figure.appearance.model_copy(update={"top_colour": top, "bottom_colour": bottom})
+    return figure.model_copy(update={"face_image": encode_base64(cut), "appearance": looks}), cut
 
 
 def _cast(params: KeyframeParams, figures: Sequence[object]) -> list[CharacterFigure]:
     """Everyone on stage in the order of the scene; who has no figure is drawn from words."""
-    from pipelines.image.illustrator.language.appearance import changed, read_looks, seed_of
+    from pipelines.image.illustrator.language.appearance import apply_state, resolve_appearance, stable_seed
     from pipelines.image.illustrator.resolved import CharacterFigure
 
     known = [figure for figure in figures if isinstance(figure, CharacterFigure)]
     cast = []
-    for person in params.on_stage:
+    for person in params.characters:
         same = [figure for figure in known if figure.name == person.name]
         exact = [figure for figure in same if figure.state == person.state]
         if exact:
@@ -191,54 +198,54 @@ def _cast(params: KeyframeParams, figures: Sequence[object]) -> list[CharacterFi
             continue
         base = next((figure for figure in same if figure.state is None), same[0] if same else None)
         if base is None:
-            looks = read_looks(person.appearance, seed_of(person.name), person.name)
-            base = CharacterFigure(name=person.name, looks=looks)
+            looks = resolve_appearance(person.appearance, stable_seed(person.name), person.name)
+            base = CharacterFigure(name=person.name, appearance=looks)
         if person.state is not None:
-            looks = changed(base.looks, f"{person.appearance}. {person.state}")
-            base = base.model_copy(update={"state": person.state, "looks": looks})
+            looks = apply_state(base.appearance, f"{person.appearance}. {person.state}")
+            base = base.model_copy(update={"state": person.state, "appearance": looks})
         cast.append(base)
     return cast
 
 
-def _place(params: KeyframeParams, figures: Sequence[object]) -> PlaceFigure:
+def _setting(params: KeyframeParams, figures: Sequence[object]) -> LocationFigure:
     """The location's figure in the hour and weather of this scene."""
-    from pipelines.image.illustrator.language.appearance import seed_of
-    from pipelines.image.illustrator.language.lexicon import lexicon
-    from pipelines.image.illustrator.language.setting import at_time, read_place
-    from pipelines.image.illustrator.resolved import PlaceFigure
+    from pipelines.image.illustrator.language.appearance import stable_seed
+    from pipelines.image.illustrator.language.lexicon import load_lexicon
+    from pipelines.image.illustrator.language.setting import apply_time_and_weather, parse_setting
+    from pipelines.image.illustrator.resolved import LocationFigure
 
-    known = [figure for figure in figures if isinstance(figure, PlaceFigure)]
+    known = [figure for figure in figures if isinstance(figure, LocationFigure)]
     figure = next((f for f in known if f.name == params.location), known[0] if known and params.location else None)
     if figure is None:
-        words = params.location_description or ("" if params.location else params.scene)
+        words = params.location_description or ("" if params.location else params.scene_text)
         name = params.location
-        place, understood = read_place(name, words, "", seed_of(name or "nowhere"))
+        place, understood = parse_setting(name, words, "", stable_seed(name or "nowhere"))
         if not understood:
-            place, _ = read_place(
-                name, f"{params.scene}. {params.setting}", "", seed_of(name or params.setting or "nowhere")
+            place, _ = parse_setting(
+                name, f"{params.scene_text}. {params.setting}", "", stable_seed(name or params.setting or "nowhere")
             )
-        figure = PlaceFigure(name=name, place=place)
-    hits = lexicon().read(params.scene)
-    general = lexicon().read(params.setting)
-    place = figure.place
-    if not any(hit.group in ("time", "weather") for hit in (*lexicon().read(params.location), *hits)):
-        place = at_time(place, general)
-    return figure.model_copy(update={"place": at_time(place, hits)})
+        figure = LocationFigure(name=name, setting=place)
+    hits = load_lexicon().find_concepts(params.scene_text)
+    general = load_lexicon().find_concepts(params.setting)
+    place = figure.setting
+    if not any(hit.group in ("time", "weather") for hit in (*load_lexicon().find_concepts(params.location), *hits)):
+        place = apply_time_and_weather(place, general)
+    return figure.model_copy(update={"setting": apply_time_and_weather(place, hits)})
 
 
-def _things(params: KeyframeParams, figures: Sequence[object], place: Place, scene: str) -> list[ThingFigure]:
+def _scene_props(params: KeyframeParams, figures: Sequence[object], place: Setting, scene: str) -> list[ObjectFigure]:
     """The objects that the scene lists, and those that its own words name."""
-    from pipelines.image.illustrator.language.appearance import COLOURS, FURS, seed_of
-    from pipelines.image.illustrator.language.scene_parser import beasts, close, mentions
-    from pipelines.image.illustrator.props.props import PROPS, Thing, read_thing
-    from pipelines.image.illustrator.resolved import CharacterFigure, ThingFigure
+    from pipelines.image.illustrator.language.appearance import COLOURS, FUR_COLOURS, stable_seed
+    from pipelines.image.illustrator.language.scene_parser import background_animals, find_prop_mentions, is_close_up
+    from pipelines.image.illustrator.props.props import PROPS, PropSpec, parse_prop
+    from pipelines.image.illustrator.resolved import CharacterFigure, ObjectFigure
 
-    known = {figure.name: figure for figure in figures if isinstance(figure, ThingFigure)}
+    known = {figure.name: figure for figure in figures if isinstance(figure, ObjectFigure)}
     things = []
     for named in params.objects:
-        thing, _ = read_thing(named.name, named.description, seed_of(named.name))
-        things.append(known.get(named.name) or ThingFigure(name=named.name, thing=thing))
-    have = {thing.thing.kind for thing in things}
+        thing, _ = parse_prop(named.name, named.description, stable_seed(named.name))
+        things.append(known.get(named.name) or ObjectFigure(name=named.name, spec=thing))
+    have = {thing.spec.kind for thing in things}
     # What the backdrop shows already is not set on the stage once more.
     scenery = {"tree", "house", "lighthouse", "table", "flower"}
     if place.kind not in ("river", "lake", "beach", "cove"):
@@ -246,36 +253,41 @@ def _things(params: KeyframeParams, figures: Sequence[object], place: Place, sce
     if place.indoors:
         # Rooms have their own hearth.
         scenery.add("fire")
-    cast = [person.name for person in params.on_stage]
-    for mention in mentions(cast, scene):
+    cast = [person.name for person in params.characters]
+    for mention in find_prop_mentions(cast, scene):
         # A lamp or a letter that nobody touches is a manner of speaking more often than a thing to be seen.
-        shown = mention.held or mention.near or mention.laid or PROPS[mention.kind].where not in ("hand", "belly")
-        shown = (shown and bool(cast)) or close(scene)
+        shown = (
+            mention.held
+            or mention.near_name
+            or mention.on_surface
+            or PROPS[mention.kind].anchor not in ("hand", "belly")
+        )
+        shown = (shown and bool(cast)) or is_close_up(scene)
         if shown and mention.kind not in have | scenery and len(things) < len(params.objects) + 2:
-            usual = place.boat if mention.kind == "boat" and place.boat else PROPS[mention.kind].colour
+            usual = place.boat_colour if mention.kind == "boat" and place.boat_colour else PROPS[mention.kind].colour
             colour = COLOURS[mention.colour] if mention.colour else usual
-            things.append(ThingFigure(name="", thing=Thing(kind=mention.kind, colour=colour)))
+            things.append(ObjectFigure(name="", spec=PropSpec(kind=mention.kind, colour=colour)))
             have.add(mention.kind)
-    played = {figure.looks.species for figure in figures if isinstance(figure, CharacterFigure)}
-    for species, tint in beasts(scene, place.kind):
+    played = {figure.appearance.species for figure in figures if isinstance(figure, CharacterFigure)}
+    for species, tint in background_animals(scene, place.kind):
         if species not in played | have and len(things) < len(params.objects) + 3:
-            colour = COLOURS[tint] if tint else FURS[species]
-            things.append(ThingFigure(name="", thing=Thing(kind=species, colour=colour)))
+            colour = COLOURS[tint] if tint else FUR_COLOURS[species]
+            things.append(ObjectFigure(name="", spec=PropSpec(kind=species, colour=colour)))
             have.add(species)
     return things
 
 
-def _company(params: KeyframeParams, *, many: bool) -> list[CharacterFigure]:
+def _bystanders(params: KeyframeParams, *, many: bool) -> list[CharacterFigure]:
     """People without a name of whom the scene speaks, the same in every scene of a story; `many`: groups alone, since a
     woman or a boy beside a cast is mostly one of the cast."""
-    from pipelines.image.illustrator.language.appearance import read_looks, seed_of
-    from pipelines.image.illustrator.language.scene_parser import company
+    from pipelines.image.illustrator.language.appearance import resolve_appearance, stable_seed
+    from pipelines.image.illustrator.language.scene_parser import bystanders
     from pipelines.image.illustrator.resolved import CharacterFigure
 
-    people = company(params.scene)
+    people = bystanders(params.scene_text)
     if many and len(people) < 2:
         return []
     return [
-        CharacterFigure(name="", looks=read_looks(words, seed_of("company", index, params.setting)))
+        CharacterFigure(name="", appearance=resolve_appearance(words, stable_seed("company", index, params.setting)))
         for index, words in enumerate(people)
     ]

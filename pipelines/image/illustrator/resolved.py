@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from pipelines.base import BadInput, Params
-from pipelines.image.illustrator.language.appearance import Looks
-from pipelines.image.illustrator.language.setting import Place
-from pipelines.image.illustrator.props.props import Thing
+from pipelines.image.illustrator.language.appearance import Appearance
+from pipelines.image.illustrator.language.setting import Setting
+from pipelines.image.illustrator.props.props import PropSpec
 
 
 class CharacterFigure(Params):
@@ -22,43 +22,43 @@ class CharacterFigure(Params):
     role: Literal["character"] = "character"
     name: str
     state: str | None = None
-    looks: Looks
-    picture: str | None = None
-    whole: str | None = None
+    appearance: Appearance
+    face_image: str | None = None
+    full_body_image: str | None = None
 
 
-class PlaceFigure(Params):
+class LocationFigure(Params):
     """A location; `picture`: a given picture of it, as base64 PNG."""
 
     role: Literal["location"] = "location"
     name: str
-    place: Place
-    picture: str | None = None
+    setting: Setting
+    image: str | None = None
 
 
-class ThingFigure(Params):
+class ObjectFigure(Params):
     """An object; `picture`: a given picture of it, cut out, as base64 PNG."""
 
     role: Literal["object"] = "object"
     name: str
-    thing: Thing
-    picture: str | None = None
+    spec: PropSpec
+    image: str | None = None
 
 
-Figure = Annotated[CharacterFigure | PlaceFigure | ThingFigure, Field(discriminator="role")]
-_FIGURE: TypeAdapter[CharacterFigure | PlaceFigure | ThingFigure] = TypeAdapter(Figure)
-_PNG = b"\x89PNG"
+Figure = Annotated[CharacterFigure | LocationFigure | ObjectFigure, Field(discriminator="role")]
+_FIGURE_ADAPTER: TypeAdapter[CharacterFigure | LocationFigure | ObjectFigure] = TypeAdapter(Figure)
+_PNG_SIGNATURE = b"\x89PNG"
 
 
-def read_figures(paths: Iterable[Path]) -> list[CharacterFigure | PlaceFigure | ThingFigure]:
+def read_figures(paths: Iterable[Path]) -> list[CharacterFigure | LocationFigure | ObjectFigure]:
     """The figures among the files of the role `figures`; pictures that lie beside them are passed over."""
     found = []
     for path in paths:
         data = path.read_bytes()
-        if data.startswith(_PNG):
+        if data.startswith(_PNG_SIGNATURE):
             continue
         try:
-            found.append(_FIGURE.validate_json(data))
+            found.append(_FIGURE_ADAPTER.validate_json(data))
         except ValidationError as error:
             raise BadInput(
                 "figures", f"{path.name} is not a figure of this model.", "Draw the portraits again."
@@ -66,7 +66,7 @@ def read_figures(paths: Iterable[Path]) -> list[CharacterFigure | PlaceFigure | 
     return found
 
 
-def base_of(inputs: Mapping[str, Sequence[Path]]) -> CharacterFigure | None:
+def find_base_figure(inputs: Mapping[str, Sequence[Path]]) -> CharacterFigure | None:
     """The figure of the base look, where there is one."""
     for figure in read_figures(inputs.get("base_figure", ())):
         if isinstance(figure, CharacterFigure):
@@ -74,6 +74,6 @@ def base_of(inputs: Mapping[str, Sequence[Path]]) -> CharacterFigure | None:
     return None
 
 
-def encoded(png: bytes) -> str:
+def encode_base64(png: bytes) -> str:
     """PNG bytes → base64 text."""
     return base64.b64encode(png).decode("ascii")

@@ -13,28 +13,28 @@ from numpy.typing import NDArray
 
 from pipelines.base import BadInput
 
-Sound = NDArray[np.float32]
+AudioSamples = NDArray[np.float32]
 """Samples × 2 channels, full scale at ±1."""
 
-RATE = 48_000
+SAMPLE_RATE = 48_000
 
 
-def blocks(path: Path, field: str, container: str | None = None) -> Iterator[Sound]:
+def read_blocks(path: Path, field: str, container: str | None = None) -> Iterator[AudioSamples]:
     """The sound of a file from its first sample on, at 48 kHz in stereo.
 
     `container` is the format as ffmpeg calls it; without one it is told from the first bytes, never from the name.
     Raises BadInput, naming `field`, when the file is no sound, is empty, or holds what is not a number.
     """
-    container = container or _container(path, field)
+    container = container or _detect_container(path, field)
     found = 0
     try:
-        with av.open(str(path), format=container, options=_options(container)) as file:
+        with av.open(str(path), format=container, options=_open_options(container)) as file:
             if not file.streams.audio:
                 raise BadInput(field, "a file has no sound in it")
-            resampler = av.AudioResampler(format="flt", layout="stereo", rate=RATE)
+            resampler = av.AudioResampler(format="flt", layout="stereo", rate=SAMPLE_RATE)
             for frame in chain(file.decode(file.streams.audio[0]), (None,)):
                 for even in resampler.resample(frame):
-                    block: Sound = even.to_ndarray().reshape(-1, 2)
+                    block: AudioSamples = even.to_ndarray().reshape(-1, 2)
                     if not np.isfinite(block).all():
                         raise BadInput(field, "a file holds samples that are not numbers")
                     found += len(block)
@@ -45,12 +45,12 @@ def blocks(path: Path, field: str, container: str | None = None) -> Iterator[Sou
         raise BadInput(field, "a file has no samples", _HINT)
 
 
-def _options(container: str) -> dict[str, str]:
+def _open_options(container: str) -> dict[str, str]:
     """What a WAV file is stands in its header: ffmpeg need not read megabytes of it to find out."""
     return {"protocol_whitelist": "file"} | ({"probesize": "4096"} if container == "wav" else {})
 
 
-def has_sound(path: Path) -> bool:
+def has_audio(path: Path) -> bool:
     """Whether a clip brings sound of its own. Raises BadInput when it is no clip."""
     try:
         with av.open(str(path), format=clip_container(path), options={"protocol_whitelist": "file"}) as file:
@@ -73,14 +73,14 @@ def clip_container(path: Path) -> str:
     raise BadInput("clips", "a clip cannot be read as video")
 
 
-class Track:
+class AudioStream:
     """A file's sound read from front to back in stretches of any length; after its end there is silence."""
 
-    def __init__(self, source: Iterator[Sound]) -> None:
+    def __init__(self, source: Iterator[AudioSamples]) -> None:
         self._source = source
-        self._waiting: list[Sound] = []
+        self._waiting: list[AudioSamples] = []
 
-    def read(self, samples: int) -> Sound:
+    def read(self, samples: int) -> AudioSamples:
         """The next `samples` samples."""
         have = sum(map(len, self._waiting))
         while have < samples:
@@ -106,7 +106,7 @@ _SIGNATURES = {
 }
 
 
-def _container(path: Path, field: str) -> str:
+def _detect_container(path: Path, field: str) -> str:
     with path.open("rb") as file:
         head = file.read(12)
     if head[4:8] == b"ftyp":

@@ -19,12 +19,12 @@ import numpy as np
 from av.video.frame import PictureType
 
 from pipelines.base import BadInput
-from pipelines.media.codec.encoding_options import Coding
-from pipelines.media.codec.yuv import Planes, split
+from pipelines.media.codec.encoding_options import EncodingOptions
+from pipelines.media.codec.yuv import Planes, split_planes
 
 BT709 = 1  # the number of bt709 in primaries, transfer and matrix alike (ITU-T H.273)
-LIMITED = 1  # AVCOL_RANGE_MPEG
-HASTE = "subme=1,me=dia,ref=1,trellis=0,partitions=none"
+LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
+FAST_ZONE_OPTIONS = "subme=1,me=dia,ref=1,trellis=0,partitions=none"
 """x264's search at its shortest that a stream can come back from (`subme=0` cannot be left again). The headers stay the same."""
 AVX_512F = 13  # CV_CPU_AVX_512F, which OpenCV's Python module does not name
 
@@ -47,7 +47,7 @@ class Encoder:
     """Writes one part: `with Encoder(path, …) as encoder: encoder.write(planes)`.
 
     `idr` holds the numbers of the frames that start a closed group of pictures, where the part can be cut without being
-    encoded again; frame 0 always does. `hasty` are frames that are looked at for less long: as good, but larger.
+    encoded again; frame 0 always does. `fast_ranges` are frames that are looked at for less long: as good, but larger.
     """
 
     def __init__(
@@ -56,24 +56,24 @@ class Encoder:
         width: int,
         height: int,
         fps: int,
-        coding: Coding,
+        encoding: EncodingOptions,
         idr: Collection[int] = frozenset(),
-        hasty: Sequence[range] = (),
+        fast_ranges: Sequence[range] = (),
     ) -> None:
         require_even(width, height)
         self._idr = frozenset(idr)
         self._written = 0
         self._container = av.open(str(path), "w", format="mp4", options=container_options(fps))
-        self._stream = self._container.add_stream("libx264", rate=fps, options=x264_options(coding, hasty))
+        self._stream = self._container.add_stream("libx264", rate=fps, options=x264_options(encoding, fast_ranges))
         context = self._stream.codec_context
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
         context.color_primaries = context.color_trc = context.colorspace = BT709
-        context.color_range = LIMITED
+        context.color_range = LIMITED_RANGE
         context.sample_aspect_ratio = 1
         context.thread_count = 1
         # x264 copies what it is given: one frame serves for all, and no memory is asked for while coding
         self._frame = av.VideoFrame(width, height, "yuv420p")
-        self._frame.color_range, self._frame.colorspace = LIMITED, BT709
+        self._frame.color_range, self._frame.colorspace = LIMITED_RANGE, BT709
         self._planes = [
             np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
             for plane in self._frame.planes
@@ -81,7 +81,7 @@ class Encoder:
 
     def write(self, planes: Planes) -> None:
         """Append one frame. `planes` may be written anew afterwards."""
-        for target, source in zip(self._planes, split(planes), strict=True):
+        for target, source in zip(self._planes, split_planes(planes), strict=True):
             target[:] = source
         self._frame.pts = self._written
         self._frame.pict_type = PictureType.I if self._written in self._idr else PictureType.NONE
@@ -106,19 +106,19 @@ def container_options(fps: int) -> dict[str, str]:
     return {"fflags": "+bitexact", "video_track_timescale": str(track_timescale(fps))}
 
 
-def x264_options(coding: Coding, hasty: Sequence[range] = ()) -> dict[str, str]:
+def x264_options(encoding: EncodingOptions, fast_ranges: Sequence[range] = ()) -> dict[str, str]:
     """Options of libx264 for every part, as ffmpeg names them."""
-    zones = "/".join(f"{frames.start},{frames.stop - 1},{HASTE}" for frames in hasty if frames)
+    zones = "/".join(f"{frames.start},{frames.stop - 1},{FAST_ZONE_OPTIONS}" for frames in fast_ranges if frames)
     return {
-        "preset": coding.preset,
-        "crf": f"{coding.crf:g}",
+        "preset": encoding.preset,
+        "crf": f"{encoding.crf:g}",
         "forced-idr": "1",
-        "x264-params": f"open-gop=0:stitchable=1:threads=1{_steady_code()}{zones and f':zones={zones}'}",
+        "x264-params": f"open-gop=0:stitchable=1:threads=1{_asm_option()}{zones and f':zones={zones}'}",
     }
 
 
 @cache
-def _steady_code() -> str:
+def _asm_option() -> str:
     """x264's AVX-512 code reads memory that it has not written (macroblock tree, core 165): the same frames then give other
     bytes now and then. Its AVX2 code does not; the difference in speed is below what can be measured."""
     return ":asm=avx2,fma3,bmi2,lzcnt" if cv2.checkHardwareSupport(AVX_512F) else ""

@@ -12,7 +12,7 @@ Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium
 
 
 @dataclass(frozen=True, slots=True)
-class Coding:
+class EncodingOptions:
     """How the film is coded. All parts of one film must be made with the same."""
 
     preset: Preset = "veryfast"

@@ -12,22 +12,22 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from pipelines.base import BadInput
-from pipelines.media.codec.encoder import BT709, LIMITED
+from pipelines.media.codec.encoder import BT709, LIMITED_RANGE
 from pipelines.media.codec.probe import open_clip
-from pipelines.media.codec.yuv import Planes, blank, split
+from pipelines.media.codec.yuv import Planes, black_frame, split_planes
 from pipelines.media.timeline import SceneTiming
 
-SLOWEST = 1.25
+MAX_SLOWDOWN = 1.25
 """A clip that is too short is slowed down at most so much; then its last frame is held."""
 _MATRICES = {1: BT709, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # AVCOL_SPC → SWS_CS; others are guessed by size
-_FULL = 2  # AVCOL_RANGE_JPEG
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 
 Warn = Callable[[str], None]
 
 
 def exact_frames(path: Path, first: int, last: int, timing: SceneTiming) -> Iterator[Planes]:
     """Frames `first` to before `last` of a clip that `Encoder` made for this scene; starts at the group before `first`."""
-    with open_clip(path, by_header=True) as container:
+    with open_clip(path, header_only=True) as container:
         stream = container.streams.video[0]
         stream.thread_count = 1
         tick = Fraction(1, timing.fps) / stream.time_base
@@ -47,18 +47,18 @@ def fitted_frames(
 
     Upright and with square pixels; scaled to cover the frame and cut in the middle; bt709, limited range, 8 bit; each frame
     is the one that the clip shows at that time. A clip that is too long is cut; one that is too short is slowed down
-    (up to `SLOWEST`), then its last frame is held. Raises BadInput when nothing can be decoded.
+    (up to `MAX_SLOWDOWN`), then its last frame is held. Raises BadInput when nothing can be decoded.
     """
-    length = _seconds(path)
-    slow = min(max(timing.seconds / length, 1.0), SLOWEST) if length else 1.0
+    length = _duration(path)
+    slow = min(max(timing.seconds / length, 1.0), MAX_SLOWDOWN) if length else 1.0
     missing = timing.seconds - length * slow
     if missing > 0.5:
         warn(
             f"the clip is {length:.1f} s long, its scene {timing.seconds:.1f} s: its last picture is held for {missing:.1f} s"
         )
-    fit = _Fit(width, height, _aspect(path))
+    fit = _FrameFitter(width, height, _pixel_aspect(path))
     number, shown = 0, None
-    for second, frame in _decoded(path):
+    for second, frame in _decode(path):
         # frame `number` shows what the clip shows in the middle of that frame's time
         while shown is not None and number < timing.frames and (number + 0.5) / timing.fps < second * slow:
             if number >= last:
@@ -74,38 +74,38 @@ def fitted_frames(
             yield fit(shown)
 
 
-def inside(path: Path, width: int, height: int) -> tuple[int, int]:
+def fit_inside(path: Path, width: int, height: int) -> tuple[int, int]:
     """The largest even size within `width` × `height` in which the whole clip can be seen undistorted. Raises BadInput when nothing
     can be decoded."""
-    for _, frame in _decoded(path):
-        shown = (frame.width * _aspect(path), float(frame.height))
+    for _, frame in _decode(path):
+        shown = (frame.width * _pixel_aspect(path), float(frame.height))
         wide, high = shown if round(frame.rotation / 90) % 2 == 0 else shown[::-1]
         scale = min(width / wide, height / high)
         return tuple(min(limit, max(2, 2 * round(side * scale / 2))) for side, limit in ((wide, width), (high, height)))  # type: ignore[return-value]
     raise BadInput("clip", "holds no picture that can be decoded.")
 
 
-def framed(frames: Iterator[Planes], width: int, height: int) -> Iterator[Planes]:
+def letterbox(frames: Iterator[Planes], width: int, height: int) -> Iterator[Planes]:
     """Frames in the middle of a larger, black frame."""
     for planes in frames:
-        picture = blank(width, height)
-        luma, *_ = split(planes)
+        picture = black_frame(width, height)
+        luma, *_ = split_planes(planes)
         y, x = (
             (outer - inner) // 4 for outer, inner in zip((height, width), luma.shape, strict=True)
         )  # in pixels of colour
-        for source, target, step in zip(split(planes), split(picture), (2, 1, 1), strict=True):
+        for source, target, step in zip(split_planes(planes), split_planes(picture), (2, 1, 1), strict=True):
             rows, columns = source.shape
             target[step * y : step * y + rows, step * x : step * x + columns] = source
         yield picture
 
 
-class _Fit:
+class _FrameFitter:
     """One decoded frame → `Planes` of the frame's size; the last result is kept, since frames are often shown twice."""
 
     def __init__(self, width: int, height: int, aspect: float) -> None:
         self._width, self._height, self._aspect = width, height, aspect
         self._frame: VideoFrame | None = None
-        self._planes: Planes = blank(width, height)
+        self._planes: Planes = black_frame(width, height)
 
     def __call__(self, frame: VideoFrame) -> Planes:
         if frame is not self._frame:
@@ -117,7 +117,7 @@ class _Fit:
         shown = (frame.width * self._aspect, float(frame.height))
         wide, high = shown if turns % 2 == 0 else shown[::-1]
         scale = max(self._width / wide, self._height / high)
-        across, down = (_even_up(side * scale) for side in shown)
+        across, down = (_round_up_even(side * scale) for side in shown)
         known = _MATRICES.get(frame.colorspace, BT709 if frame.height >= 720 or frame.width >= 1280 else 5)
         scaled = frame.reformat(
             across,
@@ -125,15 +125,17 @@ class _Fit:
             "yuv420p",
             src_colorspace=known,
             dst_colorspace=BT709,
-            src_color_range=_FULL if frame.color_range == _FULL or frame.format.name.startswith("yuvj") else LIMITED,
-            dst_color_range=LIMITED,
+            src_color_range=_FULL_RANGE
+            if frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
+            else LIMITED_RANGE,
+            dst_color_range=LIMITED_RANGE,
             interpolation="AREA" if scale < 1 else "BICUBIC",
         )
-        return self._cut(np.asarray(scaled.to_ndarray(), np.uint8), turns)
+        return self._crop(np.asarray(scaled.to_ndarray(), np.uint8), turns)
 
-    def _cut(self, planes: Planes, turns: int) -> Planes:
-        result = blank(self._width, self._height)
-        for source, target in zip(split(planes), split(result), strict=True):
+    def _crop(self, planes: Planes, turns: int) -> Planes:
+        result = black_frame(self._width, self._height)
+        for source, target in zip(split_planes(planes), split_planes(result), strict=True):
             turned = np.rot90(source, turns)
             rows, columns = target.shape
             y, x = (turned.shape[0] - rows) // 2, (turned.shape[1] - columns) // 2
@@ -141,7 +143,7 @@ class _Fit:
         return result
 
 
-def _decoded(path: Path) -> Iterator[tuple[float, VideoFrame]]:
+def _decode(path: Path) -> Iterator[tuple[float, VideoFrame]]:
     """(second since the first frame, frame). A damaged end is the end."""
     with open_clip(path) as container:
         stream = container.streams.video[0]
@@ -156,7 +158,7 @@ def _decoded(path: Path) -> Iterator[tuple[float, VideoFrame]]:
             return
 
 
-def _seconds(path: Path) -> float:
+def _duration(path: Path) -> float:
     """How long the clip is shown: to the end of its last frame, by its packets."""
     with open_clip(path) as container:
         stream = container.streams.video[0]
@@ -171,7 +173,7 @@ def _seconds(path: Path) -> float:
         return end - begin + (duration or 1 / float(stream.average_rate or 25))
 
 
-def _aspect(path: Path) -> float:
+def _pixel_aspect(path: Path) -> float:
     """Width of a pixel over its height."""
     with open_clip(path) as container:
         stream = container.streams.video[0]
@@ -179,7 +181,7 @@ def _aspect(path: Path) -> float:
         return float(aspect) if aspect and aspect > 0 else 1.0
 
 
-def _even_up(side: float) -> int:
+def _round_up_even(side: float) -> int:
     return max(2, math.ceil(round(side, 3) / 2) * 2)
 
 

@@ -14,44 +14,44 @@ from typing import BinaryIO
 
 from av.error import FFmpegError
 
-from pipelines.media.codec.segment_reader import open_part
+from pipelines.media.codec.segment_reader import open_segment
 
-_MARK = b"decoded "
-_HEADER = struct.pack(">L4s", 8 + len(_MARK) + 32, b"free") + _MARK
+_MARKER = b"decoded "
+_HEADER = struct.pack(">L4s", 8 + len(_MARKER) + 32, b"free") + _MARKER
 
 
-def seal(part: Path, frames: int) -> None:
+def mark_verified(segment: Path, frames: int) -> None:
     """Put a part on the disk, decode it, and say so in it. Raises RuntimeError unless it has `frames` pictures, each whole."""
-    with part.open("r+b") as file:
+    with segment.open("r+b") as file:
         os.fsync(file.fileno())  # a disk that is full may say so only now
-        found = decode(part)
+        found = decode_all(segment)
         if found != frames:
             raise RuntimeError(f"a part of the film has {found} frames, not {frames}")
-        digest = _digest(file, part.stat().st_size)
+        digest = _digest(file, segment.stat().st_size)
         file.seek(0, os.SEEK_END)
         file.write(_HEADER + digest)
         file.flush()
         os.fsync(file.fileno())
 
 
-def is_sealed(part: Path) -> bool:
+def is_verified(segment: Path) -> bool:
     """Whether a part is, byte for byte, what was once decoded."""
-    length = part.stat().st_size - len(_HEADER) - 32
+    length = segment.stat().st_size - len(_HEADER) - 32
     if length < 0:
         return False
-    with part.open("rb") as file:
+    with segment.open("rb") as file:
         digest = _digest(file, length)
         return file.read() == _HEADER + digest
 
 
-def decode(film: Path) -> int:
+def decode_all(film: Path) -> int:
     """Decode all pictures of an mp4 file; how many they are. Raises RuntimeError unless each is whole and none is missing.
 
     The loop filter is skipped: it changes pixels, not what can be decoded, and costs a third of the time.
     """
     found = 0
     try:
-        with open_part(film) as container:
+        with open_segment(film) as container:
             stream = container.streams.video[0]
             stream.thread_count = 1
             stream.codec_context.options = {"err_detect": "explode", "skip_loop_filter": "all"}

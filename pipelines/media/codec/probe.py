@@ -16,9 +16,9 @@ from av.error import FFmpegError
 
 from pipelines.base import BadInput
 from pipelines.media.codec.encoder import Encoder
-from pipelines.media.codec.encoding_options import Coding
-from pipelines.media.codec.segment_reader import BY_HEADER, FILES_ONLY
-from pipelines.media.codec.yuv import blank
+from pipelines.media.codec.encoding_options import EncodingOptions
+from pipelines.media.codec.segment_reader import FILES_ONLY, HEADER_ONLY
+from pipelines.media.codec.yuv import black_frame
 from pipelines.media.timeline import SceneTiming
 
 # The first bytes of a container → the demuxer that reads it. Nothing else is opened: a playlist would read other files.
@@ -33,10 +33,10 @@ _ZONES = re.compile(rb" zones=\S+")  # which frames are coded in haste is not a 
 _IDR = 5  # nal_unit_type of a slice that starts a closed group of pictures
 
 
-def open_clip(path: Path, *, by_header: bool = False) -> Any:
+def open_clip(path: Path, *, header_only: bool = False) -> Any:
     """The clip as a PyAV container, read as what its first bytes say. Raises BadInput.
 
-    `by_header` says that its headers tell enough: no frame is decoded to find out more.
+    `header_only` says that its headers tell enough: no frame is decoded to find out more.
     """
     with path.open("rb") as file:
         head = file.read(16)
@@ -44,7 +44,7 @@ def open_clip(path: Path, *, by_header: bool = False) -> Any:
     if reader is None:
         raise BadInput("clip", "is not a video that can be read.", "Use mp4, mov, webm, mkv, avi or gif.")
     try:
-        container = av.open(str(path), format=reader, options=FILES_ONLY | (BY_HEADER if by_header else {}))
+        container = av.open(str(path), format=reader, options=FILES_ONLY | (HEADER_ONLY if header_only else {}))
     except (FFmpegError, ValueError) as error:
         raise BadInput("clip", "is damaged or not a video.") from error
     if not container.streams.video:
@@ -54,7 +54,7 @@ def open_clip(path: Path, *, by_header: bool = False) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Print:
+class StreamFingerprint:
     """What tells one way of coding from another: parameter sets (size, colour, shape of pixels) and the settings that x264 writes
     into its first frame."""
 
@@ -62,10 +62,10 @@ class Print:
     settings: bytes
 
 
-def is_conformant(path: Path, timing: SceneTiming, width: int, height: int, coding: Coding) -> bool:
+def is_conformant(path: Path, timing: SceneTiming, width: int, height: int, encoding: EncodingOptions) -> bool:
     """Whether the clip is exactly what `Encoder` makes for this scene, so that its body can be cut by copying:
     the same coding, colour, size and time base, every frame in its place, closed groups where head and tail are."""
-    with open_clip(path, by_header=True) as container:
+    with open_clip(path, header_only=True) as container:
         stream = container.streams.video[0]
         if stream.frames != timing.frames or stream.codec_context.name != "h264":
             return False
@@ -78,30 +78,32 @@ def is_conformant(path: Path, timing: SceneTiming, width: int, height: int, codi
         tick = Fraction(1, timing.fps) / stream.time_base
         if not packets or sorted(packet.pts for packet in packets) != [i * tick for i in range(timing.frames)]:
             return False
-        groups = {int(packet.pts / tick) for packet in packets if packet.is_keyframe and _starts_group(bytes(packet))}
+        groups = {
+            int(packet.pts / tick) for packet in packets if packet.is_keyframe and _starts_closed_gop(bytes(packet))
+        }
         if not {0, timing.head, timing.frames - timing.tail} - {timing.frames} <= groups:
             return False
-        return _print_of(context.extradata, packets) == reference(width, height, timing.fps, coding)
+        return _fingerprint(context.extradata, packets) == reference_fingerprint(width, height, timing.fps, encoding)
 
 
 @cache
-def reference(width: int, height: int, fps: int, coding: Coding) -> Print:
+def reference_fingerprint(width: int, height: int, fps: int, encoding: EncodingOptions) -> StreamFingerprint:
     """How a part coded with these settings looks: found by coding one."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "reference.mp4")
-        with Encoder(path, width, height, fps, coding) as encoder:
-            encoder.write(blank(width, height))
-        with open_clip(path, by_header=True) as container:
+        with Encoder(path, width, height, fps, encoding) as encoder:
+            encoder.write(black_frame(width, height))
+        with open_clip(path, header_only=True) as container:
             packets = [packet for packet in container.demux(container.streams.video[0]) if packet.size]
-            return _print_of(container.streams.video[0].codec_context.extradata, packets)
+            return _fingerprint(container.streams.video[0].codec_context.extradata, packets)
 
 
-def _print_of(extradata: bytes | None, packets: Sequence[Any]) -> Print:
+def _fingerprint(extradata: bytes | None, packets: Sequence[Any]) -> StreamFingerprint:
     found = _SETTINGS.search(bytes(packets[0]))
-    return Print(extradata or b"", _ZONES.sub(b"", found.group()) if found else b"")
+    return StreamFingerprint(extradata or b"", _ZONES.sub(b"", found.group()) if found else b"")
 
 
-def _starts_group(packet: bytes) -> bool:
+def _starts_closed_gop(packet: bytes) -> bool:
     """Whether a packet of length-prefixed units holds an IDR slice."""
     at = 0
     while at + 5 <= len(packet):

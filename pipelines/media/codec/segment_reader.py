@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 FILES_ONLY = {"protocol_whitelist": "file"}
-BY_HEADER = {"skip_frame": "all", "threads": "1", "probesize": "32"}
+HEADER_ONLY = {"skip_frame": "all", "threads": "1", "probesize": "32"}
 """Options of opening by which ffmpeg decodes nothing to guess what the headers say; a frame costs ten times the opening. The
 format of the pixels stays unknown until something is decoded."""
 
 
-def open_part(path: Path) -> InputContainer:
+def open_segment(path: Path) -> InputContainer:
     """Raises FFmpegError or ValueError for what is no mp4."""
-    container: InputContainer = av.open(str(path), format="mov", options=FILES_ONLY | BY_HEADER)
+    container: InputContainer = av.open(str(path), format="mov", options=FILES_ONLY | HEADER_ONLY)
     return container

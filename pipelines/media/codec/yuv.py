@@ -22,14 +22,14 @@ RGB_TO_YUV = np.array(
 )
 
 
-def blank(width: int, height: int) -> Planes:
+def black_frame(width: int, height: int) -> Planes:
     """A black picture."""
     picture = np.full((height * 3 // 2, width), 128, np.uint8)
     picture[:height] = 16
     return picture
 
 
-def split(planes: Planes) -> tuple[Planes, Planes, Planes]:
+def split_planes(planes: Planes) -> tuple[Planes, Planes, Planes]:
     """Views of Y (height, width), U and V (height / 2, width / 2): writing into them writes into the picture."""
     width = planes.shape[1]
     height = planes.shape[0] * 2 // 3
@@ -37,7 +37,7 @@ def split(planes: Planes) -> tuple[Planes, Planes, Planes]:
     return planes[:height], chroma[0], chroma[1]
 
 
-def halve(full: Planes, out: Planes) -> None:
+def downsample_chroma(full: Planes, out: Planes) -> None:
     """A chroma plane at full size → at half size, sited left: [1 2 1] across, two rows averaged."""
     size = (out.shape[1], out.shape[0])
     shifted = np.empty_like(full)
@@ -48,18 +48,18 @@ def halve(full: Planes, out: Planes) -> None:
     cv2.addWeighted(left, 0.5, right, 0.5, 0, dst=out)
 
 
-def yuv444(rgb: Planes) -> Planes:
+def rgb_to_yuv444(rgb: Planes) -> Planes:
     """(height, width, 3) RGB → (height, width, 3) YUV at full chroma size."""
     return np.asarray(cv2.transform(rgb, RGB_TO_YUV), np.uint8)
 
 
-def from_rgb(rgb: Planes) -> Planes:
+def rgb_to_planes(rgb: Planes) -> Planes:
     """(height, width, 3) RGB with even sides → `Planes`."""
     height, width = rgb.shape[:2]
-    picture = blank(width, height)
-    y, u, v = split(picture)
-    full = yuv444(rgb)
+    picture = black_frame(width, height)
+    y, u, v = split_planes(picture)
+    full = rgb_to_yuv444(rgb)
     y[:] = full[..., 0]
-    halve(np.ascontiguousarray(full[..., 1]), u)
-    halve(np.ascontiguousarray(full[..., 2]), v)
+    downsample_chroma(np.ascontiguousarray(full[..., 1]), u)
+    downsample_chroma(np.ascontiguousarray(full[..., 2]), v)
     return picture

@@ -52,7 +52,7 @@ class Composer:
         *,
         seed: int,
     ) -> Iterable[Path]:
-        from pipelines.media.film.concat import join
+        from pipelines.media.film.concat import concatenate
 
         assert isinstance(params, ComposeParams)
         timeline = Timeline.model_validate_json(inputs["timeline"][0].read_bytes())
@@ -62,11 +62,11 @@ class Composer:
         try:
             with tempfile.TemporaryDirectory(dir=out, prefix=".compose-") as scratch:
                 picture = Path(scratch, "picture.mp4")
-                pictures = join(inputs["parts"], picture, params, timeline.frames)
+                pictures = concatenate(inputs["parts"], picture, params, timeline.frames)
                 report.progress(0.2, "joined")
                 _mux(picture, sound, subtitles, film, params)
             report.progress(0.6, "checking")
-            verify(film, timeline.frames, timeline.fps, pictures, sound=sound is not None)
+            verify_film(film, timeline.frames, timeline.fps, pictures, audio=sound is not None)
         except BaseException:
             film.unlink(missing_ok=True)
             raise
@@ -83,23 +83,23 @@ class Composer:
         """Nothing is held."""
 
 
-def verify(film: Path, frames: int, fps: int, packets: str, *, sound: bool) -> None:
+def verify_film(film: Path, frames: int, fps: int, packet_digest: str, *, audio: bool) -> None:
     """Read the film back from the disk and raise RuntimeError unless all is there: `frames` pictures whose packets have the digest
-    `packets`, each in its place in time; sound that can be decoded to its end; tracks equally long within one frame.
+    `packet_digest`, each in its place in time; sound that can be decoded to its end; tracks equally long within one frame.
 
     The pictures are not decoded again: every packet lies in a closed group that was decoded with its part (`pipelines.media.codec.integrity`).
     An encoder's exit code is not enough: a disk that fills up while a file is closed leaves code 0 and a broken file.
     """
-    from pipelines.media.audio.aac import check_sound
-    from pipelines.media.film.concat import pictures, track_lengths
+    from pipelines.media.audio.aac import verify_audio
+    from pipelines.media.film.concat import digest_packets, track_lengths
 
     with film.open("r+b") as file:
         os.fsync(file.fileno())
-    found, digest = pictures(film, fps)
-    if found != frames or digest != packets:
+    found, digest = digest_packets(film, fps)
+    if found != frames or digest != packet_digest:
         raise RuntimeError(f"the film has {found} pictures where {frames} were joined, or they are not the same")
-    if sound:
-        check_sound(film)
+    if audio:
+        verify_audio(film)
     lengths = track_lengths(film)
     expected = frames / fps
     if not all(abs(length - expected) <= 1 / fps for length in lengths):
@@ -108,16 +108,16 @@ def verify(film: Path, frames: int, fps: int, packets: str, *, sound: bool) -> N
         )
 
 
-def _mux(picture: Path, sound: Path | None, subtitles: Path | None, film: Path, params: ComposeParams) -> None:
+def _mux(picture: Path, audio: Path | None, subtitles: Path | None, film: Path, params: ComposeParams) -> None:
     language = _ISO_639[params.language]
     sources = [*FILES_ONLY, "-f", "mov", "-i", str(picture)]
     tracks = ["-map", "0:v:0", "-c:v", "copy"]
-    if sound is not None:
-        sources += [*FILES_ONLY, "-f", "mov", "-i", str(sound)]
+    if audio is not None:
+        sources += [*FILES_ONLY, "-f", "mov", "-i", str(audio)]
         tracks += ["-map", "1:a:0", "-c:a", "copy", "-metadata:s:a:0", f"language={language}"]
     if subtitles is not None and subtitles.read_text("utf-8").strip():
         sources += [*FILES_ONLY, "-f", "srt", "-i", str(subtitles)]
-        tracks += ["-map", f"{1 if sound is None else 2}:s:0", "-c:s", "mov_text"]
+        tracks += ["-map", f"{1 if audio is None else 2}:s:0", "-c:s", "mov_text"]
         tracks += ["-metadata:s:s:0", f"language={language}"]
     labels = {"title": params.title, "comment": params.comment}
     metadata = [word for key, text in labels.items() if text for word in ("-metadata", f"{key}={_one_line(text)}")]

@@ -14,40 +14,40 @@ from av.error import FFmpegError
 
 from pipelines.base import BadInput
 from pipelines.media.codec.encoder import container_options
-from pipelines.media.codec.integrity import decode, is_sealed
-from pipelines.media.codec.segment_reader import FILES_ONLY, open_part
+from pipelines.media.codec.integrity import decode_all, is_verified
+from pipelines.media.codec.segment_reader import FILES_ONLY, open_segment
 from pipelines.step_params import VideoParams
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
 
-def join(parts: Sequence[Path], target: Path, frame: VideoParams, frames: int) -> str:
+def concatenate(segments: Sequence[Path], target: Path, frame: VideoParams, frames: int) -> str:
     """Write the pictures of all parts into one mp4, time stamps exact to the tick of the track. Returns the digest of their packets.
 
     Raises BadInput, before anything is written, when a part cannot be read, differs from the first in size, rate or coding,
     or when the parts do not have `frames` frames in all; and when one that carries no seal cannot be decoded.
     """
-    facts = [_facts(part, number, frame) for number, part in enumerate(parts, 1)]
+    facts = [_segment_info(part, number, frame) for number, part in enumerate(segments, 1)]
     total = sum(fact.frames for fact in facts)
     if total != frames:
         raise BadInput("parts", f"they have {total} frames, the film has {frames}")
     for number, fact in enumerate(facts, 1):
-        if fact.coding != facts[0].coding:
+        if fact.codec_config != facts[0].codec_config:
             raise BadInput("parts", f"part {number} is coded differently from the first")
-    for number, part in enumerate(parts, 1):
-        if not is_sealed(part):
-            _decode(part, number)
+    for number, part in enumerate(segments, 1):
+        if not is_verified(part):
+            _verify_decodable(part, number)
     # A part of one or two frames starts later in decoding order than longer ones: the film has the longest lead of all.
     lead, tick = max(fact.lead for fact in facts), round(1 / (frame.fps * facts[0].tick))
     digest = hashlib.sha256()
     with av.open(str(target), "w", format="mp4", options=container_options(frame.fps)) as film:
         # opened thoroughly: players read the shape of pixels from the film's own headers
-        with av.open(str(parts[0]), format="mov", options=FILES_ONLY) as source:
+        with av.open(str(segments[0]), format="mov", options=FILES_ONLY) as source:
             track = film.add_stream_from_template(source.streams.video[0])
             track.time_base = facts[0].tick
         before = done = 0
-        for number, part in enumerate(parts, 1):
+        for number, part in enumerate(segments, 1):
             for packet in _packets(part, number):
                 packet.pts += before * tick
                 packet.dts = (done - lead) * tick
@@ -59,11 +59,11 @@ def join(parts: Sequence[Path], target: Path, frame: VideoParams, frames: int) -
     return digest.hexdigest()
 
 
-def pictures(film: Path, fps: int) -> tuple[int, str]:
+def digest_packets(film: Path, fps: int) -> tuple[int, str]:
     """How many pictures a film has, and the digest of their packets. Raises RuntimeError unless each has its place in time."""
     digest, shown, decoded = hashlib.sha256(), [], []
     try:
-        with open_part(film) as container:
+        with open_segment(film) as container:
             stream = container.streams.video[0]
             tick = round(1 / (fps * stream.time_base)) if stream.time_base else 1
             for packet in container.demux(stream):
@@ -82,7 +82,7 @@ def pictures(film: Path, fps: int) -> tuple[int, str]:
 
 def track_lengths(film: Path) -> list[float]:
     """Seconds of each track of picture or sound, as the container says."""
-    with open_part(film) as container:
+    with open_segment(film) as container:
         return [
             float(stream.duration * stream.time_base)
             for stream in container.streams
@@ -91,17 +91,17 @@ def track_lengths(film: Path) -> list[float]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
+class _SegmentInfo:
     """What joining must know of a part. `lead`: frames by which decoding begins before showing; `tick` in seconds."""
 
     frames: int
     lead: int
     tick: Fraction
-    coding: tuple[Any, ...]
+    codec_config: tuple[Any, ...]
 
 
-def _facts(part: Path, number: int, frame: VideoParams) -> _Facts:
-    with _opened(part, number) as source:
+def _segment_info(segment: Path, number: int, frame: VideoParams) -> _SegmentInfo:
+    with _open_segment(segment, number) as source:
         if not source.streams.video:
             raise BadInput("parts", f"part {number} has no picture")
         stream = source.streams.video[0]
@@ -114,37 +114,37 @@ def _facts(part: Path, number: int, frame: VideoParams) -> _Facts:
             )
         first = next((packet.dts for packet in source.demux(stream) if packet.dts is not None), 0)
         coding = stream.time_base, stream.codec_context.extradata
-        return _Facts(stream.frames, round(-first * stream.time_base * frame.fps), stream.time_base, coding)
+        return _SegmentInfo(stream.frames, round(-first * stream.time_base * frame.fps), stream.time_base, coding)
 
 
-def _packets(part: Path, number: int) -> Iterator[Any]:
+def _packets(segment: Path, number: int) -> Iterator[Any]:
     """The packets of a part in decoding order. Raises BadInput unless there are as many as the part itself says."""
-    with _opened(part, number) as source:
+    with _open_segment(segment, number) as source:
         stream = source.streams.video[0]
         packets = source.demux(stream)
         for _ in range(stream.frames):
             try:
                 packet = next(packets)
             except (FFmpegError, StopIteration):
-                raise _damaged(number) from None
+                raise _damaged_error(number) from None
             if packet.pts is None or packet.is_corrupt:
-                raise _damaged(number)
+                raise _damaged_error(number)
             yield packet
 
 
-def _decode(part: Path, number: int) -> None:
+def _verify_decodable(segment: Path, number: int) -> None:
     try:
-        decode(part)
+        decode_all(segment)
     except RuntimeError:
-        raise _damaged(number) from None
+        raise _damaged_error(number) from None
 
 
-def _opened(part: Path, number: int) -> InputContainer:
+def _open_segment(segment: Path, number: int) -> InputContainer:
     try:
-        return open_part(part)
+        return open_segment(segment)
     except (FFmpegError, ValueError):
-        raise _damaged(number) from None
+        raise _damaged_error(number) from None
 
 
-def _damaged(number: int) -> BadInput:
+def _damaged_error(number: int) -> BadInput:
     return BadInput("parts", f"part {number} is not a whole video")

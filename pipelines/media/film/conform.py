@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar, Self, cast
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.media.codec.encoding_options import Coding
+from pipelines.media.codec.encoding_options import EncodingOptions
 from pipelines.step_params import ConformParams
 
 
@@ -22,12 +22,12 @@ class Conformer:
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.CONFORM: ConformParams}
 
-    def __init__(self, coding: Coding) -> None:
-        self._coding = coding
+    def __init__(self, encoding: EncodingOptions) -> None:
+        self._encoding = encoding
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        return cls(Coding.from_options(spec.options))
+        return cls(EncodingOptions.from_options(spec.options))
 
     def run(
         self,
@@ -39,9 +39,9 @@ class Conformer:
         *,
         seed: int,
     ) -> Iterable[Path]:
-        from pipelines.media.film.segment import write_body
+        from pipelines.media.film.segment import write_segment
 
-        return [write_body(cast(ConformParams, params), inputs, out, self._coding, report)]
+        return [write_segment(cast(ConformParams, params), inputs, out, self._encoding, report)]
 
     def close(self) -> None:
         """Nothing is held."""

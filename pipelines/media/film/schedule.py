@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import ClassVar, Self, cast
 
 from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Report
-from pipelines.media.timeline import ScenePlace, SceneTiming, Timeline
+from pipelines.media.timeline import SceneTiming, Timeline, TimelineScene
 from pipelines.step_params import ScheduleParams
 
-LONGEST_CLIP = 600  # seconds
-GRAIN = 1e-6  # seconds below which a rounding error of floating point is not worth a frame
+MAX_CLIP_SECONDS = 600  # seconds
+EPSILON = 1e-6  # seconds below which a rounding error of floating point is not worth a frame
 
 
-class Scheduler:
+class FilmScheduler:
     """Family for `schedule`."""
 
     name: ClassVar[str] = "schedule"
@@ -50,11 +50,13 @@ class Scheduler:
         if len(words) != narrated:
             raise BadInput("words", f"{narrated} scenes are narrated but {len(words)} narrations came.")
         clips = inputs.get("clips", ())
-        given = [number for number, scene in enumerate(asked.scenes) if scene.given]
+        given = [number for number, scene in enumerate(asked.scenes) if scene.has_clip]
         if len(clips) != len(given):
             raise BadInput("clips", f"{len(given)} scenes are given but {len(clips)} clips came.")
-        asked = with_lengths(asked, {number: clip_seconds(path) for number, path in zip(given, clips, strict=True)})
-        timeline = plan_frames(asked, [_speech_seconds(path) for path in words])
+        asked = with_clip_lengths(
+            asked, {number: clip_seconds(path) for number, path in zip(given, clips, strict=True)}
+        )
+        timeline = compute_timeline(asked, [_speech_seconds(path) for path in words])
         written = [_write(out / "timeline.json", timeline)]
         for number, place in enumerate(timeline.scenes, 1):
             written.append(_write(out / f"scene-{number:03d}.json", place.timing))
@@ -65,7 +67,7 @@ class Scheduler:
         pass
 
 
-def with_lengths(params: ScheduleParams, seconds: Mapping[int, float]) -> ScheduleParams:
+def with_clip_lengths(params: ScheduleParams, seconds: Mapping[int, float]) -> ScheduleParams:
     """The same, with the scenes of these numbers (from 0) so long."""
     scenes = (
         scene.model_copy(update={"seconds": seconds[number]}) if number in seconds else scene
@@ -86,12 +88,12 @@ def clip_seconds(path: Path) -> float:
             if packet.pts is not None
         ]
         seconds = float(max(ends, default=0) - (stream.start_time or 0) * stream.time_base)
-    if not 0 < seconds <= LONGEST_CLIP:
-        raise BadInput("clip", f"lasts {seconds:.0f} s; a clip may last up to {LONGEST_CLIP} s.")
+    if not 0 < seconds <= MAX_CLIP_SECONDS:
+        raise BadInput("clip", f"lasts {seconds:.0f} s; a clip may last up to {MAX_CLIP_SECONDS} s.")
     return seconds
 
 
-def plan_frames(params: ScheduleParams, speech: Sequence[float]) -> Timeline:
+def compute_timeline(params: ScheduleParams, speech: Sequence[float]) -> Timeline:
     """The film in frames. `speech`: seconds of speech of the narrated scenes, in order."""
     fps, scenes = params.fps, params.scenes
     spoken = iter(speech)
@@ -102,9 +104,9 @@ def plan_frames(params: ScheduleParams, speech: Sequence[float]) -> Timeline:
         for scene, before, after in zip(scenes, wished, wished[1:], strict=False)
     ]
     heads, tails = [0, *overlaps], [*overlaps, 0]
-    places: list[ScenePlace] = []
+    places: list[TimelineScene] = []
     cut = 0  # the film's frame at which the scene's own frames begin
-    endings = [0.0] * (len(scenes) - 1) + [params.ending]
+    endings = [0.0] * (len(scenes) - 1) + [params.end_padding]
     for scene, own, said, head, tail, ending in zip(scenes, wished, speeches, heads, tails, endings, strict=True):
         before_cut, behind_cut = head // 2, tail - tail // 2
         lead = max(params.pause / 2, (head - head // 2) / fps)
@@ -113,7 +115,7 @@ def plan_frames(params: ScheduleParams, speech: Sequence[float]) -> Timeline:
             own = max(own, _ceil((lead + said + trail) * fps))
         timing = SceneTiming(fps=fps, frames=before_cut + own + behind_cut, head=head, tail=tail)
         narration = round(cut / fps + lead, 6) if scene.narrated else None
-        places.append(ScenePlace(start=cut - before_cut, timing=timing, narration=narration, speech=said))
+        places.append(TimelineScene(start=cut - before_cut, timing=timing, narration=narration, speech=said))
         cut += own
     return Timeline(fps=fps, scenes=tuple(places))
 
@@ -134,12 +136,12 @@ def _own_frames(params: ScheduleParams, speeches: Sequence[float]) -> list[int]:
 
 
 def _ceil(frames: float) -> int:
-    return math.ceil(frames - GRAIN)
+    return math.ceil(frames - EPSILON)
 
 
 def _round(frames: float) -> int:
     """Half goes up, so that the same length does not depend on whether its beginning is an even frame."""
-    return math.floor(frames + 0.5 + GRAIN)
+    return math.floor(frames + 0.5 + EPSILON)
 
 
 def _speech_seconds(path: Path) -> float:

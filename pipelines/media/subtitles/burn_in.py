@@ -12,11 +12,11 @@ from typing import IO
 
 import numpy as np
 
-from pipelines.media.codec.ffmpeg import FfmpegFailed, program
+from pipelines.media.codec.ffmpeg import FfmpegCommandError, ffmpeg_path
 from pipelines.media.codec.yuv import Planes
 
 
-def burned(
+def burn_subtitles(
     frames: Iterable[Planes], subtitles: Path, start: int, width: int, height: int, fps: int
 ) -> Iterator[Planes]:
     """The frames with the text of an ASS file drawn in; the first is frame `start` of what the file's times count from."""
@@ -25,7 +25,19 @@ def burned(
         shutil.copyfile(subtitles, Path(folder, "text.ass"))
         raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}", "-r", str(fps)]
         filters = f"setparams=colorspace=bt709:range=limited,setpts=PTS+{start},ass=text.ass"
-        command = [program(), "-v", "error", "-nostdin", "-filter_threads", "1", *raw, "-i", "pipe:0", "-vf", filters]
+        command = [
+            ffmpeg_path(),
+            "-v",
+            "error",
+            "-nostdin",
+            "-filter_threads",
+            "1",
+            *raw,
+            "-i",
+            "pipe:0",
+            "-vf",
+            filters,
+        ]
         command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "yuv420p", "pipe:1"]
         with Path(folder, "log.txt").open("w+b") as log:
             process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
@@ -45,7 +57,7 @@ def burned(
                 raise feeder.error
             if code:
                 log.seek(0)
-                raise FfmpegFailed("Drawing the subtitles", code, log.read().decode("utf-8", "replace").strip())
+                raise FfmpegCommandError("Drawing the subtitles", code, log.read().decode("utf-8", "replace").strip())
 
 
 class _Feeder(Thread):

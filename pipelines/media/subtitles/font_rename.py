@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-_UNCHANGED = frozenset({0, 13, 14})
+_PRESERVED_NAME_IDS = frozenset({0, 13, 14})
 """Entries of the name table that must travel with the font: copyright, licence, where the licence is."""
 
 
@@ -12,25 +12,25 @@ ASCENT, DESCENT = 1.05, 0.35
 """Above and below the baseline, in em: lines of every script stand equally far apart, whatever the font itself asks for."""
 
 
-def restyled(font: bytes, family: str) -> bytes:
+def rename_font(font: bytes, family: str) -> bytes:
     """The same letters under another family name, in lines of `ASCENT + DESCENT` em; copyright and licence stay.
 
     Raises struct.error if it is no sfnt font.
     """
-    tables = _tables(font)
+    tables = _read_tables(font)
     postscript = "".join(character for character in family if character.isalnum())
     names = {1: family, 2: "Regular", 3: postscript, 4: family, 6: postscript}
-    tables[b"name"] = _name_table(names, _kept(tables.get(b"name", b"")))
+    tables[b"name"] = _name_table(names, _preserved_names(tables.get(b"name", b"")))
     (em,) = struct.unpack(">H", tables[b"head"][18:20])
     ascent, descent = round(ASCENT * em), round(DESCENT * em)
     hhea, os2 = tables[b"hhea"], tables[b"OS/2"]
     tables[b"hhea"] = hhea[:4] + struct.pack(">hhh", ascent, -descent, 0) + hhea[10:]
     tables[b"OS/2"] = os2[:68] + struct.pack(">hhhHH", ascent, -descent, 0, ascent, descent) + os2[78:]
     tables.pop(b"STAT", None)  # names styles of the variable font that this one was cut from
-    return _sfnt(font[:4], tables)
+    return _build_font(font[:4], tables)
 
 
-def _tables(font: bytes) -> dict[bytes, bytes]:
+def _read_tables(font: bytes) -> dict[bytes, bytes]:
     count = struct.unpack(">H", font[4:6])[0]
     found = {}
     for entry in range(count):
@@ -39,7 +39,7 @@ def _tables(font: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def _kept(table: bytes) -> list[tuple[int, bytes]]:
+def _preserved_names(table: bytes) -> list[tuple[int, bytes]]:
     """The entries for Windows and English that are not ours to change: (number, UTF-16 text)."""
     if not table:
         return []
@@ -48,7 +48,7 @@ def _kept(table: bytes) -> list[tuple[int, bytes]]:
     for entry in range(count):
         record = struct.unpack(">HHHHHH", table[6 + 12 * entry : 18 + 12 * entry])
         platform, _, language, number, length, offset = record
-        if platform == 3 and language == 0x409 and number in _UNCHANGED:
+        if platform == 3 and language == 0x409 and number in _PRESERVED_NAME_IDS:
             kept.append((number, table[start + offset : start + offset + length]))
     return kept
 
@@ -62,7 +62,7 @@ def _name_table(names: dict[int, str], kept: list[tuple[int, bytes]]) -> bytes:
     return struct.pack(">HHH", 0, len(texts), 6 + len(records)) + records + strings
 
 
-def _sfnt(version: bytes, tables: dict[bytes, bytes]) -> bytes:
+def _build_font(version: bytes, tables: dict[bytes, bytes]) -> bytes:
     tables[b"head"] = tables[b"head"][:8] + bytes(4) + tables[b"head"][12:]
     power = len(tables).bit_length() - 1
     directory = version + struct.pack(">HHHH", len(tables), 16 << power, power, 16 * len(tables) - (16 << power))

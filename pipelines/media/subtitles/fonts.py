@@ -18,17 +18,17 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.base import Missing
-from pipelines.media.subtitles.font_rename import restyled
+from pipelines.base import MissingDependency
+from pipelines.media.subtitles.font_rename import rename_font
 
 if TYPE_CHECKING:
     import uharfbuzz
 
-WEIGHT = 500
+FONT_WEIGHT = 500
 """Medium: regular strokes look thin inside an outline, bold ones fill in at the size of a subtitle."""
-HINT = 'pip install "story-engine[draft]" brings fonts for every supported language'
+INSTALL_HINT = 'pip install "story-engine[draft]" brings fonts for every supported language'
 
-CODES = {
+LANGUAGE_CODES = {
     "Arabic": "ar", "Chinese": "zh-Hans", "English": "en", "French": "fr", "German": "de",
     "Hindi": "hi", "Japanese": "ja", "Korean": "ko", "Spanish": "es", "Turkish": "tr",
 }  # fmt: skip
@@ -40,12 +40,18 @@ _DEVANAGARI = ("manimgx_fonts", "NotoSansDevanagari[wght].ttf", 0)
 _JAPANESE = ("manimgx_fonts_cjk", "NotoSansCJK-VF.otf.ttc", 0)
 _KOREAN = ("manimgx_fonts_cjk", "NotoSansCJK-VF.otf.ttc", 1)
 _CHINESE = ("manimgx_fonts_cjk", "NotoSansCJK-VF.otf.ttc", 2)
-_OWN = {"Arabic": _ARABIC, "Chinese": _CHINESE, "Hindi": _DEVANAGARI, "Japanese": _JAPANESE, "Korean": _KOREAN}
+_LANGUAGE_FONTS = {
+    "Arabic": _ARABIC,
+    "Chinese": _CHINESE,
+    "Hindi": _DEVANAGARI,
+    "Japanese": _JAPANESE,
+    "Korean": _KOREAN,
+}
 _SAMPLES = {"Arabic": "العربية", "Chinese": "中文", "Hindi": "हिन्दी", "Japanese": "日本語", "Korean": "한국어"}
 
 
 @dataclass(frozen=True)
-class FontChoice:
+class FontFace:
     """One face of a font file."""
 
     file: Path
@@ -67,7 +73,7 @@ class FontChoice:
         return frozenset(self._face.unicodes)
 
     def covers(self, text: str) -> bool:
-        return all(invisible(character) or ord(character) in self.characters for character in text)
+        return all(is_invisible(character) or ord(character) in self.characters for character in text)
 
     def width(self, text: str, code: str) -> float:
         """The width of a text in this font, shaped as its language (a BCP 47 code) wants it, in em."""
@@ -89,9 +95,9 @@ class FontChoice:
         wanted.name_id_set.update({0, 13, 14})  # copyright, licence, where the licence is: they travel along
         wanted.flags = uharfbuzz.SubsetFlags.NO_HINTING | uharfbuzz.SubsetFlags.DOWNGRADE_CFF2
         for axis in self._face.axis_infos:
-            value = min(max(WEIGHT, axis.min_value), axis.max_value) if axis.tag == "wght" else axis.default_value
+            value = min(max(FONT_WEIGHT, axis.min_value), axis.max_value) if axis.tag == "wght" else axis.default_value
             wanted.pin_axis_location(self._face, axis.tag, value)
-        return restyled(bytes(uharfbuzz.subset(self._face, wanted).blob.data), self.family)
+        return rename_font(bytes(uharfbuzz.subset(self._face, wanted).blob.data), self.family)
 
     @cached_property
     def _face(self) -> uharfbuzz.Face:
@@ -104,22 +110,22 @@ class FontChoice:
         import uharfbuzz
 
         font = uharfbuzz.Font(self._face)
-        font.set_variations({"wght": WEIGHT})
+        font.set_variations({"wght": FONT_WEIGHT})
         return font
 
 
 @dataclass(frozen=True)
-class Typefaces:
+class FontStack:
     """The fonts that show a text: the first is the language's own, the others step in for what it lacks.
 
     `code` is the language by which the text is shaped: fonts have forms and spaces of their own for some.
     """
 
-    faces: tuple[FontChoice, ...]
-    code: str
+    faces: tuple[FontFace, ...]
+    language_code: str
     missing: frozenset[str] = frozenset()
 
-    def runs(self, text: str) -> Iterator[tuple[FontChoice, str]]:
+    def runs(self, text: str) -> Iterator[tuple[FontFace, str]]:
         """The text in pieces of one font each. What no font has is left out: nothing is better than an empty box."""
         current, piece = self.faces[0], ""
         for cluster in clusters(text):
@@ -135,19 +141,19 @@ class Typefaces:
 
     def width(self, text: str) -> float:
         """The width of a text in em."""
-        return sum(face.width(piece, self.code) for face, piece in self.runs(text))
+        return sum(face.width(piece, self.language_code) for face, piece in self.runs(text))
 
 
-def fonts_for(language: str) -> FontChoice:
-    """The font that subtitles of a language are set in. Raises Missing when this machine has none."""
-    return typefaces(language, _SAMPLES.get(language, "Aa")).faces[0]
+def font_for_language(language: str) -> FontFace:
+    """The font that subtitles of a language are set in. Raises MissingDependency when this machine has none."""
+    return select_fonts(language, _SAMPLES.get(language, "Aa")).faces[0]
 
 
-def typefaces(language: str, text: str) -> Typefaces:
-    """The fonts that show `text`, and the characters that no font has. Raises Missing when this machine has no font at all."""
-    visible = {character for character in text if not invisible(character)}
+def select_fonts(language: str, text: str) -> FontStack:
+    """The fonts that show `text`, and the characters that no font has. Raises MissingDependency when this machine has no font at all."""
+    visible = {character for character in text if not is_invisible(character)}
     left = set(visible)
-    chosen: list[FontChoice] = []
+    chosen: list[FontFace] = []
     for choice in _candidates(language):
         if not left and chosen:
             break
@@ -155,13 +161,13 @@ def typefaces(language: str, text: str) -> Typefaces:
             chosen.append(choice)
             left = {character for character in left if ord(character) not in choice.characters}
     if not chosen:
-        raise Missing(f"no font for {language} was found; {HINT}")
-    if not _mostly(chosen[0], visible):
+        raise MissingDependency(f"no font for {language} was found; {INSTALL_HINT}")
+    if not _covers_half(chosen[0], visible):
         chosen.sort(key=lambda choice: -sum(ord(character) in choice.characters for character in visible))
-    return Typefaces(tuple(chosen), CODES.get(language, "en"), frozenset(left))
+    return FontStack(tuple(chosen), LANGUAGE_CODES.get(language, "en"), frozenset(left))
 
 
-def _mostly(choice: FontChoice, visible: set[str]) -> bool:
+def _covers_half(choice: FontFace, visible: set[str]) -> bool:
     """Whether the language's own font shows at least half of the characters."""
     return 2 * sum(ord(character) in choice.characters for character in visible) >= len(visible)
 
@@ -181,33 +187,33 @@ def clusters(text: str) -> Iterator[str]:
 _JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")
 
 
-def invisible(character: str) -> bool:
+def is_invisible(character: str) -> bool:
     """Whether a character needs no glyph: space, joiner, mark of direction, variation selector."""
     return character.isspace() or character in _JOINERS or unicodedata.category(character) in ("Cf", "Cc", "Zs")
 
 
-def _candidates(language: str) -> Iterator[FontChoice]:
+def _candidates(language: str) -> Iterator[FontFace]:
     """Every font that may serve, the best first. Lazy: system folders are searched only when the packages do not suffice."""
-    own = _OWN.get(language, _LATIN)
+    own = _LANGUAGE_FONTS.get(language, _LATIN)
     for package, name, index in dict.fromkeys((own, _LATIN, _ARABIC, _DEVANAGARI, _CHINESE)):
-        folder = _package(package)
+        folder = _package_folder(package)
         if folder is not None and (folder / name).is_file():
-            yield _choice(folder / name, index)
-    folder = _package("manimgx_fonts")
+            yield _font_face(folder / name, index)
+    folder = _package_folder("manimgx_fonts")
     for file in sorted(folder.glob("*.ttf")) if folder else ():
         if "Italic" not in file.name:
-            yield _choice(file)
-    for file in _installed():
-        yield _choice(file)
+            yield _font_face(file)
+    for file in _system_fonts():
+        yield _font_face(file)
 
 
 @cache
-def _choice(file: Path, index: int = 0) -> FontChoice:
-    return FontChoice(file, index)
+def _font_face(file: Path, index: int = 0) -> FontFace:
+    return FontFace(file, index)
 
 
 @cache
-def _package(name: str) -> Path | None:
+def _package_folder(name: str) -> Path | None:
     try:
         found = importlib.util.find_spec(name)
     except ValueError:  # a module of that name without a spec: not the package meant
@@ -226,7 +232,7 @@ def _system_folders() -> list[Path]:
 
 
 @cache
-def _installed() -> tuple[Path, ...]:
+def _system_fonts() -> tuple[Path, ...]:
     """Font files of the system, upright regular ones first; what may not be embedded, or cannot be read, is left out."""
     files = (
         file
@@ -235,17 +241,17 @@ def _installed() -> tuple[Path, ...]:
         for file in folder.rglob("*")
         if file.suffix.lower() in (".ttf", ".otf", ".ttc")
     )
-    return tuple(sorted(filter(_embeddable, files), key=lambda file: (_styled(file.stem), str(file))))
+    return tuple(sorted(filter(_is_embeddable, files), key=lambda file: (_is_styled(file.stem), str(file))))
 
 
-def _styled(name: str) -> bool:
+def _is_styled(name: str) -> bool:
     return any(style in name for style in ("Bold", "Italic", "Oblique", "Light", "Thin", "Black", "Mono", "Condensed"))
 
 
-def _embeddable(file: Path) -> bool:
+def _is_embeddable(file: Path) -> bool:
     """Whether the font says that a subset may travel inside a document (OS/2 fsType)."""
     try:
-        table = _choice(file)._face.reference_table("OS/2").data
+        table = _font_face(file)._face.reference_table("OS/2").data
     except Exception:  # an unreadable font of the system is no reason to fail
         return False
     return len(table) >= 78 and not struct.unpack(">H", table[8:10])[0] & 0x0302

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from pipelines.media.subtitles.cues import Cue
 from pipelines.media.subtitles.font_rename import ASCENT, DESCENT
-from pipelines.media.subtitles.fonts import FontChoice, Typefaces
-from pipelines.media.subtitles.line_breaking import UNSPACED, Measure
+from pipelines.media.subtitles.fonts import FontFace, FontStack
+from pipelines.media.subtitles.line_breaking import UNSPACED, LineMeasure
 
 _WIDE = UNSPACED | {"Korean"}
 _FORMAT = (
@@ -21,32 +21,32 @@ _FORMAT = (
     "ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding"
 )
 _WHITE, _DARK, _SHADE = "&H00FFFFFF", "&H18080808", "&H70000000"
-_ANY_DIRECTION = -1
+_AUTO_ENCODING = -1
 """The style's Encoding by which libass finds out itself whether a line runs from right to left."""
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class SubtitleFrame:
     """The picture that subtitles stand in, and the sizes that follow from it, in pixels."""
 
     width: int
     height: int
 
     @property
-    def em(self) -> float:
+    def font_size(self) -> float:
         """Size of the letters: a twentieth of the height, less in upright frames, where lines would get too short."""
         return max(10.0, min(self.height * 0.05, self.width * 0.057))
 
     @property
-    def side(self) -> int:
+    def side_margin(self) -> int:
         return round(self.width * 0.06)
 
     @property
-    def bottom(self) -> int:
+    def bottom_margin(self) -> int:
         """Distance from the edge; upright films are watched in apps that cover their lower edge."""
         return round(self.height * (0.06 if self.width >= self.height else 0.14))
 
-    def measure(self, typefaces: Typefaces, language: str) -> Measure:
+    def measure(self, typefaces: FontStack, language: str) -> LineMeasure:
         """How much of a line a text takes in this frame."""
         widths: dict[str, float] = {}
 
@@ -55,31 +55,31 @@ class Frame:
                 widths[text] = typefaces.width(text)
             return widths[text]
 
-        return Measure(em, (self.width - 2 * self.side) / self.em, 36 if language in _WIDE else 42)
+        return LineMeasure(em, (self.width - 2 * self.side_margin) / self.font_size, 36 if language in _WIDE else 42)
 
 
-def srt(cues: Sequence[Cue]) -> str:
+def format_srt(cues: Sequence[Cue]) -> str:
     """The cues as SubRip: UTF-8, milliseconds."""
     blocks = (
-        f"{number}\n{_clock(cue.start, 3)} --> {_clock(cue.end, 3)}\n{chr(10).join(map(_untagged, cue.lines))}\n"
+        f"{number}\n{_timestamp(cue.start, 3)} --> {_timestamp(cue.end, 3)}\n{chr(10).join(map(_escape_srt, cue.lines))}\n"
         for number, cue in enumerate(cues, 1)
     )
     return "\n".join(blocks)
 
 
-def ass(cues: Sequence[Cue], typefaces: Typefaces, frame: Frame) -> str:
+def format_ass(cues: Sequence[Cue], typefaces: FontStack, frame: SubtitleFrame) -> str:
     """The cues as Advanced SubStation Alpha, with their fonts inside."""
     main = typefaces.faces[0]
     style = (
-        f"Style: Default,{main.family},{frame.em * (ASCENT + DESCENT):.2f},{_WHITE},{_WHITE},{_DARK},{_SHADE},0,0,0,0,100,100,0,0,1,"
-        f"{frame.em * 0.08:.2f},{frame.em * 0.04:.2f},2,{frame.side},{frame.side},{frame.bottom},{_ANY_DIRECTION}"
+        f"Style: Default,{main.family},{frame.font_size * (ASCENT + DESCENT):.2f},{_WHITE},{_WHITE},{_DARK},{_SHADE},0,0,0,0,100,100,0,0,1,"
+        f"{frame.font_size * 0.08:.2f},{frame.font_size * 0.04:.2f},2,{frame.side_margin},{frame.side_margin},{frame.bottom_margin},{_AUTO_ENCODING}"
     )
     parts = [
         "[Script Info]",
         "ScriptType: v4.00+",
         "WrapStyle: 2",
         "Kerning: yes",
-        f"Language: {typefaces.code}",
+        f"Language: {typefaces.language_code}",
         "ScaledBorderAndShadow: yes",
         "YCbCr Matrix: None",
         f"PlayResX: {frame.width}",
@@ -89,7 +89,7 @@ def ass(cues: Sequence[Cue], typefaces: Typefaces, frame: Frame) -> str:
         f"Format: {_FORMAT}",
         style,
         "",
-        *_fonts(cues, typefaces),
+        *_fonts_section(cues, typefaces),
         "[Events]",
         "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text",
         *(_event(cue, typefaces, frame) for cue in cues),
@@ -97,13 +97,13 @@ def ass(cues: Sequence[Cue], typefaces: Typefaces, frame: Frame) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _event(cue: Cue, typefaces: Typefaces, frame: Frame) -> str:
+def _event(cue: Cue, typefaces: FontStack, frame: SubtitleFrame) -> str:
     text = "\\N".join(_line(line, typefaces) for line in cue.lines)
-    soft = f"{{\\blur{frame.em * 0.025:.2f}}}"
-    return f"Dialogue: 0,{_clock(cue.start, 2)},{_clock(cue.end, 2)},Default,,0,0,0,,{soft}{text}"
+    soft = f"{{\\blur{frame.font_size * 0.025:.2f}}}"
+    return f"Dialogue: 0,{_timestamp(cue.start, 2)},{_timestamp(cue.end, 2)},Default,,0,0,0,,{soft}{text}"
 
 
-def _line(line: str, typefaces: Typefaces) -> str:
+def _line(line: str, typefaces: FontStack) -> str:
     """The line with a change of font wherever the main one lacks a character."""
     main, text = typefaces.faces[0], ""
     current = main
@@ -115,9 +115,9 @@ def _line(line: str, typefaces: Typefaces) -> str:
     return text if current is main else text + f"{{\\fn{main.family}}}"
 
 
-def _fonts(cues: Iterable[Cue], typefaces: Typefaces) -> list[str]:
+def _fonts_section(cues: Iterable[Cue], typefaces: FontStack) -> list[str]:
     """The section `[Fonts]`: for each font the characters that it shows."""
-    shown: dict[FontChoice, set[str]] = {}
+    shown: dict[FontFace, set[str]] = {}
     for cue in cues:
         for line in cue.lines:
             for face, piece in typefaces.runs(line):
@@ -126,11 +126,11 @@ def _fonts(cues: Iterable[Cue], typefaces: Typefaces) -> list[str]:
         return []
     parts = ["[Fonts]"]
     for number, face in enumerate(face for face in typefaces.faces if face in shown):
-        parts += [f"fontname: film_{number}.ttf", *_encoded(face.subset(shown[face])), ""]
+        parts += [f"fontname: film_{number}.ttf", *_uuencode(face.subset(shown[face])), ""]
     return parts
 
 
-def _encoded(data: bytes) -> list[str]:
+def _uuencode(data: bytes) -> list[str]:
     """Binary data as ASS writes it: six bits a character, from `!`, 80 characters a line."""
     characters = []
     for at in range(0, len(data), 3):
@@ -141,7 +141,7 @@ def _encoded(data: bytes) -> list[str]:
     return [text[at : at + 80] for at in range(0, len(text), 80)]
 
 
-def _clock(seconds: float, digits: int) -> str:
+def _timestamp(seconds: float, digits: int) -> str:
     """`0:00:01.23` for ASS (2 digits), `00:00:01,230` for SRT (3). Rounded down, but for the noise of arithmetic."""
     parts = 10**digits
     whole = int(seconds * parts + 1e-4)
@@ -153,6 +153,6 @@ def _clock(seconds: float, digits: int) -> str:
     return f"{hours:02}:{minutes:02}:{second:02},{part:03}"
 
 
-def _untagged(line: str) -> str:
+def _escape_srt(line: str) -> str:
     """Players take `<b…` for a tag and `-->` for a time."""
     return re.sub(r"<(?=[/A-Za-z])", "< ", line).replace("-->", "->")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 UNSPACED = frozenset({"Chinese", "Japanese"})
 
-SENTENCE, CLAUSE, JOINT, PHRASE, WORD = 0, 1, 2, 3, 4
+SENTENCE, CLAUSE, CONJUNCTION, PHRASE, WORD = 0, 1, 2, 3, 4
 """How good a break after a piece is, the best first: a joint stands before a conjunction, `WORD` parts what belongs together."""
 
 _SENTENCE_END = re.compile(r"[.!?…。！？｡।॥؟۔]+[\s\"'”’»›)\]」』）】]*$")
@@ -46,7 +46,7 @@ _WEAK_END = {
     "Arabic": "في من إلى على عن و أو أن إن هذا هذه ذلك كان لا ما",
     "Korean": "그 이 저 한 두 더 및",
 }
-_JOINTS = {
+_CONJUNCTIONS = {
     "English": "and but or because when while that which who where if so then until before after with without into",
     "German": "und aber oder denn weil wenn als dass der die das um bis bevor nachdem während mit ohne wo damit",
     "French": "et mais ou car parce quand que qui où si puis pour dans avec sans avant après pendant afin",
@@ -68,7 +68,7 @@ class Piece:
     quality: int
 
 
-def units(text: str) -> int:
+def display_width(text: str) -> int:
     """Width in half-width cells: 1 for a letter, 2 for an ideograph, 0 for a mark (Unicode East Asian Width)."""
     return sum(
         0
@@ -80,34 +80,36 @@ def units(text: str) -> int:
     )
 
 
-def pieces(text: str, language: str) -> list[Piece]:
+def split_pieces(text: str, language: str) -> list[Piece]:
     """The text cut at every place where a line may end; joined, the pieces give the text back."""
-    cut = _phrases(text, language) if language in UNSPACED else _spaced(text)
-    return [Piece(piece, _quality(piece, after, language)) for piece, after in zip(cut, [*cut[1:], ""], strict=False)]
+    cut = _split_phrases(text, language) if language in UNSPACED else _split_at_spaces(text)
+    return [
+        Piece(piece, _break_quality(piece, after, language)) for piece, after in zip(cut, [*cut[1:], ""], strict=False)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """How much of a line a text takes. `em` measures a text in the font that shows it."""
+class LineMeasure:
+    """How much of a line a text takes. `em_width` measures a text in the font that shows it."""
 
-    em: Callable[[str], float]
+    em_width: Callable[[str], float]
     max_em: float
     max_units: float
 
     def fits(self, text: str) -> bool:
-        return self.share([Piece(text, WORD)]) <= 1.0
+        return self.fill_ratio([Piece(text, WORD)]) <= 1.0
 
-    def share(self, line: Sequence[Piece]) -> float:
+    def fill_ratio(self, line: Sequence[Piece]) -> float:
         """Fraction of the line that the pieces fill, 1 at most for one that fits."""
         texts = [*(piece.text for piece in line[:-1]), line[-1].text.rstrip()]
-        return max(sum(map(self.em, texts)) / self.max_em, sum(map(units, texts)) / self.max_units)
+        return max(sum(map(self.em_width, texts)) / self.max_em, sum(map(display_width, texts)) / self.max_units)
 
 
-def split_wide(piece: Piece, measure: Measure) -> list[Piece]:
+def split_wide(piece: Piece, measure: LineMeasure) -> list[Piece]:
     """The piece itself if it fits into a line, else as many as needed, broken between clusters."""
     if measure.fits(piece.text):
         return [piece]
-    clusters, count = _unbreakable(piece.text), 2
+    clusters, count = _unbreakable_clusters(piece.text), 2
     while True:
         size = math.ceil(len(clusters) / count)
         parts = ["".join(clusters[at : at + size]) for at in range(0, len(clusters), size)]
@@ -116,27 +118,27 @@ def split_wide(piece: Piece, measure: Measure) -> list[Piece]:
         count += 1
 
 
-def lines(cue: Sequence[Piece], measure: Measure) -> tuple[str, ...] | None:
+def break_lines(cue: Sequence[Piece], measure: LineMeasure) -> tuple[str, ...] | None:
     """One line if that fits, else the two best balanced and best broken ones; None when two lines do not suffice."""
-    if measure.share(cue) <= 1.0:
-        return (_text(cue),)
+    if measure.fill_ratio(cue) <= 1.0:
+        return (_join_text(cue),)
     best: tuple[float, int] | None = None
     for split in range(1, len(cue)):
-        above, below = measure.share(cue[:split]), measure.share(cue[split:])
+        above, below = measure.fill_ratio(cue[:split]), measure.fill_ratio(cue[split:])
         if max(above, below) > 1.0:
             continue
         lone = 0.5 if split in {1, len(cue) - 1} and min(above, below) < 0.25 else 0.0
         cost = abs(above - below) + 0.05 * (above > below) + 0.2 * cue[split - 1].quality + lone
         if best is None or cost < best[0]:
             best = cost, split
-    return (_text(cue[: best[1]]), _text(cue[best[1] :])) if best else None
+    return (_join_text(cue[: best[1]]), _join_text(cue[best[1] :])) if best else None
 
 
-def _text(line: Sequence[Piece]) -> str:
+def _join_text(line: Sequence[Piece]) -> str:
     return "".join(piece.text for piece in line).strip()
 
 
-def _quality(piece: str, after: str, language: str) -> int:
+def _break_quality(piece: str, after: str, language: str) -> int:
     following = after.lstrip("\"'“‘«¿¡(„「『")
     if _SENTENCE_END.search(piece):
         if _ABBREVIATION.match(piece):
@@ -144,18 +146,18 @@ def _quality(piece: str, after: str, language: str) -> int:
         return CLAUSE if following[:1].islower() else SENTENCE
     if _CLAUSE_END.search(piece):
         return CLAUSE
-    if piece.strip().casefold() in _words(language, weak=True):
+    if piece.strip().casefold() in _break_words(language, weak=True):
         return WORD
-    return JOINT if following.strip().casefold() in _words(language, weak=False) else PHRASE
+    return CONJUNCTION if following.strip().casefold() in _break_words(language, weak=False) else PHRASE
 
 
 @cache
-def _words(language: str, *, weak: bool) -> frozenset[str]:
+def _break_words(language: str, *, weak: bool) -> frozenset[str]:
     """Words with which a line should not end (they belong to what follows), or with which one may well begin."""
-    return frozenset((_WEAK_END if weak else _JOINTS).get(language, "").split())
+    return frozenset((_WEAK_END if weak else _CONJUNCTIONS).get(language, "").split())
 
 
-def _spaced(text: str) -> list[str]:
+def _split_at_spaces(text: str) -> list[str]:
     """Words of a text with spaces, a mark that stands apart (« …  ») staying with the word that it belongs to."""
     found: list[str] = []
     for word in re.findall(r"\S*?\w—+(?=\w)|\S+\s*|^\s+", text):
@@ -167,20 +169,20 @@ def _spaced(text: str) -> list[str]:
     return found
 
 
-def _phrases(text: str, language: str) -> list[str]:
+def _split_phrases(text: str, language: str) -> list[str]:
     """Phrases of a text without spaces; spaces in it are breaks too, and runs of Latin letters or digits stay whole."""
     found: list[str] = []
     for stretch in re.findall(r"\s*\S+\s*|^\s+$", text):
         for phrase in _parser(language).parse(stretch) if stretch.strip() else [stretch]:
             leans = phrase.strip(_MARKS)[:1] in _PARTICLES.get(language, ()) and len(phrase.strip(_MARKS)) == 1
-            if found and (leans or _joined(found[-1], phrase)):
+            if found and (leans or _is_unbreakable(found[-1], phrase)):
                 found[-1] += phrase
             else:
                 found.append(phrase)
     return found
 
 
-def _joined(before: str, after: str) -> bool:
+def _is_unbreakable(before: str, after: str) -> bool:
     """Whether there may be no break between two stretches."""
     if before[-1].isspace():
         return False
@@ -188,7 +190,7 @@ def _joined(before: str, after: str) -> bool:
     return after[0] in _CLOSING or before[-1] in _OPENING or after[0].isspace() or narrow
 
 
-def _unbreakable(text: str) -> list[str]:
+def _unbreakable_clusters(text: str) -> list[str]:
     """Clusters, with conjuncts (a virama binds the next consonant) and what kinsoku forbids to part kept whole."""
     found: list[str] = []
     for cluster in clusters(text):

@@ -8,11 +8,11 @@ from typing import ClassVar, Self
 
 from pydantic import ValidationError
 
-from pipelines.base import BadInput, Device, Kind, Missing, ModelSpec, Params, Report
-from pipelines.media.subtitles.cues import Cue, Words, cues, plain
-from pipelines.media.subtitles.fonts import HINT, typefaces
-from pipelines.media.subtitles.formats import Frame, ass, srt
-from pipelines.media.timeline import ScenePlace, Timeline
+from pipelines.base import BadInput, Device, Kind, MissingDependency, ModelSpec, Params, Report
+from pipelines.media.subtitles.cues import Cue, WordTimings, sanitize_text, segment_cues
+from pipelines.media.subtitles.fonts import INSTALL_HINT, select_fonts
+from pipelines.media.subtitles.formats import SubtitleFrame, format_ass, format_srt
+from pipelines.media.timeline import Timeline, TimelineScene
 from pipelines.step_params import LANGUAGES, SubtitleParams
 
 
@@ -32,13 +32,13 @@ class Subtitler:
 
     @staticmethod
     def checkup() -> Iterable[str]:
-        from pipelines.media.subtitles.fonts import fonts_for
+        from pipelines.media.subtitles.fonts import font_for_language
 
         fonts: dict[str, list[str]] = {}
         for language in LANGUAGES:
             try:
-                fonts.setdefault(fonts_for(language).file.name, []).append(language)
-            except Missing as error:
+                fonts.setdefault(font_for_language(language).file.name, []).append(language)
+            except MissingDependency as error:
                 yield f"{language}: {error}"
         for file, languages in fonts.items():
             yield f"{file} for {', '.join(languages)}"
@@ -55,36 +55,38 @@ class Subtitler:
     ) -> Iterable[Path]:
         assert isinstance(params, SubtitleParams)
         timeline = Timeline.model_validate_json(inputs["timeline"][0].read_bytes())
-        spoken = _words(timeline, inputs.get("words", ()))
-        frame = Frame(params.width, params.height)
+        spoken = _read_words(timeline, inputs.get("words", ()))
+        frame = SubtitleFrame(params.width, params.height)
         film: list[Cue] = []
         missing: set[str] = set()
         made: list[Path] = []
         for number, place in enumerate(timeline.scenes, 1):
             words = spoken.get(number)
-            text = "".join(plain(word.text) for word in words.words) if words else ""
-            faces = typefaces(params.language, text)
+            text = "".join(sanitize_text(word.text) for word in words.words) if words else ""
+            faces = select_fonts(params.language, text)
             missing |= faces.missing
             clip: list[Cue] = []
             if words is not None and place.narration is not None:
                 begin = place.narration - place.start / timeline.fps
-                own = cues(words, params.language, frame.measure(faces, params.language), _until(place, words) - begin)
-                clip = [cue.later(begin) for cue in own]
-                film += [cue.later(place.narration) for cue in own]
-            made.append(_write(out / f"scene-{number:03}.ass", ass(clip, faces, frame)))
+                own = segment_cues(
+                    words, params.language, frame.measure(faces, params.language), _latest_end(place, words) - begin
+                )
+                clip = [cue.shifted(begin) for cue in own]
+                film += [cue.shifted(place.narration) for cue in own]
+            made.append(_write(out / f"scene-{number:03}.ass", format_ass(clip, faces, frame)))
             report.progress(number / len(timeline.scenes))
-        film = _apart(film)
-        whole = typefaces(params.language, "".join(line for cue in film for line in cue.lines))
+        film = _without_overlap(film)
+        whole = select_fonts(params.language, "".join(line for cue in film for line in cue.lines))
         if missing:
             report.warn(
-                f"No font shows {' '.join(sorted(missing))}; these characters are left out of the picture. {HINT}"
+                f"No font shows {' '.join(sorted(missing))}; these characters are left out of the picture. {INSTALL_HINT}"
             )
         report.record(
             cues=len(film), fonts=[f"{face.family.removeprefix('Film ')} ({face.file.name})" for face in whole.faces]
         )
         return [
-            _write(out / "subtitles.srt", srt(film)),
-            _write(out / "subtitles.ass", ass(film, whole, frame)),
+            _write(out / "subtitles.srt", format_srt(film)),
+            _write(out / "subtitles.ass", format_ass(film, whole, frame)),
             *made,
         ]
 
@@ -92,18 +94,18 @@ class Subtitler:
         """Nothing is held."""
 
 
-def _words(timeline: Timeline, files: Sequence[Path]) -> dict[int, Words]:
+def _read_words(timeline: Timeline, files: Sequence[Path]) -> dict[int, WordTimings]:
     """The words of each narrated scene, by the scene's number. Raises BadInput when files and timeline do not match."""
     narrated = [number for number, place in enumerate(timeline.scenes, 1) if place.narration is not None]
     if len(narrated) != len(files):
         raise BadInput("words", f"{len(files)} files for {len(narrated)} narrated scenes")
     try:
-        return {n: Words.model_validate_json(file.read_bytes()) for n, file in zip(narrated, files, strict=True)}
+        return {n: WordTimings.model_validate_json(file.read_bytes()) for n, file in zip(narrated, files, strict=True)}
     except ValidationError as error:
         raise BadInput("words", "a words.json is not as it should be", str(error.errors()[0]["msg"])) from None
 
 
-def _until(place: ScenePlace, words: Words) -> float:
+def _latest_end(place: TimelineScene, words: WordTimings) -> float:
     """Second of the clip by which the text must be gone: before the transition, unless the speech goes on into it."""
     timing = place.timing
     quiet = (timing.frames - timing.tail) / timing.fps
@@ -111,7 +113,7 @@ def _until(place: ScenePlace, words: Words) -> float:
     return min(max(quiet, spoken), timing.seconds)
 
 
-def _apart(film: list[Cue]) -> list[Cue]:
+def _without_overlap(film: list[Cue]) -> list[Cue]:
     """The cues of all scenes, none of them longer than until the next begins."""
     starts = [*(cue.start for cue in film[1:]), float("inf")]
     return [Cue(cue.start, min(cue.end, following), cue.lines) for cue, following in zip(film, starts, strict=True)]

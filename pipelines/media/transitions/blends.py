@@ -7,11 +7,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from pipelines.media.codec.yuv import Planes, blank, split
+from pipelines.media.codec.yuv import Planes, black_frame, split_planes
 from pipelines.step_params import Transition
 
-SOFTNESS = 0.12  # width of a wipe's edge, as a share of the frame
-DEPARTURE = 0.10  # how much each picture of a match has grown at the moment when it is gone
+WIPE_SOFTNESS = 0.12  # width of a wipe's edge, as a share of the frame
+MATCH_ZOOM = 0.10  # how much each picture of a match has grown at the moment when it is gone
 
 
 def ease(u: float) -> float:
@@ -29,16 +29,16 @@ def dip(before: Planes, after: Planes, u: float) -> Planes:
     """Down to black, and up again."""
     seen, shown = (before, ease(1 - 2 * u)) if u < 0.5 else (after, ease(2 * u - 1))
     height, width = seen.shape[0] * 2 // 3, seen.shape[1]
-    return np.asarray(cv2.addWeighted(seen, shown, blank(width, height), 1 - shown, 0), np.uint8)
+    return np.asarray(cv2.addWeighted(seen, shown, black_frame(width, height), 1 - shown, 0), np.uint8)
 
 
 def wipe(before: Planes, after: Planes, u: float) -> Planes:
     """A soft edge travels from left to right, the new picture behind it."""
     result = np.empty_like(before)
-    edge = ease(u) * (1 + SOFTNESS) - SOFTNESS  # where the soft edge begins
-    for old, new, target in zip(split(before), split(after), split(result), strict=True):
+    edge = ease(u) * (1 + WIPE_SOFTNESS) - WIPE_SOFTNESS  # where the soft edge begins
+    for old, new, target in zip(split_planes(before), split_planes(after), split_planes(result), strict=True):
         columns = (np.arange(old.shape[1]) + 0.5) / old.shape[1]
-        fade = np.clip((columns - edge) / SOFTNESS, 0, 1)
+        fade = np.clip((columns - edge) / WIPE_SOFTNESS, 0, 1)
         keep = np.broadcast_to((fade * fade * (3 - 2 * fade)).astype(np.float32), old.shape)
         target[:] = cv2.blendLinear(old, new, keep, 1 - keep)
     return result
@@ -47,12 +47,12 @@ def wipe(before: Planes, after: Planes, u: float) -> Planes:
 def match(before: Planes, after: Planes, u: float) -> Planes:
     """One movement through the cut: the old picture keeps growing while it fades, the new one settles to its size."""
     moved = ease(u)
-    return dissolve(_grown(before, 1 + DEPARTURE * moved), _grown(after, 1 + DEPARTURE * (1 - moved)), u)
+    return dissolve(_scale(before, 1 + MATCH_ZOOM * moved), _scale(after, 1 + MATCH_ZOOM * (1 - moved)), u)
 
 
-def _grown(picture: Planes, scale: float) -> Planes:
+def _scale(picture: Planes, scale: float) -> Planes:
     result = np.empty_like(picture)
-    for source, target in zip(split(picture), split(result), strict=True):
+    for source, target in zip(split_planes(picture), split_planes(result), strict=True):
         height, width = source.shape
         middle = np.array([(width - 1) / 2, (height - 1) / 2])
         inverse = np.hstack([np.eye(2) / scale, (middle - middle / scale)[:, None]])

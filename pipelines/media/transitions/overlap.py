@@ -8,14 +8,14 @@ from pathlib import Path
 
 from pipelines.base import BadInput, Report
 from pipelines.media.codec.encoder import Encoder
-from pipelines.media.codec.encoding_options import Coding
+from pipelines.media.codec.encoding_options import EncodingOptions
 from pipelines.media.codec.frames import scene_frames
-from pipelines.media.codec.integrity import seal
+from pipelines.media.codec.integrity import mark_verified
 from pipelines.media.codec.probe import is_conformant
 from pipelines.media.codec.yuv import Planes
-from pipelines.media.subtitles.burn_in import burned
+from pipelines.media.subtitles.burn_in import burn_subtitles
 from pipelines.media.timeline import SceneTiming
-from pipelines.step_params import BridgeParams
+from pipelines.step_params import TransitionParams
 
 Blend = Callable[[Planes, Planes, float], Planes]
 
@@ -28,61 +28,63 @@ class Overlap:
     count: int
 
     @classmethod
-    def read(cls, asked: BridgeParams, inputs: Mapping[str, Sequence[Path]]) -> Overlap:
+    def read(cls, params: TransitionParams, inputs: Mapping[str, Sequence[Path]]) -> Overlap:
         """Raises BadInput when the timings are not those of one transition."""
         before, after = (SceneTiming.model_validate_json(path.read_bytes()) for path in inputs["timings"])
         count = before.tail
-        if count != after.head or count < 1 or before.fps != asked.fps or after.fps != asked.fps:
+        if count != after.head or count < 1 or before.fps != params.fps or after.fps != params.fps:
             raise BadInput(
-                "timings", f"tail {before.tail} and head {after.head} are not one transition at {asked.fps}."
+                "timings", f"tail {before.tail} and head {after.head} are not one transition at {params.fps}."
             )
         return cls((before, after), count)
 
     @property
-    def starts(self) -> tuple[int, int]:
+    def start_frames(self) -> tuple[int, int]:
         """Number of the first shared frame, as each of the clips counts."""
         return self.timings[0].frames - self.count, 0
 
 
-def write_bridge(
+def write_transition(
     blend: Blend,
-    asked: BridgeParams,
+    params: TransitionParams,
     inputs: Mapping[str, Sequence[Path]],
     out: Path,
-    coding: Coding,
+    encoding: EncodingOptions,
     report: Report,
 ) -> Path:
     """Write `bridge.mp4`: the frames that both clips share, blended. `blend` takes a frame of each, and how far the bridge has come,
     above 0 and below 1."""
-    overlap = Overlap.read(asked, inputs)
-    size, count = (asked.width, asked.height), overlap.count
+    overlap = Overlap.read(params, inputs)
+    size, count = (params.width, params.height), overlap.count
     tail, head = (
-        scene_frames(clip, start, start + count, timing, *size, is_conformant(clip, timing, *size, coding), report.warn)
-        for clip, start, timing in zip(inputs["clips"], overlap.starts, overlap.timings, strict=True)
+        scene_frames(
+            clip, start, start + count, timing, *size, is_conformant(clip, timing, *size, encoding), report.warn
+        )
+        for clip, start, timing in zip(inputs["clips"], overlap.start_frames, overlap.timings, strict=True)
     )
     frames = (
         blend(one, other, number / (count + 1)) for number, (one, other) in enumerate(zip(tail, head, strict=True), 1)
     )
-    return write_frames(frames, overlap, asked, inputs, out, coding)
+    return write_transition_frames(frames, overlap, params, inputs, out, encoding)
 
 
-def write_frames(
+def write_transition_frames(
     frames: Iterable[Planes],
     overlap: Overlap,
-    asked: BridgeParams,
+    params: TransitionParams,
     inputs: Mapping[str, Sequence[Path]],
     out: Path,
-    coding: Coding,
+    encoding: EncodingOptions,
 ) -> Path:
     """Write `bridge.mp4` of `overlap.count` frames, a sealed part of the film."""
-    size = asked.width, asked.height
+    size = params.width, params.height
     shown: Iterator[Planes] = iter(frames)
     # Text is drawn over the finished frames: it neither moves nor fades with the pictures beneath it.
-    for subtitles, start in zip(inputs.get("subtitles", ()), overlap.starts, strict=False):
-        shown = burned(shown, subtitles, start, *size, asked.fps)
+    for subtitles, start in zip(inputs.get("subtitles", ()), overlap.start_frames, strict=False):
+        shown = burn_subtitles(shown, subtitles, start, *size, params.fps)
     target = out / "bridge.mp4"
-    with Encoder(target, *size, asked.fps, coding) as encoder:
+    with Encoder(target, *size, params.fps, encoding) as encoder:
         for frame in shown:
             encoder.write(frame)
-    seal(target, overlap.count)
+    mark_verified(target, overlap.count)
     return target

@@ -6,38 +6,40 @@ import numpy as np
 
 from pipelines.speech.audio.samples import Samples
 
-_FRAME = 0.04  # seconds
-_LOWEST, _HIGHEST = 65.0, 400.0  # hertz
-_LOUD = 0.06  # root mean square of a frame of levelled speech that is looked at
+_FRAME_SECONDS = 0.04  # seconds
+_MIN_HZ, _MAX_HZ = 65.0, 400.0  # hertz
+_MIN_FRAME_RMS = 0.06  # root mean square of a frame of levelled speech that is looked at
 
 
-def bent(own: float | None, wanted: float | None, limits: tuple[float, float]) -> float:
+def pitch_shift_ratio(own_hz: float | None, target_hz: float | None, limits: tuple[float, float]) -> float:
     """By which factor a voice that speaks at `own` hertz is made smaller or larger to speak at `wanted`, as far as it stays a
     voice; 1 where either is unknown."""
-    if not own or not wanted:
+    if not own_hz or not target_hz:
         return 1.0
-    return min(max(wanted / own, limits[0]), limits[1])
+    return min(max(target_hz / own_hz, limits[0]), limits[1])
 
 
-def height(samples: Samples, rate: int) -> float | None:
+def estimate_pitch(samples: Samples, rate: int) -> float | None:
     """Median fundamental frequency of the voiced frames in hertz, by autocorrelation; None where nothing is voiced. Expects
     levelled samples."""
-    size = int(rate * _FRAME)
-    low, high = int(rate / _HIGHEST), int(rate / _LOWEST)
+    size = int(rate * _FRAME_SECONDS)
+    low, high = int(rate / _MAX_HZ), int(rate / _MIN_HZ)
     weights = 1.0001 - np.arange(size) / size
     found: list[float] = []
     for start in range(0, len(samples) - size, size // 2):
         frame = samples[start : start + size].astype(np.float64)
-        if np.sqrt(np.mean(frame**2)) < _LOUD:
+        if np.sqrt(np.mean(frame**2)) < _MIN_FRAME_RMS:
             continue
         frame = (frame - frame.mean()) * np.hanning(size)
-        similar = np.fft.irfft(np.abs(np.fft.rfft(frame, 2 * size)) ** 2)[:size] / weights
-        best = low + int(np.argmax(similar[low:high]))
-        if similar[best] <= 0.5 * similar[0]:
+        autocorrelation = np.fft.irfft(np.abs(np.fft.rfft(frame, 2 * size)) ** 2)[:size] / weights
+        best = low + int(np.argmax(autocorrelation[low:high]))
+        if autocorrelation[best] <= 0.5 * autocorrelation[0]:
             continue
         # Twice the period is as similar as the period: the first peak that is nearly as high is the voice.
         early = (
-            lag for lag in range(low, best) if similar[lag] > 0.9 * similar[best] and similar[lag] >= similar[lag + 1]
+            lag
+            for lag in range(low, best)
+            if autocorrelation[lag] > 0.9 * autocorrelation[best] and autocorrelation[lag] >= autocorrelation[lag + 1]
         )
         found.append(rate / next(early, best))
     return float(np.median(found)) if found else None

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 """Mono, −1 to 1."""
 
-_FRAME = 0.01  # seconds over which loudness is looked at
-_QUIET = 0.004  # of full scale, after levelling to `_LEVEL`
-_LEVEL = 0.16  # root mean square of what is loud in speech; about −18 dBFS over all of it
-_PEAK = 0.95
-_BEFORE, _AFTER = 0.03, 0.05  # seconds kept around speech
-_FADE = 0.004
+_FRAME_SECONDS = 0.01  # seconds over which loudness is looked at
+_SILENCE_THRESHOLD = 0.004  # of full scale, after levelling to `_LEVEL`
+_TARGET_RMS = 0.16  # root mean square of what is loud in speech; about −18 dBFS over all of it
+_MAX_PEAK = 0.95
+_PADDING_BEFORE, _PADDING_AFTER = 0.03, 0.05  # seconds kept around speech
+_FADE_SECONDS = 0.004
 
 
-def levelled(samples: Samples) -> Samples:
+def normalize_level(samples: Samples) -> Samples:
     """The same speech at the house's level: −18 dBFS where there is speech, no peak above −0.4 dBFS, no DC."""
     if not len(samples):
         return samples
@@ -31,23 +31,25 @@ def levelled(samples: Samples) -> Samples:
         return samples
     loud = samples[np.abs(samples) > peak * 0.05]
     level = float(np.sqrt(np.mean(np.square(loud, dtype=np.float64))))
-    return (samples * np.float32(min(_LEVEL / level, _PEAK / peak))).astype(np.float32)
+    return (samples * np.float32(min(_TARGET_RMS / level, _MAX_PEAK / peak))).astype(np.float32)
 
 
-def bounds(samples: Samples, rate: int) -> tuple[int, int]:
+def speech_bounds(samples: Samples, rate: int) -> tuple[int, int]:
     """First sample and end of the speech, with a breath around it; (0, 0) if all is quiet. Expects `levelled` samples."""
-    size = max(1, int(rate * _FRAME))
+    size = max(1, int(rate * _FRAME_SECONDS))
     frames = len(samples) // size
     energy = np.sqrt(np.mean(np.square(samples[: frames * size].reshape(frames, size), dtype=np.float64), axis=1))
-    loud = np.flatnonzero(energy > _QUIET)
+    loud = np.flatnonzero(energy > _SILENCE_THRESHOLD)
     if not len(loud):
         return 0, 0
-    return max(0, int(loud[0] * size - rate * _BEFORE)), min(len(samples), int((loud[-1] + 1) * size + rate * _AFTER))
+    return max(0, int(loud[0] * size - rate * _PADDING_BEFORE)), min(
+        len(samples), int((loud[-1] + 1) * size + rate * _PADDING_AFTER)
+    )
 
 
-def faded(samples: Samples, rate: int) -> Samples:
+def apply_fades(samples: Samples, rate: int) -> Samples:
     """With ends that begin and end at zero, so that what is joined does not click."""
-    count = min(int(rate * _FADE), len(samples) // 2)
+    count = min(int(rate * _FADE_SECONDS), len(samples) // 2)
     ramp = np.linspace(0.0, 1.0, count, dtype=np.float32)
     samples = samples.copy()
     samples[:count] *= ramp
@@ -55,7 +57,7 @@ def faded(samples: Samples, rate: int) -> Samples:
     return samples
 
 
-def pitched(samples: Samples, ratio: float) -> Samples:
+def shift_pitch(samples: Samples, ratio: float) -> Samples:
     """`ratio` times as high and 1/`ratio` as long: the sound of a smaller (above 1) or larger speaker. Exact band-limited
     resampling by way of the spectrum; expects quiet ends."""
     if ratio == 1.0 or len(samples) < 2:
@@ -68,7 +70,7 @@ def pitched(samples: Samples, ratio: float) -> Samples:
     return (np.fft.irfft(shorter, length) * (length / len(samples))).astype(np.float32)
 
 
-class Wav:
+class WavWriter:
     """A mono 16-bit WAV file that is written piece by piece. A context manager."""
 
     def __init__(self, path: Path, rate: int) -> None:
@@ -88,7 +90,7 @@ class Wav:
         self._file.writeframesraw(pcm.tobytes())
         self.frames += len(pcm)
 
-    def quiet(self, seconds: float) -> None:
+    def write_silence(self, seconds: float) -> None:
         self.write(np.zeros(round(seconds * self.rate), dtype=np.float32))
 
     def __enter__(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pipelines.base import Missing
+from pipelines.base import MissingDependency
 
 _DIGITS, _UNITS, _GROUPS = "零一二三四五六七八九", ("", "十", "百", "千"), ("", "万", "亿", "万亿")
 _INITIALS = {
@@ -24,7 +24,7 @@ _TONES = {"1": "→", "2": "↗", "3": "↓", "4": "↘", "5": ""}
 _HAN = re.compile(r"[\u3007\u3400-\u9fff\uf900-\ufaff]")
 
 
-def number(digits: str) -> str:
+def spell_number(digits: str) -> str:
     """A whole number in Chinese characters; what is too long to count is read digit by digit."""
     if len(digits) > 16 or (len(digits) > 1 and digits[0] == "0"):
         return "".join(_DIGITS[int(digit)] for digit in digits)
@@ -35,11 +35,11 @@ def number(digits: str) -> str:
     for power in reversed(range(len(_GROUPS))):
         group = value // 10_000**power % 10_000
         if group:
-            said += ("零" if said and group < 1000 else "") + _group(group) + _GROUPS[power]
+            said += ("零" if said and group < 1000 else "") + _spell_group(group) + _GROUPS[power]
     return said[1:] if said.startswith("一十") else said
 
 
-def _group(value: int) -> str:
+def _spell_group(value: int) -> str:
     said, gap = "", False
     for place in reversed(range(4)):
         digit = value // 10**place % 10
@@ -51,37 +51,37 @@ def _group(value: int) -> str:
     return said
 
 
-def in_characters(text: str) -> str:
+def spell_out_digits(text: str) -> str:
     """Digits written out."""
     text = re.sub(
-        r"(\d+)\.(\d+)", lambda found: number(found[1]) + "点" + "".join(_DIGITS[int(d)] for d in found[2]), text
+        r"(\d+)\.(\d+)", lambda found: spell_number(found[1]) + "点" + "".join(_DIGITS[int(d)] for d in found[2]), text
     )
-    return re.sub(r"\d+", lambda found: number(found[0]), re.sub(r"(?<=\d),(?=\d{3})", "", text))
+    return re.sub(r"\d+", lambda found: spell_number(found[0]), re.sub(r"(?<=\d),(?=\d{3})", "", text))
 
 
-def phonemes(texts: Sequence[str]) -> list[str]:
+def phonemize(texts: Sequence[str]) -> list[str]:
     """The phonemes of neighbouring pieces of text, one for each; a space before each word of the language."""
     try:
         from pypinyin import Style, lazy_pinyin
         from pypinyin.seg.mmseg import seg
     except ImportError as error:
-        raise Missing('Chinese needs pypinyin; pip install "story-engine[draft]"') from error
-    texts = [in_characters(text) for text in texts]
+        raise MissingDependency('Chinese needs pypinyin; pip install "story-engine[draft]"') from error
+    texts = [spell_out_digits(text) for text in texts]
     whole = "".join("".join(_HAN.findall(text)) for text in texts)
     words = list(seg.cut(whole))
     begins = {sum(len(word) for word in words[:index]) for index in range(len(words))}
     syllables = lazy_pinyin(words, style=Style.TONE3, neutral_tone_with_five=True, tone_sandhi=True, v_to_u=False)
-    said, place = [], 0
+    spoken, position = [], 0
     for text in texts:
         part = ""
         for _ in _HAN.findall(text):
-            part += (" " if place in begins else "") + syllable(syllables[place])
-            place += 1
-        said.append(part)
-    return said
+            part += (" " if position in begins else "") + syllable_to_phonemes(syllables[position])
+            position += 1
+        spoken.append(part)
+    return spoken
 
 
-def syllable(pinyin: str) -> str:
+def syllable_to_phonemes(pinyin: str) -> str:
     """The phonemes of one syllable in pinyin with the tone's number: `hao3` → `xau↓`."""
     from pypinyin.contrib.tone_convert import to_finals, to_initials
 

@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.base import Missing
+from pipelines.base import MissingDependency
 
 _SYNCHRONOUS, _DONT_EXIT = 0x02, 0x8000
 _UTF8 = 0x01
-_IPA, _TIED = 0x02, 0x80
-_CHARACTER = 1  # the position type of espeak_Synth: counted in characters
-_RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
+_IPA, _TIE_LETTERS = 0x02, 0x80
+_POSITION_IN_CHARACTERS = 1  # the position type of espeak_Synth: counted in characters
+_RATE, _VOLUME, _PITCH, _PITCH_RANGE = 1, 2, 3, 4
 _END_OF_LIST, _WORD = 0, 1
 _REINSTALL = "pip install --force-reinstall espeakng-loader"
 
@@ -53,12 +53,12 @@ _Callback = ctypes.CFUNCTYPE(
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class EspeakResult:
     """What was spoken: 16-bit mono samples as bytes, and when each word began: (first character of the word in the text,
     counted from 0; milliseconds)."""
 
     pcm: bytes
-    words: tuple[tuple[int, int], ...]
+    word_events: tuple[tuple[int, int], ...]
 
 
 class EspeakLibrary:
@@ -75,14 +75,14 @@ class EspeakLibrary:
         self.rate: int = self._lib.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DONT_EXIT)
         """Samples a second of what `speak` gives."""
         if self.rate <= 0:
-            raise Missing(f"libespeak-ng does not start with the data in {data}; {_REINSTALL}")
+            raise MissingDependency(f"libespeak-ng does not start with the data in {data}; {_REINSTALL}")
         self._lib.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._pcm: list[bytes] = []
-        self._words: list[tuple[int, int]] = []
-        self._callback = _Callback(self._receive)
+        self._word_events: list[tuple[int, int]] = []
+        self._callback = _Callback(self._on_synthesis)
         self._lib.espeak_SetSynthCallback(self._callback)
 
-    def phonemes(self, text: str, voice: str) -> str:
+    def to_phonemes(self, text: str, voice: str) -> str:
         """IPA with stress marks; the letters of one sound are tied by `^`; words stand apart by spaces, as the voice speaks
         them (numbers written out, short words joined to their neighbours)."""
         self._set_voice(voice)
@@ -90,49 +90,54 @@ class EspeakLibrary:
         rest = ctypes.c_void_p(ctypes.addressof(buffer))
         clauses: list[str] = []
         while rest.value:
-            clause = self._lib.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA | _TIED | ord("^") << 8)
+            clause = self._lib.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA | _TIE_LETTERS | ord("^") << 8)
             clauses.append((clause or b"").decode())
         return " ".join(clause.strip() for clause in clauses if clause.strip())
 
-    def speak(self, text: str, voice: str, *, words_a_minute: int, pitch: int, pitch_range: int) -> Spoken:
+    def synthesize(self, text: str, voice: str, *, words_per_minute: int, pitch: int, pitch_range: int) -> EspeakResult:
         """`pitch` and `pitch_range` from 0 to 99 (50: the voice's own), `words_a_minute` from 80 to 450."""
         self._set_voice(voice)
-        for parameter, value in ((_RATE, words_a_minute), (_VOLUME, 100), (_PITCH, pitch), (_RANGE, pitch_range)):
+        for parameter, value in (
+            (_RATE, words_per_minute),
+            (_VOLUME, 100),
+            (_PITCH, pitch),
+            (_PITCH_RANGE, pitch_range),
+        ):
             self._lib.espeak_SetParameter(parameter, value, 0)
-        self._pcm, self._words = [], []
+        self._pcm, self._word_events = [], []
         encoded = text.encode() + b"\0"
-        self._lib.espeak_Synth(encoded, len(encoded), 0, _CHARACTER, 0, _UTF8, None, None)
+        self._lib.espeak_Synth(encoded, len(encoded), 0, _POSITION_IN_CHARACTERS, 0, _UTF8, None, None)
         self._lib.espeak_Synchronize()
-        return Spoken(b"".join(self._pcm), tuple(self._words))
+        return EspeakResult(b"".join(self._pcm), tuple(self._word_events))
 
     def _set_voice(self, voice: str) -> None:
         if self._lib.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise Missing(f'libespeak-ng has no voice "{voice}"; {_REINSTALL}')
+            raise MissingDependency(f'libespeak-ng has no voice "{voice}"; {_REINSTALL}')
 
-    def _receive(self, samples: Any, count: int, events: Any) -> int:
+    def _on_synthesis(self, samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:
             self._pcm.append(ctypes.string_at(samples, 2 * count))
         index = 0
         while events[index].type != _END_OF_LIST:
             event = events[index]
             if event.type == _WORD:
-                self._words.append((event.text_position - 1, event.audio_position))
+                self._word_events.append((event.text_position - 1, event.audio_position))
             index += 1
         return 0
 
 
-_lent = threading.Lock()
+_library_lock = threading.Lock()
 
 
 @contextmanager
-def espeak() -> Iterator[EspeakLibrary]:
+def open_espeak() -> Iterator[EspeakLibrary]:
     """The library for one caller, in the state in which a process finds it (a few milliseconds). Raises Missing where
     espeakng-loader is not installed."""
     try:
         import espeakng_loader
     except ImportError as error:
-        raise Missing('espeakng-loader is not installed; pip install "story-engine[draft]"') from error
-    with _lent:
+        raise MissingDependency('espeakng-loader is not installed; pip install "story-engine[draft]"') from error
+    with _library_lock:
         lib = ctypes.CDLL(espeakng_loader.get_library_path())
         try:
             yield EspeakLibrary(lib, espeakng_loader.get_data_path())

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines.speech.text.normalize import spoken
+from pipelines.speech.text.normalize import normalize_text
 from pipelines.speech.text.tokenize import Word
 from pipelines.step_params import Language
 
 
-def written_out(words: Sequence[Word], language: Language) -> list[str]:
+def spell_for_espeak(words: Sequence[Word], language: Language) -> list[str]:
     """One text per word. Japanese becomes kana (needs Janome): eSpeak NG reads kana only."""
-    texts = [spoken(word.core, language) for word in words]
+    texts = [normalize_text(word.core, language) for word in words]
     if language == "Japanese":
-        from pipelines.speech.g2p.japanese import kana
+        from pipelines.speech.g2p.japanese import to_kana
 
-        return kana(texts)
+        return to_kana(texts)
     return texts

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pipelines.step_params import Language
 
-_SINGLE = (
+_LIGATURES = (
     ("t^ʃ", "ʧ"), ("d^ʒ", "ʤ"), ("t^s", "ʦ"), ("d^z", "ʣ"), ("t^ɕ", "ʨ"), ("d^ʑ", "ʥ"),
     ("a^ɪ", "I"), ("a^ʊ", "W"), ("e^ɪ", "A"), ("o^ʊ", "O"), ("ə^ʊ", "Q"), ("ɔ^ɪ", "Y"),
 )  # fmt: skip
-_UNKNOWN = (
+_FALLBACK_SOUNDS = (
     ("ɫ", "l"),
     ("ħ", "h"),
     ("ʕ", "ʔ"),
@@ -23,7 +23,7 @@ _UNKNOWN = (
     ("ɬ", "l"),
 )
 """Sounds that the model has no letter for → the nearest that it has."""
-_LETTERS: Mapping[Language, tuple[tuple[str, str], ...]] = {
+_LANGUAGE_RESPELLINGS: Mapping[Language, tuple[tuple[str, str], ...]] = {
     "English": (
         ("ə^l", "ᵊl"), ("n\u0329", "ᵊn"), ("l\u0329", "ᵊl"), ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɚ", "əɹ"), ("ɐ", "ə"), ("ɪə", "iə"), ("ː", ""),
         ("o", "ɔ"), ("ɾ", "T"), ("ʔ", "t"), ("r", "ɹ"), ("x", "k"), ("ç", "k"),
@@ -35,19 +35,19 @@ _LETTERS: Mapping[Language, tuple[tuple[str, str], ...]] = {
 
 def respell(ipa: str, language: Language) -> str:
     """eSpeak's IPA in the letters of the model: one letter for each diphthong and affricate, none that it does not know."""
-    for sound, letter in (*_SINGLE, *_LETTERS.get(language, ()), *_UNKNOWN):
+    for sound, letter in (*_LIGATURES, *_LANGUAGE_RESPELLINGS.get(language, ()), *_FALLBACK_SOUNDS):
         ipa = ipa.replace(sound, letter)
     ipa = ipa.replace("^", "")
-    return _with_vowels(ipa) if language == "Arabic" else ipa
+    return _insert_vowels(ipa) if language == "Arabic" else ipa
 
 
-def _with_vowels(ipa: str) -> str:
+def _insert_vowels(ipa: str) -> str:
     """Arabic is written without short vowels, and eSpeak NG knows those of common words only. Where consonants meet that no
     syllable of Arabic can hold, an `a` stands between them: what is said may be another form of the word, but it can be said."""
-    return " ".join(_syllables(word) for word in ipa.split(" "))
+    return " ".join(_break_up_clusters(word) for word in ipa.split(" "))
 
 
-def _syllables(word: str) -> str:
+def _break_up_clusters(word: str) -> str:
     sounds = _SOUND.findall(word)
     said: list[str] = []
     for index, sound in enumerate(sounds):
@@ -70,24 +70,24 @@ _SOUND = re.compile(r"[ˈˌ]?[^ˈˌː]ː?")
 
 
 def _japanese(texts: Sequence[str]) -> list[str]:
-    from pipelines.speech.g2p.japanese import phonemes
+    from pipelines.speech.g2p.japanese import phonemize
 
-    return phonemes(texts)
+    return phonemize(texts)
 
 
 def _chinese(texts: Sequence[str]) -> list[str]:
-    from pipelines.speech.g2p.chinese import phonemes
+    from pipelines.speech.g2p.chinese import phonemize
 
-    return phonemes(texts)
+    return phonemize(texts)
 
 
 def _korean(texts: Sequence[str]) -> list[str]:
-    from pipelines.speech.g2p.korean import phonemes
+    from pipelines.speech.g2p.korean import phonemize
 
-    return [f" {phonemes(text)}" for text in texts]
+    return [f" {phonemize(text)}" for text in texts]
 
 
-READERS: Mapping[Language, Callable[[Sequence[str]], list[str]]] = {
+PHONEMIZERS: Mapping[Language, Callable[[Sequence[str]], list[str]]] = {
     "Chinese": _chinese,
     "Japanese": _japanese,
     "Korean": _korean,

@@ -5,47 +5,49 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from pipelines.speech.text.normalize import spoken
-from pipelines.speech.text.scripts import VOICES, runs
+from pipelines.speech.text.normalize import normalize_text
+from pipelines.speech.text.scripts import ESPEAK_VOICES, split_by_language
 from pipelines.speech.text.tokenize import Word
-from pipelines.speech.text.utterances import clauses
-from pipelines.speech.timing.alignment import divide
+from pipelines.speech.text.utterances import split_clauses
+from pipelines.speech.timing.alignment import split_phonemes_by_word
 from pipelines.step_params import Language
 
-_SWITCH = re.compile(r"\([\^a-z-]+\)")  # eSpeak NG tells where it changes the language: (en)…(hi)
+_LANGUAGE_SWITCH = re.compile(r"\([\^a-z-]+\)")  # eSpeak NG tells where it changes the language: (en)…(hi)
 
-Respell = Callable[[str, Language], str]
+RespellFunction = Callable[[str, Language], str]
 """IPA of eSpeak NG (sounds of several letters tied by `^`) → the letters of a model."""
-Reader = Callable[[Sequence[str]], list[str]]
+Phonemizer = Callable[[Sequence[str]], list[str]]
 """Neighbouring texts of one language → their phonemes in the letters of a model, with a space where a word begins."""
 
 
-def phonemes(
-    words: Sequence[Word], language: Language, respell: Respell, readers: Mapping[Language, Reader]
+def phonemize(
+    words: Sequence[Word], language: Language, respell: RespellFunction, phonemizers: Mapping[Language, Phonemizer]
 ) -> list[str]:
     """One text per word, without punctuation, with a space where a word of the language begins. `readers` read their languages,
     eSpeak NG all others."""
-    said: list[str] = []
-    for clause in clauses(words):
-        for reader, run in runs(clause, language):
-            texts = [spoken(word.core, reader) for word in run]
-            if reader in readers:
-                said += readers[reader](texts)
+    phoneme_texts: list[str] = []
+    for clause in split_clauses(words):
+        for run_language, run in split_by_language(clause, language):
+            texts = [normalize_text(word.core, run_language) for word in run]
+            if run_language in phonemizers:
+                phoneme_texts += phonemizers[run_language](texts)
             else:
-                said += [f" {respell(part, reader)}" for part in _by_espeak(texts, reader)]
-    return said
+                phoneme_texts += [
+                    f" {respell(part, run_language)}" for part in _phonemize_with_espeak(texts, run_language)
+                ]
+    return phoneme_texts
 
 
-def _by_espeak(texts: Sequence[str], language: Language) -> list[str]:
-    from pipelines.speech.g2p.espeak_binding import espeak
+def _phonemize_with_espeak(texts: Sequence[str], language: Language) -> list[str]:
+    from pipelines.speech.g2p.espeak_binding import open_espeak
 
-    with espeak() as library:
-        whole = _clean(library.phonemes(" ".join(texts), VOICES[language]))
+    with open_espeak() as library:
+        whole = _strip_markers(library.to_phonemes(" ".join(texts), ESPEAK_VOICES[language]))
         if len(whole.split(" ")) == len(texts):
             return whole.split(" ")
-        alone = [_clean(library.phonemes(text, VOICES[language])) for text in texts]
-    return divide(whole, alone)
+        alone = [_strip_markers(library.to_phonemes(text, ESPEAK_VOICES[language])) for text in texts]
+    return split_phonemes_by_word(whole, alone)
 
 
-def _clean(ipa: str) -> str:
-    return " ".join(_SWITCH.sub("", ipa).replace("-", "").split())
+def _strip_markers(ipa: str) -> str:
+    return " ".join(_LANGUAGE_SWITCH.sub("", ipa).replace("-", "").split())

@@ -37,7 +37,7 @@ _ALL_ABBREVIATIONS = frozenset(short.casefold() for table in _ABBREVIATIONS.valu
     "ca",
 }
 
-_MONEY: dict[str, dict[str, str]] = {
+_CURRENCY_NAMES: dict[str, dict[str, str]] = {
     "English": {"$": "dollars", "€": "euros", "£": "pounds", "¥": "yen", "₹": "rupees", "₺": "lira", "₩": "won"},
     "Spanish": {"$": "dólares", "€": "euros", "£": "libras", "¥": "yenes", "₹": "rupias", "₺": "liras", "₩": "wones"},
     "French": {"$": "dollars", "€": "euros", "£": "livres", "¥": "yens", "₹": "roupies", "₺": "livres", "₩": "wons"},
@@ -49,7 +49,7 @@ _MONEY: dict[str, dict[str, str]] = {
     "Japanese": {"$": "ドル", "€": "ユーロ", "£": "ポンド", "¥": "円", "₹": "ルピー", "₺": "リラ", "₩": "ウォン"},
     "Korean": {"$": "달러", "€": "유로", "£": "파운드", "¥": "엔", "₹": "루피", "₺": "리라", "₩": "원"},
 }
-_SIGNS: dict[str, dict[str, str]] = {
+_SYMBOL_NAMES: dict[str, dict[str, str]] = {
     "English": {"%": "percent", "&": "and", "+": "plus", "=": "equals", "@": "at", "°": "degrees", "×": "times", "÷": "divided by"},
     "Spanish": {"%": "por ciento", "&": "y", "+": "más", "=": "igual a", "@": "arroba", "°": "grados", "×": "por", "÷": "entre"},
     "French": {"%": "pour cent", "&": "et", "+": "plus", "=": "égale", "@": "arobase", "°": "degrés", "×": "fois", "÷": "divisé par"},
@@ -61,7 +61,7 @@ _SIGNS: dict[str, dict[str, str]] = {
     "Japanese": {"%": "パーセント", "&": "アンド", "+": "プラス", "=": "イコール", "@": "アット", "°": "度", "×": "かける", "÷": "わる"},
     "Korean": {"%": "퍼센트", "&": "그리고", "+": "더하기", "=": "는", "@": "골뱅이", "°": "도", "×": "곱하기", "÷": "나누기"},
 }  # fmt: skip
-_DOT: dict[str, str] = {
+_DOT_NAMES: dict[str, str] = {
     "English": "dot", "Spanish": "punto", "French": "point", "German": "Punkt", "Turkish": "nokta", "Hindi": "डॉट",
     "Arabic": "نقطة", "Chinese": "点", "Japanese": "ドット", "Korean": "점",
 }  # fmt: skip
@@ -74,7 +74,7 @@ _NUMBER = re.compile(r"^[\d.,]+$")
 _FORMATTING = re.compile(r"[*_~`|<>^\\{}\[\]#]+")
 
 
-def spoken(core: str, language: Language) -> str:
+def normalize_text(core: str, language: Language) -> str:
     """The words that the voice says for `core`, in `language`."""
     text = unicodedata.normalize("NFKC", core) if any(ord(character) > 0x2000 for character in core) else core
     if text in (table := _ABBREVIATIONS.get(language, {})):
@@ -82,12 +82,14 @@ def spoken(core: str, language: Language) -> str:
     if _ADDRESS.search(text):
         text = re.sub(r"^https?://(www\.)?", "", text, flags=re.I)
         return " ".join(
-            re.sub(r"\.", f" {_DOT[language]} ", _named_signs(re.sub(r"[/?=&#_:-]+", " ", text), language)).split()
+            re.sub(
+                r"\.", f" {_DOT_NAMES[language]} ", _verbalize_symbols(re.sub(r"[/?=&#_:-]+", " ", text), language)
+            ).split()
         )
-    text = _AMOUNT.sub(lambda found: f"{found[2] or found[3]} {_MONEY[language][found[1] or found[4]]}", text)
-    text = _FORMATTING.sub(" ", "".join(filter(_is_sound, text)))
+    text = _AMOUNT.sub(lambda found: f"{found[2] or found[3]} {_CURRENCY_NAMES[language][found[1] or found[4]]}", text)
+    text = _FORMATTING.sub(" ", "".join(filter(_is_pronounceable, text)))
     if not _NUMBER.match(text):
-        text = _named_signs(text, language)
+        text = _verbalize_symbols(text, language)
     return " ".join(text.split())
 
 
@@ -96,16 +98,16 @@ def is_abbreviation(core: str) -> bool:
     return core.casefold() in _ALL_ABBREVIATIONS
 
 
-def _named_signs(text: str, language: Language) -> str:
+def _verbalize_symbols(text: str, language: Language) -> str:
     if language == "Turkish":
         text = re.sub(r"%\s?(\d[\d.,]*)", r"yüzde \1", text)
     if language == "Chinese":
         text = re.sub(r"(\d[\d.,]*)\s?%", r"百分之\1", text)
-    for sign, name in (*_SIGNS[language].items(), *_MONEY[language].items()):
+    for sign, name in (*_SYMBOL_NAMES[language].items(), *_CURRENCY_NAMES[language].items()):
         text = text.replace(sign, f" {name} ")
     return text
 
 
-def _is_sound(character: str) -> bool:
+def _is_pronounceable(character: str) -> bool:
     """Not emoji, joiners, variation selectors, controls."""
     return unicodedata.category(character) not in {"So", "Sk", "Cf", "Cc", "Co", "Cn"} or character in "°\u200c\u200d"

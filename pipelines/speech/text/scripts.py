@@ -9,12 +9,12 @@ from itertools import groupby
 from pipelines.speech.text.tokenize import Word
 from pipelines.step_params import Language
 
-VOICES: dict[Language, str] = {
+ESPEAK_VOICES: dict[Language, str] = {
     "Arabic": "ar", "Chinese": "cmn", "English": "en-us", "French": "fr", "German": "de", "Hindi": "hi", "Japanese": "ja",
     "Korean": "ko", "Spanish": "es", "Turkish": "tr",
 }  # fmt: skip
 
-_SCRIPTS: tuple[tuple[re.Pattern[str], Language, frozenset[Language]], ...] = (
+_SCRIPT_LANGUAGES: tuple[tuple[re.Pattern[str], Language, frozenset[Language]], ...] = (
     (re.compile(r"[\u3041-\u30ff\uff66-\uff9d]"), "Japanese", frozenset({"Japanese"})),
     (re.compile(r"[\u4e00-\u9fff\u3400-\u4dbf]"), "Chinese", frozenset({"Chinese", "Japanese"})),
     (re.compile(r"[\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f]"), "Korean", frozenset({"Korean"})),
@@ -24,15 +24,15 @@ _SCRIPTS: tuple[tuple[re.Pattern[str], Language, frozenset[Language]], ...] = (
 )
 
 
-def language_of(core: str, language: Language) -> Language:
+def detect_language(core: str, language: Language) -> Language:
     """The language in which a word is read: the story's, unless the word is written in a script that it does not use."""
-    for script, reader, users in _SCRIPTS:
+    for script, reader, users in _SCRIPT_LANGUAGES:
         if script.search(core):
             return language if language in users else reader
     return language
 
 
-def runs(words: Sequence[Word], language: Language) -> Iterator[tuple[Language, tuple[Word, ...]]]:
+def split_by_language(words: Sequence[Word], language: Language) -> Iterator[tuple[Language, tuple[Word, ...]]]:
     """Neighbouring words that are read in the same language."""
-    for reader, group in groupby(words, key=lambda word: language_of(word.core, language)):
+    for reader, group in groupby(words, key=lambda word: detect_language(word.core, language)):
         yield reader, tuple(group)

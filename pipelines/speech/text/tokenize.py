@@ -13,19 +13,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _HAN_KANA = r"\u3005-\u3007\u3021-\u3029\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fd-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff"
-_SMALL = r"\u3041\u3043\u3045\u3047\u3049\u3063\u3083\u3085\u3087\u308e\u30a1\u30a3\u30a5\u30a7\u30a9\u30c3\u30e3\u30e5\u30e7\u30ee\u3005\u309d\u309e\u30fc\u30fd\u30fe\uff67-\uff70"
-_SMALL_KANA = rf"[{_SMALL}\u3099\u309a\ufe00-\ufe0f]"
+_SMALL_KANA_RANGE = r"\u3041\u3043\u3045\u3047\u3049\u3063\u3083\u3085\u3087\u308e\u30a1\u30a3\u30a5\u30a7\u30a9\u30c3\u30e3\u30e5\u30e7\u30ee\u3005\u309d\u309e\u30fc\u30fd\u30fe\uff67-\uff70"
+_SMALL_KANA = rf"[{_SMALL_KANA_RANGE}\u3099\u309a\ufe00-\ufe0f]"
 _DASHES = r"(?:[\u2014\u2013\u2026\u2025\uff5e\u301c]|\.{2,}|--+)"
 _OPENING_MARKS = "¿¡\"'([{«‘“„‹《「『【（〈〔﹁﹃"
-_UNIT = re.compile(rf"\s+|[{_HAN_KANA}]{_SMALL_KANA}*|[^\s{_HAN_KANA}]+")
+_UNIT_PATTERN = re.compile(rf"\s+|[{_HAN_KANA}]{_SMALL_KANA}*|[^\s{_HAN_KANA}]+")
 _AFTER_DASH = re.compile(rf"(?<=[^\W]){_DASHES}(?=\w)")
-_CHARACTER = re.compile(rf"[{_HAN_KANA}]")
-_CLOSING = re.compile(rf"[^\w\s{re.escape(_OPENING_MARKS)}%&+=@€$£¥₹₺₩]+")
-_OPENING = re.compile(rf"[{re.escape(_OPENING_MARKS)}]+$")
+_HAN_KANA_CHARACTER = re.compile(rf"[{_HAN_KANA}]")
+_CLOSING_MARKS = re.compile(rf"[^\w\s{re.escape(_OPENING_MARKS)}%&+=@€$£¥₹₺₩]+")
+_OPENING_MARKS_AT_END = re.compile(rf"[{re.escape(_OPENING_MARKS)}]+$")
 
 SPOKEN_SYMBOLS = frozenset("%&+=@€$£¥₹₺₩°×÷")
 """Signs without letters that have a name in every language and are read out."""
-LONGEST = 40
+MAX_WORD_LENGTH = 40
 """A longer run without a space (an address, a made-up cry) is cut, so that no single word exceeds what a model can take."""
 
 
@@ -35,57 +35,57 @@ class Word:
 
     text: str
     core: str
-    lead: str
-    trail: str
+    leading: str
+    trailing: str
 
 
-def split(text: str) -> list[Word]:
+def split_words(text: str) -> list[Word]:
     """The words of `text`; none if nothing in it can be pronounced. `"".join(word.text for word in words) == text` otherwise."""
     texts: list[str] = []
-    waiting = ""  # opening brackets, and all that stands before the first word
+    pending = ""  # opening brackets, and all that stands before the first word
     for unit in _units(text):
-        if not any(_speakable(character) for character in unit):
-            opening = _OPENING.search(unit)
+        if not any(_is_speakable(character) for character in unit):
+            opening = _OPENING_MARKS_AT_END.search(unit)
             head, tail = (unit[: opening.start()], opening[0]) if opening else (unit, "")
-            if texts and not waiting:
+            if texts and not pending:
                 texts[-1] += head
-                waiting = tail
+                pending = tail
             else:
-                waiting += unit
+                pending += unit
             continue
-        texts.append(waiting + unit)
-        waiting = ""
-    if waiting and texts:
-        texts[-1] += waiting
-    return [_word(part) for part in texts]
+        texts.append(pending + unit)
+        pending = ""
+    if pending and texts:
+        texts[-1] += pending
+    return [_parse_word(part) for part in texts]
 
 
 def _units(text: str) -> Iterator[str]:
     after_character = False  # Han or kana without a space between: a closing mark belongs to it, not to what follows
-    for unit in _UNIT.findall(text):
+    for unit in _UNIT_PATTERN.findall(text):
         start = 0
-        if after_character and (closing := _CLOSING.match(unit)):
+        if after_character and (closing := _CLOSING_MARKS.match(unit)):
             yield closing[0]
             start = closing.end()
-        after_character = bool(_CHARACTER.match(unit))
+        after_character = bool(_HAN_KANA_CHARACTER.match(unit))
         for dash in _AFTER_DASH.finditer(unit, start):
-            yield from _short(unit[start : dash.end()])
+            yield from _split_long_run(unit[start : dash.end()])
             start = dash.end()
-        yield from _short(unit[start:])
+        yield from _split_long_run(unit[start:])
 
 
-def _short(unit: str) -> Iterator[str]:
-    for start in range(0, len(unit), LONGEST):
-        yield unit[start : start + LONGEST]
+def _split_long_run(unit: str) -> Iterator[str]:
+    for start in range(0, len(unit), MAX_WORD_LENGTH):
+        yield unit[start : start + MAX_WORD_LENGTH]
 
 
-def _word(text: str) -> Word:
-    spoken = [index for index, character in enumerate(text) if _speakable(character)]
+def _parse_word(text: str) -> Word:
+    spoken = [index for index, character in enumerate(text) if _is_speakable(character)]
     first, last = spoken[0], spoken[-1] + 1
     while last < len(text) and unicodedata.category(text[last]).startswith("M"):
         last += 1
-    return Word(text=text, core=text[first:last], lead=text[:first], trail=text[last:])
+    return Word(text=text, core=text[first:last], leading=text[:first], trailing=text[last:])
 
 
-def _speakable(character: str) -> bool:
+def _is_speakable(character: str) -> bool:
     return character.isalnum() or character in SPOKEN_SYMBOLS

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 
-def spread(
+def align_words_to_events(
     starts: Sequence[int], events: Sequence[tuple[int, int]], length: int, seconds: float
 ) -> list[tuple[float, float]]:
     """When each written word begins and ends, from an engine's word events.
@@ -17,26 +17,26 @@ def spread(
     characters of the text; `seconds`: length of the sound. An engine may report fewer words than are written (it speaks some
     as one) or more (numbers): between two events time runs evenly over the characters.
     """
-    known: list[tuple[int, float]] = [(0, 0.0)]
-    for place, milliseconds in events:
-        place, time = min(max(place, 0), length), min(milliseconds / 1000, seconds)
-        if place > known[-1][0] and time >= known[-1][1]:
-            known.append((place, time))
-        elif place == 0:
-            known[0] = (0, time)
-    known.append((length + 1, seconds))
-    places = [place for place, _ in known]
+    anchors: list[tuple[int, float]] = [(0, 0.0)]
+    for position, milliseconds in events:
+        position, time = min(max(position, 0), length), min(milliseconds / 1000, seconds)
+        if position > anchors[-1][0] and time >= anchors[-1][1]:
+            anchors.append((position, time))
+        elif position == 0:
+            anchors[0] = (0, time)
+    anchors.append((length + 1, seconds))
+    places = [place for place, _ in anchors]
 
-    def moment(place: int) -> float:
-        index = min(bisect_right(places, place) - 1, len(known) - 2)
-        (before, begin), (after, end) = known[index], known[index + 1]
+    def time_at(place: int) -> float:
+        index = min(bisect_right(places, place) - 1, len(anchors) - 2)
+        (before, begin), (after, end) = anchors[index], anchors[index + 1]
         return begin + (end - begin) * (place - before) / max(1, after - before)
 
-    edges = [*(moment(start) for start in starts), seconds]
+    edges = [*(time_at(start) for start in starts), seconds]
     return list(pairwise(edges))
 
 
-def divide(whole: str, parts: Sequence[str]) -> list[str]:
+def split_phonemes_by_word(whole: str, parts: Sequence[str]) -> list[str]:
     """`whole`, cut into as many pieces as there are `parts`, each like its part.
 
     `whole` is how an engine says a clause, `parts` how it says each word alone. Words that a language joins (`əvðə`), links
@@ -50,12 +50,12 @@ def divide(whole: str, parts: Sequence[str]) -> list[str]:
     for block in SequenceMatcher(None, apart, whole, autojunk=False).get_matching_blocks():
         matched += [(block.a, block.b), (block.a + block.size, block.b + block.size)]
     matched.append((len(apart), len(whole)))
-    cuts, place = [0], 0
+    cuts, position = [0], 0
     for part in parts[:-1]:
-        place += len(part)
-        before = max((pair for pair in matched if pair[0] <= place), default=(0, 0))
-        after = min((pair for pair in matched if pair[0] >= place), default=(len(apart), len(whole)))
-        share = (place - before[0]) / max(1, after[0] - before[0])
+        position += len(part)
+        before = max((pair for pair in matched if pair[0] <= position), default=(0, 0))
+        after = min((pair for pair in matched if pair[0] >= position), default=(len(apart), len(whole)))
+        share = (position - before[0]) / max(1, after[0] - before[0])
         cuts.append(max(cuts[-1], round(before[1] + share * (after[1] - before[1]))))
     cuts.append(len(whole))
     return [whole[start:end].strip() for start, end in pairwise(cuts)]

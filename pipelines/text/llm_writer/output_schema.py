@@ -16,18 +16,18 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.step_params import Language, Named, WriteParams
+from pipelines.step_params import Language, NamedElement, WriteParams
 
 Schema = dict[str, Any]
 
-CAMERA = (
+CAMERA_MOVES = (
     "static shot", "slow push in", "slow pull back", "slow pan left", "slow pan right", "slow tilt up", "slow tilt down",
     "slow crane up", "gentle drift left", "gentle drift right", "slow orbit left", "slow orbit right", "handheld, subtle",
 )  # fmt: skip
 MOODS = ("calm", "joyful", "adventurous", "tense", "sad")
-ON_STAGE = 4
+MAX_ELEMENTS_PER_SCENE = 4
 """More figures than this crowd a picture."""
-FEWEST, MOST = 2, 6
+MIN_SCENES, MAX_SCENES = 2, 6
 """How many scenes a story has whose length nobody chose."""
 
 _LATIN = "A-Za-zÀ-ÖØ-öø-ſ"
@@ -43,35 +43,43 @@ _LETTERS: Mapping[Language, str] = {
     "Spanish": _LATIN,
     "Turkish": _LATIN,
 }
-_MARKS: Mapping[Language, str] = {"Arabic": "\u064b-\u0652\u0670", "Hindi": "\u0900-\u0903\u093a-\u0957\u0962-\u0965"}
+_COMBINING_MARKS: Mapping[Language, str] = {
+    "Arabic": "\u064b-\u0652\u0670",
+    "Hindi": "\u0900-\u0903\u093a-\u0957\u0962-\u0965",
+}
 """Signs that stand on a letter before them."""
-_OPENING = "¿¡“„«‘「『"
+_OPENING_PUNCTUATION = "¿¡“„«‘「『"
 # Capitals and digits are for what has no other name in any script: DNA, TV, 3D. No quotation mark or backslash of JSON.
-_WORDS = " A-Z0-9'’\u200c\u200d-"
-_ENDS = ".!?…"
-_OTHER_ENDS: Mapping[Language, str] = {"Arabic": "؟", "Chinese": "。！？", "Hindi": "।", "Japanese": "。！？"}
-_BETWEEN = ",;:‘“”„()%&/+°–—"
-_OTHER_BETWEEN: Mapping[Language, str] = {
+_COMMON_CHARACTERS = " A-Z0-9'’\u200c\u200d-"
+_SENTENCE_ENDS = ".!?…"
+_LANGUAGE_SENTENCE_ENDS: Mapping[Language, str] = {
+    "Arabic": "؟",
+    "Chinese": "。！？",
+    "Hindi": "।",
+    "Japanese": "。！？",
+}
+_PUNCTUATION = ",;:‘“”„()%&/+°–—"
+_LANGUAGE_PUNCTUATION: Mapping[Language, str] = {
     "Arabic": "،؛«»",
     "Chinese": "、，：；（）「」『』《》",
     "French": "«»",
     "Japanese": "、：；（）「」『』・",
     "Spanish": "«»¿¡",
 }
-_CHARACTERS = "x-characters"
+_MAX_CHARACTERS_KEY = "x-characters"
 """Keyword for the most characters of a string with a pattern: `maxLength` beside a pattern is not understood by the grammar."""
-_BYTES = 4
+_MAX_BYTES_PER_CHARACTER = 4
 """The longest UTF-8 form of a character."""
 
 
-class Lengths(BaseModel):
+class TextLimits(BaseModel):
     """The most characters of each kind of text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: int = Field(40, ge=2, le=200)
     plot: int = Field(600, ge=4, le=4000)
-    looks: int = Field(
+    appearance: int = Field(
         240, ge=4, le=2000, description="Of a character, a place, a thing; and of the whole film's style."
     )
     image: int = Field(320, ge=4, le=2000)
@@ -83,118 +91,135 @@ class _Alphabet:
     """Letters, signs on them, what ends a sentence, and what else stands between words: as ranges of a regular expression."""
 
     letters: str
-    marks: str = ""
-    ends: str = _ENDS
-    between: str = _BETWEEN
+    combining_marks: str = ""
+    sentence_ends: str = _SENTENCE_ENDS
+    punctuation: str = _PUNCTUATION
 
     @classmethod
-    def of(cls, asked: WriteParams) -> _Alphabet:
+    def for_params(cls, params: WriteParams) -> _Alphabet:
         """That of the language."""
-        language = asked.language
-        ends, between = _ENDS + _OTHER_ENDS.get(language, ""), _BETWEEN + _OTHER_BETWEEN.get(language, "")
-        return cls(_LETTERS[language], _MARKS.get(language, ""), ends, between).with_names(asked)
+        language = params.language
+        ends, between = (
+            _SENTENCE_ENDS + _LANGUAGE_SENTENCE_ENDS.get(language, ""),
+            _PUNCTUATION + _LANGUAGE_PUNCTUATION.get(language, ""),
+        )
+        return cls(_LETTERS[language], _COMBINING_MARKS.get(language, ""), ends, between).with_names(params)
 
-    def with_names(self, asked: WriteParams) -> _Alphabet:
+    def with_names(self, params: WriteParams) -> _Alphabet:
         """This one, and what names that the client gave are written in."""
-        known = re.compile(f"[{self.letters}{self.marks}]")
-        names = (one.name for one in (*asked.characters, *asked.locations, *asked.objects))
-        strange = sorted({c for name in names for c in name if not known.match(c)})
-        letters, marks = ("".join(c for c in strange if unicodedata.category(c)[0] == kind) for kind in "LM")
-        return replace(self, letters=self.letters + letters, marks=self.marks + marks)
+        known = re.compile(f"[{self.letters}{self.combining_marks}]")
+        names = (one.name for one in (*params.characters, *params.locations, *params.objects))
+        extra_characters = sorted({c for name in names for c in name if not known.match(c)})
+        letters, marks = ("".join(c for c in extra_characters if unicodedata.category(c)[0] == kind) for kind in "LM")
+        return replace(self, letters=self.letters + letters, combining_marks=self.combining_marks + marks)
 
 
 _ENGLISH = _Alphabet(_LATIN)
 
 
-def cast(asked: WriteParams, lengths: Lengths) -> Schema:
+def cast_schema(params: WriteParams, limits: TextLimits) -> Schema:
     """Title (unless it is given), what happens, style, mood; characters, locations and objects. Those that the client named but did
     not describe come first, under their names; those that the client described are not asked for."""
-    own = _Alphabet.of(asked)
+    alphabet = _Alphabet.for_params(params)
     properties: Schema = {
-        "description": _text(own, lengths.plot),
-        "title": _name(own, lengths.name),
-        "style": _text(_ENGLISH, lengths.looks),
+        "description": _text_schema(alphabet, limits.plot),
+        "title": _name_schema(alphabet, limits.name),
+        "style": _text_schema(_ENGLISH, limits.appearance),
         "mood": {"enum": list(MOODS)},
-        "characters": _elements(asked, asked.characters, lengths, fewest=0, most=3),
-        "locations": _elements(asked, asked.locations, lengths, fewest=1, most=3),
-        "objects": _elements(asked, asked.objects, lengths, fewest=0, most=2),
+        "characters": _elements_schema(params, params.characters, limits, minimum=0, maximum=3),
+        "locations": _elements_schema(params, params.locations, limits, minimum=1, maximum=3),
+        "objects": _elements_schema(params, params.objects, limits, minimum=0, maximum=2),
     }
-    if asked.title:
+    if params.title:
         del properties["title"]
-    return _object({name: value for name, value in properties.items() if value.get("maxItems") != 0})
+    return _object_schema({name: value for name, value in properties.items() if value.get("maxItems") != 0})
 
 
-def scenes(
-    asked: WriteParams,
+def scenes_schema(
+    params: WriteParams,
     characters: Sequence[str],
     locations: Sequence[str],
     objects: Sequence[str],
-    lengths: Lengths,
+    limits: TextLimits,
     count: tuple[int, int],
 ) -> Schema:
     """Between so many scenes and so many. Only the given names can be named."""
-    own = _Alphabet.of(asked)
+    alphabet = _Alphabet.for_params(params)
     properties: Schema = {
-        "name": _name(own, lengths.name),
-        "image_description": _text(_ENGLISH.with_names(asked), lengths.image),
-        "narration": _text(own, lengths.narration),
-        "camera_movement": {"enum": list(CAMERA)},
-        "characters": _list({"enum": list(characters)}, 0, min(ON_STAGE, len(characters))),
+        "name": _name_schema(alphabet, limits.name),
+        "image_description": _text_schema(_ENGLISH.with_names(params), limits.image),
+        "narration": _text_schema(alphabet, limits.narration),
+        "camera_movement": {"enum": list(CAMERA_MOVES)},
+        "characters": _array_schema({"enum": list(characters)}, 0, min(MAX_ELEMENTS_PER_SCENE, len(characters))),
         "location": {"enum": list(locations)},
-        "objects": _list({"enum": list(objects)}, 0, min(ON_STAGE, len(objects))),
+        "objects": _array_schema({"enum": list(objects)}, 0, min(MAX_ELEMENTS_PER_SCENE, len(objects))),
     }
     for name, known in (("characters", characters), ("location", locations), ("objects", objects)):
         if not known:
             del properties[name]
-    if not asked.narrated:
+    if not params.narrated:
         del properties["narration"]
-    return _object({"scenes": _list(_object(properties), *count)})
+    return _object_schema({"scenes": _array_schema(_object_schema(properties), *count)})
 
 
-def longest(schema: Schema) -> int:
+def max_bytes(schema: Schema) -> int:
     """The most bytes that an answer of this schema has, written without line breaks. A bound for its tokens too: each stands for a
     byte at least."""
     if "const" in schema:
-        return _written(schema["const"])
+        return _json_bytes(schema["const"])
     if "enum" in schema:
-        return max(map(_written, schema["enum"]))
+        return max(map(_json_bytes, schema["enum"]))
     if schema["type"] == "string":
-        return 2 + int(schema[_CHARACTERS]) * _BYTES
+        return 2 + int(schema[_MAX_CHARACTERS_KEY]) * _MAX_BYTES_PER_CHARACTER
     if schema["type"] == "array":
-        first = [longest(one) for one in schema.get("prefixItems", ())]
+        first = [max_bytes(one) for one in schema.get("prefixItems", ())]
         most = int(schema["maxItems"])
         rest = most - len(first)
-        return 2 + sum(first) + 2 * most + (rest * longest(schema["items"]) if rest else 0)
-    return 2 + sum(_written(name) + 4 + longest(value) for name, value in schema["properties"].items())
+        return 2 + sum(first) + 2 * most + (rest * max_bytes(schema["items"]) if rest else 0)
+    return 2 + sum(_json_bytes(name) + 4 + max_bytes(value) for name, value in schema["properties"].items())
 
 
-def _elements(asked: WriteParams, given: Sequence[Named], lengths: Lengths, *, fewest: int, most: int) -> Schema:
-    looks = _text(_ENGLISH.with_names(asked), lengths.looks)
-    bare = [_object({"name": {"const": one.name}, "description": looks}) for one in given if not one.description]
-    described = len(given) - len(bare)
-    fresh = _object({"name": _name(_Alphabet.of(asked), lengths.name), "description": looks})
-    listed = _list(fresh, max(fewest - described, len(bare)), max(most - described, len(bare)))
-    return {**listed, "prefixItems": bare} if bare else listed
+def _elements_schema(
+    params: WriteParams, user_elements: Sequence[NamedElement], limits: TextLimits, *, minimum: int, maximum: int
+) -> Schema:
+    appearance = _text_schema(_ENGLISH.with_names(params), limits.appearance)
+    undescribed = [
+        _object_schema({"name": {"const": one.name}, "description": appearance})
+        for one in user_elements
+        if not one.description
+    ]
+    described = len(user_elements) - len(undescribed)
+    new_element = _object_schema(
+        {"name": _name_schema(_Alphabet.for_params(params), limits.name), "description": appearance}
+    )
+    listed = _array_schema(
+        new_element, max(minimum - described, len(undescribed)), max(maximum - described, len(undescribed))
+    )
+    return {**listed, "prefixItems": undescribed} if undescribed else listed
 
 
-def _name(alphabet: _Alphabet, most: int) -> Schema:
-    letters, marks = alphabet.letters, alphabet.marks
-    return {"type": "string", "pattern": f"^[{letters}][{letters}{marks}{_WORDS}]{{0,{most - 1}}}$", _CHARACTERS: most}
+def _name_schema(alphabet: _Alphabet, max_characters: int) -> Schema:
+    letters, marks = alphabet.letters, alphabet.combining_marks
+    return {
+        "type": "string",
+        "pattern": f"^[{letters}][{letters}{marks}{_COMMON_CHARACTERS}]{{0,{max_characters - 1}}}$",
+        _MAX_CHARACTERS_KEY: max_characters,
+    }
 
 
-def _text(alphabet: _Alphabet, most: int) -> Schema:
+def _text_schema(alphabet: _Alphabet, max_characters: int) -> Schema:
     """Sentences: what is cut off at its bound ends like one too."""
-    letters, ends = alphabet.letters, alphabet.ends
-    within = f"{letters}{alphabet.marks}{ends}{alphabet.between}{_WORDS}"
-    pattern = f"^[{_OPENING}]?[{letters}][{within}]{{0,{most - 4}}}[{ends}][”»」』]?$"
-    return {"type": "string", "pattern": pattern, _CHARACTERS: most}
+    letters, ends = alphabet.letters, alphabet.sentence_ends
+    allowed = f"{letters}{alphabet.combining_marks}{ends}{alphabet.punctuation}{_COMMON_CHARACTERS}"
+    pattern = f"^[{_OPENING_PUNCTUATION}]?[{letters}][{allowed}]{{0,{max_characters - 4}}}[{ends}][”»」』]?$"
+    return {"type": "string", "pattern": pattern, _MAX_CHARACTERS_KEY: max_characters}
 
 
-def _list(items: Schema, fewest: int, most: int) -> Schema:
-    return {"type": "array", "items": items, "minItems": fewest, "maxItems": most}
+def _array_schema(items: Schema, min_items: int, max_items: int) -> Schema:
+    return {"type": "array", "items": items, "minItems": min_items, "maxItems": max_items}
 
 
-def _object(properties: Schema) -> Schema:
+def _object_schema(properties: Schema) -> Schema:
     return {
         "type": "object",
         "properties": properties,
@@ -203,5 +228,5 @@ def _object(properties: Schema) -> Schema:
     }
 
 
-def _written(value: object) -> int:
+def _json_bytes(value: object) -> int:
     return len(json.dumps(value, ensure_ascii=False).encode())

@@ -13,68 +13,74 @@ from functools import cache
 from pathlib import Path
 from string import Template
 
-from pipelines.step_params import Language, Named, WriteParams
+from pipelines.step_params import Language, NamedElement, WriteParams
 
 SECTIONS = frozenset((
     "system", "idea", "title", "count", "choose", "characters", "locations", "objects", "page", "pictures", "silent", "cast",
     "scenes", "scenes-choose", "earlier",
 ))  # fmt: skip
 _FOLDER = Path(__file__).with_name("prompts")
-_TAG = re.compile(r"</?\s*(?:idea|page|given|told)\s*>", re.IGNORECASE)
+_PROMPT_TAG = re.compile(r"</?\s*(?:idea|page|given|told)\s*>", re.IGNORECASE)
 
 
-class Wording:
+class PromptTemplate:
     """The template of one language. `signs` are words of the model's own, such as `<|im_end|>`: no text that is filled in keeps them."""
 
-    def __init__(self, language: Language, signs: Iterable[str] = ()) -> None:
-        self._sections = sections(language)
-        known = sorted((sign for sign in signs if sign.strip()), key=lambda sign: (-len(sign), sign))
-        self._signs = re.compile("|".join(map(re.escape, known))) if known else None
+    def __init__(self, language: Language, special_tokens: Iterable[str] = ()) -> None:
+        self._sections = load_sections(language)
+        known = sorted((sign for sign in special_tokens if sign.strip()), key=lambda sign: (-len(sign), sign))
+        self._special_tokens = re.compile("|".join(map(re.escape, known))) if known else None
 
-    def say(self, section: str, **values: object) -> str:
+    def render(self, section: str, **values: object) -> str:
         """A section, its names replaced by `values`."""
-        return Template(self._sections[section]).substitute({name: self.plain(value) for name, value in values.items()})
+        return Template(self._sections[section]).substitute(
+            {name: self.sanitize(value) for name, value in values.items()}
+        )
 
-    def plain(self, value: object) -> str:
+    def sanitize(self, value: object) -> str:
         """Text from outside, without tags and signs. Removed until none is left: what remains may close up to another."""
         text = str(value)
-        for pattern in filter(None, (_TAG, self._signs)):
+        for pattern in filter(None, (_PROMPT_TAG, self._special_tokens)):
             while pattern.search(text):
                 text = pattern.sub(" ", text)
         return text
 
-    def task(self, asked: WriteParams, idea: str, page: str, pictures: Sequence[str], count: int | None) -> str:
+    def render_task(self, params: WriteParams, idea: str, page: str, images: Sequence[str], count: int | None) -> str:
         """What the story is to be about. `pictures`: what is known of each given picture; `page` empty: there is none."""
-        given = (("characters", asked.characters), ("locations", asked.locations), ("objects", asked.objects))
+        given = (("characters", params.characters), ("locations", params.locations), ("objects", params.objects))
         parts = [
-            self.say("idea", idea=idea) if idea else "",
-            self.say("page", page=page) if page else "",
-            *(self.say(section, given=_listed(those)) for section, those in given if those),
-            self.say("title", title=asked.title) if asked.title else "",
-            self.say("pictures", count=len(pictures), given=_numbered(pictures)) if pictures else "",
-            self.say("count", count=count) if count else self.say("choose"),
-            "" if asked.narrated else self.say("silent"),
-            self.say("cast"),
+            self.render("idea", idea=idea) if idea else "",
+            self.render("page", page=page) if page else "",
+            *(self.render(section, given=_bullet_list(those)) for section, those in given if those),
+            self.render("title", title=params.title) if params.title else "",
+            self.render("pictures", count=len(images), given=_numbered_list(images)) if images else "",
+            self.render("count", count=count) if count else self.render("choose"),
+            "" if params.narrated else self.render("silent"),
+            self.render("cast"),
         ]
         return "\n\n".join(filter(None, parts))
 
-    def next_scenes(self, first: int, last: int | None, told: Sequence[str]) -> str:
+    def render_next_scenes(self, first: int, last: int | None, previous_scenes: Sequence[str]) -> str:
         """The order for scenes `first` to `last` (None: as many as the story needs), after what was `told` before them."""
-        order = self.say("scenes", first=first, last=last) if last else self.say("scenes-choose")
-        return "\n\n".join(filter(None, (self.say("earlier", told="\n".join(told)) if told else "", order)))
+        instruction = self.render("scenes", first=first, last=last) if last else self.render("scenes-choose")
+        return "\n\n".join(
+            filter(
+                None, (self.render("earlier", told="\n".join(previous_scenes)) if previous_scenes else "", instruction)
+            )
+        )
 
 
 @cache
-def sections(language: Language) -> Mapping[str, str]:
+def load_sections(language: Language) -> Mapping[str, str]:
     """The sections of a language's template by name."""
     text = (_FOLDER / f"{language}.md").read_text("utf-8")
     parts = re.split(r"^# ([a-z-]+)\n", text, flags=re.MULTILINE)[1:]
     return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
-def _listed(given: Sequence[Named]) -> str:
+def _bullet_list(given: Sequence[NamedElement]) -> str:
     return "\n".join(f"- {one.name}: {one.description}" if one.description else f"- {one.name}" for one in given)
 
 
-def _numbered(lines: Sequence[str]) -> str:
+def _numbered_list(lines: Sequence[str]) -> str:
     return "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))

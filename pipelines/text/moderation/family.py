@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
-from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Rejected, Report
-from pipelines.step_params import CheckParams
+from pipelines.base import BadInput, ContentRejected, Device, Kind, ModelSpec, Params, Report
+from pipelines.step_params import CheckTextParams
 
 CHECKED_BY = "words of ten languages"
 
 
-class WordCheck:
+class TextModeration:
     """Kind `check`. The rules are data: `rules/*.yaml`, one file per category."""
 
     name: ClassVar[str] = "text-moderation"
     version: ClassVar[str] = "1"
-    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.CHECK: CheckParams}
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.CHECK_TEXT: CheckTextParams}
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
@@ -34,19 +34,19 @@ class WordCheck:
         *,
         seed: int,
     ) -> Iterable[Path]:
-        from pipelines.text.moderation.rules import categories, plain
+        from pipelines.text.moderation.rules import load_categories, normalize
 
-        if not isinstance(params, CheckParams):
+        if not isinstance(params, CheckTextParams):
             raise BadInput("params", "the word check takes the parameters of a check step")
-        asked = [one for one in categories() if one.always or params.strictness == "normal"]
-        texts = [(field, plain(text)) for field, text in params.texts]
-        whole = "\n".join(text for _, text in texts)
-        for category in (one.suspects(whole) for one in asked):
+        enforced = [one for one in load_categories() if one.always_enforced or params.strictness == "normal"]
+        texts = [(field, normalize(text)) for field, text in params.texts]
+        all_text = "\n".join(text for _, text in texts)
+        for category in (one.prefilter(all_text) for one in enforced):
             for field, text in texts:
-                if category.finds(text):
-                    hint = "" if category.always else 'The strictness "liberal" allows it.'
-                    raise Rejected(field, category.name, category.says, hint)
-        names = [category.name for category in asked]
+                if category.matches(text):
+                    hint = "" if category.always_enforced else 'The strictness "liberal" allows it.'
+                    raise ContentRejected(field, category.name, category.description, hint)
+        names = [category.name for category in enforced]
         report.record(checked_by=CHECKED_BY, strictness=params.strictness, categories=names)
         content = {"checked_by": CHECKED_BY, "categories": names, "verdicts": dict.fromkeys(dict(texts), "passed")}
         path = out / "check.json"

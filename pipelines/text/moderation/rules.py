@@ -15,15 +15,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).with_name("rules")
-WHOLE = frozenset({"Chinese", "Japanese", "Korean"})
+RULES_FOLDER = Path(__file__).with_name("rules")
+UNSPACED_LANGUAGES = frozenset({"Chinese", "Japanese", "Korean"})
 """Languages whose words cannot be told apart by spaces, or take their particles without one."""
-MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"  # vowel signs of Devanagari are no letters for `re`
-LETTER = rf"[\w{MARKS}]"
-PARTS = re.compile(r"\{\w+\}|~\d+|\^|\$")
-SPACE = r"[\s\-]+"
-HIDDEN = re.compile("[\u00ad\u0307\u0640\u064b-\u065f\u0670\u200b-\u200f\u2060\ufeff]")
-ALIKE = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ى": "ي", "ة": "ه", "’": "'", "ʼ": "'", "‐": "-", "‑": "-"})
+DEVANAGARI_MARKS = (
+    "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"  # vowel signs of Devanagari are no letters for `re`
+)
+LETTER = rf"[\w{DEVANAGARI_MARKS}]"
+RULE_TOKENS = re.compile(r"\{\w+\}|~\d+|\^|\$")
+WORD_SEPARATOR = r"[\s\-]+"
+INVISIBLE_CHARACTERS = re.compile("[\u00ad\u0307\u0640\u064b-\u065f\u0670\u200b-\u200f\u2060\ufeff]")
+CONFUSABLES = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ى": "ي", "ة": "ه", "’": "'", "ʼ": "'", "‐": "-", "‑": "-"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,13 @@ class Rule:
     sets: Mapping[str, Sequence[str]]
     anchors: tuple[str, ...]
 
-    def finds(self, text: str) -> bool:
+    def matches(self, text: str) -> bool:
         """Whether a text, already `plain`, holds it."""
         return any(anchor in text for anchor in self.anchors) and self._pattern().search(text) is not None
 
     def _pattern(self) -> re.Pattern[str]:
         used = tuple((name, tuple(words)) for name, words in self.sets.items() if f"{{{name}}}" in self.phrase)
-        return _compiled(self.language, self.phrase, used)
+        return _compile(self.language, self.phrase, used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,15 @@ class Category:
     """One reason to refuse. `always`: under every strictness. `says` tells people what it means."""
 
     name: str
-    says: str
-    always: bool
+    description: str
+    always_enforced: bool
     rules: tuple[Rule, ...]
 
-    def finds(self, text: str) -> bool:
+    def matches(self, text: str) -> bool:
         """Whether a text, already `plain`, holds it."""
-        return any(rule.finds(text) for rule in self.rules)
+        return any(rule.matches(text) for rule in self.rules)
 
-    def suspects(self, text: str) -> Category:
+    def prefilter(self, text: str) -> Category:
         """The same with only those rules that may find something in `text`, already `plain`."""
         signs = set(text)
         rules = tuple(
@@ -67,82 +69,83 @@ class Category:
         return replace(self, rules=rules)
 
 
-def plain(text: str) -> str:
+def normalize(text: str) -> str:
     """A text as rules see it: small letters, one form of each sign, without what is not seen."""
-    return HIDDEN.sub("", unicodedata.normalize("NFKC", text).casefold()).translate(ALIKE)
+    return INVISIBLE_CHARACTERS.sub("", unicodedata.normalize("NFKC", text).casefold()).translate(CONFUSABLES)
 
 
 @cache
-def categories() -> tuple[Category, ...]:
+def load_categories() -> tuple[Category, ...]:
     """All categories, those that are never relaxed first."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found = []
-    for path in sorted(FOLDER.glob("*.yaml")):
+    for path in sorted(RULES_FOLDER.glob("*.yaml")):
         content = yaml.load(path.read_text("utf-8"), loader)  # noqa: S506
-        rules = [rule for language, part in content["languages"].items() for rule in _rules(language, part)]
+        rules = [rule for language, part in content["languages"].items() for rule in _parse_rules(language, part)]
         found.append(Category(content["category"], content["says"], content["always"], tuple(rules)))
-    return tuple(sorted(found, key=lambda category: (not category.always, category.name)))
+    return tuple(sorted(found, key=lambda category: (not category.always_enforced, category.name)))
 
 
-def _rules(language: str, part: Mapping[str, Any]) -> Iterator[Rule]:
+def _parse_rules(language: str, part: Mapping[str, Any]) -> Iterator[Rule]:
     sets: dict[str, list[str]] = {name: [str(word) for word in words] for name, words in part.get("sets", {}).items()}
-    stems = {name: [_stem(word) for word in words] for name, words in sets.items()}
+    stems = {name: [_longest_literal(word) for word in words] for name, words in sets.items()}
     for phrase in part["rules"]:
         choices = [stems[name] for name in re.findall(r"\{(\w+)\}", phrase)]
-        words = PARTS.sub(" ", phrase).strip()
+        words = RULE_TOKENS.sub(" ", phrase).strip()
         if words:
-            choices.append([_stem(words)])
+            choices.append([_longest_literal(words)])
         yield Rule(language, phrase, sets, tuple(max(choices, key=lambda stems: min(map(len, stems)))))
 
 
-def _stem(phrase: str) -> str:
+def _longest_literal(phrase: str) -> str:
     """The longest run of letters that stands in every text that holds the phrase."""
-    return max((word.rstrip("*") for word in _words(phrase)), key=len)
+    return max((word.rstrip("*") for word in _split_words(phrase)), key=len)
 
 
 @cache
-def _compiled(language: str, phrase: str, sets: tuple[tuple[str, tuple[str, ...]], ...]) -> re.Pattern[str]:
-    inner = {name: f"(?:{'|'.join(_phrase(language, word) for word in words)})" for name, words in sets}
-    end = "" if language in WHOLE else f"(?!-{LETTER})"
-    return re.compile(_sequence(language, phrase, inner) + end)
+def _compile(language: str, phrase: str, sets: tuple[tuple[str, tuple[str, ...]], ...]) -> re.Pattern[str]:
+    inner = {name: f"(?:{'|'.join(_phrase_pattern(language, word) for word in words)})" for name, words in sets}
+    end = "" if language in UNSPACED_LANGUAGES else f"(?!-{LETTER})"
+    return re.compile(_rule_pattern(language, phrase, inner) + end)
 
 
-def _sequence(language: str, rule: str, sets: Mapping[str, str]) -> str:
+def _rule_pattern(language: str, rule: str, sets: Mapping[str, str]) -> str:
     """The parts of a rule, joined by what may stand between them."""
     pattern, gap = "", ""
-    for part in (part for part in re.split(f"({PARTS.pattern})", rule) if part):
+    for part in (part for part in re.split(f"({RULE_TOKENS.pattern})", rule) if part):
         if part.startswith("~"):
-            gap = _gap(language, int(part[1:]))
+            gap = _gap_pattern(language, int(part[1:]))
         elif part == "^":
             pattern, gap = r"(?:^|(?<=[.!?:;\"“»\n]))", r"\s*"
         elif part == "$":
             pattern += r"(?=\s*(?:[.!?:;,\"”\n]|$))"
         elif not part.strip():
-            gap = gap or _gap(language, 0)
+            gap = gap or _gap_pattern(language, 0)
         else:
-            inner = sets[part[1:-1]] if part.startswith("{") else _phrase(language, part.strip())
-            pattern += (gap or (_gap(language, 0) if part[0] == " " else "") if pattern else "") + inner
-            gap = _gap(language, 0) if part.endswith(" ") else ""
+            inner = sets[part[1:-1]] if part.startswith("{") else _phrase_pattern(language, part.strip())
+            pattern += (gap or (_gap_pattern(language, 0) if part[0] == " " else "") if pattern else "") + inner
+            gap = _gap_pattern(language, 0) if part.endswith(" ") else ""
     return pattern
 
 
-def _gap(language: str, words: int) -> str:
-    if language in WHOLE:
+def _gap_pattern(language: str, words: int) -> str:
+    if language in UNSPACED_LANGUAGES:
         return rf"[^。！？!?.\n]{{0,{4 * words}}}?" if words else r"\s*"
     return rf"[\s\-]+(?:[^\s.,;:!?]+[\s\-]+){{0,{words}}}?" if words else r"[\s\-]+"
 
 
-def _phrase(language: str, phrase: str) -> str:
+def _phrase_pattern(language: str, phrase: str) -> str:
     words = [
-        re.escape(word.removesuffix("*")) + (f"{LETTER}*" if word.endswith("*") else "") for word in _words(phrase)
+        re.escape(word.removesuffix("*")) + (f"{LETTER}*" if word.endswith("*") else "")
+        for word in _split_words(phrase)
     ]
-    if language in WHOLE:
+    if language in UNSPACED_LANGUAGES:
         return r"\s*".join(words)
     article = "(?:[وفبلك])?" if language == "Arabic" else ""
-    return rf"(?<!{LETTER}){article}{SPACE.join(words)}(?!{LETTER})"
+    return rf"(?<!{LETTER}){article}{WORD_SEPARATOR.join(words)}(?!{LETTER})"
 
 
-def _words(phrase: str) -> list[str]:
-    return re.split(r"[\s\-]+", plain(phrase).strip())
+def _split_words(phrase: str) -> list[str]:
+    return re.split(r"[\s\-]+", normalize(phrase).strip())

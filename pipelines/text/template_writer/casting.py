@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.step_params import Named
-from pipelines.text.template_writer.idea_parser import Idea, gender_of
-from pipelines.text.template_writer.language import Noun, Tongue, tongue, world
+from pipelines.step_params import NamedElement
+from pipelines.text.template_writer.idea_parser import Idea, guess_gender
+from pipelines.text.template_writer.language import LanguagePack, Noun, load_language_pack, load_world
 from pipelines.text.template_writer.subject_parser import Subject
 
 
@@ -19,143 +19,175 @@ class Person:
 
     name: str
     gender: str
-    look: str
-    who: str
-    calls: tuple[str, ...] = ()
+    appearance: str
+    introduction: str
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """`at` says where: in the forest. `brief` is the place in a few English words (or the client's)."""
 
     key: str
     label: str
-    at: str
-    look: str
-    brief: str
+    where_phrase: str
+    appearance: str
+    short_description: str
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class StoryObject:
     """What the story turns on: indefinite, definite, in English for the picture."""
 
     label: str
-    a: str
-    the: str
-    look: str
-    shown: str
+    indefinite: str
+    definite: str
+    appearance: str
+    image_phrase: str
 
 
-def given_people(named: Sequence[Named], words: Tongue) -> list[Person]:
+def user_characters(named: Sequence[NamedElement], pack: LanguagePack) -> list[Person]:
     """The client's characters, exactly as they are called and described."""
-    return [Person(p.name, gender_of(p.name, f"{p.name} {p.description}", words), p.description, p.name) for p in named]
+    return [
+        Person(p.name, guess_gender(p.name, f"{p.name} {p.description}", pack), p.description, p.name) for p in named
+    ]
 
 
-def imagined_people(idea: Idea, subject: Subject | None, words: Tongue, rng: random.Random) -> list[Person]:
+def invent_characters(idea: Idea, subject: Subject | None, pack: LanguagePack, rng: random.Random) -> list[Person]:
     """The heroes that a short idea names, and if it names none, somebody who might live it."""
     keys = list(idea.heroes[:3])
     if subject:
         # “a detective cat” is one hero, and the last word says what it is.
-        inside = [key for key in keys if key in subject.phrase.casefold()]
-        keys = [key for key in keys if key not in inside[:-1]]
-        keys.sort(key=lambda key: key not in inside)
-    beasts = any(key in _BEASTS for key in keys)
-    if not keys or (idea.names and beasts and not _leads(idea, keys[0])):
-        gender = idea.gender or (gender_of(idea.names[0], "", words) if idea.names else rng.choice("fm"))
-        grown = bool(idea.names) and not beasts
-        if subject and not keys and subject.telling:
-            return [_subject_person(idea, subject, words, rng)]
-        keys.insert(0, {"f": "woman", "m": "man"}[gender] if grown else {"f": "girl", "m": "boy"}[gender])
-    if idea.pair and (len(keys) == 1 or _PLURAL.search(idea.text[:200])):
+        mentioned = [key for key in keys if key in subject.phrase.casefold()]
+        keys = [key for key in keys if key not in mentioned[:-1]]
+        keys.sort(key=lambda key: key not in mentioned)
+    has_animal = any(key in _ANIMALS for key in keys)
+    if not keys or (idea.names and has_animal and not _is_named_hero(idea, keys[0])):
+        gender = idea.gender or (guess_gender(idea.names[0], "", pack) if idea.names else rng.choice("fm"))
+        is_adult = bool(idea.names) and not has_animal
+        if subject and not keys and subject.is_actor:
+            return [_character_from_subject(idea, subject, pack, rng)]
+        keys.insert(0, {"f": "woman", "m": "man"}[gender] if is_adult else {"f": "girl", "m": "boy"}[gender])
+    if idea.is_pair and (len(keys) == 1 or _PLURAL.search(idea.text[:200])):
         keys.insert(1, keys[0])
     names = list(idea.names)
     people: list[Person] = []
     for number, key in enumerate(keys[:3]):
-        noun = words.heroes[key]
+        noun = pack.heroes[key]
         gender = noun.gender
-        if number == 0 and idea.gender and noun.gender != idea.gender and key not in _FIXED:
+        if number == 0 and idea.gender and noun.gender != idea.gender and key not in _FIXED_GENDER_ROLES:
             gender = idea.gender
-        elif number == 0 and key not in _FIXED:
-            gender = _by_article(idea, noun) or gender
-        if number < len(names) and key not in _FIXED and not idea.gender:
-            gender = gender_of(names[number], "", words)
-        name = names[number] if number < len(names) else _new_name(gender, [p.name for p in people] + names, words, rng)
+        elif number == 0 and key not in _FIXED_GENDER_ROLES:
+            gender = _gender_from_article(idea, noun) or gender
+        if number < len(names) and key not in _FIXED_GENDER_ROLES and not idea.gender:
+            gender = guess_gender(names[number], "", pack)
+        name = names[number] if number < len(names) else _pick_name(gender, [p.name for p in people] + names, pack, rng)
         people.append(
-            _imagined(
-                name, gender, noun, words, subject if number == 0 and idea.heroes else None, second=key in keys[:number]
+            _invent_character(
+                name,
+                gender,
+                noun,
+                pack,
+                subject if number == 0 and idea.heroes else None,
+                is_second=key in keys[:number],
             )
         )
     return people
 
 
-def told_people(idea: Idea, text: str, words: Tongue) -> list[Person]:
+def characters_in_text(idea: Idea, text: str, pack: LanguagePack) -> list[Person]:
     """Who a finished text tells of, called as the text calls them."""
     people = []
     for name in idea.names:
         if idea.script or len(re.findall(re.escape(name), text)) >= 2:
-            gender = gender_of(name, text[:400], words)
-            people.append(Person(name, gender, world()["heroes"]["woman" if gender == "f" else "man"]["look"], name))
+            gender = guess_gender(name, text[:400], pack)
+            people.append(
+                Person(name, gender, load_world()["heroes"]["woman" if gender == "f" else "man"]["look"], name)
+            )
     for key in idea.heroes:
-        noun = words.heroes.get(key)
+        noun = pack.heroes.get(key)
         if noun and len(people) < 4:
             people.append(
                 Person(
-                    words.capital(noun.bare), noun.gender, world()["heroes"][key]["look"], noun.first, words.calls(noun)
+                    pack.capitalize(noun.bare),
+                    noun.gender,
+                    load_world()["heroes"][key]["look"],
+                    noun.first,
+                    pack.aliases(noun),
                 )
             )
     return people[:4]
 
 
-def companion(taken: Sequence[Person], idea: Idea, words: Tongue, rng: random.Random) -> Person:
+def invent_companion(people: Sequence[Person], idea: Idea, pack: LanguagePack, rng: random.Random) -> Person:
     """Somebody to meet on the way."""
-    keys = [k for k, row in world()["heroes"].items() if row.get("friend") and k not in idea.heroes]
-    noun = words.heroes[rng.choice(keys)]
-    return _imagined(_new_name(noun.gender, [p.name for p in taken], words, rng), noun.gender, noun, words, None)
-
-
-def given_place(place: Named, words: Tongue) -> Place:
-    """The client's location."""
-    at = words.phrase("at_named", {"place": place.name})
-    return Place("", place.name, at, place.description, place.name)
-
-
-def known_place(key: str, words: Tongue, idea: str = "") -> Place:
-    """A place of `world.yaml`; an English idea that names a sight of it ("volcano") gets that sight."""
-    noun = words.places[key]
-    row = world()["places"][key]
-    named = (
-        word for word in row.get("words", ()) if word in world()["sights"] and re.search(rf"\b{word}", idea.casefold())
+    keys = [k for k, row in load_world()["heroes"].items() if row.get("friend") and k not in idea.heroes]
+    noun = pack.heroes[rng.choice(keys)]
+    return _invent_character(
+        _pick_name(noun.gender, [p.name for p in people], pack, rng), noun.gender, noun, pack, None
     )
-    look = world()["sights"].get(next(named, ""), row["look"])
-    return Place(key, words.capital(noun.bare), noun.second, look, look.split(" with ")[0].split(" full of ")[0])
 
 
-def given_thing(thing: Named, words: Tongue) -> Thing:
+def user_location(place: NamedElement, pack: LanguagePack) -> Location:
+    """The client's location."""
+    at = pack.fill_phrase("at_named", {"place": place.name})
+    return Location("", place.name, at, place.description, place.name)
+
+
+def world_location(key: str, pack: LanguagePack, idea: str = "") -> Location:
+    """A place of `world.yaml`; an English idea that names a sight of it ("volcano") gets that sight."""
+    noun = pack.places[key]
+    row = load_world()["places"][key]
+    sight_words = (
+        word
+        for word in row.get("words", ())
+        if word in load_world()["sights"] and re.search(rf"\b{word}", idea.casefold())
+    )
+    look = load_world()["sights"].get(next(sight_words, ""), row["look"])
+    return Location(key, pack.capitalize(noun.bare), noun.second, look, look.split(" with ")[0].split(" full of ")[0])
+
+
+def user_object(thing: NamedElement, pack: LanguagePack) -> StoryObject:
     """The client's object. English takes an article where the name is no proper name."""
-    the = thing.name
-    if words.language == "English" and not re.match(r"(?:the|an?|my|our|his|her)\b", the, re.IGNORECASE) and " " in the:
-        the = f"the {the}"
-    return Thing(thing.name, the, the, thing.description, thing.name)
+    definite = thing.name
+    if (
+        pack.language == "English"
+        and not re.match(r"(?:the|an?|my|our|his|her)\b", definite, re.IGNORECASE)
+        and " " in definite
+    ):
+        definite = f"the {definite}"
+    return StoryObject(thing.name, definite, definite, thing.description, thing.name)
 
 
-def known_thing(key: str, words: Tongue) -> Thing:
+def world_object(key: str, pack: LanguagePack) -> StoryObject:
     """A thing of `world.yaml`."""
-    noun = words.things[key]
-    look = world()["things"][key]["look"]
-    return Thing(words.capital(noun.bare), noun.first, noun.second, look, look)
+    noun = pack.objects[key]
+    look = load_world()["things"][key]["look"]
+    return StoryObject(pack.capitalize(noun.bare), noun.first, noun.second, look, look)
 
 
-_BEASTS = {
+_ANIMALS = {
     "fox", "cat", "dog", "rabbit", "bear", "mouse", "owl", "bird", "elephant", "lion", "wolf", "horse", "turtle", "frog", "fish",
     "whale", "dolphin", "dragon", "monkey", "tiger", "penguin", "snail", "bee", "robot",
 }  # fmt: skip
-_FIXED = {"girl", "boy", "woman", "man", "grandmother", "grandfather", "king", "queen", "princess", "prince"}
+_FIXED_GENDER_ROLES = {
+    "girl",
+    "boy",
+    "woman",
+    "man",
+    "grandmother",
+    "grandfather",
+    "king",
+    "queen",
+    "princess",
+    "prince",
+}
 _PLURAL = re.compile(r"\b(?:two|twins?|zwei|deux|dos|iki)\b|دو|两|二人|ふたり|두 |दो |أختان|أخوان", re.IGNORECASE)
 
 
-def _by_article(idea: Idea, noun: Noun) -> str:
+def _gender_from_article(idea: Idea, noun: Noun) -> str:
     """What the article before the noun says of a noun that serves both: un detective, una detective."""
-    if idea.language not in ("French", "Spanish", "German") or not idea.native:
+    if idea.language not in ("French", "Spanish", "German") or not idea.in_film_language:
         return ""
     found = re.search(
         rf"\b(un|ein|der|el|le|una|une|eine|die|la)\s+(?:\w+\s+)?{re.escape(noun.bare[:6])}", idea.text, re.IGNORECASE
@@ -165,47 +197,47 @@ def _by_article(idea: Idea, noun: Noun) -> str:
     return "m" if found[1].casefold() in ("un", "ein", "der", "el", "le") else "f"
 
 
-_APART = re.compile(
+_COMPANION_MARKER = re.compile(
     r"\b(?:and|und|et|y|ve|with|her|his|ihr\w*|sein\w*|son|sa|su|avec|con|mit)\b|और|अपन|साथ|\sو|مع\s|[和与跟と]|[와과]\s"
 )
 
 
-def _leads(idea: Idea, key: str) -> bool:
+def _is_named_hero(idea: Idea, key: str) -> bool:
     """Whether the animal is the hero and the name its name (a fox named Pip), and not its companion (Anna and her dog)."""
     text, name = idea.text.casefold(), idea.names[0].casefold()
-    source = tongue(idea.language)
-    at = min((text.find(word) for word in source.calls(source.heroes[key]) if word in text), default=-1)
+    source = load_language_pack(idea.language)
+    at = min((text.find(word) for word in source.aliases(source.heroes[key]) if word in text), default=-1)
     here = text.find(name)
     if at < 0 or here < 0:
         return False
     between = text[at:here] if at < here else text[here + len(name) : at]
-    return len(between) <= 32 and not _APART.search(between)
+    return len(between) <= 32 and not _COMPANION_MARKER.search(between)
 
 
-def _imagined(
-    name: str, gender: str, noun: Noun, words: Tongue, subject: Subject | None, second: bool = False
+def _invent_character(
+    name: str, gender: str, noun: Noun, pack: LanguagePack, subject: Subject | None, is_second: bool = False
 ) -> Person:
-    row = world()["heroes"][noun.key]
-    look = row.get("other", row["look"] + ", a little smaller") if second else row["look"]
+    row = load_world()["heroes"][noun.key]
+    appearance = row.get("other", row["look"] + ", a little smaller") if is_second else row["look"]
     hero = noun.first
     if subject:
-        hero = subject.phrase if subject.single else hero
+        hero = subject.phrase if subject.singular else hero
         extra = re.sub(r"^(?:an?|the|one|two|three)\s+", "", subject.phrase)
-        if extra.casefold() != noun.bare.casefold() and not second and subject.single:
-            look = f"{extra}: {look}"
+        if extra.casefold() != noun.bare.casefold() and not is_second and subject.singular:
+            appearance = f"{extra}: {appearance}"
     slots = {"hero": hero, "name": name, "kind": noun.bare, "measure": noun.second}
-    return Person(name, gender, look, words.phrase("who", slots, noun.gender), words.calls(noun))
+    return Person(name, gender, appearance, pack.fill_phrase("who", slots, noun.gender), pack.aliases(noun))
 
 
-def _subject_person(idea: Idea, subject: Subject, words: Tongue, rng: random.Random) -> Person:
+def _character_from_subject(idea: Idea, subject: Subject, pack: LanguagePack, rng: random.Random) -> Person:
     gender = idea.gender or rng.choice("fm")
-    name = idea.names[0] if idea.names else _new_name(gender, [], words, rng)
-    who = words.phrase("who", {"hero": subject.phrase, "name": name})
+    name = idea.names[0] if idea.names else _pick_name(gender, [], pack, rng)
+    who = pack.fill_phrase("who", {"hero": subject.phrase, "name": name})
     return Person(name, gender, re.sub(r"^(?:the|one)\s+", "a ", subject.phrase), who)
 
 
-def _new_name(gender: str, taken: Sequence[str], words: Tongue, rng: random.Random) -> str:
-    known = words.data["names"]
+def _pick_name(gender: str, used_names: Sequence[str], pack: LanguagePack, rng: random.Random) -> str:
+    known = pack.data["names"]
     names = known[gender] if gender in known else [*known["f"], *known["m"]]
-    free = [name for name in names if name not in taken and name[0] not in {t[:1] for t in taken}]
-    return str(rng.choice(free or [name for name in names if name not in taken]))
+    unused = [name for name in names if name not in used_names and name[0] not in {t[:1] for t in used_names}]
+    return str(rng.choice(unused or [name for name in names if name not in used_names]))

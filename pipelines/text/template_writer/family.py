@@ -12,7 +12,7 @@ from pipelines.step_params import WriteParams
 from pipelines.storyboard import Storyboard
 
 
-class DraftWriter:
+class TemplateWriter:
     """Kind `write`. What the client wrote is told in the client's words; what is missing comes from sentence banks.
 
     An idea in another language than the film's is understood by its essentials (who, where, what) and said so; a script
@@ -38,7 +38,9 @@ class DraftWriter:
     ) -> Iterable[Path]:
         if not isinstance(params, WriteParams):
             raise BadInput("params", "the draft writer takes the parameters of a write step")
-        board = write(params, list(inputs.get("pictures", ())), next(iter(inputs.get("page", ())), None), report, seed)
+        board = write_storyboard(
+            params, list(inputs.get("pictures", ())), next(iter(inputs.get("page", ())), None), report, seed
+        )
         path = out / "storyboard.json"
         path.write_text(json.dumps(board.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n", "utf-8")
         report.progress(1.0, f"{len(board.scenes)} scenes")
@@ -48,12 +50,14 @@ class DraftWriter:
         """Nothing is held."""
 
 
-def write(params: WriteParams, pictures: Sequence[Path], page: Path | None, report: Report, seed: int) -> Storyboard:
+def write_storyboard(
+    params: WriteParams, images: Sequence[Path], page: Path | None, report: Report, seed: int
+) -> Storyboard:
     """The storyboard for `params`, from the page or the pictures if there are any."""
     from pipelines.text.template_writer import inputs
 
-    if pictures:
-        return inputs.from_pictures(params, pictures, report, seed)
+    if images:
+        return inputs.from_images(params, images, report, seed)
     if page is not None:
         return inputs.from_page(params, page, report, seed)
     return inputs.from_idea(params, report, seed)

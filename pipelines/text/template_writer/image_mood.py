@@ -10,38 +10,38 @@ _FORMATS = ("PNG", "JPEG", "WEBP")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ImageMood:
     """`tone`: warm, cool, bright, dark, colourful, soft or green. `words`: the picture in English."""
 
     tone: str
-    words: str
+    description: str
 
 
-def look_at(path: Path) -> Look:
+def analyze_image(path: Path) -> ImageMood:
     """The look of the picture `path` (PNG, JPEG or WebP). Raises `OSError` if it cannot be read."""
     from PIL import Image
 
-    with Image.open(path, formats=_FORMATS) as opened:
-        wide = opened.width / max(1, opened.height)
-        small = opened.convert("RGB").resize((32, 32), Image.Resampling.BOX)
+    with Image.open(path, formats=_FORMATS) as image:
+        wide = image.width / max(1, image.height)
+        small = image.convert("RGB").resize((32, 32), Image.Resampling.BOX)
     raw = small.tobytes()
     pixels = [(raw[i] / 255, raw[i + 1] / 255, raw[i + 2] / 255) for i in range(0, len(raw), 3)]
     red, green, blue = (sum(p[c] for p in pixels) / len(pixels) for c in range(3))
     light = 0.3 * red + 0.59 * green + 0.11 * blue
     spread = sum(max(p) - min(p) for p in pixels) / len(pixels)
     hues = {int(colorsys.rgb_to_hsv(*p)[0] * 12) for p in pixels if max(p) - min(p) > 0.35}
-    tone = _tone(red, green, blue, light, spread, len(hues))
+    tone = _classify_tone(red, green, blue, light, spread, len(hues))
     above = sum(0.3 * r + 0.59 * g + 0.11 * b for r, g, b in pixels[:512]) / 512
     shape = "portrait format" if wide < 0.9 else "landscape format" if wide > 1.1 else "square format"
-    words = ["given picture", _TONES[tone], shape]
+    parts = ["given picture", _TONE_DESCRIPTIONS[tone], shape]
     if above > light * 1.2:
-        words.append("light from above")
+        parts.append("light from above")
     if light < 0.32 and blue > red * 1.3:
-        words.append("like a night")
-    return Look(tone, ", ".join(words))
+        parts.append("like a night")
+    return ImageMood(tone, ", ".join(parts))
 
 
-_TONES = {
+_TONE_DESCRIPTIONS = {
     "warm": "warm golden tones",
     "cool": "cool blue tones",
     "bright": "bright and full of light",
@@ -52,7 +52,7 @@ _TONES = {
 }
 
 
-def _tone(red: float, green: float, blue: float, light: float, spread: float, hues: int) -> str:
+def _classify_tone(red: float, green: float, blue: float, light: float, spread: float, hues: int) -> str:
     if light < 0.2:
         return "dark"
     if hues >= 5:

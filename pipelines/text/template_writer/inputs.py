@@ -12,22 +12,30 @@ from pathlib import Path
 from pipelines.base import BadInput, Report
 from pipelines.step_params import WriteParams
 from pipelines.storyboard import Storyboard
-from pipelines.text.template_writer.idea_parser import Idea, Line, read_idea
-from pipelines.text.template_writer.image_mood import Look, look_at
-from pipelines.text.template_writer.language import tongue
-from pipelines.text.template_writer.storyteller import Teller
-from pipelines.text.template_writer.text_rank import beats as salient
-from pipelines.text.template_writer.text_utils import guess_language, joined, sentences, shorten, size, speakable, tidy
-from pipelines.text.template_writer.user_lines import lines_of
+from pipelines.text.template_writer.idea_parser import Idea, UserLine, parse_idea
+from pipelines.text.template_writer.image_mood import ImageMood, analyze_image
+from pipelines.text.template_writer.language import load_language_pack
+from pipelines.text.template_writer.storyteller import Storyteller
+from pipelines.text.template_writer.text_rank import extract_passages as salient
+from pipelines.text.template_writer.text_utils import (
+    clean_text,
+    count_words,
+    guess_language,
+    join_sentences,
+    shorten,
+    split_sentences,
+    strip_unspeakable,
+)
+from pipelines.text.template_writer.user_lines import split_user_lines
 
-_MOST_OWN_SCENES = 20
-_ABOUT_PICTURES = re.compile(
+_MAX_USER_SCENES = 20
+_GENERIC_IMAGE_IDEA = re.compile(
     r"(?:(?:a|the|tell|make|an?)\s+)*(?:\w+\s+)?(?:story|film|video|movie)\s+(?:told\s+)?(?:by|from|of|in|with|through|about)\s+"
     r"(?:these|the|my|our)\s+(?:pictures?|photos?|images?)\W*",
     re.IGNORECASE,
 )
 """An idea that says no more than that there are pictures."""
-_FURNITURE = re.compile(
+_BOILERPLATE = re.compile(
     r"cookie|©|copyright|all rights reserved|subscribe|newsletter|log ?in|sign up|privacy policy|javascript|share this|read more|"
     r"datenschutz|impressum|mentions légales|política de privacidad|gizlilik",
     re.IGNORECASE,
@@ -36,16 +44,16 @@ _FURNITURE = re.compile(
 
 def from_idea(params: WriteParams, report: Report, seed: int) -> Storyboard:
     """A story of the idea alone. Raises `BadInput` when there is nothing to read in it."""
-    params = _tidied(params)
+    params = _clean_params(params)
     if not params.idea:
         raise BadInput("idea", "there is nothing to tell a story of.", "Write a sentence: who, where, what happens?")
-    idea = read_idea(params.idea, params.language)
-    count = params.scene_count or _fitting(idea, params)
-    lines, told = lines_of(idea, count, params.language)
-    if not idea.native:
-        _warn_foreign(idea, params, report, "idea")
-        told = False
-    return Teller(params, idea, count, seed, lines, told).tell()
+    idea = parse_idea(params.idea, params.language)
+    count = params.scene_count or _choose_scene_count(idea, params)
+    lines, verbatim = split_user_lines(idea, count, params.language)
+    if not idea.in_film_language:
+        _warn_language_mismatch(idea, params, report, "idea")
+        verbatim = False
+    return Storyteller(params, idea, count, seed, lines, verbatim).write_storyboard()
 
 
 def from_page(params: WriteParams, page: Path, report: Report, seed: int) -> Storyboard:
@@ -53,99 +61,110 @@ def from_page(params: WriteParams, page: Path, report: Report, seed: int) -> Sto
     an instruction. A page without text leaves the idea."""
     try:
         data = json.loads(page.read_text("utf-8"))
-        parts = {key: tidy(str(data.get(key) or "")) for key in ("title", "description", "text")}
-        headings = [shorten(speakable(tidy(str(h))), 12) for h in data.get("headings") or ()][:100]
+        parts = {key: clean_text(str(data.get(key) or "")) for key in ("title", "description", "text")}
+        headings = [shorten(strip_unspeakable(clean_text(str(h))), 12) for h in data.get("headings") or ()][:100]
     except (ValueError, AttributeError, TypeError) as error:
         raise BadInput("page", f"the page cannot be read: {error}") from error
-    told = [speakable(s) for s in sentences(parts["text"]) if 4 <= size(s) <= 80 and not _FURNITURE.search(s)]
-    lead = [speakable(s) for s in sentences(parts["description"]) if size(s) >= 3][:2]
-    title = shorten(speakable(parts["title"]), 14).rstrip("…")
+    body_sentences = [
+        strip_unspeakable(s)
+        for s in split_sentences(parts["text"])
+        if 4 <= count_words(s) <= 80 and not _BOILERPLATE.search(s)
+    ]
+    lead = [strip_unspeakable(s) for s in split_sentences(parts["description"]) if count_words(s) >= 3][:2]
+    title = shorten(strip_unspeakable(parts["title"]), 14).rstrip("…")
     headings = [h for h in headings if h and h != title]
-    if not (told or lead or title):
+    if not (body_sentences or lead or title):
         report.warn("The page has no readable text: the story is told from the idea alone.")
         return from_idea(params, report, seed)
-    asked = tidy(re.sub(r"\bhttps?://\S+", " ", params.idea))
-    params = _tidied(params).model_copy(update={"title": params.title.strip() or title, "idea": asked})
-    content = " ".join([title, *lead, *told[:200]])
-    idea = read_idea(content, params.language)
-    language = guess_language(" ".join([*lead, *told]) or title, params.language)
-    everything = list(dict.fromkeys([*lead, *told])) or [title]
+    request = clean_text(re.sub(r"\bhttps?://\S+", " ", params.idea))
+    params = _clean_params(params).model_copy(update={"title": params.title.strip() or title, "idea": request})
+    content = " ".join([title, *lead, *body_sentences[:200]])
+    idea = parse_idea(content, params.language)
+    language = guess_language(" ".join([*lead, *body_sentences]) or title, params.language)
+    all_sentences = list(dict.fromkeys([*lead, *body_sentences])) or [title]
     idea = dataclasses.replace(
-        idea, script=(), sentences=tuple(everything), native=language == params.language, language=language
+        idea, script=(), sentences=tuple(all_sentences), in_film_language=language == params.language, language=language
     )
-    count = params.scene_count or max(2, min(6, len(everything) // 2 + 1))
-    if idea.native:
+    count = params.scene_count or max(2, min(6, len(all_sentences) // 2 + 1))
+    if idea.in_film_language:
         lines = [
-            Line(passage, heading=_heading(passage, parts["text"], headings))
-            for passage in salient(everything, count, params.language)
+            UserLine(passage, heading=_heading_before(passage, parts["text"], headings))
+            for passage in salient(all_sentences, count, params.language)
         ]
-        return Teller(params, dataclasses.replace(idea, genre="tale"), count, seed, lines, told=True).tell()
-    _warn_foreign(idea, params, report, "page")
+        return Storyteller(
+            params, dataclasses.replace(idea, genre="tale"), count, seed, lines, verbatim=True
+        ).write_storyboard()
+    _warn_language_mismatch(idea, params, report, "page")
     # What the page says cannot be translated here: a guided look at its subject, under its own title, shows its headings.
-    seen = [Line("", see) for see in (headings or everything)[: count or 1]]
-    looked = dataclasses.replace(idea, genre="lesson", text=title or everything[0], sentences=(title or everything[0],))
-    return Teller(params, looked, count, seed, seen, told=False).tell()
+    heading_lines = [UserLine("", see) for see in (headings or all_sentences)[: count or 1]]
+    lesson_idea = dataclasses.replace(
+        idea, genre="lesson", text=title or all_sentences[0], sentences=(title or all_sentences[0],)
+    )
+    return Storyteller(params, lesson_idea, count, seed, heading_lines, verbatim=False).write_storyboard()
 
 
-def from_pictures(params: WriteParams, pictures: Sequence[Path], report: Report, seed: int) -> Storyboard:
+def from_images(params: WriteParams, images: Sequence[Path], report: Report, seed: int) -> Storyboard:
     """One scene for each picture, in order. Raises `BadInput` for a picture that cannot be read."""
-    params = _tidied(params)
-    looks = []
-    for number, path in enumerate(pictures):
+    params = _clean_params(params)
+    moods = []
+    for number, path in enumerate(images):
         try:
-            looks.append(look_at(path))
+            moods.append(analyze_image(path))
         except OSError as error:
             raise BadInput(f"pictures[{number}]", "the picture cannot be read.", "Send PNG, JPEG or WebP.") from error
-    if _ABOUT_PICTURES.fullmatch(params.idea):
+    if _GENERIC_IMAGE_IDEA.fullmatch(params.idea):
         params = params.model_copy(update={"idea": ""})
-    words = tongue(params.language)
-    usual = str(words.data["phrases"]["title_pictures"])
-    idea = dataclasses.replace(read_idea(params.idea or usual, params.language), genre="tale")
-    if params.idea and not idea.native:
-        _warn_foreign(idea, params, report, "idea")
-    lines = lines_of(idea, len(looks), params.language)[0] if params.idea and idea.native else []
-    theme = words.capital(idea.text.rstrip(".")) if len(lines) == 1 and size(idea.text) <= 7 else usual
+    pack = load_language_pack(params.language)
+    default_title = str(pack.data["phrases"]["title_pictures"])
+    idea = dataclasses.replace(parse_idea(params.idea or default_title, params.language), genre="tale")
+    if params.idea and not idea.in_film_language:
+        _warn_language_mismatch(idea, params, report, "idea")
+    lines = split_user_lines(idea, len(moods), params.language)[0] if params.idea and idea.in_film_language else []
+    theme = pack.capitalize(idea.text.rstrip(".")) if len(lines) == 1 and count_words(idea.text) <= 7 else default_title
     params = params.model_copy(update={"title": params.title or theme})
-    teller = Teller(params, idea, len(looks), seed, lines, told=True)
-    board = teller.tell()
-    captions = _captions(looks, params, seed)
-    if len(lines) == 1 and len(looks) > 1:
+    storyteller = Storyteller(params, idea, len(moods), seed, lines, verbatim=True)
+    board = storyteller.write_storyboard()
+    captions = _write_captions(moods, params, seed)
+    if len(lines) == 1 and len(moods) > 1:
         # One sentence is the theme of all pictures: it opens the film, and the first picture still speaks for itself.
-        captions[0] = joined([words.ended(words.capital(lines[0].say)), *sentences(captions[0])[-1:]], params.language)
+        captions[0] = join_sentences(
+            [pack.end_sentence(pack.capitalize(lines[0].narration)), *split_sentences(captions[0])[-1:]],
+            params.language,
+        )
         lines = []
     scenes = []
-    for number, (scene, look) in enumerate(zip(board.scenes, looks, strict=True)):
-        line = teller.lines.get(number) if lines else None
-        text = words.ended(words.capital(line.say)) if line else captions[number]
-        shown = [look.words, shorten(line.say, 40).rstrip(".") if line else ""]
-        image = ", ".join(part for part in shown if part)
+    for number, (scene, image_mood) in enumerate(zip(board.scenes, moods, strict=True)):
+        line = storyteller.lines.get(number) if lines else None
+        text = pack.end_sentence(pack.capitalize(line.narration)) if line else captions[number]
+        image_parts = [image_mood.description, shorten(line.narration, 40).rstrip(".") if line else ""]
+        image = ", ".join(part for part in image_parts if part)
         scenes.append(
             scene.model_copy(update={"image_description": image, "narration": text if params.narrated else ""})
         )
     return board.model_copy(update={"scenes": tuple(scenes)})
 
 
-def _captions(looks: Sequence[Look], params: WriteParams, seed: int) -> list[str]:
+def _write_captions(moods: Sequence[ImageMood], params: WriteParams, seed: int) -> list[str]:
     """What is said of each picture: how its light and colours feel, and where in the story it stands."""
-    words = tongue(params.language)
-    bank = words.data["pictures"]
+    pack = load_language_pack(params.language)
+    bank = pack.data["pictures"]
     rng = random.Random(f"{seed}\npictures")  # noqa: S311
     shuffled = {
         key: rng.sample(list(rows), len(rows)) for key, rows in [*bank["looks"].items(), ("middle", bank["middle"])]
     }
     used: set[str] = set()
     texts = []
-    for number, look in enumerate(looks):
+    for number, image_mood in enumerate(moods):
         frame = shuffled["middle"][number % len(shuffled["middle"])]
-        tones = shuffled[look.tone]
+        tones = shuffled[image_mood.tone]
         tone = tones[number % len(tones)]
         if number == 0:
-            text = joined([bank["open"][seed % len(bank["open"])], tone], params.language)
-        elif number == len(looks) - 1:
-            text = joined([tone, bank["close"][seed % len(bank["close"])]], params.language)
+            text = join_sentences([bank["open"][seed % len(bank["open"])], tone], params.language)
+        elif number == len(moods) - 1:
+            text = join_sentences([tone, bank["close"][seed % len(bank["close"])]], params.language)
         else:
             choices = [
-                joined(p, params.language)
+                join_sentences(p, params.language)
                 for f in [frame, *shuffled["middle"]]
                 for t in [tone, *tones]
                 for p in ([f, t], [t, f])
@@ -156,32 +175,34 @@ def _captions(looks: Sequence[Look], params: WriteParams, seed: int) -> list[str
     return texts
 
 
-def _tidied(params: WriteParams) -> WriteParams:
-    return params.model_copy(update={"idea": tidy(params.idea), "title": tidy(params.title).replace("\n", " ")[:200]})
+def _clean_params(params: WriteParams) -> WriteParams:
+    return params.model_copy(
+        update={"idea": clean_text(params.idea), "title": clean_text(params.title).replace("\n", " ")[:200]}
+    )
 
 
-def _fitting(idea: Idea, params: WriteParams) -> int:
+def _choose_scene_count(idea: Idea, params: WriteParams) -> int:
     """How many scenes suit the idea: 2..6, or as many as the client has marked."""
     if len(idea.script) >= 2:
-        return min(_MOST_OWN_SCENES, len(idea.script))
-    if idea.long:
+        return min(_MAX_USER_SCENES, len(idea.script))
+    if idea.is_long_text:
         return 6
-    words = size(idea.text)
+    words = count_words(idea.text)
     count = 3 if words <= 3 else 4 if words <= 14 else 5 if words <= 28 else 6
     return max(2, min(6, max(count, len(idea.sentences), len(params.locations), len(params.characters))))
 
 
-def _heading(passage: str, text: str, headings: Sequence[str]) -> str:
+def _heading_before(passage: str, text: str, headings: Sequence[str]) -> str:
     """The last heading before the passage, as the text has it on a line of its own."""
     at = text.find(passage[:40])
     before = [(text.rfind(f"\n{h}\n", 0, at), h) for h in headings] if at > 0 else []
-    place, heading = max(before, default=(-1, ""))
-    return heading if place >= 0 else ""
+    position, heading = max(before, default=(-1, ""))
+    return heading if position >= 0 else ""
 
 
-def _warn_foreign(idea: Idea, params: WriteParams, report: Report, what: str) -> None:
-    known = ", ".join([*idea.heroes[:2], *idea.places[:2], *idea.things[:1]])
+def _warn_language_mismatch(idea: Idea, params: WriteParams, report: Report, source: str) -> None:
+    known = ", ".join([*idea.heroes[:2], *idea.places[:2], *idea.objects[:1]])
     report.warn(
-        f"The {what} seems to be in {idea.language}, the film in {params.language}: the draft writer cannot translate. It tells "
+        f"The {source} seems to be in {idea.language}, the film in {params.language}: the draft writer cannot translate. It tells "
         + (f"a story around what it recognised ({known})." if known else "a story of its own in the mood of it.")
     )

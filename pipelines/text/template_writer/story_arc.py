@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_TALES: dict[int, tuple[str, ...]] = {
+_TALE_ARCS: dict[int, tuple[str, ...]] = {
     1: ("opening",),
     2: ("opening", "closing"),
     3: ("opening", "call", "closing"),
@@ -13,20 +13,20 @@ _TALES: dict[int, tuple[str, ...]] = {
     8: ("opening", "want", "call", "meet", "trial", "turn", "home", "closing"),
     9: ("opening", "want", "call", "meet", "trial", "low", "turn", "home", "closing"),
 }
-_FRONT = ("opening", "want", "call", "leave", "meet")
-_BACK = ("trial", "low", "turn", "home", "closing")
-_EPISODE = ("arrive", "trial", "help", "rest")
+_SETUP_BEATS = ("opening", "want", "call", "leave", "meet")
+_RESOLUTION_BEATS = ("trial", "low", "turn", "home", "closing")
+_EPISODE_BEATS = ("arrive", "trial", "help", "rest")
 
 
-def tale(count: int) -> tuple[str, ...]:
+def tale_arc(count: int) -> tuple[str, ...]:
     """Setup, call, journey in episodes, crisis, turn, way home: `count` beats."""
-    if count in _TALES:
-        return _TALES[count]
-    middle = count - len(_FRONT) - len(_BACK)
-    return (*_FRONT, *(_EPISODE[i % len(_EPISODE)] for i in range(middle)), *_BACK)
+    if count in _TALE_ARCS:
+        return _TALE_ARCS[count]
+    middle = count - len(_SETUP_BEATS) - len(_RESOLUTION_BEATS)
+    return (*_SETUP_BEATS, *(_EPISODE_BEATS[i % len(_EPISODE_BEATS)] for i in range(middle)), *_RESOLUTION_BEATS)
 
 
-def product(count: int) -> tuple[str, ...]:
+def product_arc(count: int) -> tuple[str, ...]:
     """Need, answer, moments of life, promise, invitation."""
     if count <= 4:
         return (
@@ -38,11 +38,11 @@ def product(count: int) -> tuple[str, ...]:
     return ("opening", "call", *["moment"] * (count - 4), "turn", "closing")
 
 
-def lesson(count: int) -> tuple[str, ...]:
+def lesson_arc(count: int) -> tuple[str, ...]:
     """A question, steps of looking and thinking, and the question handed on."""
     return ("opening",) if count == 1 else ("opening", *["step"] * (count - 2), "closing")
 
 
-def beats(genre: str, count: int) -> tuple[str, ...]:
+def story_beats(genre: str, count: int) -> tuple[str, ...]:
     """The beats of a film of that genre; genres without an arc of their own are tales."""
-    return {"product": product, "lesson": lesson}.get(genre, tale)(count)
+    return {"product": product_arc, "lesson": lesson_arc}.get(genre, tale_arc)(count)

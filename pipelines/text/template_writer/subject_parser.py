@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_DETERMINER = re.compile(r"(?:an?|the|one|two|three|four|five)\b", re.IGNORECASE)
-_RELATIVE = ("who", "that", "which", "whose", "where")
-_PREPOSITION = {
+_DETERMINERS = re.compile(r"(?:an?|the|one|two|three|four|five)\b", re.IGNORECASE)
+_RELATIVE_PRONOUNS = ("who", "that", "which", "whose", "where")
+_PREPOSITIONS = {
     "in",
     "on",
     "at",
@@ -31,7 +31,7 @@ _PREPOSITION = {
     "after",
     "before",
 }
-_VERB = {
+_SINGULAR_VERBS = {
     "is",
     "has",
     "does",
@@ -55,7 +55,7 @@ _VERB = {
     "gets",
     "loves",
 }
-_PLURAL_VERB = {
+_PLURAL_VERBS = {
     "are",
     "have",
     "do",
@@ -110,19 +110,21 @@ class Subject:
 
     phrase: str
     rest: str
-    predicate: bool
-    single: bool
-    relative: str = ""
+    starts_with_verb: bool
+    singular: bool
+    relative_pronoun: str = ""
 
     @property
-    def telling(self) -> bool:
+    def is_actor(self) -> bool:
         """Whether this is somebody who does something, and not “the day when …”."""
         return (
-            self.single and not self.phrase.startswith("the ") and (self.predicate or self.relative in ("who", "that"))
+            self.singular
+            and not self.phrase.startswith("the ")
+            and (self.starts_with_verb or self.relative_pronoun in ("who", "that"))
         )
 
     @property
-    def wish(self) -> str:
+    def goal(self) -> str:
         """What the subject wants, as an infinitive: to fly. Empty: nothing said."""
         found = re.match(
             r"(?:wants|hopes|wishes|longs|tries|has|needs|learns|decides|must learn) (to [^,;.]{2,60})$", self.rest
@@ -131,65 +133,71 @@ class Subject:
             found = re.match(
                 r"(?:wants|hopes|wishes|longs|tries|has|needs|learns|decides) (to \w+(?: \w+){0,5})", self.rest
             )
-        return found[1] if found and self.single else ""
+        return found[1] if found and self.singular else ""
 
-    def told(self, name: str, both: str) -> str:
+    def sentence_for(self, name: str, all_names: str) -> str:
         """The idea as one sentence about `name` (`both`: the names, for a subject in the plural). Empty: cannot be said."""
         if not self.rest:
             return ""
-        if not self.single:
-            return f"{both} {self.rest}" if self.predicate and not self.relative else ""
-        if self.relative in ("who", "that", "which"):
-            return f"{name} is {self.phrase} {self.relative} {self.rest}"
-        if self.relative:
+        if not self.singular:
+            return f"{all_names} {self.rest}" if self.starts_with_verb and not self.relative_pronoun else ""
+        if self.relative_pronoun in ("who", "that", "which"):
+            return f"{name} is {self.phrase} {self.relative_pronoun} {self.rest}"
+        if self.relative_pronoun:
             return ""
-        if self.predicate:
+        if self.starts_with_verb:
             return f"{name}, {self.phrase}, {self.rest}"
         return f"{name} is {self.phrase} {self.rest}"
 
 
-def subject_of(text: str) -> Subject | None:
+def parse_subject(text: str) -> Subject | None:
     """The subject at the beginning of the English `text`, if it can be told apart from the rest."""
     first = re.split(r"(?<=[.!?])\s|\n", text.strip(), maxsplit=1)[0].rstrip(".!?… ")
     words = first.split(" ")
-    if len(words) < 2 or not _DETERMINER.fullmatch(words[0]):
+    if len(words) < 2 or not _DETERMINERS.fullmatch(words[0]):
         return None
-    single = words[0].casefold() in ("a", "an", "the", "one")
+    singular = words[0].casefold() in ("a", "an", "the", "one")
     end = len(words)
     for i, word in enumerate(words[1:], start=1):
         bare = word.casefold().strip(",;:")
         comma = word != word.rstrip(",;:")
         if i > 1 and (
-            bare in _RELATIVE or bare in _PREPOSITION or bare == "and" or _doing(bare) or _verb(bare, single, i)
+            bare in _RELATIVE_PRONOUNS
+            or bare in _PREPOSITIONS
+            or bare == "and"
+            or _is_participle(bare)
+            or _is_verb(bare, singular, i)
         ):
             end = i
             break
         if comma or i > 5:
             end = i + 1 if comma else i
             break
-    if end < 2 or end > 6 or (not single and end < 2):
+    if end < 2 or end > 6 or (not singular and end < 2):
         return None
     phrase = " ".join(words[:end]).rstrip(",;:")
     rest = " ".join(words[end:])
     following = words[end].casefold().strip(",;:") if end < len(words) else ""
     if following == "and" or (words[end - 1] != words[end - 1].rstrip(",;:")):
         return None
-    relative = following if following in _RELATIVE else ""
-    if relative:
+    relative_pronoun = following if following in _RELATIVE_PRONOUNS else ""
+    if relative_pronoun:
         rest = " ".join(words[end + 1 :])
         following = words[end + 1].casefold() if end + 1 < len(words) else ""
-    predicate = _verb(following, single, 2)
+    starts_with_verb = _is_verb(following, singular, 2)
     phrase = re.sub(r"^(A|An|The|One|Two|Three|Four|Five)\b", lambda m: m[0].lower(), phrase)
-    return Subject(phrase, rest, predicate, single, relative=relative)
+    return Subject(phrase, rest, starts_with_verb, singular, relative_pronoun=relative_pronoun)
 
 
-def _doing(word: str) -> bool:
+def _is_participle(word: str) -> bool:
     return word.endswith("ing") and len(word) > 6 and word not in ("morning", "evening", "building", "duckling")
 
 
-def _verb(word: str, single: bool, place: int) -> bool:
-    if not single:
-        return word in _PLURAL_VERB
-    return word in _VERB or (
-        place > 1 and bool(re.fullmatch(r"[a-z]{2,}[^s'u]s", word)) and word not in ("glass", "lens", "bus", "always")
+def _is_verb(word: str, singular: bool, position: int) -> bool:
+    if not singular:
+        return word in _PLURAL_VERBS
+    return word in _SINGULAR_VERBS or (
+        position > 1
+        and bool(re.fullmatch(r"[a-z]{2,}[^s'u]s", word))
+        and word not in ("glass", "lens", "bus", "always")
     )

@@ -7,9 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from pipelines.text.template_writer.text_utils import joined, shorten, size
+from pipelines.text.template_writer.text_utils import count_words, join_sentences, shorten
 
-_BEST_SIZE = 18.0
+_IDEAL_WORDS = 18.0
 """Words of a sentence that is told well."""
 
 
@@ -19,35 +19,35 @@ def _terms(sentence: str) -> set[str]:
     return {w[:7] for w in re.findall(r"[^\s\d_.,;:!?।…\"“”«»()،؛؟\u3040-\u9fff]{3,}", folded)} | set(spaceless)
 
 
-def ranks(told: Sequence[str]) -> list[float]:
+def rank_sentences(sentences: Sequence[str]) -> list[float]:
     """How much each sentence carries, from 0."""
-    terms = [_terms(sentence) for sentence in told]
-    spread = Counter(term for group in terms for term in group)
-    most = max(4.0, len(told) * 0.35)
-    weight = {term: count for term, count in spread.items() if 1 < count <= most}
-    found = []
-    for sentence, group in zip(told, terms, strict=True):
+    terms = [_terms(sentence) for sentence in sentences]
+    frequencies = Counter(term for group in terms for term in group)
+    most = max(4.0, len(sentences) * 0.35)
+    weight = {term: count for term, count in frequencies.items() if 1 < count <= most}
+    scores = []
+    for sentence, group in zip(sentences, terms, strict=True):
         shared = sum(weight.get(term, 0) for term in group) / (4 + len(group))
-        length = size(sentence)
-        found.append((0.2 + shared) * min(length, _BEST_SIZE) / max(length, _BEST_SIZE))
-    return found
+        length = count_words(sentence)
+        scores.append((0.2 + shared) * min(length, _IDEAL_WORDS) / max(length, _IDEAL_WORDS))
+    return scores
 
 
-def beats(told: Sequence[str], count: int, language: str, most: int = 34) -> list[str]:
+def extract_passages(sentences: Sequence[str], count: int, language: str, max_words: int = 34) -> list[str]:
     """At most `count` passages in the order of the text, each of one to three sentences and about `most` words: the text
     is cut into equal stretches, and the best sentences of each are kept."""
-    count = min(count, len(told))
-    scores = ranks(told)
+    count = min(count, len(sentences))
+    scores = rank_sentences(sentences)
     passages = []
     for number in range(count):
-        low, high = len(told) * number // count, len(told) * (number + 1) // count
+        low, high = len(sentences) * number // count, len(sentences) * (number + 1) // count
         order = sorted(range(low, high), key=lambda i: (-scores[i] * (1.35 if i == low else 1.0), i))
         chosen: list[int] = []
-        room = most
+        remaining_words = max_words
         for i in order:
-            need = size(told[i])
-            if not chosen or (len(chosen) < 3 and need <= room):
+            word_count = count_words(sentences[i])
+            if not chosen or (len(chosen) < 3 and word_count <= remaining_words):
                 chosen.append(i)
-                room -= need
-        passages.append(joined([shorten(told[i]) for i in sorted(chosen)], language))
+                remaining_words -= word_count
+        passages.append(join_sentences([shorten(sentences[i]) for i in sorted(chosen)], language))
     return passages

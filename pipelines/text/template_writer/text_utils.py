@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pipelines.step_params import Language
 
-LONGEST = 1_000_000
+MAX_TEXT_LENGTH = 1_000_000
 """Characters that are read at most; nobody tells a longer text in a hundred scenes."""
 
 _SCRIPTS: tuple[tuple[str, str], ...] = (
@@ -18,26 +18,26 @@ _SCRIPTS: tuple[tuple[str, str], ...] = (
     ("Japanese", r"[\u3040-\u30ff]"),
     ("Chinese", r"[\u3400-\u9fff]"),
 )
-_COMMON = {
+_COMMON_WORDS = {
     "English": "the a an and of to in is who that with for on his her he she it they from about how why what by are at",
     "German": "der die das und ein eine einen dem den des zu ist mit von auf im wie warum was für nicht sich er sie es über wer",
     "French": "le la les un une des et de du à est qui que dans avec pour sur son sa comment pourquoi il elle au ce une d l",
     "Spanish": "el la los las un una unos y de del a es que en con para por su cómo por qué él ella al se quién sobre como",
     "Turkish": "bir ve bu da de için ile nasıl neden ne olan o çok gibi kadar küçük büyük mi adında adlı hakkında",
 }
-_SPACELESS = ("Chinese", "Japanese")
-_BREAK = re.compile(
+_SPACELESS_LANGUAGES = ("Chinese", "Japanese")
+_SENTENCE_BREAK = re.compile(
     r"(?<=[。！？!?۔؟।…])[\"”’»」』）)]*\s*|(?<=[^\W\d]\.)[\"”’»)]*\s+(?=\W*\w)|(?<=\d\.)\s+(?=[^\W\d_a-z])|\n+"
 )
 _ABBREVIATION = re.compile(
     r"(?:^|\s|\()(?:Mr|Mrs|Ms|Dr|St|Prof|Sr|Jr|vs|etc|e\.g|i\.e|z\.B|d\.h|bzw|ca|Nr|Sra|Ud|M|Mme|[A-Z])\.$"
 )
-_CUT = re.compile(r"[,;:，、；：،؛—–]")
+_CLAUSE_BREAK = re.compile(r"[,;:，、；：،؛—–]")
 
 
-def tidy(text: str) -> str:
+def clean_text(text: str) -> str:
     """`text` without control, format and private characters, with line breaks as `\\n` and single blanks."""
-    text = unicodedata.normalize("NFC", text[:LONGEST]).replace("\r\n", "\n").replace("\r", "\n")
+    text = unicodedata.normalize("NFC", text[:MAX_TEXT_LENGTH]).replace("\r\n", "\n").replace("\r", "\n")
     kept = (
         c if c in "\n\u200c\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp") else " "
         for c in text
@@ -46,7 +46,7 @@ def tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", re.sub(r" *\n *", "\n", re.sub(r"[^\S\n]+", " ", text))).strip()
 
 
-def speakable(text: str) -> str:
+def strip_unspeakable(text: str) -> str:
     """`text` without addresses, emoji and markup signs: what a voice can read."""
     text = re.sub(r"\bhttps?://\S+|\bwww\.\S+", " ", text)
     text = "".join(
@@ -55,51 +55,55 @@ def speakable(text: str) -> str:
     return re.sub(r"\s+([,.;:!?…。！？،؛])", r"\1", re.sub(r"\s+", " ", text)).strip(" -–—•·")
 
 
-def emoji_words(text: str) -> str:
+def describe_emoji(text: str) -> str:
     """What the emoji in `text` show, in English words: a fox face, a balloon …"""
     return " ".join(unicodedata.name(c, "").lower() for c in text[:2000] if unicodedata.category(c) == "So")
 
 
-def sentences(text: str) -> list[str]:
+def split_sentences(text: str) -> list[str]:
     """The sentences of `text`, in order, each with its own punctuation; line breaks end a sentence."""
     found: list[str] = []
-    glue = False
-    for part in (piece.strip() for piece in _BREAK.split(text)):
+    after_abbreviation = False
+    for part in (piece.strip() for piece in _SENTENCE_BREAK.split(text)):
         if not part or not any(c.isalnum() for c in part):
             continue
-        if glue:
+        if after_abbreviation:
             found[-1] += " " + part
         else:
             found.append(part)
-        glue = bool(_ABBREVIATION.search(part))
+        after_abbreviation = bool(_ABBREVIATION.search(part))
     return found
 
 
-def size(text: str) -> int:
+def count_words(text: str) -> int:
     """How long it takes to say, in words: two characters of Chinese or Japanese count as one word."""
     spaceless = len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff]", text))
     others = re.sub(r"[\u3040-\u30ff\u3400-\u9fff]", " ", text) if spaceless else text
     return len(re.findall(r"[^\s\W_]\S*", others)) + (spaceless + 1) // 2
 
 
-def shorten(sentence: str, most: int = 36) -> str:
+def shorten(sentence: str, max_words: int = 36) -> str:
     """`sentence` in at most about `most` words: brackets go first, then what follows the last clause that fits."""
-    sentence = sentence[: most * 40]  # what is longer is cut in any case
-    if size(sentence) > most:
+    sentence = sentence[: max_words * 40]  # what is longer is cut in any case
+    if count_words(sentence) > max_words:
         sentence = re.sub(r"\s*[(（][^()（）]*[)）]", "", sentence)
-    if size(sentence) <= most and len(sentence) <= most * 9:
+    if count_words(sentence) <= max_words and len(sentence) <= max_words * 9:
         return sentence
-    cuts = [m.start() for m in _CUT.finditer(sentence) if most // 3 <= size(sentence[: m.start()]) <= most]
+    cuts = [
+        m.start()
+        for m in _CLAUSE_BREAK.finditer(sentence)
+        if max_words // 3 <= count_words(sentence[: m.start()]) <= max_words
+    ]
     if cuts:
         return sentence[: cuts[-1]].rstrip()
     words = sentence.split(" ")
-    while len(words) > 1 and size(" ".join(words)) > most:
+    while len(words) > 1 and count_words(" ".join(words)) > max_words:
         del words[max(1, len(words) - max(1, len(words) // 8)) :]
     short = " ".join(words)
-    return (short if len(short) <= most * 9 else short[: most * 4]).rstrip(" ,;:，、；：،؛") + "…"
+    return (short if len(short) <= max_words * 9 else short[: max_words * 4]).rstrip(" ,;:，、；：،؛") + "…"
 
 
-def guess_language(text: str, wanted: Language) -> str:
+def guess_language(text: str, preferred: Language) -> str:
     """The language that `text` is in: by its script, then by its common words; in doubt the wanted one, if that uses
     the same script, else English."""
     sample = text[:5000]
@@ -110,23 +114,23 @@ def guess_language(text: str, wanted: Language) -> str:
     best = max(counts, key=lambda name: counts[name])
     if counts[best] * 3 > latin and counts[best]:
         # Han signs alone may be a short Japanese title; a wish for Japanese decides.
-        return "Japanese" if best == "Chinese" and wanted == "Japanese" and counts[best] < 12 else best
+        return "Japanese" if best == "Chinese" and preferred == "Japanese" and counts[best] < 12 else best
     if not latin:
-        return wanted
+        return preferred
     found = re.findall(r"[^\W\d_]+", sample.casefold())
-    votes = {name: sum(word in common.split() for word in found) for name, common in _COMMON.items()}
+    votes = {name: sum(word in common.split() for word in found) for name, common in _COMMON_WORDS.items()}
     votes["German"] += len(re.findall(r"[ßäö]", sample)) if not re.search(r"[ışğ]", sample) else 0
     votes["Turkish"] += 2 * len(re.findall(r"[ışğİ]", sample))
     votes["Spanish"] += 2 * len(re.findall(r"[ñ¿¡]", sample))
     votes["French"] += len(re.findall(r"[èêàœ]|\b[ldjsnc]['’]", sample))
     top = max(votes.values())
-    if wanted in votes and votes[wanted] == top:
-        return wanted
+    if preferred in votes and votes[preferred] == top:
+        return preferred
     if top == 0:
         return "English"
     return max(votes, key=lambda name: votes[name])
 
 
-def joined(parts: Sequence[str], language: str) -> str:
+def join_sentences(parts: Sequence[str], language: str) -> str:
     """Sentences one after the other, as the language sets them."""
-    return ("" if language in _SPACELESS else " ").join(part for part in parts if part)
+    return ("" if language in _SPACELESS_LANGUAGES else " ").join(part for part in parts if part)

@@ -2,51 +2,62 @@
 
 from __future__ import annotations
 
-from pipelines.text.template_writer.idea_parser import Idea, Line
-from pipelines.text.template_writer.text_rank import beats as salient
-from pipelines.text.template_writer.text_utils import joined, sentences, shorten, size
+from pipelines.text.template_writer.idea_parser import Idea, UserLine
+from pipelines.text.template_writer.text_rank import extract_passages as salient
+from pipelines.text.template_writer.text_utils import count_words, join_sentences, shorten, split_sentences
 
 
-def lines_of(idea: Idea, count: int, language: str) -> tuple[list[Line], bool]:
+def split_user_lines(idea: Idea, count: int, language: str) -> tuple[list[UserLine], bool]:
     """The client's own scenes, at most `count`, and whether they are the whole story."""
     if len(idea.script) >= 2:
         lines = list(idea.script)
         while (
             len(lines) < count
-            and (longest := max(range(len(lines)), key=lambda i: len(sentences(lines[i].say)))) is not None
+            and (longest := max(range(len(lines)), key=lambda i: len(split_sentences(lines[i].narration)))) is not None
         ):
-            parts = sentences(lines[longest].say)
+            parts = split_sentences(lines[longest].narration)
             if len(parts) < 2:
                 break
             half = len(parts) // 2
             old = lines[longest]
             lines[longest : longest + 1] = [
-                Line(joined(parts[:half], language), old.see, old.heading),
-                Line(joined(parts[half:], language), old.see),
+                UserLine(join_sentences(parts[:half], language), old.image_description, old.heading),
+                UserLine(join_sentences(parts[half:], language), old.image_description),
             ]
-        return [_told(line, language) for line in _merged(lines, count, language)], True
-    if idea.long:
-        return [Line(passage) for passage in salient(idea.sentences, count, language)], True
-    own = [Line(shorten(sentence, 45)) for sentence in idea.sentences] or [Line(shorten(idea.text))]
-    return _merged([line for line in own if line.say], count, language), False
+        return [_condense_line(line, language) for line in _merge_lines(lines, count, language)], True
+    if idea.is_long_text:
+        return [UserLine(passage) for passage in salient(idea.sentences, count, language)], True
+    short_lines = [UserLine(shorten(sentence, 45)) for sentence in idea.sentences] or [UserLine(shorten(idea.text))]
+    return _merge_lines([line for line in short_lines if line.narration], count, language), False
 
 
-def _merged(lines: list[Line], count: int, language: str) -> list[Line]:
+def _merge_lines(lines: list[UserLine], count: int, language: str) -> list[UserLine]:
     if len(lines) <= count:
         return lines
     groups = [lines[len(lines) * i // count : len(lines) * (i + 1) // count] for i in range(count)]
     return [
-        Line(
-            joined(salient([s for line in group for s in sentences(line.say)], 1, language, most=45), language),
-            joined([line.see or line.say for line in group], language),
+        UserLine(
+            join_sentences(
+                salient([s for line in group for s in split_sentences(line.narration)], 1, language, max_words=45),
+                language,
+            ),
+            join_sentences([line.image_description or line.narration for line in group], language),
             group[0].heading,
         )
         for group in groups
     ]
 
 
-def _told(line: Line, language: str) -> Line:
-    parts = sentences(line.say)
-    if size(line.say) <= 60 or not parts:
-        return Line(line.say if len(line.say) < 600 else shorten(line.say, 60), line.see, line.heading)
-    return Line(joined(salient(parts, 1, language, most=50), language), line.see or line.say, line.heading)
+def _condense_line(line: UserLine, language: str) -> UserLine:
+    parts = split_sentences(line.narration)
+    if count_words(line.narration) <= 60 or not parts:
+        return UserLine(
+            line.narration if len(line.narration) < 600 else shorten(line.narration, 60),
+            line.image_description,
+            line.heading,
+        )
+    return UserLine(
+        join_sentences(salient(parts, 1, language, max_words=50), language),
+        line.image_description or line.narration,
+        line.heading,
+    )

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import ClassVar, Self, cast
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.media.codec.encoding_options import Coding
+from pipelines.media.codec.encoding_options import EncodingOptions
 from pipelines.step_params import AnimateParams
-from pipelines.video.animatic.move_parser import read_move
+from pipelines.video.animatic.move_parser import parse_move
 
 
 class Camera:
@@ -19,12 +19,12 @@ class Camera:
     version: ClassVar[str] = "3"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ANIMATE: AnimateParams}
 
-    def __init__(self, coding: Coding) -> None:
-        self._coding = coding
+    def __init__(self, encoding: EncodingOptions) -> None:
+        self._encoding = encoding
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        return cls(Coding.from_options(spec.options))
+        return cls(EncodingOptions.from_options(spec.options))
 
     def run(
         self,
@@ -39,7 +39,7 @@ class Camera:
         from pipelines.video.animatic.clip_writer import write_clip
 
         asked = cast(AnimateParams, params)
-        return [write_clip(read_move(asked.camera, seed), asked, inputs, out, self._coding, report, seed)]
+        return [write_clip(parse_move(asked.camera, seed), asked, inputs, out, self._encoding, report, seed)]
 
     def close(self) -> None:
         """Nothing is held."""

@@ -10,21 +10,21 @@ import cv2
 
 from pipelines.base import BadInput, Report
 from pipelines.media.codec.encoder import Encoder
-from pipelines.media.codec.encoding_options import Coding
+from pipelines.media.codec.encoding_options import EncodingOptions
 from pipelines.media.timeline import SceneTiming
 from pipelines.step_params import AnimateParams
-from pipelines.video.animatic.camera_path import matrices, poses
-from pipelines.video.animatic.flat_image import flat
-from pipelines.video.animatic.move_parser import Move
-from pipelines.video.animatic.parallax import layered
+from pipelines.video.animatic.camera_path import camera_poses, layer_matrices
+from pipelines.video.animatic.flat_image import load_flat_image
+from pipelines.video.animatic.move_parser import CameraMove
+from pipelines.video.animatic.parallax import load_layered_image
 
 
 def write_clip(
-    move: Move,
+    move: CameraMove,
     params: AnimateParams,
     inputs: Mapping[str, Sequence[Path]],
     out: Path,
-    coding: Coding,
+    encoding: EncodingOptions,
     report: Report,
     seed: int,
 ) -> Path:
@@ -36,15 +36,15 @@ def write_clip(
     layers, size = inputs.get("layers"), (params.width, params.height)
     if not layers:
         move = replace(move, track=move.track + move.orbit, orbit=0.0)  # around a flat picture is along it
-    path = poses(move, timing.frames, timing.fps, params.loop, seed)
+    path = camera_poses(move, timing.frames, timing.fps, params.loop, seed)
     closest = max(pose.zoom for pose in path)
-    scene = layered(layers, *size) if layers else flat(inputs["keyframe"][0], *size, closest)
+    scene = load_layered_image(layers, *size) if layers else load_flat_image(inputs["keyframe"][0], *size, closest)
     target = out / "clip.mp4"
     idr = {timing.head, timing.frames - timing.tail}
     # What is shared with the neighbours is coded again in the bridges: here it is only looked at while the story is made.
     hasty = range(timing.head), range(timing.frames - timing.tail, timing.frames)
-    with Encoder(target, *size, params.fps, coding, idr, hasty) as encoder:
-        for number, picture in enumerate(scene.film(matrices(path, scene.stage)), 1):
+    with Encoder(target, *size, params.fps, encoding, idr, hasty) as encoder:
+        for number, picture in enumerate(scene.frames(layer_matrices(path, scene.geometry)), 1):
             encoder.write(picture)
             if number % params.fps == 0:
                 report.progress(number / timing.frames)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class CameraMove:
     """What the camera does over one scene. Signs: `zoom` + is in; `pan`, `track`, `orbit` + are right; `tilt`, `crane` + are up.
 
     `pan` and `tilt` turn the camera (everything shifts alike), `track` and `crane` carry it (what is near shifts more),
@@ -27,35 +27,35 @@ class Move:
     pace: float = 1.0
 
     @property
-    def still(self) -> bool:
+    def is_still(self) -> bool:
         return not (self.zoom or self.pan or self.tilt or self.track or self.crane or self.orbit or self.handheld)
 
 
-def read_move(words: str, seed: int) -> Move:
+def parse_move(words: str, seed: int) -> CameraMove:
     """The move that `words` ask for. What they leave open (no words, "pan" without a side) is chosen by `seed`."""
-    text = fold(words)
-    dice = random.Random(seed)  # noqa: S311 - a choice of taste, not a secret
+    text = normalize(words)
+    rng = random.Random(seed)  # noqa: S311 - a choice of taste, not a secret
     said = {concept for concept, pattern in _PATTERNS.items() if pattern.search(text)}
     pace = 1.7 if "fast" in said else 0.5 if "faint" in said else 0.75 if "slow" in said else 1.0
-    side = _side(text, said, "right", "left")
-    height = _side(text, said, "up", "down")
+    side = _direction(text, said, "right", "left")
+    height = _direction(text, said, "up", "down")
     zoom = float("in" in said) - float("out" in said)
     if not zoom and "zoom" in said:
         zoom = 1.0
     verbs = said & {"pan", "tilt", "track", "crane", "orbit"}
     handheld = float("handheld" in said)
     if "hold" in said and not (zoom or verbs):
-        return Move(handheld=handheld)
+        return CameraMove(handheld=handheld)
     if not verbs and not zoom:
         if not (side or height):
-            return Move(handheld=1.0, zoom=0.4) if handheld else _of_taste(dice, pace)
+            return CameraMove(handheld=1.0, zoom=0.4) if handheld else _default_move(rng, pace)
         verbs = ({"pan"} if side else set()) | ({"tilt"} if height else set())
     if height and not verbs & {"tilt", "crane"} and verbs & {"pan", "track"}:
         verbs |= {"tilt"} if "pan" in verbs else {"crane"}
-    either = dice.choice((-1.0, 1.0))
+    either = rng.choice((-1.0, 1.0))
     across = side or (0.0 if height and verbs & {"tilt", "crane"} else either)
     upright = height or 1.0
-    return Move(
+    return CameraMove(
         zoom=zoom,
         pan=across if "pan" in verbs else 0.0,
         tilt=upright if "tilt" in verbs else 0.0,
@@ -67,7 +67,7 @@ def read_move(words: str, seed: int) -> Move:
     )
 
 
-def fold(text: str) -> str:
+def normalize(text: str) -> str:
     """Lower case, without accents and hyphens, single spaces: what the tables below are compared with."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(character for character in plain if not "\u0300" <= character <= "\u036f")
@@ -75,7 +75,7 @@ def fold(text: str) -> str:
     return " ".join(words.split())
 
 
-def _side(text: str, said: set[str], plus: str, minus: str) -> float:
+def _direction(text: str, said: set[str], plus: str, minus: str) -> float:
     """+1 or -1; where both are said ("from left to right") the last one is where the camera goes."""
     if not said & {plus, minus}:
         return 0.0
@@ -83,23 +83,23 @@ def _side(text: str, said: set[str], plus: str, minus: str) -> float:
     return 1.0 if last[plus] > last[minus] else -1.0
 
 
-def _of_taste(dice: random.Random, pace: float) -> Move:
+def _default_move(rng: random.Random, pace: float) -> CameraMove:
     """A move that suits any picture."""
-    side = dice.choice((-1.0, 1.0))
-    return dice.choice(
+    side = rng.choice((-1.0, 1.0))
+    return rng.choice(
         (
-            Move(zoom=1.0, pace=0.9 * pace),
-            Move(zoom=1.0, track=0.5 * side, pace=0.9 * pace),
-            Move(zoom=-1.0, pace=0.9 * pace),
-            Move(zoom=0.5, track=side, pace=0.9 * pace),
-            Move(zoom=0.6, crane=0.6, pace=0.9 * pace),
+            CameraMove(zoom=1.0, pace=0.9 * pace),
+            CameraMove(zoom=1.0, track=0.5 * side, pace=0.9 * pace),
+            CameraMove(zoom=-1.0, pace=0.9 * pace),
+            CameraMove(zoom=0.5, track=side, pace=0.9 * pace),
+            CameraMove(zoom=0.6, crane=0.6, pace=0.9 * pace),
         )
     )
 
 
 # Rows of alternatives: one for English, one for the other languages in Latin script, one for the other scripts.
 # A row in Latin script matches from the beginning of a word, the others anywhere (they write no spaces, or prefix articles).
-_WORDS: dict[str, tuple[str, ...]] = {
+_TERMS: dict[str, tuple[str, ...]] = {
     "hold": (
         r"static|still\b|stays? still|lock(ed|down|s)?\b|tripod|hold|fixed|stationary|motionless|no (camera )?(move|motion)"
         r"|without (any )?(camera )?(move|motion)|(does|do|is) ?n[o ]?t? mov|not moving|none\b",
@@ -188,12 +188,12 @@ _WORDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def _compiled(rows: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(rf"(?<![a-z])(?:{row})" if row.isascii() else f"(?:{_folded(row)})" for row in rows))
+def _compile(rows: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(rf"(?<![a-z])(?:{row})" if row.isascii() else f"(?:{_decompose(row)})" for row in rows))
 
 
-def _folded(row: str) -> str:
+def _decompose(row: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKD", row))
 
 
-_PATTERNS = {concept: _compiled(rows) for concept, rows in _WORDS.items()}
+_PATTERNS = {concept: _compile(rows) for concept, rows in _TERMS.items()}

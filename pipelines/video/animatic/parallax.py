@@ -11,16 +11,16 @@ import numpy as np
 from pydantic import ValidationError
 
 from pipelines.base import BadInput
-from pipelines.media.codec.yuv import Planes, blank, halve, split, yuv444
+from pipelines.media.codec.yuv import Planes, black_frame, downsample_chroma, rgb_to_yuv444, split_planes
 from pipelines.media.layers import Layers
-from pipelines.video.animatic.camera_path import Stage
-from pipelines.video.animatic.flat_image import DENSITY, Matrix, read_picture
+from pipelines.video.animatic.camera_path import SceneGeometry
+from pipelines.video.animatic.flat_image import OVERSAMPLING, Matrix, read_image
 
-PNG = b"\x89PNG"
+PNG_SIGNATURE = b"\x89PNG"
 
 
 @dataclass(slots=True)
-class Plate:
+class ImageLayer:
     """One depth of a picture: Y, U, V (multiplied by A) and A, `density` pixels per pixel of the frame.
 
     `left`, `top`: where it begins, in pixels of the frame. `opaque`: it covers all that lies behind it.
@@ -31,18 +31,18 @@ class Plate:
     top: float
     density: float
     opaque: bool
-    _seen: bytes = field(default=b"", init=False)
-    _shown: tuple[Planes, int, int] | None = field(default=None, init=False)
+    _last_matrix: bytes = field(default=b"", init=False)
+    _last_result: tuple[Planes, int, int] | None = field(default=None, init=False)
     _buffer: Planes = field(default_factory=lambda: np.empty((0, 0, 4), np.uint8), init=False)
 
-    def look(self, matrix: Matrix, width: int, height: int) -> tuple[Planes, int, int] | None:
+    def sample(self, matrix: Matrix, width: int, height: int) -> tuple[Planes, int, int] | None:
         """What the frame shows of it: pixels (valid until the next look), and where they begin; None when nothing.
         `matrix`: frame → picture."""
-        if self._seen != matrix.tobytes():
-            self._seen = matrix.tobytes()
-            box = (0, 0, width, height) if self.opaque else self._box(matrix, width, height)
-            self._shown = None if box is None else self._warp(matrix, width, height, box)
-        return self._shown
+        if self._last_matrix != matrix.tobytes():
+            self._last_matrix = matrix.tobytes()
+            box = (0, 0, width, height) if self.opaque else self._visible_box(matrix, width, height)
+            self._last_result = None if box is None else self._warp(matrix, width, height, box)
+        return self._last_result
 
     def _warp(self, matrix: Matrix, width: int, height: int, box: tuple[int, int, int, int]) -> tuple[Planes, int, int]:
         x, y, across, down = box
@@ -59,7 +59,7 @@ class Plate:
         cv2.warpAffine(self.pixels, local, (across, down), dst=seen, flags=flags, borderMode=border)
         return seen, x, y
 
-    def _box(self, matrix: Matrix, width: int, height: int) -> tuple[int, int, int, int] | None:
+    def _visible_box(self, matrix: Matrix, width: int, height: int) -> tuple[int, int, int, int] | None:
         """The part of the frame that it can touch: x, y, width, height."""
         rows, columns = self.pixels.shape[:2]
         right, bottom = self.left + columns / self.density, self.top + rows / self.density
@@ -73,38 +73,38 @@ class Plate:
 
 
 @dataclass(frozen=True, slots=True)
-class Set:
-    """Plates, far to near, and the stage that a camera path needs; `stage.depths` has one entry per plate."""
+class LayeredImage:
+    """Plates, far to near, and the stage that a camera path needs; `geometry.depths` has one entry per plate."""
 
-    stage: Stage
-    plates: Sequence[Plate]
+    geometry: SceneGeometry
+    layers: Sequence[ImageLayer]
 
-    def film(self, path: Iterable[Sequence[Matrix]]) -> Iterator[Planes]:
+    def frames(self, matrices: Iterable[Sequence[Matrix]]) -> Iterator[Planes]:
         """The frames that the camera sees. One buffer: each frame is valid until the next is asked for."""
-        width, height = self.stage.width, self.stage.height
-        picture = blank(width, height)
-        y, u, v = split(picture)
+        width, height = self.geometry.width, self.geometry.height
+        picture = black_frame(width, height)
+        y, u, v = split_planes(picture)
         canvas = [y, *np.empty((2, height, width), np.uint8)]
         parts = [*np.empty((4, height, width), np.uint8)]
         before: Sequence[Matrix] | None = None
-        for views in path:
+        for views in matrices:
             if before is None or any(not np.array_equal(a, b) for a, b in zip(views, before, strict=True)):
                 self._compose(views, canvas, parts)
-                halve(canvas[1], u)
-                halve(canvas[2], v)
+                downsample_chroma(canvas[1], u)
+                downsample_chroma(canvas[2], v)
             before = views
             yield picture
 
-    def _compose(self, views: Sequence[Matrix], canvas: Sequence[Planes], parts: Sequence[Planes]) -> None:
+    def _compose(self, views: Sequence[Matrix], canvas: Sequence[Planes], channels: Sequence[Planes]) -> None:
         """Lay the plates over each other into `canvas` (Y, U, V at full size); `parts` is room for the channels of one."""
-        for plate, view in zip(self.plates, views, strict=True):
-            seen = plate.look(view, self.stage.width, self.stage.height)
+        for plate, view in zip(self.layers, views, strict=True):
+            seen = plate.sample(view, self.geometry.width, self.geometry.height)
             if seen is None:
                 continue
             pixels, x, y = seen
             rows, columns = pixels.shape[:2]
             windows = [target[y : y + rows, x : x + columns] for target in canvas]
-            *colours, through = (part[:rows, :columns] for part in parts)
+            *colours, through = (part[:rows, :columns] for part in channels)
             if plate.opaque:
                 cv2.split(pixels, [*windows, through])
                 continue
@@ -115,12 +115,12 @@ class Set:
                 cv2.add(window, colour, dst=window)
 
 
-def layered(files: Sequence[Path], width: int, height: int) -> Set:
+def load_layered_image(files: Sequence[Path], width: int, height: int) -> LayeredImage:
     """A picture with depth, from the files of a keyframe's `layer*` in any order but the pictures' own (far to near).
 
     Raises BadInput when they do not belong together.
     """
-    description, pictures = _sort(files)
+    description, pictures = _split_files(files)
     scale = max(width / description.width, height / description.height)
     margin = description.margin * scale
     # cut the middle where the layers were made for a frame of another shape
@@ -129,35 +129,41 @@ def layered(files: Sequence[Path], width: int, height: int) -> Set:
     depths: list[float] = []
     merged: list[Planes] = []
     for layer, path in zip(description.layers, pictures, strict=True):
-        pixels = _premultiplied(read_picture(path, cv2.IMREAD_UNCHANGED))
+        pixels = _premultiply(read_image(path, cv2.IMREAD_UNCHANGED))
         if merged and pixels.shape != merged[0].shape:
             raise BadInput("layers", "the pictures differ in size.")
         if depths and layer.depth == depths[-1]:
-            merged[-1] = _over(pixels, merged[-1])
+            merged[-1] = _composite_over(pixels, merged[-1])
         else:
             depths.append(layer.depth)
             merged.append(pixels)
-    merged[0] = _over(merged[0], np.full_like(merged[0], (16, 128, 128, 255)))
-    plates: list[Plate] = []
+    merged[0] = _composite_over(merged[0], np.full_like(merged[0], (16, 128, 128, 255)))
+    plates: list[ImageLayer] = []
     kept: list[float] = []
     for number, (pixels, depth) in enumerate(zip(merged, depths, strict=True)):
         x, y, across, down = cv2.boundingRect(pixels[..., 3])
         if not across:
             continue
         part = pixels[y : y + down, x : x + across]
-        size = (round(across * scale * DENSITY), round(down * scale * DENSITY))
-        smooth = cv2.INTER_AREA if scale * DENSITY < 1 else cv2.INTER_CUBIC
+        size = (round(across * scale * OVERSAMPLING), round(down * scale * OVERSAMPLING))
+        smooth = cv2.INTER_AREA if scale * OVERSAMPLING < 1 else cv2.INTER_CUBIC
         plates.append(
-            Plate(cv2.resize(part, size, interpolation=smooth), left + x * scale, top + y * scale, DENSITY, number == 0)
+            ImageLayer(
+                cv2.resize(part, size, interpolation=smooth),
+                left + x * scale,
+                top + y * scale,
+                OVERSAMPLING,
+                number == 0,
+            )
         )
         kept.append(depth)
-    return Set(Stage(width, height, max(0.0, margin - 1), description.focus, tuple(kept)), plates)
+    return LayeredImage(SceneGeometry(width, height, max(0.0, margin - 1), description.focus, tuple(kept)), plates)
 
 
-def _sort(files: Sequence[Path]) -> tuple[Layers, list[Path]]:
+def _split_files(files: Sequence[Path]) -> tuple[Layers, list[Path]]:
     """layers.json and its pictures: told apart by content, since inputs come without meaningful names."""
-    described = [path for path in files if path.read_bytes()[:4] != PNG]
-    pictures = [path for path in files if path.read_bytes()[:4] == PNG]
+    described = [path for path in files if path.read_bytes()[:4] != PNG_SIGNATURE]
+    pictures = [path for path in files if path.read_bytes()[:4] == PNG_SIGNATURE]
     if len(described) != 1:
         raise BadInput("layers", f"{len(described)} descriptions came, not 1.")
     try:
@@ -169,14 +175,14 @@ def _sort(files: Sequence[Path]) -> tuple[Layers, list[Path]]:
     return description, pictures
 
 
-def _premultiplied(bgra: Planes) -> Planes:
+def _premultiply(bgra: Planes) -> Planes:
     """BGR(A), straight → Y, U, V multiplied by A, and A."""
     alpha = bgra[..., 3] if bgra.ndim == 3 and bgra.shape[2] == 4 else np.full(bgra.shape[:2], 255, np.uint8)
-    colours = cv2.split(yuv444(np.ascontiguousarray(bgra[..., 2::-1])))
+    colours = cv2.split(rgb_to_yuv444(np.ascontiguousarray(bgra[..., 2::-1])))
     return np.asarray(cv2.merge([*(cv2.multiply(colour, alpha, scale=1 / 255) for colour in colours), alpha]), np.uint8)
 
 
-def _over(near: Planes, far: Planes) -> Planes:
+def _composite_over(near: Planes, far: Planes) -> Planes:
     through = cv2.bitwise_not(near[..., 3])
     behind = cv2.multiply(far, cv2.merge([through] * 4), scale=1 / 255)
     return np.asarray(cv2.add(near, behind), np.uint8)

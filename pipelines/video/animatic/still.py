@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import ClassVar, Self, cast
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.media.codec.encoding_options import Coding
+from pipelines.media.codec.encoding_options import EncodingOptions
 from pipelines.step_params import AnimateParams
-from pipelines.video.animatic.move_parser import Move
+from pipelines.video.animatic.move_parser import CameraMove
 
 
 class Still:
@@ -19,12 +19,12 @@ class Still:
     version: ClassVar[str] = "3"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ANIMATE: AnimateParams}
 
-    def __init__(self, coding: Coding) -> None:
-        self._coding = coding
+    def __init__(self, encoding: EncodingOptions) -> None:
+        self._encoding = encoding
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        return cls(Coding.from_options(spec.options))
+        return cls(EncodingOptions.from_options(spec.options))
 
     def run(
         self,
@@ -39,7 +39,7 @@ class Still:
         from pipelines.video.animatic.clip_writer import write_clip
 
         whole = {"keyframe": inputs["keyframe"], "timing": inputs["timing"]}  # nothing moves: depth has no use
-        return [write_clip(Move(), cast(AnimateParams, params), whole, out, self._coding, report, seed)]
+        return [write_clip(CameraMove(), cast(AnimateParams, params), whole, out, self._encoding, report, seed)]
 
     def close(self) -> None:
         """Nothing is held."""

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.media.codec.encoding_options import Coding
+from pipelines.media.codec.encoding_options import EncodingOptions
 from pipelines.step_params import ConformParams
 
 if TYPE_CHECKING:
     from pipelines.media.codec.yuv import Planes
     from pipelines.media.timeline import SceneTiming
-    from pipelines.video.interpolation.flow import Motion
+    from pipelines.video.interpolation.flow import FlowNetwork
 
 
-class Smooth:
+class InterpolatingConformer:
     """Family for `conform`: as the conformer, with in-between frames where the clip's rate does not give the film's.
 
     Left as they are: clips made for their scene, clips of which every n-th frame is one of the film, clips whose frames are not evenly
@@ -30,21 +30,21 @@ class Smooth:
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.CONFORM: ConformParams}
 
-    def __init__(self, motion: Callable[[], Motion], coding: Coding) -> None:
-        self._load, self._coding = motion, coding
-        self._motion: Motion | None = None
+    def __init__(self, motion: Callable[[], FlowNetwork], encoding: EncodingOptions) -> None:
+        self._load_flow, self._encoding = motion, encoding
+        self._flow: FlowNetwork | None = None
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        """The network waits until a clip needs it: many are cut by copying. Then it raises Missing where its weights are not the known
+        """The network waits until a clip needs it: many are cut by copying. Then it raises MissingDependency where its weights are not the known
         ones."""
 
-        def motion() -> Motion:
-            from pipelines.video.interpolation.flow import Motion
+        def motion() -> FlowNetwork:
+            from pipelines.video.interpolation.flow import FlowNetwork
 
-            return Motion.load(spec.revision, device)
+            return FlowNetwork.load(spec.revision, device)
 
-        return cls(motion, Coding.from_options(spec.options))
+        return cls(motion, EncodingOptions.from_options(spec.options))
 
     def run(
         self,
@@ -56,7 +56,7 @@ class Smooth:
         *,
         seed: int,
     ) -> Iterable[Path]:
-        from pipelines.media.film.segment import write_body
+        from pipelines.media.film.segment import write_segment
 
         def frames(
             path: Path,
@@ -69,19 +69,19 @@ class Smooth:
             warn: Callable[[str], None],
         ) -> Iterator[Planes]:
             from pipelines.media.codec.frames import scene_frames
-            from pipelines.video.interpolation.frame_rate import Rate
+            from pipelines.video.interpolation.frame_rate import FrameRate
 
-            rate = None if exact else Rate.of(path)
-            if rate is None or rate.gives(timing):
+            rate = None if exact else FrameRate.from_clip(path)
+            if rate is None or rate.covers_exactly(timing):
                 return scene_frames(path, first, last, timing, width, height, exact, warn)
             report.record(inbetween=f"{rate.fps} → {timing.fps} frames a second")
-            return rate.frames(path, range(first, last), timing, (width, height), self._network(), warn)
+            return rate.frames(path, range(first, last), timing, (width, height), self._flow_network(), warn)
 
-        return [write_body(cast(ConformParams, params), inputs, out, self._coding, report, frames)]
+        return [write_segment(cast(ConformParams, params), inputs, out, self._encoding, report, frames)]
 
     def close(self) -> None:
-        self._motion = None
+        self._flow = None
 
-    def _network(self) -> Motion:
-        self._motion = self._motion or self._load()
-        return self._motion
+    def _flow_network(self) -> FlowNetwork:
+        self._flow = self._flow or self._load_flow()
+        return self._flow

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.media.codec.encoding_options import Coding
-from pipelines.step_params import BridgeParams
+from pipelines.media.codec.encoding_options import EncodingOptions
+from pipelines.step_params import TransitionParams
 
 if TYPE_CHECKING:
-    from pipelines.media.codec.encoding_options import Coding
+    from pipelines.media.codec.encoding_options import EncodingOptions
     from pipelines.media.codec.yuv import Planes
-    from pipelines.video.interpolation.flow import Motion
+    from pipelines.video.interpolation.flow import FlowNetwork
     from pipelines.video.interpolation.warp import Floats
 
 
@@ -23,18 +23,18 @@ class Rife:
 
     name: ClassVar[str] = "rife"
     version: ClassVar[str] = "1"
-    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.BRIDGE: BridgeParams}
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.TRANSITION: TransitionParams}
 
-    def __init__(self, motion: Motion, coding: Coding) -> None:
-        self._motion, self._coding = motion, coding
+    def __init__(self, motion: FlowNetwork, encoding: EncodingOptions) -> None:
+        self._flow, self._encoding = motion, encoding
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        """Raises Missing when the package is absent or carries other weights than `spec.revision` names."""
-        from pipelines.media.codec.encoding_options import Coding
-        from pipelines.video.interpolation.flow import Motion
+        """Raises MissingDependency when the package is absent or carries other weights than `spec.revision` names."""
+        from pipelines.media.codec.encoding_options import EncodingOptions
+        from pipelines.video.interpolation.flow import FlowNetwork
 
-        return cls(Motion.load(spec.revision, device), Coding.from_options(spec.options))
+        return cls(FlowNetwork.load(spec.revision, device), EncodingOptions.from_options(spec.options))
 
     def run(
         self,
@@ -49,48 +49,48 @@ class Rife:
         import cv2
 
         from pipelines.media.transitions.blends import BLENDS
-        from pipelines.media.transitions.overlap import write_bridge
+        from pipelines.media.transitions.overlap import write_transition
 
         cv2.setNumThreads(1)  # steps run side by side, one on each core
-        asked = cast(BridgeParams, params)
+        asked = cast(TransitionParams, params)
         blend = self.blend(report) if asked.transition == "match" else BLENDS[asked.transition]
-        return [write_bridge(blend, asked, inputs, out, self._coding, report)]
+        return [write_transition(blend, asked, inputs, out, self._encoding, report)]
 
-    def blend(self, report: Report) -> Between:
+    def blend(self, report: Report) -> InterpolatedBlend:
         """The blend of one transition `match`."""
-        return Between(self._motion, report)
+        return InterpolatedBlend(self._flow, report)
 
     def close(self) -> None:
-        self._motion.forget()
+        self._flow.close()
 
 
-class Between:
+class InterpolatedBlend:
     """A blend that is chosen at its first pair of frames: in between, where they show the same place."""
 
-    def __init__(self, motion: Motion, report: Report) -> None:
-        self._motion, self._report = motion, report
-        self._chosen: bool | None = None
+    def __init__(self, motion: FlowNetwork, report: Report) -> None:
+        self._flow, self._report = motion, report
+        self._interpolated: bool | None = None
 
     def __call__(self, before: Planes, after: Planes, u: float) -> Planes:
         from pipelines.media.transitions import blends
         from pipelines.video.interpolation import warp
 
-        small = warp.small(before), warp.small(after)
-        if self._chosen is None:
-            self._chosen = self._fits(*small)
+        small = warp.downscale(before), warp.downscale(after)
+        if self._interpolated is None:
+            self._interpolated = self._is_same_scene(*small)
         self._report.progress(u)
-        if not self._chosen:
+        if not self._interpolated:
             return blends.match(before, after, u)
         come = u * u * (3 - 2 * u)
-        flow, mask = self._motion(*small, come)
-        return warp.between((before, after), small, flow, mask, come)
+        flow, mask = self._flow(*small, come)
+        return warp.interpolate((before, after), small, flow, mask, come)
 
-    def _fits(self, before: Floats, after: Floats) -> bool:
+    def _is_same_scene(self, before: Floats, after: Floats) -> bool:
         from pipelines.video.interpolation import warp
 
-        flow, _ = self._motion(before, after, 0.5)
-        found = warp.alike(before, after, flow)
-        fits = found >= warp.ENOUGH
+        flow, _ = self._flow(before, after, 0.5)
+        found = warp.similarity(before, after, flow)
+        fits = found >= warp.MIN_SIMILARITY
         self._report.record(alike=round(found, 2), bridge="in-between frames" if fits else "zoom and dissolve")
         if not fits:
             self._report.warn(

@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import ClassVar, Self, cast
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
-from pipelines.media.codec.encoding_options import Coding
-from pipelines.step_params import BridgeParams
+from pipelines.media.codec.encoding_options import EncodingOptions
+from pipelines.step_params import TransitionParams
 
 
-class Bridge:
+class BlendTransition:
     """Family for `bridge`: dissolve, dip to black, wipe, match."""
 
     name: ClassVar[str] = "dissolve"
     version: ClassVar[str] = "1"
-    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.BRIDGE: BridgeParams}
+    params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.TRANSITION: TransitionParams}
 
-    def __init__(self, coding: Coding) -> None:
-        self._coding = coding
+    def __init__(self, encoding: EncodingOptions) -> None:
+        self._encoding = encoding
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        return cls(Coding.from_options(spec.options))
+        return cls(EncodingOptions.from_options(spec.options))
 
     def run(
         self,
@@ -38,11 +38,11 @@ class Bridge:
         import cv2
 
         from pipelines.media.transitions.blends import BLENDS
-        from pipelines.media.transitions.overlap import write_bridge
+        from pipelines.media.transitions.overlap import write_transition
 
         cv2.setNumThreads(1)  # steps run side by side, one on each core
-        asked = cast(BridgeParams, params)
-        return [write_bridge(BLENDS[asked.transition], asked, inputs, out, self._coding, report)]
+        asked = cast(TransitionParams, params)
+        return [write_transition(BLENDS[asked.transition], asked, inputs, out, self._encoding, report)]
 
     def close(self) -> None:
         """Nothing is held."""

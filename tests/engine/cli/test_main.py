@@ -76,12 +76,12 @@ def test_a_wrong_story_is_one_line_on_standard_error_and_nothing_is_written(comm
     ("arguments", "message"),
     [
         (["run", "none.json"], "none.json: cannot be read (No such file or directory)"),
-        (["run", "story.json", "--upto", "flim"], 'no "flim"; did you mean "film"?'),
+        (["run", "story.json", "--until", "flim"], 'no "flim"; did you mean "film"?'),
         (["run", "story.json", "--as", "idea"], '--as: no form "idea"'),
         (["run", "story.json", "--profile", "darft"], 'no profile "darft"; did you mean "draft"?'),
         (["run", "story.json", "--models", "none.yaml"], "none.yaml: cannot be read"),
         (
-            ["run", "story.json", "--only", "scene 9", "--upto", "keyframes"],
+            ["run", "story.json", "--only", "scene 9", "--until", "keyframes"],
             'there is no "scene 9" to make in this story',
         ),
         (["reroll", "story.json", "portrait", "Mira"], 'did you mean "portrait Mara"?'),
@@ -310,7 +310,7 @@ def test_only_a_part_can_be_made(command, spec):
 
 
 def test_what_no_longer_belongs_is_removed_and_what_is_the_users_stays(command, spec, body):
-    command("run", spec(small), "--upto", "portraits")
+    command("run", spec(small), "--until", "portraits")
     (Path("films/story") / "notes.txt").write_text("mine")
     code, _, err = command(
         "run",
@@ -320,7 +320,7 @@ def test_what_no_longer_belongs_is_removed_and_what_is_the_users_stays(command, 
                 or content.update(scenes=[{"prompt": "The sea"}, {"prompt": "The hill"}])
             )
         ),
-        "--upto",
+        "--until",
         "portraits",
     )
     assert code == 0, err
@@ -334,7 +334,7 @@ def test_names_of_users_never_become_paths(command, spec):
         content["characters"] = [{"name": name, "appearance": "tall"} for name in ("../../x", "مريم", "👩‍🚀", "CON")]
         content["scenes"] = [{"prompt": "a", "characters": [{"name": "../../x"}]}, {"prompt": "b"}]
 
-    code, _, err = command("run", spec(odd), "--upto", "portraits")
+    code, _, err = command("run", spec(odd), "--until", "portraits")
     assert code == 0, err
     assert sorted(path.name for path in Path("films/story/portraits").iterdir()) == [
         "01-x.png", "02-character.png", "03-character.png", "04-con.png",

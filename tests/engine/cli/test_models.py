@@ -15,7 +15,7 @@ from huggingface_hub import constants
 
 from engine.cli import main
 from pipelines.models import environments
-from tests.fixtures.hub import FakeHub, served
+from tests.fixtures.hub import FakeHub, serve
 
 Command = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,14 +41,14 @@ models:
     kinds: [enhance]
     weights: {model: {repo: "file:mine"}}
 profiles:
-  great: {about: the best, device_mb: 24000, picks: {image.enhance: [sibling], video.default: [camera]}}
+  great: {description: the best, device_mb: 24000, picks: {image.enhance: [sibling], video.default: [camera]}}
 """
 
 
 @pytest.fixture
 def hub() -> Iterator[FakeHub]:
     big = {"model.safetensors": b"12345678" * 500, "config.json": b"{}", "model.pkl": b"x"}
-    with served(FakeHub({"o/big": big, "o/lora": {"lora.safetensors": b"lora" * 100}})) as running:
+    with serve(FakeHub({"o/big": big, "o/lora": {"lora.safetensors": b"lora" * 100}})) as running:
         yield running
 
 
@@ -102,16 +102,16 @@ def test_what_was_pulled_is_listed_verified_and_not_pulled_again(command: Comman
     assert out.splitlines()[-1] == "big: all weights are here"
     assert "installed" in line(command("list")[1], "big ")
     assert "big: o/big: whole: 2 files, 0.00 GB, at c0ffee000000" in command("verify")[1]
-    hub.asked.clear()
+    hub.requests.clear()
     assert command("pull", "big") == (0, "big: all weights are here\n", "")
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a signal of POSIX")
 def test_a_pull_that_is_killed_goes_on_where_it_was(command: Command, hub: FakeHub, tmp_path: Path) -> None:
     large = bytes(range(256)) * 46_000  # more than the 10 MB in which the hub's library writes
     hub.files["o/big"]["model.safetensors"] = large
-    hub.stall, hub.wait = {"model.safetensors": 11_000_000}, threading.Event()
+    hub.stall_after, hub.release = {"model.safetensors": 11_000_000}, threading.Event()
     environment = {
         **os.environ,
         "HF_ENDPOINT": hub.url,
@@ -128,12 +128,12 @@ def test_a_pull_that_is_killed_goes_on_where_it_was(command: Command, hub: FakeH
         time.sleep(0.02)
     killed.kill()
     killed.wait()
-    hub.wait.set()
-    hub.stall.clear()
-    hub.asked.clear()
+    hub.release.set()
+    hub.stall_after.clear()
+    hub.requests.clear()
     assert "to pull" in line(command("list")[1], "big ")
     assert command("pull", "big", "--yes")[0] == 0
-    (wanted,) = (wanted for _, path, _, wanted in hub.asked if path.endswith("model.safetensors"))
+    (wanted,) = (wanted for _, path, _, wanted in hub.requests if path.endswith("model.safetensors"))
     assert int(wanted.removeprefix("bytes=").removesuffix("-")) > 0
     assert command("verify", "big")[0] == 0
 
@@ -206,7 +206,7 @@ def test_a_folder_with_a_repository_of_each_name_serves_without_a_network(
     code, out, _ = command("pull", "sibling", "--yes", "--offline", "--from", tmp_path / "stick")
     assert code == 0
     assert "not compared with the hub" in out
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 def test_of_a_folder_with_files_of_one_repository_no_second_one_is_taken(
@@ -263,7 +263,7 @@ def test_a_gated_model_names_the_page(command: Command, hub: FakeHub) -> None:
 def test_too_little_room_is_said_before_anything_is_downloaded(
     command: Command, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.models.manager.Stock.free_bytes", lambda self: 1000)
+    monkeypatch.setattr("pipelines.models.manager.ModelManager.free_bytes", lambda self: 1000)
     code, _, err = command("pull", "big", "--yes")
     assert code == 4
     assert "set ENGINE_HOME to a folder on a larger disk" in err
@@ -278,7 +278,7 @@ def test_an_interpreter_of_its_own_is_shown_and_made(
     assert "to pull: an environment of its own" in line(command("list")[1], "apart ")
     made: list[object] = []
     monkeypatch.setattr(
-        environments, "make", lambda home, environment, offline: made.append((home, environment.requires))
+        environments, "create", lambda home, environment, offline: made.append((home, environment.requires))
     )
     code, out, _ = command("pull", "apart", "--yes")
     assert code == 0
@@ -294,5 +294,5 @@ def test_models_are_listed_with_what_they_can_and_whether_they_fit(
     assert "yes" in line(out, "illustrator ")
     assert line(out, "profile great") == "profile great: the best [needs a GPU with at least 23 GB, none is here]"
     assert "for what is to pull: python -m engine models pull MODEL (or PROFILE)" in out
-    monkeypatch.setattr("engine.execution.devices._nvidia", lambda: [("GPU-a", 24_000)])
+    monkeypatch.setattr("engine.execution.devices._nvidia_gpus", lambda: [("GPU-a", 24_000)])
     assert "9 GB; fits" in line(command("list")[1], "big ")

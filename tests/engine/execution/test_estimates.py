@@ -2,11 +2,11 @@
 
 import pytest
 
-from engine.execution.estimates import Learned, forecast
+from engine.execution.estimates import TimingEstimator, forecast
 from engine.execution.protocol import Slot, Slots
 from engine.execution.run_events import StepDone
-from engine.planning.plan import Plan, Ref, Step
-from engine.storage.database import Jobs
+from engine.planning.plan import OutputRef, Plan, Step
+from engine.storage.database import Database
 from pipelines.base import Device, Kind, ModelSpec
 from pipelines.step_params import NarrateParams, ScoreParams
 
@@ -25,26 +25,26 @@ def done(step: Step, seconds: float) -> StepDone:
 
 @pytest.fixture
 def learned(tmp_path):
-    with Jobs(tmp_path / "engine.sqlite") as jobs:
-        yield Learned(jobs)
+    with Database(tmp_path / "engine.sqlite") as jobs:
+        yield TimingEstimator(jobs)
 
 
 def test_before_anything_was_done_the_catalog_is_believed(learned):
-    assert learned.seconds(narration(1, 100)) == 7.0
+    assert learned.estimate_seconds(narration(1, 100)) == 7.0
 
 
 def test_what_was_done_counts_from_then_on_also_where_nothing_was_known(learned):
     long = narration(2, 200)
-    assert learned.of(long) is None
-    learned.add(narration(1, 100), done(narration(1, 100), 5.0))
-    assert learned.seconds(long) == pytest.approx(10.0)
-    learned.add(long, done(long, 40.0))
-    learned.add(long, done(long, 40.0))
-    assert learned.seconds(long) == pytest.approx(40.0)
+    assert learned.estimate(long) is None
+    learned.record(narration(1, 100), done(narration(1, 100), 5.0))
+    assert learned.estimate_seconds(long) == pytest.approx(10.0)
+    learned.record(long, done(long, 40.0))
+    learned.record(long, done(long, 40.0))
+    assert learned.estimate_seconds(long) == pytest.approx(40.0)
 
 
 def test_the_wall_clock_is_the_longest_chain_or_all_work_shared_by_the_slots(learned):
     voices = [narration(number, 1) for number in range(4)]
-    music = Step("score", Kind.SCORE, MUSIC, ScoreParams(), {"timeline": (Ref("narrate:0", "words.json"),)})
+    music = Step("score", Kind.SCORE, MUSIC, ScoreParams(), {"timeline": (OutputRef("narrate:0", "words.json"),)})
     assert forecast(Plan((voices[0], music)), {}, learned, SLOTS).seconds == 10.0
     assert forecast(Plan((*voices, music)), {}, learned, SLOTS).seconds == pytest.approx(31 / 2)

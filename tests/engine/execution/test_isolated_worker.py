@@ -20,19 +20,19 @@ from PIL import Image
 from pydantic import ValidationError
 
 from engine.cli import main
-from engine.execution.devices import Place
+from engine.execution.devices import DevicePlacement
 from engine.execution.inline import InlineExecutor
 from engine.execution.local import LocalExecutor
-from engine.execution.protocol import MISSING, Done, Task
+from engine.execution.protocol import MISSING, Task, TaskResult
 from engine.schemas import generate_requests
 from engine.service import Service
 from engine.settings import Settings
-from pipelines.base import Device, Environment, Kind, Missing, ModelSpec
+from pipelines.base import Device, Environment, Kind, MissingDependency, ModelSpec
 from pipelines.models import catalog, environments
-from pipelines.models.manager import Stock
+from pipelines.models.manager import ModelManager
 from tests.fixtures.standin import chatterbox as standin
 from tests.fixtures.tiny import chatterbox as tiny_chatterbox
-from tests.fixtures.weighted import Tiny, overlay
+from tests.fixtures.weighted import TinyModel, overlay
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # The engine wants Pillow 11 or later.
@@ -44,7 +44,7 @@ SHARPEN = ModelSpec(
 
 @pytest.fixture
 def executor(tmp_path: Path) -> Iterator[LocalExecutor]:
-    place = Place("cpu-0", Device("cpu", 0), 4096, {"OMP_NUM_THREADS": "1"})
+    place = DevicePlacement("cpu-0", Device("cpu", 0), 4096, {"OMP_NUM_THREADS": "1"})
     executor = LocalExecutor([place], logs=tmp_path / "logs")
     executor.start()
     yield executor
@@ -56,7 +56,7 @@ def lent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An interpreter with the few packages that a worker and this family need, and a note of how each of its processes began."""
     folder = tmp_path_factory.mktemp("own")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    python = environments._python_in(folder)
+    python = environments._python_path(folder)
     site = Path(
         subprocess.check_output(
             [python, "-c", "import sysconfig as s; print(s.get_path('purelib'))"], text=True
@@ -90,13 +90,13 @@ def own(python: Path) -> ModelSpec:
     return SHARPEN.model_copy(update={"name": "sharpen-apart", "env": environment})
 
 
-def do(executor: LocalExecutor | InlineExecutor, spec: ModelSpec, tmp_path: Path, name: str) -> Done:
+def do(executor: LocalExecutor | InlineExecutor, spec: ModelSpec, tmp_path: Path, name: str) -> TaskResult:
     picture = tmp_path / "given.png"
     Image.linear_gradient("L").convert("RGB").save(picture)
     executor.submit(Task(name, Kind.ENHANCE, spec, {}, {"picture": (picture,)}, tmp_path / name))
     while True:
         for event in executor.events(1):
-            if isinstance(event, Done):
+            if isinstance(event, TaskResult):
                 return event
 
 
@@ -144,29 +144,29 @@ def test_a_worker_is_built_on_what_an_environment_is_given() -> None:
 def test_without_workers_it_is_said_that_one_is_needed(lent: Path, tmp_path: Path) -> None:
     done = do(InlineExecutor(), own(lent), tmp_path, "task")
     assert done.error is not None
-    assert done.error.type == MISSING
+    assert done.error.code == MISSING
     assert "an interpreter of its own" in done.error.message
 
 
 def own_folder(home: Path, environment: Environment) -> Path:
     """An environment as it is when it is made, but for what is in it."""
-    folder = environments.folder_of(home, environment)
+    folder = environments.environment_folder(home, environment)
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "python").symlink_to(sys.executable)
-    (folder / environments.MADE).touch()
+    (folder / environments.MARKER_FILE).touch()
     return folder
 
 
 def test_an_environment_is_one_when_it_is_complete_and_its_python_is_there(tmp_path: Path) -> None:
     folder = own_folder(tmp_path, OLD)
-    assert environments.interpreter(tmp_path, OLD) == str(folder / "bin" / "python")
-    assert environments.interpreter(tmp_path, OLD.model_copy(update={"requires": ("pillow==10.3.0",)})) == ""
-    (folder / environments.MADE).rename(folder / "made")
-    assert environments.interpreter(tmp_path, OLD) == ""
-    (folder / "made").rename(folder / environments.MADE)
+    assert environments.interpreter_path(tmp_path, OLD) == str(folder / "bin" / "python")
+    assert environments.interpreter_path(tmp_path, OLD.model_copy(update={"requires": ("pillow==10.3.0",)})) == ""
+    (folder / environments.MARKER_FILE).rename(folder / "made")
+    assert environments.interpreter_path(tmp_path, OLD) == ""
+    (folder / "made").rename(folder / environments.MARKER_FILE)
     (folder / "bin" / "python").unlink()
     (folder / "bin" / "python").symlink_to(tmp_path / "a Python that was removed")
-    assert environments.interpreter(tmp_path, OLD) == ""
+    assert environments.interpreter_path(tmp_path, OLD) == ""
 
 
 def test_environments_that_no_model_has_any_more_are_told_and_removed(tmp_path: Path) -> None:
@@ -174,10 +174,10 @@ def test_environments_that_no_model_has_any_more_are_told_and_removed(tmp_path: 
     kept, left = (own_folder(tmp_path, environment) for environment in (OLD, Environment(requires=("pillow==10.3.0",))))
     (left / "package.py").write_bytes(b"#" * 100)
     model = SHARPEN.model_copy(update={"env": OLD})
-    stock = Stock(tmp_path, catalog.load().model_copy(update={"models": {model.name: model}}))
+    stock = ModelManager(tmp_path, catalog.load().model_copy(update={"models": {model.name: model}}))
     assert stock.unused_environments() == (left,)
-    assert stock.clear_unused() == 100
-    assert [folder.name for folder in environments.folders(tmp_path)] == [kept.name]
+    assert stock.remove_unused() == 100
+    assert [folder.name for folder in environments.list_environments(tmp_path)] == [kept.name]
 
 
 def hide_uv(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,8 +199,8 @@ def installer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_python_that_is_not_here_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hide_uv(monkeypatch)  # where it could bring one, it would
-    with pytest.raises(Missing, match=r"no Python 3\.99 is on this machine; install it, or uv"):
-        environments.make(tmp_path, Environment(python="3.99", requires=("x",)))
+    with pytest.raises(MissingDependency, match=r"no Python 3\.99 is on this machine; install it, or uv"):
+        environments.create(tmp_path, Environment(python="3.99", requires=("x",)))
 
 
 def test_a_python_that_the_engine_cannot_run_under_is_refused() -> None:
@@ -212,21 +212,26 @@ def test_a_python_that_the_engine_cannot_run_under_is_refused() -> None:
 
 def test_what_cannot_be_installed_leaves_nothing_behind(tmp_path: Path, installer: str) -> None:
     wanted = Environment(python=HERE, requires=("no-package-of-this-name==1",))
-    with pytest.raises(Missing, match="its packages could not be installed; what the installer said stands above"):
-        environments.make(tmp_path, wanted, offline=True)
-    assert list(environments.folders(tmp_path)) == []
+    with pytest.raises(
+        MissingDependency, match="its packages could not be installed; what the installer said stands above"
+    ):
+        environments.create(tmp_path, wanted, offline=True)
+    assert list(environments.list_environments(tmp_path)) == []
 
 
 def test_a_home_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "envs").write_text("no folder")
-    with pytest.raises(Missing, match=r"envs: (File exists|Not a directory)"):
-        environments.make(tmp_path, OLD)
+    with pytest.raises(MissingDependency, match=r"envs: (File exists|Not a directory)"):
+        environments.create(tmp_path, OLD)
 
 
 def test_two_do_not_make_the_same_environment_at_once(tmp_path: Path) -> None:
     (tmp_path / "envs").mkdir()
-    with FileLock(f"{environments.folder_of(tmp_path, OLD)}.lock"), pytest.raises(Missing, match="another process"):
-        environments.make(tmp_path, OLD)
+    with (
+        FileLock(f"{environments.environment_folder(tmp_path, OLD)}.lock"),
+        pytest.raises(MissingDependency, match="another process"),
+    ):
+        environments.create(tmp_path, OLD)
 
 
 def test_an_interpreter_that_is_gone_or_broken_ends_its_task_and_no_other(
@@ -234,13 +239,13 @@ def test_an_interpreter_that_is_gone_or_broken_ends_its_task_and_no_other(
 ) -> None:
     gone = do(executor, own(tmp_path / "no" / "python"), tmp_path, "gone")
     assert gone.error is not None
-    assert gone.error.type == MISSING
+    assert gone.error.code == MISSING
     assert "python -m engine models pull sharpen-apart" in gone.error.message
     empty = tmp_path / "empty"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(empty)], check=True)
-    broken = do(executor, own(environments._python_in(empty)), tmp_path, "broken")
+    broken = do(executor, own(environments._python_path(empty)), tmp_path, "broken")
     assert broken.error is not None
-    assert broken.lost
+    assert broken.crashed
     assert "python -m engine models pull sharpen-apart" in broken.error.message
     assert "No module named 'pydantic'" in broken.error.detail
     assert do(executor, SHARPEN, tmp_path, "whole").ok
@@ -274,8 +279,8 @@ def test_packages_that_exclude_those_of_the_engine_make_their_part_of_a_film_bes
         pytest.skip(f"{installer} reaches no package index")
     assert command("pull", "sharpen-old", "--yes", "--models", str(models)) == 0
     home = Settings.read().weights
-    (folder,) = environments.folders(home)
-    made = json.loads((folder / environments.MADE).read_text())
+    (folder,) = environments.list_environments(home)
+    made = json.loads((folder / environments.MARKER_FILE).read_text())
     assert "pillow==10.4.0" in made["installed"]
     assert ("uv" in (folder / "pyvenv.cfg").read_text()) == (installer == "uv")
 
@@ -288,16 +293,16 @@ def test_packages_that_exclude_those_of_the_engine_make_their_part_of_a_film_bes
     next(folder.rglob("pillow-10.4.0.dist-info")).rename(tmp_path / "torn")
     assert command("verify", "sharpen-old", "--models", str(models)) == 4
     assert command("pull", "sharpen-old", "--yes", "--models", str(models)) == 0, "what is torn is made anew"
-    assert environments.whole(home, OLD)
+    assert environments.is_intact(home, OLD)
     assert command("rm", "sharpen-old", "--models", str(models)) == 0
-    assert not list(environments.folders(home))
-    with pytest.raises(Missing, match="models pull sharpen-old"):
+    assert not list(environments.list_environments(home))
+    with pytest.raises(MissingDependency, match="models pull sharpen-old"):
         filmed(tmp_path / "two", models, home, enhance="sharpen-old")
 
 
 def reached(installer: str) -> bool:
     """Whether the package index that it is set up for answers."""
-    tool = [*environments._uv(), "pip", "compile", "-"] if installer == "uv" else PROBE
+    tool = [*environments._uv_command(), "pip", "compile", "-"] if installer == "uv" else PROBE
     return subprocess.run(tool, input=b"pillow==10.4.0", capture_output=True, check=False).returncode == 0
 
 
@@ -329,10 +334,10 @@ def filmed(home: Path, models: Path, shelf: Path, **changes: Any) -> tuple[bytes
         "enhance_image": "narrate" not in changes,
         "models": {"keyframe": "illustrator", "portrait": "illustrator", "animate": "still", **changes},
     }
-    places = [Place(f"cpu-{number}", Device("cpu", 0), 4096, {"OMP_NUM_THREADS": "1"}) for number in (0, 1)]
+    places = [DevicePlacement(f"cpu-{number}", Device("cpu", 0), 4096, {"OMP_NUM_THREADS": "1"}) for number in (0, 1)]
     known = catalog.load(models, home=shelf)
     with Service(Settings(home, shelf), known, LocalExecutor(places)) as service:
-        made = service.make(generate_requests.story(body)).actions
+        made = service.run(generate_requests.to_story(body)).actions
         records: dict[str, list[dict[str, Any]]] = {}
         for action in made.values():
             records.setdefault(action.record["kind"], []).append(dict(action.record))
@@ -350,7 +355,7 @@ def chatterbox_shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     lent = [path for path in sys.path if path]
     begin = "pass"
     if request.param == "chatterbox-tts":
-        if reason := tiny_chatterbox.absent():
+        if reason := tiny_chatterbox.skip_reason():
             pytest.skip(reason)
         build = tiny_chatterbox.build
         begin = "from tests.fixtures.tiny.chatterbox import small; made_small = small(); made_small.__enter__()"
@@ -362,17 +367,17 @@ def chatterbox_shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
             for name in tiny_chatterbox.FILES:
                 (folder / name).write_text("[]")
 
-    tiny = {"chatterbox": Tiny({"model": build}, files=tiny_chatterbox.FILES)}
+    tiny = {"chatterbox": TinyModel({"model": build}, files=tiny_chatterbox.FILES)}
     models = overlay(tiny, tmp_path)
     environment = catalog.load().spec("chatterbox").env
     assert environment is not None
-    folder = environments.folder_of(tmp_path / "weights", environment)
+    folder = environments.environment_folder(tmp_path / "weights", environment)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     (site,) = folder.glob("lib/python*/site-packages")
     (site / "sitecustomize.py").write_text(
         f"import sys\nopen({str(tmp_path / 'begun')!r}, 'a').write('.')\nsys.path += {lent!r}\n{begin}\n"
     )
-    (folder / environments.MADE).touch()
+    (folder / environments.MARKER_FILE).touch()
     return models
 
 

@@ -16,7 +16,7 @@ def test_a_later_task_is_not_charged_for_an_earlier_one():
         "from engine.execution.peak_memory import PeakMemory\n"
         "def peak(size):\n"
         "    memory = PeakMemory(); data = bytearray(size << 20); del data\n"
-        "    return memory.measured()['peak_memory_mb']\n"
+        "    return memory.measure()['peak_memory_mb']\n"
         "print(peak(1), peak(200), peak(1))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -32,9 +32,9 @@ def test_a_program_that_the_task_starts_counts():
         "import subprocess, sys\n"
         "from engine.execution.peak_memory import PeakMemory\n"
         "memory = PeakMemory()\n"
-        "before = memory.measured()['peak_memory_mb']\n"
+        "before = memory.measure()['peak_memory_mb']\n"
         "subprocess.run([sys.executable, '-c', 'x = bytearray(400 << 20)'], check=True)\n"
-        "print(memory.measured()['peak_memory_mb'] - before)\n"
+        "print(memory.measure()['peak_memory_mb'] - before)\n"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert int(answer.stdout) >= 400

@@ -13,17 +13,17 @@ import psutil
 import pytest
 
 from engine.execution import run_events
-from engine.execution.devices import Place
+from engine.execution.devices import DevicePlacement
 from engine.execution.inline import InlineExecutor
 from engine.execution.local import LocalExecutor
 from engine.execution.protocol import Failure, Slot, Slots
 from engine.execution.runner import Runner
-from engine.planning.plan import FamilyId, Given, Plan, Ref
-from engine.storage.artifact_store import Store
+from engine.planning.plan import FamilyId, OutputRef, Plan, StoredInput
+from engine.storage.artifact_store import ArtifactStore
 from pipelines.base import Device
 from tests.fixtures import families, rerun
-from tests.fixtures.families import noted, step
-from tests.fixtures.rooms import fill, small_room
+from tests.fixtures.families import read_log, step
+from tests.fixtures.rooms import fill_disk, small_disk
 
 KILLS = int(os.environ.get("ENGINE_TEST_KILLS", "40"))
 """How often a run is killed at a random moment; the promise is tested with 1000."""
@@ -31,7 +31,7 @@ KILLS = int(os.environ.get("ENGINE_TEST_KILLS", "40"))
 
 @pytest.fixture
 def store(tmp_path):
-    with Store(tmp_path / "store") as store:
+    with ArtifactStore(tmp_path / "store") as store:
         yield store
 
 
@@ -53,7 +53,7 @@ def local():
 
 
 def after(*names, of="text.txt"):
-    return {"given": tuple(Ref(name, of) for name in names)}
+    return {"given": tuple(OutputRef(name, of) for name in names)}
 
 
 def text(runner, result, step_id):
@@ -78,9 +78,9 @@ def test_steps_read_what_the_steps_before_them_made(runner):
 def test_a_second_run_recalls_everything(runner, log):
     plan = Plan((step("a", log=str(log)), step("b", inputs=after("a"), log=str(log))))
     first, second = runner.run(plan), runner.run(plan)
-    assert noted(log) == ["a", "b"]
-    assert second.made == first.made
-    assert (first.recalled, second.recalled) == (set(), {"a", "b"})
+    assert read_log(log) == ["a", "b"]
+    assert second.actions == first.actions
+    assert (first.cached, second.cached) == (set(), {"a", "b"})
 
 
 def test_only_what_is_wanted_and_what_it_needs_is_done(runner, log):
@@ -90,8 +90,8 @@ def test_only_what_is_wanted_and_what_it_needs_is_done(runner, log):
             for name, needs in (("a", ""), ("b", "a"), ("c", "b"), ("d", "a"))
         )
     )
-    assert runner.run(plan, ["b"]).made.keys() == {"a", "b"}
-    assert noted(log) == ["a", "b"]
+    assert runner.run(plan, ["b"]).actions.keys() == {"a", "b"}
+    assert read_log(log) == ["a", "b"]
 
 
 def chain(log, **changed):
@@ -110,8 +110,8 @@ def test_a_change_makes_anew_only_what_depends_on_it(runner, log, change):
     log.unlink()
     result = runner.run(chain(log, **change))
     expected = {"b", "c"} if change.keys() & {"text", "seed"} else {"b"}
-    assert {step_id for step_id in result.made if step_id not in result.recalled} == expected
-    assert len(noted(log)) == len(expected)
+    assert {step_id for step_id in result.actions if step_id not in result.cached} == expected
+    assert len(read_log(log)) == len(expected)
 
 
 def test_a_changed_step_that_yields_the_same_bytes_stops_the_change(runner, log):
@@ -121,22 +121,22 @@ def test_a_changed_step_that_yields_the_same_bytes_stops_the_change(runner, log)
 
     runner.run(plan("one"))
     result = runner.run(plan("two"))
-    assert noted(log) == ["one", "b", "two"]
-    assert result.recalled == {"b"}
+    assert read_log(log) == ["one", "b", "two"]
+    assert result.cached == {"b"}
 
 
 def test_a_new_version_of_a_family_is_a_change(store, log):
     plan = Plan((step("a", log=str(log)),))
     for version in ("1", "2", "1"):
         Runner(store, InlineExecutor(), family_id=lambda spec, version=version: FamilyId("echo", version)).run(plan)
-    assert noted(log) == ["a", "a"]
+    assert read_log(log) == ["a", "a"]
 
 
 def test_a_pattern_takes_all_that_match_in_the_order_of_their_names_or_nothing(runner):
     plan = Plan((
-        step("several", families.Several, text="xyz"),
-        step("all", inputs={"given": (Ref("several", "figure*"),)}),
-        step("none", inputs={"given": (Ref("several", "layer*"),)}),
+        step("several", families.ManyOutputs, text="xyz"),
+        step("all", inputs={"given": (OutputRef("several", "figure*"),)}),
+        step("none", inputs={"given": (OutputRef("several", "layer*"),)}),
     ))  # fmt: skip
     result = runner.run(plan)
     names = [f"given figure-{number}.txt: {letter}" for number, letter in enumerate("xyz")]
@@ -145,39 +145,39 @@ def test_a_pattern_takes_all_that_match_in_the_order_of_their_names_or_nothing(r
 
 
 def test_what_one_source_gives_lies_together_under_its_own_names(runner):
-    several = step("several", families.Several, text="xyz")
-    together = step("beside", families.Beside, {"figures": (Ref("several", "[fl]*"),)})
+    several = step("several", families.ManyOutputs, text="xyz")
+    together = step("beside", families.SiblingReader, {"figures": (OutputRef("several", "[fl]*"),)})
     result = runner.run(Plan((several, together)))
     assert text(runner, result, "beside") == "xyz"
 
 
 def test_what_two_sources_give_does_not_mix(runner):
-    several = [step(name, families.Several, text=name) for name in ("abc", "xyz")]
-    both = step("both", inputs={"given": tuple(Ref(one.id, "figure-0.txt") for one in several)})
+    several = [step(name, families.ManyOutputs, text=name) for name in ("abc", "xyz")]
+    both = step("both", inputs={"given": tuple(OutputRef(one.id, "figure-0.txt") for one in several)})
     result = runner.run(Plan((*several, both)))
     assert text(runner, result, "both") == "both 0\ngiven figure-0.txt: a\ngiven figure-0.txt: x"
 
 
 def test_a_given_artifact_stands_in_for_a_step(runner):
     picture = runner.store.put_bytes(b"given", "whatever.png")
-    result = runner.run(Plan((step("a", inputs={"given": (Given(picture.digest, "mine.txt"),)}),)))
+    result = runner.run(Plan((step("a", inputs={"given": (StoredInput(picture.digest, "mine.txt"),)}),)))
     assert text(runner, result, "a") == "a 0\ngiven mine.txt: given"
 
 
 def test_what_is_there_can_be_asked_without_doing_anything(runner, log):
     runner.run(chain(log), ["b"])
     log.unlink()
-    assert runner.recall(chain(log)).keys() == {"a", "b"}
-    assert runner.recall(chain(log, text="other")).keys() == {"a"}
-    assert noted(log) == []
+    assert runner.get_cached(chain(log)).keys() == {"a", "b"}
+    assert runner.get_cached(chain(log, text="other")).keys() == {"a"}
+    assert read_log(log) == []
 
 
 def test_the_same_work_under_two_names_is_done_once(store, local, log):
     plan = Plan(tuple(step(name, text="same", log=str(log), seconds=0.1) for name in "abcd"))
     result = Runner(store, local).run(plan)
     assert result.ok
-    assert noted(log) == ["same"]
-    assert len({action.key for action in result.made.values()}) == 1
+    assert read_log(log) == ["same"]
+    assert len({action.key for action in result.actions.values()}) == 1
 
 
 def test_the_record_says_how_it_was_made(runner):
@@ -189,7 +189,7 @@ def test_the_record_says_how_it_was_made(runner):
         "revision": "abc",
     }
     plan = Plan((step("a"), step("b", families.Chatty, after("a"), seed=7, take=2, model=credits_)))
-    made = runner.run(plan).made
+    made = runner.run(plan).actions
     record = made["b"].record
     told = {
         "step": "b",
@@ -227,7 +227,7 @@ def test_what_happens_is_told_in_order(runner):
         ("RunDone", ""),
     ]
     assert isinstance(told[-1], run_events.RunDone)
-    assert (told[-1].made, told[-1].recalled, told[-1].failed, told[-1].left) == (1, 0, 1, 1)
+    assert (told[-1].executed, told[-1].cached, told[-1].failed, told[-1].pending) == (1, 0, 1, 1)
 
 
 def test_the_warnings_of_recalled_work_are_told_again(runner):
@@ -263,20 +263,20 @@ def test_a_failure_stops_only_what_depends_on_it_and_the_rest_is_kept(runner, lo
         ))  # fmt: skip
 
     result = runner.run(plan(families.Failing))
-    assert (result.failed.keys(), result.left, result.made.keys()) == ({"bad"}, {"after"}, {"a", "b"})
+    assert (result.failed.keys(), result.pending, result.actions.keys()) == ({"bad"}, {"after"}, {"a", "b"})
     assert not result.ok
     log.unlink()
-    assert runner.run(plan(families.Echo)).recalled == {"a", "b"}
-    assert sorted(noted(log)) == ["after", "bad"]
+    assert runner.run(plan(families.Echo)).cached == {"a", "b"}
+    assert sorted(read_log(log)) == ["after", "bad"]
 
 
 def test_what_is_in_flight_when_a_step_fails_is_finished_and_kept(store, local, log):
     plan = Plan((step("slow", log=str(log), seconds=0.4), step("bad", families.Failing)))
-    assert Runner(store, local).run(plan).made.keys() == {"slow"}
-    assert Runner(store, local).run(plan).recalled == {"slow"}
+    assert Runner(store, local).run(plan).actions.keys() == {"slow"}
+    assert Runner(store, local).run(plan).cached == {"slow"}
 
 
-@pytest.mark.parametrize("family", [families.Failing, families.Refusing, families.Lacking])
+@pytest.mark.parametrize("family", [families.Failing, families.Refusing, families.MissingProgram])
 def test_what_would_fail_again_is_not_tried_again(store, family):
     tried = Counting(InlineExecutor())
     assert not Runner(store, tried).run(Plan((step("a", family),))).ok
@@ -288,16 +288,16 @@ def test_a_step_whose_worker_dies_is_tried_once_more(store, local, log):
     plan = Plan((step("a", families.Killed, text="1", log=str(log)), step("b", inputs=after("a"))))
     result = Runner(store, local).run(plan, on_event=told.append)
     assert result.ok
-    assert noted(log) == ["1", "1"]
+    assert read_log(log) == ["1", "1"]
     assert [event.attempt for event in told if isinstance(event, run_events.StepStarted)] == [1, 2, 1]
-    assert any("died" in event.message for event in told if isinstance(event, run_events.StepWarned))
+    assert any("died" in event.message for event in told if isinstance(event, run_events.StepWarning))
 
 
 def test_a_step_that_always_kills_its_worker_fails_and_others_do_not(store, local, log):
     plan = Plan((step("a", families.Killed, text="99", log=str(log)), step("b")))
     result = Runner(store, local).run(plan)
-    assert (result.failed["a"].type, result.made.keys()) == ("Lost", {"b"})
-    assert len(noted(log)) == 2
+    assert (result.failed["a"].code, result.actions.keys()) == ("Lost", {"b"})
+    assert len(read_log(log)) == 2
 
 
 def test_an_output_that_was_not_made_fails_what_needs_it(runner):
@@ -306,18 +306,18 @@ def test_an_output_that_was_not_made_fails_what_needs_it(runner):
 
 
 def test_a_given_artifact_that_is_not_there_fails_its_step(runner):
-    result = runner.run(Plan((step("a", inputs={"given": (Given("0" * 64, "x.png"),)}), step("b"))))
-    assert (result.failed["a"].type, result.made.keys()) == ("Damaged", {"b"})
+    result = runner.run(Plan((step("a", inputs={"given": (StoredInput("0" * 64, "x.png"),)}), step("b"))))
+    assert (result.failed["a"].code, result.actions.keys()) == ("Damaged", {"b"})
 
 
 def test_a_family_that_is_not_there_fails_its_step(runner):
     plan = Plan((step("a", model={"family": "pipelines.nowhere:Nothing"}), step("b", model={"family": "pipelines:No"})))
-    assert {failure.type for failure in runner.run(plan).failed.values()} == {"Missing"}
+    assert {failure.code for failure in runner.run(plan).failed.values()} == {"Missing"}
 
 
 def test_without_a_place_to_run_a_step_fails_rather_than_waits(store):
     nowhere = Nowhere()
-    assert Runner(store, nowhere).run(Plan((step("a"),))).failed["a"].type == "NoSlot"
+    assert Runner(store, nowhere).run(Plan((step("a"),))).failed["a"].code == "NoSlot"
 
 
 class Counting:
@@ -352,14 +352,14 @@ def test_a_model_stays_while_steps_for_it_are_on_their_way(store, log):
         step("look", inputs=after("first"), log=str(log), seconds=0.3),
         step("second", inputs=after("look"), log=str(log), model=painter),
         step("words", log=str(log), model=mover),
-        step("last", inputs=after("second") | {"words": (Ref("words", "text.txt"),)}, log=str(log), model=mover),
+        step("last", inputs=after("second") | {"words": (OutputRef("words", "text.txt"),)}, log=str(log), model=mover),
     ))  # fmt: skip
-    places = (Place("cpu-0", Device("cpu"), 4096, {}), Place("cuda-0", Device("cuda"), 4096, {}))
+    places = (DevicePlacement("cpu-0", Device("cpu"), 4096, {}), DevicePlacement("cuda-0", Device("cuda"), 4096, {}))
     executor = LocalExecutor(places)
     result = Runner(store, executor).run(plan)
     executor.stop()
-    assert noted(log) == ["first", "look", "second", "words", "last"]
-    assert [result.made[name].record["loaded"] for name in ("first", "second", "words", "last")] == [
+    assert read_log(log) == ["first", "look", "second", "words", "last"]
+    assert [result.actions[name].record["loaded"] for name in ("first", "second", "words", "last")] == [
         True, False, True, False,
     ]  # fmt: skip
 
@@ -370,7 +370,7 @@ def test_long_chains_begin_first_and_loaded_models_are_preferred_on_a_gpu(store,
     models = [{"name": name, "device": "gpu"} for name in ("one", "two")]
     plan = Plan(tuple(step(f"{number}-{number % 2}", log=str(log), model=models[number % 2]) for number in range(8)))
     Runner(store, gpu).run(plan)
-    order = [name[-1] for name in noted(log)]
+    order = [name[-1] for name in read_log(log)]
     assert sum(a != b for a, b in itertools.pairwise(order)) == 1
 
     log.unlink()
@@ -380,7 +380,7 @@ def test_long_chains_begin_first_and_loaded_models_are_preferred_on_a_gpu(store,
         step("longer", inputs=after("long"), log=str(log), seed=1),
     ))  # fmt: skip
     Runner(store, InlineExecutor()).run(plan)
-    assert noted(log)[0] == "long"
+    assert read_log(log)[0] == "long"
 
 
 # Bytes at rest
@@ -389,13 +389,13 @@ def test_long_chains_begin_first_and_loaded_models_are_preferred_on_a_gpu(store,
 def test_a_flipped_byte_is_found_and_only_that_step_is_made_again(runner, log):
     plan = chain(log)
     first = runner.run(plan)
-    flip(runner.store.path(first.made["b"].outputs[0].digest))
+    flip(runner.store.path(first.actions["b"].outputs[0].digest))
     log.unlink()
-    again = Runner(Store(runner.store.root), InlineExecutor()).run(plan)
+    again = Runner(ArtifactStore(runner.store.root), InlineExecutor()).run(plan)
     assert again.ok
-    assert noted(log) == ["b"]
-    assert {name: action.outputs for name, action in again.made.items()} == {
-        name: action.outputs for name, action in first.made.items()
+    assert read_log(log) == ["b"]
+    assert {name: action.outputs for name, action in again.actions.items()} == {
+        name: action.outputs for name, action in first.actions.items()
     }
     assert runner.store.verify() == ()
 
@@ -411,13 +411,15 @@ def test_a_run_can_be_stopped_from_another_thread(store, local, log):
         if isinstance(event, run_events.StepProgress):
             stop.set()
 
-    plan = Plan((step("a"), step("b", families.Patient, after("a"), log=str(log)), step("c", inputs=after("b"))))
+    plan = Plan(
+        (step("a"), step("b", families.WaitingForProgram, after("a"), log=str(log)), step("c", inputs=after("b")))
+    )
     begun = time.monotonic()
     result = Runner(store, local).run(plan, on_event=watch, stop=stop)
     assert time.monotonic() - begun < 30
-    assert (result.cancelled, result.ok, result.made.keys(), result.left) == (True, False, {"a"}, {"b", "c"})
+    assert (result.cancelled, result.ok, result.actions.keys(), result.pending) == (True, False, {"a"}, {"b", "c"})
     assert told[-1].cancelled
-    assert Runner(store, local).run(Plan((step("a"), step("x")))).recalled == {"a"}
+    assert Runner(store, local).run(Plan((step("a"), step("x")))).cached == {"a"}
     for pid in log.read_text().split():
         assert gone(int(pid))
     store.close()
@@ -431,7 +433,7 @@ def test_an_interrupt_ends_the_work_and_leaves_the_store_clean(store, local, log
             raise KeyboardInterrupt
 
     told = []
-    plan = Plan((step("b", families.Patient, log=str(log)),))
+    plan = Plan((step("b", families.WaitingForProgram, log=str(log)),))
     with pytest.raises(KeyboardInterrupt):
         Runner(store, local).run(plan, on_event=interrupt)
     assert told[-1].cancelled
@@ -446,7 +448,7 @@ def test_stopping_before_anything_began_does_nothing(runner, log):
     stop = threading.Event()
     stop.set()
     result = runner.run(Plan((step("a", log=str(log)),)), stop=stop)
-    assert (result.cancelled, result.left, noted(log)) == (True, {"a"}, [])
+    assert (result.cancelled, result.pending, read_log(log)) == (True, {"a"}, [])
 
 
 # Several at once
@@ -461,7 +463,7 @@ def test_two_runs_of_one_runner_wait_for_each_other(runner, log):
     for thread in threads:
         thread.join()
     assert sorted(len(result.recalled) for result in results) == [0, 3, 3]
-    assert len(noted(log)) == 3
+    assert len(read_log(log)) == 3
 
 
 def test_processes_that_share_a_store_compute_each_key_once(tmp_path, log):
@@ -469,7 +471,7 @@ def test_processes_that_share_a_store_compute_each_key_once(tmp_path, log):
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert len(noted(log)) == len(set(noted(log))) == rerun.STEPS
+    assert len(read_log(log)) == len(set(read_log(log))) == rerun.STEPS
 
 
 # Killed
@@ -494,9 +496,9 @@ def gone(pid: int, seconds: float = 5.0) -> bool:
     return True
 
 
-def finished(store: Store, plan: Plan) -> set[str]:
+def finished(store: ArtifactStore, plan: Plan) -> set[str]:
     """The steps of the plan that the store has, by a look that does nothing."""
-    return {action.record["step"] for action in Runner(store, InlineExecutor()).recall(plan).values()}
+    return {action.record["step"] for action in Runner(store, InlineExecutor()).get_cached(plan).values()}
 
 
 @pytest.mark.parametrize(
@@ -518,10 +520,10 @@ def test_whenever_a_run_is_killed_nothing_finished_is_lost_or_done_again(tmp_pat
             ended = process.exitcode == 0
             assert ended or process.exitcode == -signal.SIGKILL
             killed += not ended
-            begun = noted(log)
+            begun = read_log(log)
             again, seen = set(begun[seen:]), len(begun)
             assert not again & done, "finished work was done again"
-            with Store(root) as store:
+            with ArtifactStore(root) as store:
                 now = finished(store, plan)
                 assert done <= now, "finished work was lost"
                 assert store.verify() == ()
@@ -534,13 +536,15 @@ def test_whenever_a_run_is_killed_nothing_finished_is_lost_or_done_again(tmp_pat
 def assert_clean(root: Path) -> None:
     """After the last process has swept, there are blobs and actions and nothing else."""
     deadline = time.monotonic() + 5
-    with Store(root) as store:
-        store.sweep()
+    with ArtifactStore(root) as store:
+        store.remove_orphans()
         while any((root / "tmp").iterdir()) and time.monotonic() < deadline:  # a worker that has not noticed yet
-            store.sweep()
+            store.remove_orphans()
         assert [path for name in ("tmp", "locks") for path in (root / name).iterdir()] == []
         referred = {
-            output.digest for path in (root / "actions").rglob("*.json") for output in store.recall(path.stem).outputs
+            output.digest
+            for path in (root / "actions").rglob("*.json")
+            for output in store.get_cached(path.stem).outputs
         }
         assert {path.name for path in (root / "blobs").rglob("*") if path.is_file()} == referred
 
@@ -549,11 +553,11 @@ def test_when_the_engine_is_killed_its_workers_and_what_they_started_end(tmp_pat
     process = context.Process(target=rerun.wait_forever, args=(tmp_path / "store", log))
     process.start()
     deadline = time.monotonic() + 30
-    while len(noted(log)) == 0 or len(noted(log)[0].split()) < 2:
+    while len(read_log(log)) == 0 or len(read_log(log)[0].split()) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
-    assert all(gone(int(pid)) for pid in noted(log)[0].split())
+    assert all(gone(int(pid)) for pid in read_log(log)[0].split())
     process.join()
     assert_clean(tmp_path / "store")
 
@@ -562,16 +566,16 @@ def test_when_the_engine_is_killed_its_workers_and_what_they_started_end(tmp_pat
 
 
 def test_on_a_full_disk_nothing_more_is_begun_and_with_room_it_goes_on(tmp_path, log):
-    with small_room(tmp_path / "room", megabytes=2) as room, Store(room / "store") as store:
+    with small_disk(tmp_path / "room", megabytes=2) as room, ArtifactStore(room / "store") as store:
         runner = Runner(store, InlineExecutor())
         plan = chain(log)
         assert runner.run(plan, ["a"]).ok
-        fill(room / "fill")
+        fill_disk(room / "fill")
         full = runner.run(plan)
         assert not full.ok
-        assert {failure.type for failure in full.failed.values()} == {"DiskFull"}
-        assert (len(full.failed), full.made.keys()) == (1, {"a"})
+        assert {failure.code for failure in full.failed.values()} == {"DiskFull"}
+        assert (len(full.failed), full.actions.keys()) == (1, {"a"})
         (room / "fill").unlink()
         again = runner.run(plan)
-        assert (again.ok, again.recalled) == (True, {"a"})
+        assert (again.ok, again.cached) == (True, {"a"})
         assert store.verify() == ()

@@ -8,12 +8,12 @@ import pytest
 from engine.execution.errors import RunCancelled
 from engine.execution.inline import InlineExecutor
 from engine.inputs.fetch import FetchError
-from engine.inputs.page_images import BYTES, gathered, with_objects
+from engine.inputs.page_images import MAX_TOTAL_BYTES, add_image_objects, fetch_page_images
 from engine.schemas import story_requests
 from engine.service import Service
 from engine.settings import Settings
 from engine.storage.artifact_store import Output
-from engine.story.model import Picture, Place, Scene, Story
+from engine.story.model import Element, InputFile, Scene, Story
 from pipelines.models import catalog
 
 PAGE = {
@@ -27,7 +27,7 @@ def story(*prompts, **more):
 
 
 def given(*captions):
-    return [(caption, Picture(source=f"page:{n}", digest=f"{n:064}")) for n, caption in enumerate(captions)]
+    return [(caption, InputFile(source=f"page:{n}", digest=f"{n:064}")) for n, caption in enumerate(captions)]
 
 
 def test_so_many_are_fetched_as_were_wished_and_twice_as_many_are_tried():
@@ -39,12 +39,12 @@ def test_so_many_are_fetched_as_were_wished_and_twice_as_many_are_tried():
             raise FetchError("status", "404")
         return Output("given", f"{len(tried):064}", 10)
 
-    found, warnings = gathered(PAGE, 3, fetch)
+    found, warnings = fetch_page_images(PAGE, 3, fetch)
     assert tried == PAGE["pictures"][:6]
     assert [caption for caption, _ in found] == ["Picture of 1", "Picture of 3", "Picture of 5"]
     assert len(warnings) == 3
     tried.clear()
-    assert gathered(PAGE, 0, fetch) == ([], [])
+    assert fetch_page_images(PAGE, 0, fetch) == ([], [])
     assert not tried
 
 
@@ -53,19 +53,19 @@ def test_together_they_stay_below_a_size():
 
     def fetch(url, want):
         limits.append(want.limit_bytes)
-        return Output("given", f"{len(limits):064}", BYTES // 2)
+        return Output("given", f"{len(limits):064}", MAX_TOTAL_BYTES // 2)
 
-    assert len(gathered(PAGE, 10, fetch)[0]) == 2
-    assert max(limits) <= BYTES // 2 + 25 * 2**20
+    assert len(fetch_page_images(PAGE, 10, fetch)[0]) == 2
+    assert max(limits) <= MAX_TOTAL_BYTES // 2 + 25 * 2**20
 
 
 def test_the_same_picture_is_there_once():
-    found, _ = gathered(PAGE, 3, lambda url, want: Output("given", "0" * 64, 1))
+    found, _ = fetch_page_images(PAGE, 3, lambda url, want: Output("given", "0" * 64, 1))
     assert len(found) == 1
 
 
 def test_each_lies_in_the_scene_that_speaks_of_it():
-    told = with_objects(
+    told = add_image_objects(
         story("A hill", "The harbour at night", "Oda keeps bees"), given("Bees on a roof", "The old harbour")
     )
     assert [scene.objects for scene in told.scenes] == [(), ("The old harbour",), ("Bees on a roof",)]
@@ -73,7 +73,7 @@ def test_each_lies_in_the_scene_that_speaks_of_it():
 
 
 def test_those_that_nobody_speaks_of_are_spread():
-    told = with_objects(story("A", "B", "C"), given("x", "y", "z"))
+    told = add_image_objects(story("A", "B", "C"), given("x", "y", "z"))
     assert [scene.objects for scene in told.scenes] == [("x",), ("y",), ("z",)]
 
 
@@ -88,13 +88,13 @@ def test_those_that_nobody_speaks_of_are_spread():
     ],
 )
 def test_names_are_short_and_no_name_is_there_twice(captions, names):
-    told = story("A", title="Bees", objects=(Place(name="A jar"),))
-    assert [one.name for one in with_objects(told, given(*captions)).objects[1:]] == names
+    told = story("A", title="Bees", objects=(Element(name="A jar"),))
+    assert [one.name for one in add_image_objects(told, given(*captions)).objects[1:]] == names
 
 
 def test_the_words_stay_as_they_were_written():
     told = story("A hill", "A lake")
-    after = with_objects(told, given("A boat"))
+    after = add_image_objects(told, given("A boat"))
     assert [scene.prompt for scene in after.scenes] == ["A hill", "A lake"]
     Story.model_validate(after.model_dump())
 
@@ -104,10 +104,10 @@ def test_a_saved_page_works_the_same(tmp_path):
     (tmp_path / "page.html").write_text(
         "<html><body><h1>Bees</h1><p>Oda keeps bees on the roof.</p><img src='http://127.0.0.1:9/a.jpg'></body></html>"
     )
-    told = story_requests.brief("url-2-video", {"idea": "Tell it", "page": "page.html", "page_pictures": 2})
+    told = story_requests.to_brief("url-2-video", {"idea": "Tell it", "page": "page.html", "page_pictures": 2})
     settings = Settings(tmp_path / "home", tmp_path / "weights")
     with Service(settings, catalog.load(), InlineExecutor()) as service:
-        taken, _ = service.take_in(told, tmp_path)
+        taken, _ = service.import_inputs(told, tmp_path)
         written, warnings = service.write(taken)
         assert "bees" in json.dumps(written.model_dump(mode="json")).lower()
         assert [warning for warning in warnings if warning.startswith("a picture of the page was left out")]

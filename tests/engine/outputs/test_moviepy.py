@@ -23,7 +23,7 @@ def test_a_film_becomes_its_scenes_at_their_places_with_its_sound(tmp_path, body
         scene["duration"] = 2
     settings = Settings(tmp_path / "home", tmp_path / "weights")
     with Service(settings, catalog.load(), InlineExecutor()) as service:
-        made = service.make(generate_requests.story(body))
+        made = service.run(generate_requests.to_story(body))
         export(made, service.store, tmp_path / "film", "story")
     timeline = json.loads((tmp_path / "film" / "timeline.json").read_text())
     film = to_moviepy(tmp_path / "film")

@@ -1,6 +1,6 @@
 """The storyboard page: what is on it, and that mixed directions of writing stay readable."""
 
-from engine.outputs.storyboard_page import sheet
+from engine.outputs.storyboard_page import render_storyboard_page
 
 
 def record(**scene):
@@ -23,28 +23,28 @@ def record(**scene):
 
 
 def test_facts_run_from_left_to_right_each_in_its_own_direction():
-    page = sheet(record(location="السوق القديم"))
+    page = render_storyboard_page(record(location="السوق القديم"))
     assert "<bdi>slow pan left</bdi> · <bdi>السوق القديم</bdi>" in page
     assert '<p class="lead"><bdi>1 scenes</bdi>' in page
     assert '<p class="told" dir="auto">فتاة تجد فانوساً</p>' in page
 
 
 def test_a_prompt_runs_as_most_of_its_letters_do():
-    assert 'dir="ltr">ليلى comes closer in the light of the market' in sheet(
+    assert 'dir="ltr">ليلى comes closer in the light of the market' in render_storyboard_page(
         record(prompt="ليلى comes closer in the light of the market")
     )
-    assert 'dir="rtl">فتاة تجد فانوساً قديماً في السوق at dawn' in sheet(
+    assert 'dir="rtl">فتاة تجد فانوساً قديماً في السوق at dawn' in render_storyboard_page(
         record(prompt="فتاة تجد فانوساً قديماً في السوق at dawn")
     )
 
 
 def test_a_name_that_only_counts_is_not_said_beside_the_number():
-    assert "Scene 1<" not in sheet(record())
-    assert "<bdi>The storm</bdi>" in sheet(record(name="The storm"))
+    assert "Scene 1<" not in render_storyboard_page(record())
+    assert "<bdi>The storm</bdi>" in render_storyboard_page(record(name="The storm"))
 
 
 def test_what_a_client_wrote_is_text_and_nothing_else():
-    page = sheet(record(prompt="<script>alert(1)</script>", location="<b>x</b>", name="<i>"))
+    page = render_storyboard_page(record(prompt="<script>alert(1)</script>", location="<b>x</b>", name="<i>"))
     assert "<script>" not in page
     assert "<b>" not in page
     assert "<i>" not in page

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.planning.plan import Ref
+from engine.planning.plan import OutputRef
 from engine.planning.planner import plan_brief, plan_story
 from engine.schemas.spec_file import read_spec
-from engine.story.model import Brief, with_pictures
+from engine.story.model import Brief, map_input_files
 from pipelines.models import catalog
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,13 +20,13 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.json"))
 
 
 def source(one):
-    return f"{one.step}/{one.name}" if isinstance(one, Ref) else f"given {one.digest[:8]}"
+    return f"{one.step}/{one.name}" if isinstance(one, OutputRef) else f"given {one.digest[:8]}"
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[path.stem for path in EXAMPLES])
 def test_an_example_gives_the_story_and_the_plan_that_it_gave(example):
     told = read_spec(example)
-    told = with_pictures(told, lambda field, picture: picture.model_copy(update={"digest": "d" * 64}))
+    told = map_input_files(told, lambda field, picture: picture.model_copy(update={"digest": "d" * 64}))
     planned = (plan_brief if isinstance(told, Brief) else plan_story)(told, catalog.load())
     content = {
         "told": json.loads(told.model_dump_json(exclude_defaults=True)),

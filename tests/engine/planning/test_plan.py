@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.planning.plan import FamilyId, Given, Plan, PlanError, Ref, Step, canonical, key_of
+from engine.planning.plan import FamilyId, InvalidPlan, OutputRef, Plan, Step, StoredInput, cache_key, canonical_json
 from pipelines.base import Kind
 from pipelines.step_params import EnhanceParams
 from tests.fixtures.families import Echo, TextParams, spec, step
@@ -15,7 +15,7 @@ A, B = "a" * 64, "b" * 64
 
 
 def after(*names, of="text.txt"):
-    return {"given": tuple(Ref(name, of) for name in names)}
+    return {"given": tuple(OutputRef(name, of) for name in names)}
 
 
 # Plans
@@ -53,7 +53,7 @@ def test_any_acyclic_graph_is_put_in_order(data):
     ],
 )
 def test_what_is_no_plan_is_refused(steps, complaint):
-    with pytest.raises(PlanError, match=complaint):
+    with pytest.raises(InvalidPlan, match=complaint):
         Plan(steps)
 
 
@@ -62,48 +62,48 @@ def test_the_closure_is_what_is_needed_and_no_more():
     assert [one.id for one in plan.closure(["c"])] == ["a", "b", "c"]
     assert [one.id for one in plan.closure(["d", "b"])] == ["a", "b", "d"]
     assert len(plan.closure([])) == 0
-    with pytest.raises(PlanError, match="no step 'z'"):
+    with pytest.raises(InvalidPlan, match="no step 'z'"):
         plan.closure(["z"])
 
 
 def test_a_step_knows_its_model_and_its_names_are_plain():
-    with pytest.raises(PlanError, match="does not do write"):
+    with pytest.raises(InvalidPlan, match="does not do write"):
         Step("a", Kind.WRITE, spec(), TextParams())
     for name in ("", ".", "..", "a/b", "a\\b", "c:", "nul\0"):
-        with pytest.raises(PlanError, match="plain name"):
-            Ref("a", name)
-        with pytest.raises(PlanError, match="plain name"):
+        with pytest.raises(InvalidPlan, match="plain name"):
+            OutputRef("a", name)
+        with pytest.raises(InvalidPlan, match="plain name"):
             step("a", inputs={name: ()})
     for digest in ("", "../../etc/passwd", "A" * 64, "a" * 63):
-        with pytest.raises(PlanError, match="not a digest"):
-            Given(digest, "x.png")
+        with pytest.raises(InvalidPlan, match="not a digest"):
+            StoredInput(digest, "x.png")
 
 
 def test_a_pattern_is_told_from_a_name():
-    assert [Ref("a", name).is_pattern for name in ("layer*", "layer-0?.png", "[ab]", "text.txt")] == [True] * 3 + [
-        False
-    ]
+    assert [OutputRef("a", name).is_pattern for name in ("layer*", "layer-0?.png", "[ab]", "text.txt")] == [
+        True
+    ] * 3 + [False]
 
 
 # Keys
 
 ECHO = FamilyId("echo", "1")
-KEY = key_of(step("a"), ECHO, {})
+KEY = cache_key(step("a"), ECHO, {})
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        key_of(step("a", take=1), ECHO, {}),
-        key_of(step("a", seed=1), ECHO, {}),
-        key_of(step("a", text="b"), ECHO, {}),
-        key_of(step("a"), FamilyId("echo", "2"), {}),
-        key_of(step("a"), FamilyId("constant", "1"), {}),
-        key_of(step("a", model={"weights": {"model": {"repo": "hub/model"}}}), ECHO, {}),
-        key_of(step("a", model={"revision": "abc"}), ECHO, {}),
-        key_of(step("a", model={"options": {"steps": 4}}), ECHO, {}),
-        key_of(Step("a", Kind.WRITE, spec(kinds=("write", "enhance")), TextParams(text="a")), ECHO, {}),
-        key_of(step("a"), ECHO, {"given": [("x.png", A)]}),
+        cache_key(step("a", take=1), ECHO, {}),
+        cache_key(step("a", seed=1), ECHO, {}),
+        cache_key(step("a", text="b"), ECHO, {}),
+        cache_key(step("a"), FamilyId("echo", "2"), {}),
+        cache_key(step("a"), FamilyId("constant", "1"), {}),
+        cache_key(step("a", model={"weights": {"model": {"repo": "hub/model"}}}), ECHO, {}),
+        cache_key(step("a", model={"revision": "abc"}), ECHO, {}),
+        cache_key(step("a", model={"options": {"steps": 4}}), ECHO, {}),
+        cache_key(Step("a", Kind.WRITE, spec(kinds=("write", "enhance")), TextParams(text="a")), ECHO, {}),
+        cache_key(step("a"), ECHO, {"given": [("x.png", A)]}),
     ],
 )
 def test_whatever_changes_the_result_changes_the_key(other):
@@ -113,12 +113,12 @@ def test_whatever_changes_the_result_changes_the_key(other):
 @pytest.mark.parametrize(
     "same",
     [
-        key_of(step("elsewhere", text="a"), ECHO, {}),
-        key_of(step("a", model={"family": "pipelines.moved.elsewhere:Renamed"}), ECHO, {}),
-        key_of(step("a", model={"name": "alias", "licence": "MIT", "credits": ("me",)}), ECHO, {}),
-        key_of(step("a", model={"memory_mb": 9, "seconds": 9.0, "device": "gpu", "requires": ("torch",)}), ECHO, {}),
-        key_of(step("a"), ECHO, {"given": []}),
-        key_of(step("a", inputs=after("b")), ECHO, {}),
+        cache_key(step("elsewhere", text="a"), ECHO, {}),
+        cache_key(step("a", model={"family": "pipelines.moved.elsewhere:Renamed"}), ECHO, {}),
+        cache_key(step("a", model={"name": "alias", "licence": "MIT", "credits": ("me",)}), ECHO, {}),
+        cache_key(step("a", model={"memory_mb": 9, "seconds": 9.0, "device": "gpu", "requires": ("torch",)}), ECHO, {}),
+        cache_key(step("a"), ECHO, {"given": []}),
+        cache_key(step("a", inputs=after("b")), ECHO, {}),
     ],
 )
 def test_names_prices_and_places_do_not(same):
@@ -128,7 +128,7 @@ def test_names_prices_and_places_do_not(same):
 def test_the_key_of_a_step_is_the_same_tomorrow():
     """A change here makes everybody's finished work be made again: raise `KEY_FORMAT` and say so."""
     plain = Step("a", Kind.ENHANCE, spec(options={"strength": 0.5}), EnhanceParams(), {}, 7, 1)
-    key = key_of(plain, FamilyId("sharpen", "3"), {"picture": [("keyframe.png", A)]})
+    key = cache_key(plain, FamilyId("sharpen", "3"), {"picture": [("keyframe.png", A)]})
     assert key == "91e4091fe9b4c6a9775145c09d26c6c7d147c547cc3e1af14aaca7d4186f1103"
 
 
@@ -141,12 +141,12 @@ def test_roles_order_and_names_of_inputs_are_part_of_the_key():
         {"one": [("x", A), ("y", B)]},
         {"one": [("x", A)]},
     ]
-    assert len({key_of(step("a"), ECHO, given) for given in inputs}) == len(inputs)
+    assert len({cache_key(step("a"), ECHO, given) for given in inputs}) == len(inputs)
 
 
 def test_the_order_in_which_roles_and_options_are_written_is_not():
-    one = key_of(step("a", model={"options": {"a": 1, "b": 2}}), ECHO, {"p": [("x", A)], "q": [("x", B)]})
-    two = key_of(step("a", model={"options": {"b": 2, "a": 1}}), ECHO, {"q": [("x", B)], "p": [("x", A)]})
+    one = cache_key(step("a", model={"options": {"a": 1, "b": 2}}), ECHO, {"p": [("x", A)], "q": [("x", B)]})
+    two = cache_key(step("a", model={"options": {"b": 2, "a": 1}}), ECHO, {"q": [("x", B)], "p": [("x", A)]})
     assert one == two
 
 
@@ -171,7 +171,7 @@ def tagged(value):
 
 @given(values, values)
 def test_two_values_have_the_same_text_only_if_they_are_the_same_in_type_and_value(one, two):
-    assert (canonical(one) == canonical(two)) == (tagged(one) == tagged(two))
+    assert (canonical_json(one) == canonical_json(two)) == (tagged(one) == tagged(two))
 
 
 @given(values)
@@ -181,17 +181,19 @@ def test_the_text_of_a_value_depends_on_nothing_but_the_value(value):
             return {key: shuffled(item) for key, item in reversed(value.items())}
         return tuple(shuffled(item) for item in value) if isinstance(value, list) else value
 
-    assert canonical(shuffled(value)) == canonical(value)
-    assert canonical(value).isascii()
+    assert canonical_json(shuffled(value)) == canonical_json(value)
+    assert canonical_json(value).isascii()
 
 
 def test_types_are_told_apart():
-    assert len({canonical(value) for value in (1, 1.0, True, "1", "True", "1.0", None, "", [], {}, [1], [[1]])}) == 12
-    assert canonical({1: "a"}) != canonical({"1": "a"})
-    assert canonical(0.0) != canonical(-0.0)
+    assert (
+        len({canonical_json(value) for value in (1, 1.0, True, "1", "True", "1.0", None, "", [], {}, [1], [[1]])}) == 12
+    )
+    assert canonical_json({1: "a"}) != canonical_json({"1": "a"})
+    assert canonical_json(0.0) != canonical_json(-0.0)
 
 
 def test_what_json_cannot_hold_is_refused():
     for value in ({1, 2}, b"bytes", object(), [Echo]):
         with pytest.raises(TypeError, match="cannot be part of a key"):
-            canonical(value)
+            canonical_json(value)

@@ -4,12 +4,19 @@ import json
 
 import pytest
 
-from engine.planning.plan import PlanningError, Ref
+from engine.planning.plan import OutputRef, PlanningError
 from engine.planning.planner import plan_brief, plan_story
-from engine.planning.prompts import SHEET, earlier, grouped, portrait_words, scene_words, shown
+from engine.planning.prompts import (
+    MAX_SHEET_IMAGES,
+    context_scenes,
+    pack_references,
+    portrait_prompt,
+    scene_prompt,
+    select_references,
+)
 from engine.planning.step_ids import keyframe_source, portrait_id
 from engine.schemas import generate_requests, story_requests
-from engine.story.model import Character, Picture, Presence, with_pictures
+from engine.story.model import Character, InputFile, SceneCharacter, map_input_files
 from pipelines.base import Kind
 from pipelines.models import catalog
 
@@ -21,11 +28,11 @@ def models():
 
 @pytest.fixture
 def story(body):
-    return generate_requests.story(body)
+    return generate_requests.to_story(body)
 
 
 def digested(told):
-    return with_pictures(told, lambda field, picture: Picture(source=picture.source, digest="d" * 64))
+    return map_input_files(told, lambda field, picture: InputFile(source=picture.source, digest="d" * 64))
 
 
 def needs(plan, step):
@@ -33,13 +40,13 @@ def needs(plan, step):
         f"{source.step}/{source.name}"
         for sources in plan[step].inputs.values()
         for source in sources
-        if isinstance(source, Ref)
+        if isinstance(source, OutputRef)
     }
 
 
 def test_a_film_has_one_step_for_everything_that_is_made(story, models):
     plan = plan_story(story, models).plan
-    assert [step.id for step in plan if step.kind not in (Kind.CHECK, Kind.INSPECT)] == [
+    assert [step.id for step in plan if step.kind not in (Kind.CHECK_TEXT, Kind.CHECK_IMAGE)] == [
         "portrait:Mara", "portrait:Mara@soaked", "portrait:Tomas", "location:Lighthouse", "location:Cove",
         "keyframe:1", "keyframe:2", "keyframe:3", "narrate:1", "narrate:2", "narrate:3", "schedule",
         "animate:1", "animate:2", "animate:3", "subtitle", "conform:1", "bridge:1", "conform:2", "bridge:2", "conform:3",
@@ -48,7 +55,7 @@ def test_a_film_has_one_step_for_everything_that_is_made(story, models):
 
 
 @pytest.mark.parametrize(
-    ("upto", "last"),
+    ("until", "last"),
     [
         ("portraits", "inspect:location:Cove"),
         ("keyframes", "inspect:keyframe:3"),
@@ -56,8 +63,8 @@ def test_a_film_has_one_step_for_everything_that_is_made(story, models):
         ("film", "compose"),
     ],
 )
-def test_a_shorter_plan_is_the_beginning_of_the_longer_one(story, models, upto, last):
-    whole, part = plan_story(story, models).plan, plan_story(story, models, upto).plan
+def test_a_shorter_plan_is_the_beginning_of_the_longer_one(story, models, until, last):
+    whole, part = plan_story(story, models).plan, plan_story(story, models, until).plan
     assert part.steps == whole.steps[: len(part)]
     assert part.steps[-1].id == last
 
@@ -82,24 +89,30 @@ def test_scenes_that_share_nothing_do_not_wait_for_each_other(story, models):
 
 def test_continuity_can_be_wished_for(story):
     scenes = (*story.scenes[:2], story.scenes[2].model_copy(update={"continues": True}))
-    assert earlier(story.model_copy(update={"scenes": scenes}), 2) == (1,)
+    assert context_scenes(story.model_copy(update={"scenes": scenes}), 2) == (1,)
 
 
 def test_faces_come_first_when_a_model_sees_few_pictures(story):
-    pictures = shown(story, 1, 3)
-    assert [[(one.role, one.name) for one in group] for group in grouped(pictures, 3)] == [
+    pictures = select_references(story, 1, 3)
+    assert [[(one.role, one.name) for one in group] for group in pack_references(pictures, 3)] == [
         [("character", "Mara")],
         [("character", "Tomas")],
         [("location", "Cove"), ("turn", "scene 1")],
     ]
-    assert [len(group) for group in grouped(shown(story, 1, 1), 1)] == [4], "one picture is a sheet of all"
-    assert shown(story, 1, 0) == (), "a model of words alone sees none"
-    assert [one.role for one in shown(story, 1, None)] == ["character", "character", "location", "turn"]
-    assert [one.role for one in shown(story, 1, None, multiturn=False)] == ["character", "character", "location"]
+    assert [len(group) for group in pack_references(select_references(story, 1, 1), 1)] == [4], (
+        "one picture is a sheet of all"
+    )
+    assert select_references(story, 1, 0) == (), "a model of words alone sees none"
+    assert [one.role for one in select_references(story, 1, None)] == ["character", "character", "location", "turn"]
+    assert [one.role for one in select_references(story, 1, None, multiturn=False)] == [
+        "character",
+        "character",
+        "location",
+    ]
 
 
 def test_the_prompt_says_what_each_picture_is(story):
-    words = scene_words(story, 1, shown(story, 1, None))
+    words = scene_prompt(story, 1, select_references(story, 1, None))
     assert "Mara: auburn braid, green oilskin coat, dripping wet" in words
     assert "Picture 1 shows Mara (soaked): keep face, hair and clothes exactly." in words
     assert "Picture 3 shows Cove: keep it the same." in words
@@ -107,7 +120,7 @@ def test_the_prompt_says_what_each_picture_is(story):
 
 
 def test_the_prompt_names_the_parts_of_a_sheet(story):
-    words = scene_words(story, 1, shown(story, 1, 2), 2)
+    words = scene_prompt(story, 1, select_references(story, 1, 2), 2)
     assert "Picture 1 shows Mara (soaked)" in words
     assert "Picture 2 is a sheet of 3 parts, counted row by row from the top left: part 1 shows Tomas" in words
     assert "part 3 is scene 1 of the same story" in words
@@ -115,23 +128,23 @@ def test_the_prompt_names_the_parts_of_a_sheet(story):
 
 def test_the_prompt_of_a_portrait_says_what_its_pictures_are(story):
     mara = story.characters[0]
-    assert "Picture" not in portrait_words(story, mara, None)
-    assert portrait_words(story, mara, None, given=True).endswith(
+    assert "Picture" not in portrait_prompt(story, mara, None)
+    assert portrait_prompt(story, mara, None, has_input_image=True).endswith(
         "Picture 1 shows Mara: keep face, hair and clothes exactly."
     )
-    assert "Picture 1 shows Mara as usual: keep face and hair" in portrait_words(story, mara, "soaked")
-    both = portrait_words(story, mara, "soaked", given=True)
+    assert "Picture 1 shows Mara as usual: keep face and hair" in portrait_prompt(story, mara, "soaked")
+    both = portrait_prompt(story, mara, "soaked", has_input_image=True)
     assert "Picture 1 shows Mara: keep" in both
     assert "Picture 2 shows Mara as usual" in both
-    assert "Picture 1 is a sheet of 2 parts" in portrait_words(story, mara, "soaked", given=True, limit=1)
-    assert "Picture" not in portrait_words(story, mara, "soaked", given=True, limit=0)
+    assert "Picture 1 is a sheet of 2 parts" in portrait_prompt(story, mara, "soaked", has_input_image=True, limit=1)
+    assert "Picture" not in portrait_prompt(story, mara, "soaked", has_input_image=True, limit=0)
 
 
 def test_no_more_share_a_sheet_than_can_be_made_out(story):
     people = tuple(Character(name=f"P{n}", appearance="red hat") for n in range(12))
-    crowd = story.scenes[1].model_copy(update={"characters": tuple(Presence(name=one.name) for one in people)})
+    crowd = story.scenes[1].model_copy(update={"characters": tuple(SceneCharacter(name=one.name) for one in people)})
     many = story.model_copy(update={"characters": people, "scenes": (story.scenes[0], crowd)})
-    assert [len(group) for group in grouped(shown(many, 1, 4), 4)] == [1, 1, 1, SHEET]
+    assert [len(group) for group in pack_references(select_references(many, 1, 4), 4)] == [1, 1, 1, MAX_SHEET_IMAGES]
 
 
 WEIGHTED = """
@@ -139,7 +152,7 @@ models:
   tiny:
     family: pipelines.image.sharpen:Sharpen
     kinds: [encode, portrait, element, keyframe]
-    encodes: true
+    encodes_prompt: true
     multiturn: true
     max_references: 2
 """
@@ -150,9 +163,9 @@ def test_models_that_encode_words_apart_find_them_encoded_when_a_picture_is_made
     models = catalog.load(tmp_path / "tiny.yaml")
     tiny = story.model_copy(update={"choices": story.choices.model_copy(update={"models": {Kind.KEYFRAME: "tiny"}})})
     before = plan_story(tiny, models).plan
-    assert before["keyframe:2"].inputs["words"] == (Ref("encode:keyframe:2", "words.safetensors"),)
+    assert before["keyframe:2"].inputs["words"] == (OutputRef("encode:keyframe:2", "words.safetensors"),)
     assert before["encode:keyframe:2"].params.prompt == before["keyframe:2"].params.prompt
-    assert before["keyframe:2"].params.slots == 2
+    assert before["keyframe:2"].params.max_references == 2
     after = plan_story(tiny.model_copy(update={"takes": {"keyframe:2": 1}}), models).plan
     assert after["encode:keyframe:2"] == before["encode:keyframe:2"]
     assert after["keyframe:2"] != before["keyframe:2"]
@@ -160,7 +173,7 @@ def test_models_that_encode_words_apart_find_them_encoded_when_a_picture_is_made
 
 SOUNDING = """
 models:
-  talkie: {family: pipelines.video.animatic.still:Still, kinds: [animate], sounds: true}
+  talkie: {family: pipelines.video.animatic.still:Still, kinds: [animate], generates_audio: true}
 aliases:
   video.default: [camera, talkie]
   video.kenburns: [camera]
@@ -170,10 +183,10 @@ aliases:
 def test_clips_that_bring_their_own_sound_are_asked_of_a_model_that_makes_it(body, models, tmp_path):
     (tmp_path / "talkie.yaml").write_text(SOUNDING)
     body["audio"] = {"native_audio": True}
-    heard = plan_story(generate_requests.story(body), catalog.load(tmp_path / "talkie.yaml"))
+    heard = plan_story(generate_requests.to_story(body), catalog.load(tmp_path / "talkie.yaml"))
     assert {step.spec.name for step in heard.plan if step.kind is Kind.ANIMATE} == {"talkie"}
     assert not [warning for warning in heard.warnings if "native_audio" in warning]
-    silent = plan_story(generate_requests.story(body), models)
+    silent = plan_story(generate_requests.to_story(body), models)
     assert {step.spec.name for step in silent.plan if step.kind is Kind.ANIMATE} == {"camera"}
     (warning,) = [warning for warning in silent.warnings if "native_audio" in warning]
     assert "camera makes no sound, its clips are silent; `python -m engine models pull ltx-2" in warning
@@ -181,20 +194,20 @@ def test_clips_that_bring_their_own_sound_are_asked_of_a_model_that_makes_it(bod
 
 def test_raw_prompts_go_to_the_model_as_they_are(story):
     raw = story.model_copy(update={"raw_prompts": True})
-    assert scene_words(raw, 1, shown(raw, 1, None)) == "Mara finds Tomas"
+    assert scene_prompt(raw, 1, select_references(raw, 1, None)) == "Mara finds Tomas"
 
 
 def test_an_edited_prompt_changes_the_steps_of_its_scene_alone(body, models):
-    before = plan_story(generate_requests.story(body), models).plan
+    before = plan_story(generate_requests.to_story(body), models).plan
     body["scenes"][2]["prompt"] = "The sea in fog"
-    after = plan_story(generate_requests.story(body), models).plan
+    after = plan_story(generate_requests.to_story(body), models).plan
     assert [step.id for step in before if after[step.id] != step] == ["check:texts", "keyframe:3", "animate:3"]
 
 
 def test_seeds_come_from_the_storys_seed_and_the_steps_id(body, models):
-    first, again = (plan_story(generate_requests.story(body), models).plan for _ in range(2))
+    first, again = (plan_story(generate_requests.to_story(body), models).plan for _ in range(2))
     body["seed"] = 7
-    other = plan_story(generate_requests.story(body), models).plan
+    other = plan_story(generate_requests.to_story(body), models).plan
     assert [step.seed for step in first] == [step.seed for step in again]
     assert len({step.seed for step in first}) == len(first)
     assert all(step.seed != other[step.id].seed for step in first)
@@ -208,14 +221,14 @@ def test_a_take_makes_one_step_another(story, models):
 
 def test_silence_needs_no_sound_steps(body, models):
     body["audio"] = {"has_narration": False, "has_bg_music": False}
-    kinds = {step.kind for step in plan_story(generate_requests.story(body), models).plan}
+    kinds = {step.kind for step in plan_story(generate_requests.to_story(body), models).plan}
     assert not kinds & {Kind.NARRATE, Kind.SCORE, Kind.MIX, Kind.SUBTITLE}
 
 
 def test_transitions_and_subtitles_are_choices(body, models):
     body["video"] = {"transition": "none", "subtitles": "burned"}
-    plan = plan_story(generate_requests.story(body), models).plan
-    assert not [step for step in plan if step.kind is Kind.BRIDGE]
+    plan = plan_story(generate_requests.to_story(body), models).plan
+    assert not [step for step in plan if step.kind is Kind.TRANSITION]
     assert "subtitle/scene-002.ass" in needs(plan, "conform:2")
     assert "subtitle/subtitles.srt" not in needs(plan, "compose")
 
@@ -227,14 +240,14 @@ def test_transitions_and_subtitles_are_choices(body, models):
 def test_a_match_is_made_of_in_between_frames_where_they_can_be_made(body, tmp_path, transition, needed, serves):
     (tmp_path / "more.yaml").write_text(f"models: {{rife: {{requires: [{needed}]}}}}")
     body["video"] = {"transition": transition}
-    planned = plan_story(generate_requests.story(body), catalog.load(tmp_path / "more.yaml"))
+    planned = plan_story(generate_requests.to_story(body), catalog.load(tmp_path / "more.yaml"))
     assert planned.plan["bridge:1"].spec.name == serves
     said = [warning for warning in planned.warnings if warning.startswith("bridge: dissolve serves instead of rife")]
     assert bool(said) == (transition == "match" and serves == "dissolve")
 
 
 def test_given_pictures_stand_in_for_keyframes(models):
-    brief = digested(story_requests.brief("images-2-video", {"image_urls": ["a.png", "b.png"]}))
+    brief = digested(story_requests.to_brief("images-2-video", {"image_urls": ["a.png", "b.png"]}))
     plan = plan_brief(brief, models).plan
     assert [step.id for step in plan] == [
         "check:idea", "intake:image_urls[0]", "inspect:intake:image_urls[0]", "intake:image_urls[1]",
@@ -244,11 +257,11 @@ def test_given_pictures_stand_in_for_keyframes(models):
 
 
 def test_a_given_picture_of_a_scene_is_cropped_and_not_drawn(story, models):
-    given_scene = story.scenes[1].model_copy(update={"picture": Picture(source="b.png", digest="d" * 64)})
+    given_scene = story.scenes[1].model_copy(update={"picture": InputFile(source="b.png", digest="d" * 64)})
     changed = story.model_copy(update={"scenes": (story.scenes[0], given_scene, story.scenes[2])})
     plan = plan_story(changed, models).plan
     assert "keyframe:2" not in plan
-    assert keyframe_source(changed, 1) == Ref("intake:scenes[1].picture", "picture.png")
+    assert keyframe_source(changed, 1) == OutputRef("intake:scenes[1].picture", "picture.png")
     assert (plan["intake:scenes[1].picture"].params.width, plan["intake:scenes[1].picture"].params.height) == (
         1280,
         720,
@@ -281,7 +294,7 @@ def test_a_profile_that_wants_another_gpu_is_said(story, models):
 def test_a_language_goes_to_the_first_model_that_speaks_it_well_and_that_is_said(body, tmp_path):
     (tmp_path / "more.yaml").write_text("models: {kokoro: {languages: [English]}}")
     body["language"] = "Korean"
-    planned = plan_story(generate_requests.story(body), catalog.load(tmp_path / "more.yaml"))
+    planned = plan_story(generate_requests.to_story(body), catalog.load(tmp_path / "more.yaml"))
     assert planned.plan["narrate:1"].spec.name == "espeak"
     assert "narrate: espeak serves instead of kokoro, which does not speak Korean well" in planned.warnings
 
@@ -303,14 +316,14 @@ def test_a_language_goes_to_the_first_model_that_speaks_it_well_and_that_is_said
 )
 def test_what_no_model_can_do_is_named(body, models, change, message):
     with pytest.raises(PlanningError) as caught:
-        plan_story(generate_requests.story(body | change), models)
+        plan_story(generate_requests.to_story(body | change), models)
     assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("tool", ["Seedream", "FluxTurbo", "NanoBanana", "QwenImage"])
 @pytest.mark.parametrize("motion", ["Auto", "KlingAI", "Seedance", "Pixverse", "VeoFast"])
 def test_every_tool_of_the_hosted_api_is_served(models, tool, motion):
-    brief = story_requests.brief("idea-2-video", {"idea": "a fox", "image_tool": tool, "video_tool": motion})
+    brief = story_requests.to_brief("idea-2-video", {"idea": "a fox", "image_tool": tool, "video_tool": motion})
     assert plan_brief(brief, models).plan["write"].spec.name == "draft-writer"
 
 
@@ -319,7 +332,7 @@ def test_names_may_hold_anything(body, models):
     body["characters"] = [{"name": name, "appearance": "tall"} for name in odd]
     for scene in body["scenes"]:
         scene["characters"] = [{"name": name} for name in odd]
-    plan = plan_story(generate_requests.story(body), models).plan
+    plan = plan_story(generate_requests.to_story(body), models).plan
     assert len({portrait_id(name) for name in odd}) == len(odd)
-    assert [one.name for one in plan["keyframe:1"].params.on_stage] == odd
+    assert [one.name for one in plan["keyframe:1"].params.characters] == odd
     json.dumps([step.id for step in plan])

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.planning.planner import plan_story
-from engine.planning.targets import steps_of
+from engine.planning.targets import resolve_target
 from engine.schemas import generate_requests
 from engine.story.model import StoryError
 from pipelines.models import catalog
@@ -11,7 +11,7 @@ from pipelines.models import catalog
 
 @pytest.fixture
 def plan(body):
-    return plan_story(generate_requests.story(body), catalog.load()).plan
+    return plan_story(generate_requests.to_story(body), catalog.load()).plan
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def plan(body):
     ],
 )
 def test_a_target_means_steps(plan, target, steps):
-    assert steps_of(target, plan) == steps
+    assert resolve_target(target, plan) == steps
 
 
 @pytest.mark.parametrize(
@@ -46,5 +46,5 @@ def test_a_target_means_steps(plan, target, steps):
 )
 def test_an_unknown_target_is_answered_with_what_there_is(plan, target, message):
     with pytest.raises(StoryError) as caught:
-        steps_of(target, plan)
+        resolve_target(target, plan)
     assert message in str(caught.value)

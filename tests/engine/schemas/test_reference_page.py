@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.schemas.reference_page import BODIES, body_of, documentation
+from engine.schemas.reference_page import REQUEST_BODIES, get_body, render_page
 from engine.story.model import StoryError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -12,16 +12,16 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_the_page_in_the_repository_is_the_one_that_the_types_give():
     page = (ROOT / "docs" / "spec.md").read_text("utf-8")
-    assert page == documentation() + "\n", "run: python -m engine schema --page > docs/spec.md"
+    assert page == render_page() + "\n", "run: python -m engine schema --page > docs/spec.md"
 
 
-@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("name", REQUEST_BODIES)
 def test_every_body_has_a_schema_and_a_section(name):
-    schema = body_of(name).model_json_schema()
+    schema = get_body(name).model_json_schema()
     assert schema["additionalProperties"] is False
-    assert f"## {name}\n" in documentation()
+    assert f"## {name}\n" in render_page()
 
 
 def test_an_unknown_form_is_answered():
     with pytest.raises(StoryError, match='did you mean "generate-story"'):
-        body_of("generate-stroy")
+        get_body("generate-stroy")

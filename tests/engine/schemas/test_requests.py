@@ -5,20 +5,20 @@ import json
 import pytest
 
 from engine.schemas import generate_requests, story_requests
-from engine.schemas.common import field_name, frame_of, language_of
-from engine.schemas.generate_requests import drafted_narration
+from engine.schemas.common import detect_language, field_name, frame_size
+from engine.schemas.generate_requests import draft_narration
 from engine.story.model import StoryError
 
 
 def refused(change, body):
     change(body)
     with pytest.raises(StoryError) as caught:
-        generate_requests.story(body)
+        generate_requests.to_story(body)
     return str(caught.value)
 
 
 def test_a_generate_story_body_becomes_a_story(body):
-    story = generate_requests.story(body)
+    story = generate_requests.to_story(body)
     assert [scene.prompt for scene in story.scenes] == [scene["prompt"] for scene in body["scenes"]]
     assert story.scenes[1].characters[0].state == "soaked"
     assert (story.video.width, story.video.height, story.video.fps) == (1280, 720, 24)
@@ -26,7 +26,7 @@ def test_a_generate_story_body_becomes_a_story(body):
 
 
 def test_words_are_drafted_from_the_prompt_where_a_scene_has_none(body):
-    assert [scene.narration for scene in generate_requests.story(body).scenes] == [
+    assert [scene.narration for scene in generate_requests.to_story(body).scenes] == [
         "One.",
         "Mara finds Tomas",
         "The sea is calm.",
@@ -35,7 +35,7 @@ def test_words_are_drafted_from_the_prompt_where_a_scene_has_none(body):
 
 def test_an_empty_narration_stays_silent(body):
     body["scenes"][0]["narration"] = ""
-    assert generate_requests.story(body).scenes[0].narration == ""
+    assert generate_requests.to_story(body).scenes[0].narration == ""
 
 
 REFUSED = [
@@ -84,18 +84,18 @@ def test_an_unknown_narrator_is_refused_only_when_somebody_would_speak(body):
     message = refused(lambda b: b.update(audio={"narrator": "Bob"}), body)
     assert message.startswith('audio.narrator: no narrator "Bob"; one of: Rachel, Aria')
     body["audio"]["has_narration"] = False
-    assert generate_requests.story(body).audio.narration is False
+    assert generate_requests.to_story(body).audio.narration is False
 
 
 def test_a_partial_audio_object_keeps_the_defaults_of_the_missing_keys(body):
     body["audio"] = {"has_bg_music": False}
-    audio = generate_requests.story(body).audio
+    audio = generate_requests.to_story(body).audio
     assert (audio.narration, audio.music, audio.narrator) == (True, False, "Rachel")
 
 
 def test_native_audio_switches_narration_off(body):
     body["audio"] = {"native_audio": True}
-    audio = generate_requests.story(body).audio
+    audio = generate_requests.to_story(body).audio
     assert (audio.native, audio.narration) == (True, False)
 
 
@@ -111,7 +111,7 @@ def test_native_audio_switches_narration_off(body):
 def test_scene_pictures_have_the_size_that_was_asked_for(body, size, ratio, expected):
     body["image_size"] = size
     body["scenes"][0]["aspect_ratio"] = ratio
-    scene = generate_requests.story(body).scenes[0]
+    scene = generate_requests.to_story(body).scenes[0]
     assert (scene.width, scene.height) == expected
 
 
@@ -120,7 +120,7 @@ def test_scene_pictures_have_the_size_that_was_asked_for(body, size, ratio, expe
     [((16, 9), (1280, 720)), ((4, 3), (960, 720)), ((1, 1), (720, 720)), ((3, 4), (720, 960)), ((9, 16), (720, 1280))],
 )
 def test_frames_are_even_and_have_the_ratio(ratio, frame):
-    assert frame_of(ratio) == frame
+    assert frame_size(ratio) == frame
 
 
 @pytest.mark.parametrize(
@@ -136,12 +136,12 @@ def test_frames_are_even_and_have_the_ratio(ratio, frame):
     ],
 )
 def test_the_language_is_read_from_the_script(text, language):
-    assert language_of(text) == language
+    assert detect_language(text) == language
 
 
 def test_a_drafted_narration_leaves_camera_talk_out_and_stays_short():
     prompt = "Close-up shot, bokeh. Mara lights the lamp. " + "The wind howls around the tower. " * 20
-    text = drafted_narration(prompt)
+    text = draft_narration(prompt)
     assert text.startswith("Mara lights the lamp. The wind")
     assert len(text) <= 260
 
@@ -154,14 +154,14 @@ def test_field_names_read_like_the_json():
 
 
 def test_an_idea_with_nothing_else_has_the_documented_defaults():
-    brief = story_requests.brief("idea-2-video", {"idea": "A shy fox learns to drum."})
+    brief = story_requests.to_brief("idea-2-video", {"idea": "A shy fox learns to drum."})
     assert (brief.scene_count, brief.language, brief.video.seconds, brief.video.transition) == (3, "English", 5.0, None)
     assert (brief.audio.narration, brief.audio.music, brief.audio.narrator) == (True, True, "Rachel")
 
 
 @pytest.mark.parametrize("duration", ["5", "10", 5, 10])
 def test_scene_duration_is_text_or_number(duration):
-    assert story_requests.brief("idea-2-video", {"idea": "x", "scene_duration": duration}).video.seconds == float(
+    assert story_requests.to_brief("idea-2-video", {"idea": "x", "scene_duration": duration}).video.seconds == float(
         duration
     )
 
@@ -172,7 +172,7 @@ def test_objects_may_be_json_text_as_in_a_form():
         "environments": [{"name": "Meadow"}],
     }
     body = {"idea": "x", "elements": json.dumps(elements), "audio_option": '{"narrator": "Bill"}'}
-    brief = story_requests.brief("idea-2-video", body)
+    brief = story_requests.to_brief("idea-2-video", body)
     assert brief.characters[0].reference.source == "fox.png"
     assert brief.locations[0].name == "Meadow"
     assert brief.audio.narrator == "Bill"
@@ -180,14 +180,16 @@ def test_objects_may_be_json_text_as_in_a_form():
 
 def test_empty_optional_fields_count_as_absent():
     assert (
-        story_requests.brief("idea-2-video", {"idea": "x", "title": "", "scene_count": "", "elements": ""}).scene_count
+        story_requests.to_brief(
+            "idea-2-video", {"idea": "x", "title": "", "scene_count": "", "elements": ""}
+        ).scene_count
         == 3
     )
 
 
 def test_images_decide_the_number_of_scenes_and_files_win_over_addresses():
     body = {"image_urls": ["a.png"], "image_files": ["b.png", "c.png"], "scene_count": 7}
-    brief = story_requests.brief("images-2-video", body)
+    brief = story_requests.to_brief("images-2-video", body)
     assert [picture.source for picture in brief.pictures] == ["b.png", "c.png"]
     assert brief.scene_count == 2
     assert brief.idea
@@ -203,7 +205,7 @@ def test_images_decide_the_number_of_scenes_and_files_win_over_addresses():
     ],
 )
 def test_the_first_address_in_the_idea_counts_without_the_sentence_around_it(idea, address):
-    assert story_requests.address_in(idea) == address
+    assert story_requests.find_url(idea) == address
 
 
 @pytest.mark.parametrize(
@@ -224,7 +226,7 @@ def test_the_first_address_in_the_idea_counts_without_the_sentence_around_it(ide
 )  # fmt: skip
 def test_what_is_wrong_with_a_story_api_body_is_named(name, body, message):
     with pytest.raises(StoryError) as caught:
-        story_requests.brief(name, body)
+        story_requests.to_brief(name, body)
     assert str(caught.value) == message
 
 
@@ -240,12 +242,12 @@ def test_what_is_wrong_with_a_story_api_body_is_named(name, body, message):
     ],
 )
 def test_the_address_ends_where_the_sentence_goes_on(idea, address):
-    assert story_requests.address_in(idea) == address
+    assert story_requests.find_url(idea) == address
 
 
 def test_a_story_has_no_more_things_than_can_be_drawn():
     things = [{"name": f"thing {number}"} for number in range(201)]
     for part in ("characters", "environments", "objects"):
         with pytest.raises(StoryError, match=rf"^elements.{part}: must hold at most 200, holds 201$"):
-            story_requests.brief("idea-2-video", {"idea": "A fair", "elements": {part: things}})
-    story_requests.brief("idea-2-video", {"idea": "A fair", "elements": {"objects": things[:200]}})
+            story_requests.to_brief("idea-2-video", {"idea": "A fair", "elements": {part: things}})
+    story_requests.to_brief("idea-2-video", {"idea": "A fair", "elements": {"objects": things[:200]}})

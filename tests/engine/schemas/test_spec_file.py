@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from engine.schemas.spec_file import read_spec, recognised
-from engine.story.model import Brief, Picture, Story, StoryError, given, with_pictures
+from engine.schemas.spec_file import detect_request_type, read_spec
+from engine.story.model import Brief, InputFile, Story, StoryError, input_files, map_input_files
 
 
 def written(tmp_path, content, name="spec.json"):
@@ -26,7 +26,7 @@ def written(tmp_path, content, name="spec.json"):
     ],
 )
 def test_a_request_is_recognised_by_its_fields(content, form):
-    assert recognised(content) == form
+    assert detect_request_type(content) == form
 
 
 def test_json_and_yaml_say_the_same(tmp_path, body):
@@ -102,12 +102,12 @@ def test_given_pictures_are_found_with_the_fields_that_name_them(body, tmp_path)
     body["locations"][1]["reference_url"] = "cove.jpg"
     body["reference_images"] = [{"description": "mood", "url": "mood.webp"}]
     story = read_spec(written(tmp_path, json.dumps(body)))
-    assert {field: picture.source for field, picture in given(story).items()} == {
+    assert {field: picture.source for field, picture in input_files(story).items()} == {
         "characters[0].reference_url": "mara.png",
         "characters[0].states.soaked.reference_url": "wet.png",
         "locations[1].reference_url": "cove.jpg",
         "reference_images[0].url": "mood.webp",
     }
-    taken = with_pictures(story, lambda field, picture: Picture(source=picture.source, digest="d" * 64))
-    assert {picture.digest for picture in given(taken).values()} == {"d" * 64}
+    taken = map_input_files(story, lambda field, picture: InputFile(source=picture.source, digest="d" * 64))
+    assert {picture.digest for picture in input_files(taken).values()} == {"d" * 64}
     assert taken.scenes == story.scenes

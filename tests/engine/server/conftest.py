@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.engine.server.elsewhere import Elsewhere
+from tests.engine.server.fake_web_server import FakeWebServer
 
 ROOT = Path(__file__).resolve().parents[3]
-KEY, OTHER = "key-of-a", "key-of-b"
-SMALL = {
+KEY, OTHER_KEY = "key-of-a", "key-of-b"
+TEST_SETTINGS = {
     "ENGINE_SHORT_SIDE": "144",
     "ENGINE_FPS": "8",
     "ENGINE_MODELS": str(Path(__file__).with_name("small.yaml")),
     "ENGINE_ALLOW_PRIVATE_URLS": "1",
-    "ENGINE_API_KEYS": f"{KEY},{OTHER}",
-    "ENGINE_WEBHOOK_PAUSES": "0.3,0.3,0.3",
+    "ENGINE_API_KEYS": f"{KEY},{OTHER_KEY}",
+    "ENGINE_WEBHOOK_RETRY_DELAYS": "0.3,0.3,0.3",
 }
 
 
@@ -37,7 +37,7 @@ class Server:
 
     def start(self) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ENGINE_")}
-        environment |= {**SMALL, "ENGINE_HOME": str(self.home), **self.settings}
+        environment |= {**TEST_SETTINGS, "ENGINE_HOME": str(self.home), **self.settings}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "engine", "serve", "--port", "0"],
             cwd=ROOT,
@@ -64,20 +64,20 @@ class Server:
         self.process.wait(30)
         self._reader.join()
 
-    def mistakes(self) -> list[str]:
+    def error_lines(self) -> list[str]:
         """What the server logged as an error of its own."""
         return [line for line in self.lines if '"level": "error"' in line or not line.startswith(("{", "listening"))]
 
-    def ask(self, method: str, path: str, key: str | None = KEY, **what) -> requests.Response:
+    def request(self, method: str, path: str, key: str | None = KEY, **what) -> requests.Response:
         headers = {**({"X-Api-Key": key} if key else {}), **what.pop("headers", {})}
         url = path if path.startswith("http") else self.url + path
         return requests.request(method, url, headers=headers, timeout=what.pop("timeout", 120), **what)
 
     def get(self, path, **what):
-        return self.ask("GET", path, **what)
+        return self.request("GET", path, **what)
 
     def post(self, path, **what):
-        return self.ask("POST", path, **what)
+        return self.request("POST", path, **what)
 
     def story(self, story_id: str, **what) -> dict:
         return self.get(f"/story/{story_id}", **what).json()["data"]
@@ -110,7 +110,7 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def elsewhere():
-    elsewhere = Elsewhere()
-    yield elsewhere
-    elsewhere.close()
+def web_server():
+    web_server = FakeWebServer()
+    yield web_server
+    web_server.close()

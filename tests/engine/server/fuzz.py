@@ -8,10 +8,10 @@ import requests
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-HEAVY = ("idea-2-video", "url-2-video", "images-2-video")
+DRY_RUN_ROUTES = ("idea-2-video", "url-2-video", "images-2-video")
 
 
-def fuzz(url: str, key: str, cases: int, known: dict[str, str]) -> tuple[int, Counter]:
+def fuzz(url: str, key: str, cases: int, ids: dict[str, str]) -> tuple[int, Counter]:
     """Send about `cases` requests, spread over all operations; `known` holds a story and a job that are there, which half of
     the requests name. Gives how many were sent, and the answers by operation and status. Raises AssertionError for the first answer that should not be."""
     import schemathesis
@@ -22,17 +22,17 @@ def fuzz(url: str, key: str, cases: int, known: dict[str, str]) -> tuple[int, Co
     session = requests.Session()
 
     for operation in operations:
-        _send(operation, url, key, session, counts, known, max(1, cases // len(operations)))
+        _fuzz_operation(operation, url, key, session, counts, ids, max(1, cases // len(operations)))
     return sum(counts.values()), counts
 
 
-def _send(operation, url, key, session, counts, known, cases):
+def _fuzz_operation(operation, url, key, session, counts, ids, cases):
     import schemathesis
 
     label = f"{operation.method.upper()} {operation.path}"
     documented = {int(status) for status in operation.definition.raw["responses"] if status.isdigit()}
-    dry = any(word in label for word in (*HEAVY, "generate"))
-    wrong = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
+    is_dry_run = any(word in label for word in (*DRY_RUN_ROUTES, "generate"))
+    invalid_cases = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
 
     @settings(
         max_examples=cases,
@@ -42,17 +42,19 @@ def _send(operation, url, key, session, counts, known, cases):
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=st.one_of(operation.as_strategy(), wrong), real=st.booleans())
-    def send(case, real):
-        if real:
-            case.path_parameters = {name: known[name] for name in case.path_parameters or {}}
-        if dry:
+    @given(case=st.one_of(operation.as_strategy(), invalid_cases), use_known_ids=st.booleans())
+    def send_case(case, use_known_ids):
+        if use_known_ids:
+            case.path_parameters = {name: ids[name] for name in case.path_parameters or {}}
+        if is_dry_run:
             case.query = {**(case.query or {}), "dry_run": "true"}
-        answer = case.call(base_url=url, session=session, headers={"X-Api-Key": key}, timeout=60)
-        counts[label, answer.status_code] += 1
-        assert answer.status_code in documented, f"{label}: {answer.status_code} {answer.text[:500]} {case!r:.500}"
-        assert answer.status_code != 500, f"{label}: {answer.text} {case!r:.500}"
-        if answer.status_code >= 400:
-            assert {"error", "message", "details", "request_id"} <= set(answer.json())
+        response = case.call(base_url=url, session=session, headers={"X-Api-Key": key}, timeout=60)
+        counts[label, response.status_code] += 1
+        assert response.status_code in documented, (
+            f"{label}: {response.status_code} {response.text[:500]} {case!r:.500}"
+        )
+        assert response.status_code != 500, f"{label}: {response.text} {case!r:.500}"
+        if response.status_code >= 400:
+            assert {"error", "message", "details", "request_id"} <= set(response.json())
 
-    send()
+    send_case()

@@ -3,10 +3,10 @@
 import pytest
 import requests
 
-from tests.engine.server.bad_inputs import MARK, rows
 from tests.engine.server.conftest import KEY
+from tests.engine.server.invalid_requests import MARK, all_requests
 
-ROWS = rows()
+ROWS = all_requests()
 LEAST = 800
 INSIDE = (
     "Traceback",
@@ -29,18 +29,22 @@ def asked(server):
     with requests.Session() as session:
         session.headers["X-Api-Key"] = KEY
 
-        def ask(row):
+        def send(row):
             path = row.path.replace("STORY", story["id"])
-            what = {"headers": {"Content-Type": row.kind}, "data": row.body} if row.body else {"data": list(row.form)}
+            what = (
+                {"headers": {"Content-Type": row.content_type}, "data": row.body}
+                if row.body
+                else {"data": list(row.form)}
+            )
             if row.json:
                 what = {"headers": {"Content-Type": "application/json"}, "data": row.json.encode()}
             return session.request(row.method, server.url + path, timeout=60, **what)
 
         before = server.get("/metrics", key=None).text
-        yield ask
+        yield send
         assert server.story(story["id"]) == story, "refused requests leave a story as it was"
         assert counts(server.get("/metrics", key=None).text) == counts(before), "nothing was begun"
-        assert not server.mistakes()
+        assert not server.error_lines()
 
 
 def counts(text):

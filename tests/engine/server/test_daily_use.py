@@ -5,7 +5,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.engine.server.conftest import SMALL, Server
+from tests.engine.server.conftest import TEST_SETTINGS, Server
 
 QUIET = json.dumps({"has_bg_music": False, "has_narration": False})
 LOUD = json.dumps({"has_bg_music": True, "has_narration": False})
@@ -24,7 +24,7 @@ def steps(home: Path) -> dict[str, int]:
 
 
 def test_three_films_go_on_where_they_were_after_a_kill(tmp_path):
-    server = Server(tmp_path, ENGINE_MAX_RUNNING="3")
+    server = Server(tmp_path, ENGINE_MAX_CONCURRENT_STORIES="3")
     try:
         ids = [film(server, f"A long journey over {place}", 6) for place in ("mountains", "seas", "deserts")]
         deadline = time.monotonic() + 60
@@ -37,13 +37,13 @@ def test_three_films_go_on_where_they_were_after_a_kill(tmp_path):
         assert [server.wait(one)["status"] for one in ids] == ["success"] * 3
         after = steps(tmp_path)
         assert {key: after.get(key) for key in before} == before  # nothing that was finished was done again
-        assert not server.mistakes()
+        assert not server.error_lines()
     finally:
         server.stop()
 
 
 def test_fifty_clients_that_create_at_the_same_time_are_all_served(tmp_path):
-    server = Server(tmp_path, ENGINE_MAX_RUNNING="2")
+    server = Server(tmp_path, ENGINE_MAX_CONCURRENT_STORIES="2")
     try:
         ids, took = [], []
 
@@ -61,7 +61,7 @@ def test_fifty_clients_that_create_at_the_same_time_are_all_served(tmp_path):
         assert max(took) < 10
         assert server.get("/story?limit=100").json()["total"] == 50
         assert server.get("/readyz").json()["ready"]
-        assert not server.mistakes()
+        assert not server.error_lines()
     finally:
         server.stop(kill=True)
 
@@ -69,9 +69,9 @@ def test_fifty_clients_that_create_at_the_same_time_are_all_served(tmp_path):
 def test_a_model_that_kills_its_worker_fails_its_own_film_only(tmp_path):
     overlay = tmp_path / "deadly.yaml"
     overlay.write_text(
-        'models:\n  deadly: {family: "tests.fixtures.deadly:Deadly", kinds: [score], licence: "none"}\n', "utf-8"
+        'models:\n  deadly: {family: "tests.fixtures.deadly:KillingFamily", kinds: [score], licence: "none"}\n', "utf-8"
     )
-    server = Server(tmp_path / "home", ENGINE_MODELS=f"{SMALL['ENGINE_MODELS']},{overlay}")
+    server = Server(tmp_path / "home", ENGINE_MODELS=f"{TEST_SETTINGS['ENGINE_MODELS']},{overlay}")
     try:
         dying = film(server, "A storm", 1, audio_option=LOUD, models=json.dumps({"score": "deadly"}))
         behind = film(server, "A snail", 1)
@@ -79,6 +79,6 @@ def test_a_model_that_kills_its_worker_fails_its_own_film_only(tmp_path):
         assert story["status"] == "fail"
         assert "score: the worker died while it ran deadly (signal 9)" in story["message"]
         assert server.wait(behind)["status"] == "success"
-        assert not server.mistakes() or all("score failed: Lost" in line for line in server.mistakes())
+        assert not server.error_lines() or all("score failed: Lost" in line for line in server.error_lines())
     finally:
         server.stop()

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.engine.server.conftest import Server
-from tests.engine.server.elsewhere import picture
+from tests.engine.server.fake_web_server import make_image
 
 resource = pytest.importorskip("resource", reason="limits of processes are a thing of POSIX")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux sets the limits of another process")
@@ -18,7 +18,7 @@ ROOM = 700_000
 
 def large(size: int) -> bytes:
     """A picture with something behind it."""
-    return picture() + random.Random(size).randbytes(size)
+    return make_image() + random.Random(size).randbytes(size)
 
 
 def limited(server: Server, limit: int) -> None:
@@ -26,9 +26,9 @@ def limited(server: Server, limit: int) -> None:
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
 
-def test_uploads_and_fetches_for_which_there_is_no_room(tmp_path, elsewhere):
+def test_uploads_and_fetches_for_which_there_is_no_room(tmp_path, web_server):
     server = Server(tmp_path)
-    elsewhere.files["/large.png"] = ("image/png", large(2 * ROOM))
+    web_server.files["/large.png"] = ("image/png", large(2 * ROOM))
     tmp = tmp_path / "store" / "tmp"
     try:
 
@@ -40,7 +40,7 @@ def test_uploads_and_fetches_for_which_there_is_no_room(tmp_path, elsewhere):
         for size in (ROOM + 100_000, 4 * ROOM):  # the second one is not even taken in
             answer = upload(size)
             assert (answer.status_code, answer.json()["error"]) == (503, "disk_full")
-        form = {"image_urls": f"{elsewhere.url}/large.png", "audio_option": QUIET}
+        form = {"image_urls": f"{web_server.url}/large.png", "audio_option": QUIET}
         story = server.wait(server.post("/story/images-2-video", data=form).json()["data"]["id"])
         assert story["status"] == "fail"
         assert "no room left on the disk" in story["message"]

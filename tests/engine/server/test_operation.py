@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from tests.engine.server.conftest import KEY, OTHER, ROOT, SMALL, Server
-from tests.engine.server.elsewhere import picture
+from tests.engine.server.conftest import KEY, OTHER_KEY, ROOT, TEST_SETTINGS, Server
+from tests.engine.server.fake_web_server import make_image
 
 QUIET = json.dumps({"has_bg_music": False, "has_narration": False})
 ONE_JOB = {
@@ -40,7 +40,7 @@ class TestIdempotency:
         headers = {"Idempotency-Key": "two"}
 
         def send(colour):
-            files = [("image_files", ("x.png", picture(colour=colour), "image/png"))]
+            files = [("image_files", ("x.png", make_image(colour=colour), "image/png"))]
             return server.post("/story/images-2-video", files=files, data={"audio_option": QUIET}, headers=headers)
 
         first, again, other = send((1, 2, 3)), send((1, 2, 3)), send((9, 9, 9))
@@ -55,7 +55,9 @@ class TestIdempotency:
     def test_keys_of_different_owners_do_not_meet(self, server):
         headers = {"Idempotency-Key": "four"}
         form = {"idea": "A snail", "scene_count": 1}
-        ids = {server.post("/story", data=form, headers=headers, key=key).json()["data"]["id"] for key in (KEY, OTHER)}
+        ids = {
+            server.post("/story", data=form, headers=headers, key=key).json()["data"]["id"] for key in (KEY, OTHER_KEY)
+        }
         assert len(ids) == 2
 
     def test_jobs_and_steps_too(self, server):
@@ -65,7 +67,7 @@ class TestIdempotency:
 
 
 def test_a_step_does_not_wait_for_a_film_where_two_stories_may_be_made_at_once(tmp_path):
-    server = Server(tmp_path, ENGINE_MAX_RUNNING="2")
+    server = Server(tmp_path, ENGINE_MAX_CONCURRENT_STORIES="2")
     try:
         long = server.post("/story/idea-2-video", data={**LONG, "scene_count": 20}).json()["data"]["id"]
         began = time.monotonic()
@@ -76,16 +78,16 @@ def test_a_step_does_not_wait_for_a_film_where_two_stories_may_be_made_at_once(t
         scenes = server.post(f"/story/{story['id']}/scenes").json()["data"]["scenes"]
         assert "image_url" in scenes[0]
         assert server.story(long)["status"] == "processing"
-        assert server.ask("DELETE", f"/story/{long}").status_code == 200
+        assert server.request("DELETE", f"/story/{long}").status_code == 200
         assert server.post(f"/story/{story['id']}/videos").status_code == 200
         assert server.wait(story["id"])["status"] == "success"
-        assert not server.mistakes()
+        assert not server.error_lines()
     finally:
         server.stop()
 
 
 def test_of_many_steps_asked_for_at_once_one_is_begun_and_the_others_are_told_so(tmp_path):
-    server = Server(tmp_path, ENGINE_MAX_RUNNING="2")
+    server = Server(tmp_path, ENGINE_MAX_CONCURRENT_STORIES="2")
     try:
         form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
         story_id = server.post("/story", data=form).json()["data"]["id"]
@@ -94,15 +96,15 @@ def test_of_many_steps_asked_for_at_once_one_is_begun_and_the_others_are_told_so
         answers = {"videos": [], "reroll": []}
         assert server.post(f"/story/{story_id}/scenes").status_code == 200
 
-        def ask(path, name, **what):
+        def send(path, name, **what):
             answer = server.post(path, **what)
             answers[name].append((answer.status_code, answer.json().get("error")))
 
         threads = [
-            *(threading.Thread(target=ask, args=(f"/story/{story_id}/videos", "videos")) for _ in range(8)),
+            *(threading.Thread(target=send, args=(f"/story/{story_id}/videos", "videos")) for _ in range(8)),
             *(
                 threading.Thread(
-                    target=ask, args=(f"/v1/jobs/{job_id}/reroll", "reroll"), kwargs={"json": {"target": "scene 1"}}
+                    target=send, args=(f"/v1/jobs/{job_id}/reroll", "reroll"), kwargs={"json": {"target": "scene 1"}}
                 )
                 for _ in range(8)
             ),
@@ -116,7 +118,7 @@ def test_of_many_steps_asked_for_at_once_one_is_begun_and_the_others_are_told_so
         assert server.get("/readyz").json()["checks"]["scheduler"]
         assert server.wait(story_id)["status"] == "success"
         assert server.wait_job(job_id)["status"] == "completed"
-        assert not server.mistakes()
+        assert not server.error_lines()
     finally:
         server.stop()
 
@@ -129,7 +131,7 @@ class TestCredits:
         assert server.post("/story?dry_run=1", data=form).json()["data"]["credits"] == 0
 
     def test_what_is_made_is_counted_and_no_work_begins_that_cannot_be_paid(self, tmp_path):
-        server = Server(tmp_path, ENGINE_CREDITS="12", ENGINE_CREDIT_COSTS="scene_image=1,scene_video=4")
+        server = Server(tmp_path, ENGINE_CREDIT_BUDGET="12", ENGINE_CREDIT_COSTS="scene_image=1,scene_video=4")
         try:
             form = {"idea": "A snail", "scene_count": 2, "audio_option": QUIET}
             dry = server.post("/story/idea-2-video?dry_run=1", data=form).json()["data"]
@@ -157,7 +159,9 @@ class TestCredits:
             assert server.get("/story").json()["total"] == 1
 
             assert server.post("/story", data=form).status_code == 200  # costs nothing
-            other = server.post("/story/idea-2-video", data={**form, "scene_count": 1, "idea": "A whale"}, key=OTHER)
+            other = server.post(
+                "/story/idea-2-video", data={**form, "scene_count": 1, "idea": "A whale"}, key=OTHER_KEY
+            )
             assert other.status_code == 200
             server.stop()
             server.start()
@@ -166,12 +170,12 @@ class TestCredits:
             server.stop()
 
     def test_what_was_put_aside_for_work_that_was_not_done_is_free_again(self, tmp_path):
-        server = Server(tmp_path, ENGINE_CREDITS="200")
+        server = Server(tmp_path, ENGINE_CREDIT_BUDGET="200")
         try:
             long = server.post("/story/idea-2-video", data={**LONG, "scene_count": 20}).json()["data"]["id"]
             short = {**LONG, "scene_count": 20, "idea": "A snail"}
             assert [server.post("/story/idea-2-video", data=short).status_code for _ in range(2)] == [200, 402]
-            assert server.ask("DELETE", f"/story/{long}").status_code == 200
+            assert server.request("DELETE", f"/story/{long}").status_code == 200
             assert server.post("/story/idea-2-video", data=short).status_code == 200
         finally:
             server.stop(kill=True)
@@ -179,7 +183,7 @@ class TestCredits:
 
 class TestLimits:
     def test_a_full_queue_answers_429_with_the_time_to_wait(self, tmp_path):
-        server = Server(tmp_path, ENGINE_MAX_QUEUE="2")
+        server = Server(tmp_path, ENGINE_MAX_QUEUED_STORIES="2")
         try:
             answers = [server.post("/story/idea-2-video", data=LONG) for _ in range(5)]
             assert {answer.status_code for answer in answers[:2]} == {200}
@@ -198,7 +202,7 @@ class TestLimits:
             assert codes == [200, 200, 200, 429]
             answer = server.post("/story/idea-2-video", data=form)
             assert 0 < int(answer.headers["retry-after"]) <= 21
-            assert server.post("/story/idea-2-video", data=form, key=OTHER).status_code == 200
+            assert server.post("/story/idea-2-video", data=form, key=OTHER_KEY).status_code == 200
             assert server.get("/story").status_code == 200
         finally:
             server.stop()
@@ -231,7 +235,7 @@ class TestLimits:
 
             def look():
                 time.sleep(1.5)
-                server.ask("DELETE", f"/story/{before}")
+                server.request("DELETE", f"/story/{before}")
                 while not all("image_url" in one for one in server.story(story_id)["storyboard"]["environments"]):
                     time.sleep(0.05)
                 ended.append(time.monotonic() - began)
@@ -293,7 +297,7 @@ class TestStops:
             assert answers["step"].status_code == 200
             assert answers["step"].json()["data"]["status"] == "processing"
             assert answers["events"].startswith("event: progress")
-            assert not server.mistakes()
+            assert not server.error_lines()
         finally:
             if server.process.poll() is None:
                 server.stop(kill=True)
@@ -422,7 +426,7 @@ def test_deleting_while_it_is_made_leaves_nothing(server):
         form = {"idea": f"Journey {number}", "scene_count": 6, "seed": number, "audio_option": QUIET}
         story_id = server.post("/story/idea-2-video", data=form).json()["data"]["id"]
         time.sleep(number * 0.06)
-        assert server.ask("DELETE", f"/story/{story_id}").status_code == 200
+        assert server.request("DELETE", f"/story/{story_id}").status_code == 200
         assert server.get(f"/story/{story_id}").status_code == 404
     story = server.post("/story", data={"idea": "A snail", "scene_count": 1}).json()["data"]
     assert story["status"] == "new"
@@ -430,7 +434,7 @@ def test_deleting_while_it_is_made_leaves_nothing(server):
         line.rsplit(" ", 1) for line in server.get("/metrics").text.splitlines() if line.startswith("engine_work{")
     )
     assert "running" not in "".join(figures)
-    assert not server.mistakes()
+    assert not server.error_lines()
 
 
 def test_what_was_deleted_leaves_no_files(tmp_path):
@@ -442,7 +446,7 @@ def test_what_was_deleted_leaves_no_files(tmp_path):
         running = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]
         time.sleep(1)
         for story_id in (done, running):
-            assert server.ask("DELETE", f"/story/{story_id}").status_code == 200
+            assert server.request("DELETE", f"/story/{story_id}").status_code == 200
         server.post("/story?dry_run=1", data={"idea": "A snail"})
         deadline = time.monotonic() + 10
         while 'state="running"' in server.get("/metrics").text and time.monotonic() < deadline:
@@ -504,14 +508,14 @@ def test_many_poll_while_a_film_is_made(server):
         thread.join()
     assert not bad
     assert sorted(took)[int(len(took) * 0.99)] < 2
-    server.ask("DELETE", f"/story/{story_id}")
+    server.request("DELETE", f"/story/{story_id}")
 
 
 def run(*arguments, home, **settings):
     import os
 
     environment = {k: v for k, v in os.environ.items() if not k.startswith("ENGINE_")}
-    environment |= {**SMALL, "ENGINE_HOME": str(home), **settings}
+    environment |= {**TEST_SETTINGS, "ENGINE_HOME": str(home), **settings}
     del environment["ENGINE_API_KEYS"]
     command = [sys.executable, "-m", "engine", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
@@ -522,7 +526,7 @@ def test_an_upload_for_a_story_that_is_there_is_kept_until_its_turn_comes(tmp_pa
     try:
         story = server.post("/story", data={"idea": "A snail", "scene_count": 1, "audio_option": QUIET}).json()["data"]
         long = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]  # what comes now waits
-        files = [("image_files", ("x.png", picture(), "image/png"))]
+        files = [("image_files", ("x.png", make_image(), "image/png"))]
         again = threading.Thread(
             target=lambda: server.post("/story", data={"idea": "A hill", "story_id": story["id"]}, files=files)
         )
@@ -530,7 +534,7 @@ def test_an_upload_for_a_story_that_is_there_is_kept_until_its_turn_comes(tmp_pa
         while server.story(story["id"])["status"] != "processing":
             time.sleep(0.05)
         assert run("gc", "--grace", "0", home=tmp_path).returncode == 0
-        server.ask("DELETE", f"/story/{long}")
+        server.request("DELETE", f"/story/{long}")
         again.join()
         assert (server.wait(story["id"])["status"], server.story(story["id"])["message"]) == ("new", None)
     finally:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from engine.server.http.rate_limit import Rate
-from engine.server.http.signed_urls import Media
-from engine.server.settings import ServerSettings, SettingsError, listed
+from engine.server.http.rate_limit import RateLimiter
+from engine.server.http.signed_urls import SignedUrls
+from engine.server.settings import ServerSettings, SettingsError, describe_settings
 from tests.engine.server.test_operation import run
 
 
 def test_defaults():
     settings = ServerSettings.read({})
-    assert (settings.max_scenes, settings.max_upload_mb, settings.max_queue) == (20, 25, 10_000)
+    assert (settings.max_scenes, settings.max_upload_mb, settings.max_queued_stories) == (20, 25, 10_000)
     assert settings.sync_wait_seconds == (50.0, 110.0, 170.0)
     assert settings.customer_id == "local"
 
@@ -55,7 +55,7 @@ def test_what_cannot_be_is_said(environment):
         "api_keys = 5",
         "max_scenes =",
         'sync_wait_seconds = ["1", "2", "three"]',
-        "webhook_pauses = [inf]",
+        "webhook_retry_delays = [inf]",
     ],
 )
 def test_what_cannot_be_in_the_file_is_said(tmp_path, text):
@@ -69,7 +69,7 @@ def test_what_cannot_be_in_the_file_is_said(tmp_path, text):
     "setting",
     [
         {"ENGINE_CREDIT_COSTS": "moon=1"},
-        {"ENGINE_WEBHOOK_HOSTS": "http://x/"},
+        {"ENGINE_WEBHOOK_ALLOWED_HOSTS": "http://x/"},
     ],
 )
 def test_a_server_that_cannot_start_as_it_is_told_says_so_in_one_line(tmp_path, setting):
@@ -83,31 +83,31 @@ def test_help_lists_every_setting(tmp_path):
     told = run("serve", "--help", home=tmp_path).stdout
     for name in ServerSettings.__dataclass_fields__:
         assert f"ENGINE_{name.upper()}" in told
-    assert listed().count("\n") + 1 == len(ServerSettings.__dataclass_fields__)
+    assert describe_settings().count("\n") + 1 == len(ServerSettings.__dataclass_fields__)
 
 
 def test_a_rate_gives_back_with_time():
     now = [0.0]
-    rate = Rate(60, clock=lambda: now[0])
-    assert [rate.take("a") for _ in range(60)] == [0.0] * 60
-    assert rate.take("a") == pytest.approx(1.0)
-    assert rate.take("b") == 0.0
+    rate = RateLimiter(60, clock=lambda: now[0])
+    assert [rate.acquire("a") for _ in range(60)] == [0.0] * 60
+    assert rate.acquire("a") == pytest.approx(1.0)
+    assert rate.acquire("b") == 0.0
     now[0] = 1.0
-    assert rate.take("a") == 0.0
+    assert rate.acquire("a") == 0.0
 
 
 def test_media_addresses_last_at_least_their_time_and_are_the_same_for_a_while():
     now = [10_000.0]
-    media = Media("secret", 3600, clock=lambda: now[0])
-    path = media.path("s", "d" * 64, "a.png")
+    media = SignedUrls("secret", 3600, clock=lambda: now[0])
+    path = media.sign("s", "d" * 64, "a.png")
     now[0] += 600
-    assert media.path("s", "d" * 64, "a.png") == path
-    medium = media.find(f"http://any.host:1/{path[1:]}")
+    assert media.sign("s", "d" * 64, "a.png") == path
+    medium = media.parse_url(f"http://any.host:1/{path[1:]}")
     assert medium is not None
     now[0] = 10_000.0 + 3600
-    assert not media.is_over(medium)
+    assert not media.is_expired(medium)
     now[0] = 10_000.0 + 3 * 3600
-    assert media.is_over(medium)
-    assert media.find(path) == medium  # still an input
-    assert Media("other", 3600).find(path) is None
-    assert media.path("s", "d" * 64, "film.mp4", 1) != media.path("s", "d" * 64, "film.mp4", 2)
+    assert media.is_expired(medium)
+    assert media.parse_url(path) == medium  # still an input
+    assert SignedUrls("other", 3600).parse_url(path) is None
+    assert media.sign("s", "d" * 64, "film.mp4", 1) != media.sign("s", "d" * 64, "film.mp4", 2)

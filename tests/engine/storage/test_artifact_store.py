@@ -16,15 +16,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.storage.artifact_store import Damaged, Output, Store, StoreError, StoreFull
-from tests.fixtures.rooms import fill, small_room
+from engine.storage.artifact_store import ArtifactStore, CorruptBlob, Output, StoreError, StoreFull
+from tests.fixtures.rooms import fill_disk, small_disk
 
 KEY, OTHER = "a1" * 32, "b2" * 32
 
 
 @pytest.fixture
 def store(tmp_path):
-    with Store(tmp_path / "store") as store:
+    with ArtifactStore(tmp_path / "store") as store:
         yield store
 
 
@@ -89,7 +89,7 @@ def test_a_blob_is_shown_where_it_is_wanted_under_the_name_that_is_wanted(store,
 
 @given(content=st.binary(max_size=200))
 def test_whatever_bytes_go_in_come_out(tmp_path_factory, content):
-    with Store(tmp_path_factory.getbasetemp() / "shared") as store:
+    with ArtifactStore(tmp_path_factory.getbasetemp() / "shared") as store:
         output = store.put_bytes(content, "x")
         assert (store.path(output.digest).read_bytes(), output.size) == (content, len(content))
 
@@ -97,21 +97,21 @@ def test_whatever_bytes_go_in_come_out(tmp_path_factory, content):
 @pytest.mark.parametrize("place", [0, 500, -1])
 def test_a_flipped_bit_is_found_and_never_served(store, place):
     output = store.put_bytes(b"x" * 1000, "a")
-    store.remember(KEY, [output], {})
+    store.commit(KEY, [output], {})
     flip(store.path(output.digest), place)
-    assert store.recall(KEY) is None
+    assert store.get_cached(KEY) is None
     assert store.verify() == (output.digest,)
-    with pytest.raises(Damaged, match="damaged"):
+    with pytest.raises(CorruptBlob, match="damaged"):
         store.path(output.digest)
 
 
 def test_a_flipped_bit_is_found_by_the_next_process_whatever_this_one_has_checked(store):
     output = store.put_bytes(b"x" * 1000, "a")
-    store.remember(KEY, [output], {})
+    store.commit(KEY, [output], {})
     time.sleep(0.15)
-    assert store.recall(KEY) is not None
+    assert store.get_cached(KEY) is not None
     flip(store.path(output.digest))
-    assert Store(store.root).recall(KEY) is None
+    assert ArtifactStore(store.root).get_cached(KEY) is None
 
 
 def test_what_was_checked_is_not_hashed_again_also_when_the_clock_was_set_back(store):
@@ -127,80 +127,80 @@ def test_what_was_checked_is_not_hashed_again_also_when_the_clock_was_set_back(s
 
 def test_a_truncated_or_missing_blob_is_found(store):
     output = store.put_bytes(b"x" * 1000, "a")
-    store.remember(KEY, [output], {})
+    store.commit(KEY, [output], {})
     path = store.path(output.digest)
     path.chmod(0o644)
     os.truncate(path, 10)
-    assert store.recall(KEY) is None
+    assert store.get_cached(KEY) is None
     path.unlink()
-    assert store.recall(KEY) is None
-    with pytest.raises(Damaged, match="missing"):
+    assert store.get_cached(KEY) is None
+    with pytest.raises(CorruptBlob, match="missing"):
         store.path(output.digest)
 
 
 def test_what_is_damaged_is_mended_by_putting_it_again(store, tmp_path):
     output = store.put_bytes(b"x" * 1000, "a")
-    store.remember(KEY, [output], {"made": 1})
+    store.commit(KEY, [output], {"made": 1})
     flip(store.path(output.digest))
     store.put_bytes(b"x" * 1000, "a")
-    assert store.recall(KEY).record == {"made": 1}
+    assert store.get_cached(KEY).record == {"made": 1}
 
 
 # Actions
 
 
 def test_a_finished_step_is_recalled_with_its_record(store):
-    assert store.recall(KEY) is None
+    assert store.get_cached(KEY) is None
     outputs = [store.put_bytes(b"one", "b.txt"), store.put_bytes(b"two", "a.txt")]
     record = {"seconds": 0.1, "warnings": ["é 🙂"], "deep": {"list": [1, None, True]}}
-    store.remember(KEY, outputs, record)
-    action = Store(store.root).recall(KEY)
+    store.commit(KEY, outputs, record)
+    action = ArtifactStore(store.root).get_cached(KEY)
     assert (action.key, action.outputs, action.record) == (KEY, tuple(outputs), record)
-    assert store.recall(OTHER) is None
+    assert store.get_cached(OTHER) is None
 
 
 def test_the_first_commit_wins(store):
-    first = store.remember(KEY, [store.put_bytes(b"first", "a")], {"by": 1})
-    second = store.remember(KEY, [store.put_bytes(b"second", "a")], {"by": 2})
-    assert second == first == store.recall(KEY)
+    first = store.commit(KEY, [store.put_bytes(b"first", "a")], {"by": 1})
+    second = store.commit(KEY, [store.put_bytes(b"second", "a")], {"by": 2})
+    assert second == first == store.get_cached(KEY)
 
 
 def test_a_commit_whose_blobs_are_broken_does_not_win(store):
-    first = store.remember(KEY, [store.put_bytes(b"first", "a")], {})
+    first = store.commit(KEY, [store.put_bytes(b"first", "a")], {})
     flip(store.path(first.outputs[0].digest))
-    second = store.remember(KEY, [store.put_bytes(b"second", "a")], {})
-    assert store.recall(KEY) == second
+    second = store.commit(KEY, [store.put_bytes(b"second", "a")], {})
+    assert store.get_cached(KEY) == second
 
 
 def test_a_flipped_bit_anywhere_in_an_entry_is_found_or_harmless(store):
     """Harmless: in the white space between."""
-    action = store.remember(KEY, [store.put_bytes(b"data", "a.txt")], {"seconds": 1.5, "model": "m"})
+    action = store.commit(KEY, [store.put_bytes(b"data", "a.txt")], {"seconds": 1.5, "model": "m"})
     (path,) = (store.root / "actions").glob("*/*.json")
     whole = path.read_bytes()
     for place in range(len(whole)):
         flip(path, place)
-        assert store.recall(KEY) in (None, action)
+        assert store.get_cached(KEY) in (None, action)
         path.write_bytes(whole)
-    assert store.recall(KEY) == action
+    assert store.get_cached(KEY) == action
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"key": 1}', "\0" * 100, '{"check": "", "outputs": 3}'])
 def test_an_entry_that_is_none_is_none(store, text):
-    store.remember(KEY, [], {})
+    store.commit(KEY, [], {})
     (path,) = (store.root / "actions").glob("*/*.json")
     path.write_text(text)
-    assert store.recall(KEY) is None
-    store.remember(KEY, [], {"again": True})
-    assert store.recall(KEY).record == {"again": True}
+    assert store.get_cached(KEY) is None
+    store.commit(KEY, [], {"again": True})
+    assert store.get_cached(KEY).record == {"again": True}
 
 
 def test_an_entry_under_a_wrong_name_is_none(store):
-    store.remember(KEY, [], {})
+    store.commit(KEY, [], {})
     (path,) = (store.root / "actions").glob("*/*.json")
     wrong = store.root / "actions" / OTHER[:2] / f"{OTHER}.json"
     wrong.parent.mkdir()
     path.rename(wrong)
-    assert store.recall(OTHER) is None
+    assert store.get_cached(OTHER) is None
 
 
 # Locks and work
@@ -209,7 +209,7 @@ def test_an_entry_under_a_wrong_name_is_none(store):
 def test_one_at_a_time_has_the_right_to_a_key(store):
     lock = store.lock(KEY)
     assert store.lock(KEY) is None
-    assert Store(store.root).lock(KEY) is None
+    assert ArtifactStore(store.root).lock(KEY) is None
     other = store.lock(OTHER)
     lock.release()
     lock.release()
@@ -221,7 +221,7 @@ def test_one_at_a_time_has_the_right_to_a_key(store):
 
 
 def _count_up(root, path, rounds):
-    store = Store(root)
+    store = ArtifactStore(root)
     for _ in range(rounds):
         while (lock := store.lock(KEY)) is None:
             pass
@@ -239,13 +239,13 @@ def test_the_right_to_a_key_is_never_given_twice_even_as_its_file_comes_and_goes
     for process in processes:
         process.start()
     while any(process.is_alive() for process in processes):
-        store.sweep()
+        store.remove_orphans()
         time.sleep(0.002)
     assert path.read_text() == "180"
 
 
 def test_closing_leaves_nothing_behind(tmp_path):
-    with Store(tmp_path) as store:
+    with ArtifactStore(tmp_path) as store:
         (store.workspace() / "half").write_text("half")
         assert store.workspace() != store.workspace()
         assert list(store.workspace().iterdir()) == []
@@ -258,14 +258,14 @@ def test_a_sweep_removes_what_the_dead_left_and_nothing_of_the_living(store):
     mine.write_text("mine")
     lock = store.lock(OTHER)
     code = (
-        "import os, sys; from pathlib import Path; from engine.storage.artifact_store import Store\n"
-        "store = Store(Path(sys.argv[1])); lock = store.lock(sys.argv[2])\n"
+        "import os, sys; from pathlib import Path; from engine.storage.artifact_store import ArtifactStore\n"
+        "store = ArtifactStore(Path(sys.argv[1])); lock = store.lock(sys.argv[2])\n"
         "(store.workspace() / 'half').write_text('half'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code, str(store.root), KEY], check=False)
     assert any("half" in name for name in files(store.root))
-    assert store.sweep() == 2
-    assert store.sweep() == 0
+    assert store.remove_orphans() == 2
+    assert store.remove_orphans() == 0
     assert not any("half" in name for name in files(store.root))
     assert mine.read_text() == "mine"
     assert store.lock(OTHER) is None
@@ -284,42 +284,42 @@ def age(root: Path, seconds: float) -> None:
 
 def test_what_nothing_refers_to_is_removed(store):
     shared, dead, given_, loose = (store.put_bytes(text, "x") for text in (b"shared", b"dead!", b"given", b"loose"))
-    store.remember(KEY, [shared], {})
-    store.remember(OTHER, [shared, dead], {})
+    store.commit(KEY, [shared], {})
+    store.commit(OTHER, [shared, dead], {})
     age(store.root, 7200)
     count, freed = store.gc([KEY], [given_.digest])
     assert count == 3
     assert freed > 10
-    assert store.recall(KEY) is not None
-    assert store.recall(OTHER) is None
+    assert store.get_cached(KEY) is not None
+    assert store.get_cached(OTHER) is None
     assert store.path(given_.digest)
     for gone in (dead, loose):
-        with pytest.raises(Damaged, match="missing"):
+        with pytest.raises(CorruptBlob, match="missing"):
             store.path(gone.digest)
 
 
 def test_what_was_used_a_moment_ago_stays(store):
-    store.remember(KEY, [store.put_bytes(b"old", "x")], {})
-    store.remember(OTHER, [store.put_bytes(b"older", "x")], {})
+    store.commit(KEY, [store.put_bytes(b"old", "x")], {})
+    store.commit(OTHER, [store.put_bytes(b"older", "x")], {})
     again = store.put_bytes(b"put again", "x")
     age(store.root, 7200)
-    store.recall(KEY)
+    store.get_cached(KEY)
     store.put_bytes(b"put again", "x")
     assert store.gc([])[0] == 2
-    assert store.recall(KEY) is not None
+    assert store.get_cached(KEY) is not None
     assert store.path(again.digest)
 
 
 def test_two_that_collect_at_the_same_time_do_not_mind_each_other(store):
     for number in range(20):
-        store.remember(f"{number:064x}", [store.put_bytes(str(number).encode(), "x")], {})
+        store.commit(f"{number:064x}", [store.put_bytes(str(number).encode(), "x")], {})
     age(store.root, 7200)
 
     class OthersTurn(list):
         """Whenever this one looks, the other one has collected everything."""
 
         def __contains__(self, key):
-            Store(store.root).gc([])
+            ArtifactStore(store.root).gc([])
             return False
 
     assert store.gc(OthersTurn()) == (0, 0)
@@ -332,18 +332,18 @@ def test_two_that_collect_at_the_same_time_do_not_mind_each_other(store):
 def test_a_place_that_cannot_be_written_to_says_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"cannot use .*file/store as a store"):
-        Store(tmp_path / "file" / "store")
+        ArtifactStore(tmp_path / "file" / "store")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to become")
 def test_a_folder_of_somebody_else_says_so(tmp_path):
-    Store(tmp_path / "store")
+    ArtifactStore(tmp_path / "store")
     for folder in (tmp_path, *tmp_path.parents):
         folder.chmod(folder.stat().st_mode | 0o055)
     code = (
-        "import os, sys; from pathlib import Path; from engine.storage.artifact_store import Store, StoreError\n"
+        "import os, sys; from pathlib import Path; from engine.storage.artifact_store import ArtifactStore, StoreError\n"
         "os.setuid(65534)\n"
-        "try: Store(Path(sys.argv[1]))\n"
+        "try: ArtifactStore(Path(sys.argv[1]))\n"
         "except StoreError as error: print(error)"
     )
     told = subprocess.run([sys.executable, "-c", code, str(tmp_path / "store")], capture_output=True, text=True)
@@ -351,8 +351,8 @@ def test_a_folder_of_somebody_else_says_so(tmp_path):
 
 
 def test_a_full_disk_is_said_clearly_and_leaves_nothing_half_written(tmp_path):
-    with small_room(tmp_path / "room", megabytes=2) as room, Store(room / "store") as store:
-        store.remember(KEY, [store.put_bytes(os.urandom(500_000), "kept")], {})
+    with small_disk(tmp_path / "room", megabytes=2) as room, ArtifactStore(room / "store") as store:
+        store.commit(KEY, [store.put_bytes(os.urandom(500_000), "kept")], {})
         before = files(store.root)
         large = tmp_path / "large"
         large.write_bytes(os.urandom(3_000_000))
@@ -363,25 +363,25 @@ def test_a_full_disk_is_said_clearly_and_leaves_nothing_half_written(tmp_path):
                 store.put_bytes(large.read_bytes(), "more")
         assert files(store.root) == before
         assert store.verify() == ()
-        assert store.recall(KEY) is not None
+        assert store.get_cached(KEY) is not None
 
 
 def test_a_full_disk_while_remembering_leaves_the_step_undone(tmp_path):
-    with small_room(tmp_path / "room", megabytes=1) as room, Store(room / "store") as store:
+    with small_disk(tmp_path / "room", megabytes=1) as room, ArtifactStore(room / "store") as store:
         output = store.put_bytes(b"small", "x")
-        fill(room / "fill")
+        fill_disk(room / "fill")
         with pytest.raises(StoreFull):
-            store.remember(KEY, [output], {"large": "x" * 100_000})
-        assert store.recall(KEY) is None
+            store.commit(KEY, [output], {"large": "x" * 100_000})
+        assert store.get_cached(KEY) is None
         (room / "fill").unlink()
-        store.remember(KEY, [output], {})
-        assert store.recall(KEY) is not None
+        store.commit(KEY, [output], {})
+        assert store.get_cached(KEY) is not None
 
 
 def _put_beyond_the_limit(root, answers):
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-    store = Store(root)
+    store = ArtifactStore(root)
     try:
         store.put_bytes(b"x" * 200_000, "large")
     except StoreFull as error:
@@ -399,7 +399,7 @@ def test_a_file_larger_than_allowed_is_no_room_too(tmp_path):
 
 
 def test_entries_are_readable_by_people(store):
-    store.remember(KEY, [store.put_bytes(b"x", "film.mp4")], {"model": "m"})
+    store.commit(KEY, [store.put_bytes(b"x", "film.mp4")], {"model": "m"})
     (path,) = (store.root / "actions").glob("*/*.json")
     content = json.loads(path.read_text())
     assert (content["outputs"][0]["name"], content["record"]) == ("film.mp4", {"model": "m"})

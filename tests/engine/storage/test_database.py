@@ -8,15 +8,15 @@ import threading
 
 import pytest
 
-from engine.storage.database import RECENT, VERSION, Jobs, JobsError
-from tests.fixtures.rooms import fill, small_room
+from engine.storage.database import MAX_TIMINGS, SCHEMA_VERSION, Database, DatabaseError
+from tests.fixtures.rooms import fill_disk, small_disk
 
 DIGEST = "d" * 64
 
 
 @pytest.fixture
 def jobs(tmp_path):
-    with Jobs(tmp_path / "deep" / "jobs.db") as jobs:
+    with Database(tmp_path / "deep" / "jobs.db") as jobs:
         yield jobs
 
 
@@ -36,13 +36,13 @@ def test_an_unknown_run_is_a_key_error(jobs):
     with pytest.raises(KeyError):
         jobs.finish_run("nobody", "done")
     with pytest.raises(KeyError):
-        jobs.refer("nobody", keys=["k"])
-    jobs.forget_run("nobody")
+        jobs.add_references("nobody", keys=["k"])
+    jobs.delete_run("nobody")
 
 
 def test_runs_are_listed_newest_first(tmp_path):
     times = iter(range(100))
-    with Jobs(tmp_path / "jobs.db", clock=lambda: float(next(times))) as jobs:
+    with Database(tmp_path / "jobs.db", clock=lambda: float(next(times))) as jobs:
         for number in range(4):
             jobs.start_run(f"r{number}", title="t", story={})
         assert [run.id for run in jobs.list_runs(3)] == ["r3", "r2", "r1"]
@@ -51,7 +51,7 @@ def test_runs_are_listed_newest_first(tmp_path):
 def test_any_run_is_found_by_how_its_id_begins(jobs):
     for run in ("ab%1", "ab%2", "abc3"):
         jobs.start_run(run, title="t", story={})
-    with jobs.writing():
+    with jobs.transaction():
         for number in range(1100):
             jobs.start_run(f"later-{number}", title="t", story={})
     assert [run.id for run in jobs.find_runs("abc")] == ["abc3"]
@@ -70,11 +70,11 @@ def test_a_run_that_begins_again_forgets_how_it_ended(jobs):
 
 def test_a_run_whose_process_died_is_interrupted(tmp_path):
     code = (
-        "import os, sys; from pathlib import Path; from engine.storage.database import Jobs\n"
-        "jobs = Jobs(Path(sys.argv[1])); jobs.start_run('r1', title='t', story={}); os.kill(os.getpid(), 9)"
+        "import os, sys; from pathlib import Path; from engine.storage.database import Database\n"
+        "jobs = Database(Path(sys.argv[1])); jobs.start_run('r1', title='t', story={}); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "jobs.db")], check=False)
-    with Jobs(tmp_path / "jobs.db") as jobs:
+    with Database(tmp_path / "jobs.db") as jobs:
         assert jobs.get_run("r1").status == "interrupted"
         assert jobs.list_runs()[0].status == "interrupted"
         assert jobs.start_run("r1", title="t", story={}).status == "running"
@@ -83,21 +83,21 @@ def test_a_run_whose_process_died_is_interrupted(tmp_path):
 def test_what_runs_refer_to_is_live_until_the_last_of_them_is_forgotten(jobs):
     for run in ("r1", "r2"):
         jobs.start_run(run, title="t", story={})
-        jobs.refer(run, keys=["shared", run], digests=["picture"])
+        jobs.add_references(run, keys=["shared", run], digests=["picture"])
     jobs.finish_run("r1", "done", film=DIGEST)
     assert jobs.live_keys() == {"shared", "r1", "r2"}
     assert jobs.live_digests() == {"picture", DIGEST}
-    jobs.forget_run("r1")
+    jobs.delete_run("r1")
     assert jobs.live_keys() == {"shared", "r2"}
     assert jobs.live_digests() == {"picture"}
-    jobs.forget_run("r2")
+    jobs.delete_run("r2")
     assert jobs.live_keys() == jobs.live_digests() == frozenset()
 
 
 def test_what_a_run_no_longer_refers_to_is_not_live(jobs):
     jobs.start_run("r1", title="t", story={})
-    jobs.refer("r1", keys=["old", "both"], digests=["picture"])
-    jobs.refer("r1", keys=["both", "new"], only=True)
+    jobs.add_references("r1", keys=["old", "both"], digests=["picture"])
+    jobs.add_references("r1", keys=["both", "new"], exclusive=True)
     assert jobs.live_keys() == {"both", "new"}
     assert jobs.live_digests() == frozenset()
 
@@ -112,10 +112,10 @@ def test_an_estimate_is_the_median_per_unit_of_work_and_the_most_memory(jobs):
 
 
 def test_estimates_follow_the_recent_past(jobs):
-    for number in range(RECENT + 20):
+    for number in range(MAX_TIMINGS + 20):
         jobs.add_timing("mix", "m", work=1, seconds=1 if number < 20 else 5)
     estimate = jobs.estimate("mix", "m")
-    assert (estimate.seconds, estimate.samples) == (5, RECENT)
+    assert (estimate.seconds, estimate.samples) == (5, MAX_TIMINGS)
 
 
 @pytest.mark.parametrize("work", [0, -1, float("nan")])
@@ -126,32 +126,32 @@ def test_no_work_is_no_sample(jobs, work):
 
 def test_a_newer_history_is_left_alone(tmp_path):
     path = tmp_path / "jobs.db"
-    Jobs(path).close()
+    Database(path).close()
     with sqlite3.connect(path) as connection:
-        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     connection.close()
-    with pytest.raises(JobsError, match="newer version"):
-        Jobs(path)
+    with pytest.raises(DatabaseError, match="newer version"):
+        Database(path)
 
 
 def test_a_damaged_history_says_what_to_do(tmp_path):
     path = tmp_path / "jobs.db"
     path.write_bytes(b"this is no database at all " * 100)
-    with pytest.raises(JobsError, match="move it away"):
-        Jobs(path)
+    with pytest.raises(DatabaseError, match="move it away"):
+        Database(path)
 
 
 def test_a_place_where_no_file_can_be_says_so(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(JobsError, match="cannot be used"):
-        Jobs(tmp_path / "file" / "jobs.db")
+    with pytest.raises(DatabaseError, match="cannot be used"):
+        Database(tmp_path / "file" / "jobs.db")
 
 
 def _write_many(path, name, count):
-    with Jobs(path) as jobs:
+    with Database(path) as jobs:
         for number in range(count):
             jobs.start_run(f"{name}-{number}", title="t", story={})
-            jobs.refer(f"{name}-{number}", keys=[f"{name}-{number}"])
+            jobs.add_references(f"{name}-{number}", keys=[f"{name}-{number}"])
 
 
 def test_processes_that_open_and_write_at_the_same_time_wait_for_each_other(tmp_path):
@@ -163,7 +163,7 @@ def test_processes_that_open_and_write_at_the_same_time_wait_for_each_other(tmp_
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    with Jobs(path) as jobs:
+    with Database(path) as jobs:
         assert len(jobs.live_keys()) == len(jobs.list_runs(1000)) == 60
 
 
@@ -183,7 +183,7 @@ def test_threads_share_one_connection(jobs):
 
 def test_what_went_wrong_is_told_also_when_the_database_has_ended_the_transaction_itself(jobs):
     jobs.start_run("r1", title="t", story={})
-    with pytest.raises(sqlite3.IntegrityError), jobs.writing() as connection:  # noqa: PT012
+    with pytest.raises(sqlite3.IntegrityError), jobs.transaction() as connection:  # noqa: PT012
         connection.execute("DELETE FROM refers")
         connection.execute("INSERT OR ROLLBACK INTO runs SELECT * FROM runs")
     jobs.start_run("r2", title="t", story={})
@@ -191,10 +191,10 @@ def test_what_went_wrong_is_told_also_when_the_database_has_ended_the_transactio
 
 
 def test_a_full_disk_is_said_and_forgotten_when_there_is_room_again(tmp_path):
-    with small_room(tmp_path / "room", megabytes=1) as room, Jobs(room / "jobs.db") as jobs:
+    with small_disk(tmp_path / "room", megabytes=1) as room, Database(room / "jobs.db") as jobs:
         jobs.start_run("r1", title="t", story={})
-        fill(room / "everything")
-        with pytest.raises(JobsError, match="disk full"):  # noqa: PT012
+        fill_disk(room / "everything")
+        with pytest.raises(DatabaseError, match="disk full"):  # noqa: PT012
             for number in range(9):
                 jobs.start_run(f"s{number}", title="t" * 200_000, story={})
         assert jobs.get_run("r1").title == "t"
@@ -204,9 +204,9 @@ def test_a_full_disk_is_said_and_forgotten_when_there_is_room_again(tmp_path):
 
 
 def test_nobody_else_reads_the_history(tmp_path):
-    with Jobs(tmp_path / "jobs.db") as jobs:
+    with Database(tmp_path / "jobs.db") as jobs:
         jobs.start_run("r1", title="t", story={})
         assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("jobs.db*")} == {0o600}
     (tmp_path / "jobs.db").chmod(0o640)
-    Jobs(tmp_path / "jobs.db").close()
+    Database(tmp_path / "jobs.db").close()
     assert (tmp_path / "jobs.db").stat().st_mode & 0o777 == 0o640

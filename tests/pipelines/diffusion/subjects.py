@@ -11,17 +11,18 @@ import torch
 from PIL import Image
 
 from pipelines.base import Device, Kind, ModelSpec
-from pipelines.diffusion.components import DRAWS
-from pipelines.diffusion.options import Recipe
+from pipelines.diffusion.components import DENOISER
+from pipelines.diffusion.image_family import ImageFamily
+from pipelines.diffusion.options import PipelineOptions
 from pipelines.image.flux2 import Flux2
 from pipelines.image.flux3 import Flux3
 from pipelines.image.kontext import Kontext
 from pipelines.image.qwenimage import QwenImage
 from pipelines.image.sdxl import Sdxl
 from pipelines.image.zimage import ZImage
-from pipelines.media.timeline import ScenePlace, SceneTiming, Timeline
+from pipelines.media.timeline import SceneTiming, Timeline, TimelineScene
 from pipelines.music.acestep import AceStep, AceStepOptions
-from pipelines.step_params import AnimateParams, EncodeParams, KeyframeParams, Reference, ScoreParams
+from pipelines.step_params import AnimateParams, EncodePromptParams, KeyframeParams, Reference, ScoreParams
 from pipelines.video.cogvideox import CogVideoX
 from pipelines.video.hunyuan import Hunyuan
 from pipelines.video.ltx import Ltx
@@ -47,7 +48,7 @@ ON_CPU = Device()
 SIZE = (128, 96)
 WORDS = "Mara lights the lamp"
 PICTURES = {"steps": 6, "pixels": [4096, 16384], "reference_pixels": 4096}
-EIGHTS = {"steps": 6, "window": {"fps": 24, "frames": 9, "every": 8, "width": 64, "height": 64, "multiple": 32}}
+EIGHTS = {"steps": 6, "window": {"fps": 24, "frames": 9, "frame_stride": 8, "width": 64, "height": 64, "multiple": 32}}
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,13 @@ class Subject:
     looks: bool = False
 
     @property
-    def recipe(self) -> type[Recipe]:
+    def recipe(self) -> type[PipelineOptions]:
         """The class of its options."""
         if self.family is AceStep:
             return AceStepOptions
-        options = self.family.options
-        if isinstance(options, type):
-            return options
-        return type(options(ModelSpec(name="x", family="x:X", kinds=(self.kind,))))
+        if issubclass(self.family, ImageFamily):
+            return self.family.options_type
+        return type(self.family.parse_options(ModelSpec(name="x", family="x:X", kinds=(self.kind,))))
 
 
 def _wan(variant: wan.Variant) -> Subject:
@@ -93,10 +93,10 @@ SUBJECTS = {
     "ltx": Subject(Ltx, ltx.build, EIGHTS, kind=Kind.ANIMATE),
     "ltx2": Subject(Ltx2, ltx2.build, EIGHTS, kind=Kind.ANIMATE),
     "hunyuan": Subject(
-        Hunyuan, hunyuan.build, {"steps": 6, "guidance": 1.0, "window": {"fps": 24, "frames": 5, "every": 4}}, kind=Kind.ANIMATE
+        Hunyuan, hunyuan.build, {"steps": 6, "guidance": 1.0, "window": {"fps": 24, "frames": 5, "frame_stride": 4}}, kind=Kind.ANIMATE
     ),
     "cogvideox": Subject(
-        CogVideoX, cogvideox.build, {"steps": 6, "window": {"fps": 16, "frames": 9, "every": 8, "width": 64, "height": 48}},
+        CogVideoX, cogvideox.build, {"steps": 6, "window": {"fps": 16, "frames": 9, "frame_stride": 8, "width": 64, "height": 48}},
         kind=Kind.ANIMATE,
     ),
     "acestep": Subject(AceStep, acestep.build, {"steps": 2}, kind=Kind.SCORE),
@@ -136,7 +136,7 @@ class Loaded:
     def pipe(self) -> Any:
         if isinstance(self.family, AceStep):
             return self.family._pipe
-        return self.family.halves[DRAWS] if hasattr(self.family, "halves") else self.family.pipe
+        return self.family.component_groups[DENOISER] if hasattr(self.family, "component_groups") else self.family.pipe
 
     @property
     def networks(self) -> list[Any]:
@@ -157,15 +157,15 @@ class Loaded:
             inputs = {"keyframe": [picture], "timing": [out / "scene-001.json"]}
             params: Any = AnimateParams(**shape, fps=24)
         elif self.subject.kind is Kind.SCORE:
-            place = ScenePlace(start=0, timing=SceneTiming(fps=24, frames=24))
+            place = TimelineScene(start=0, timing=SceneTiming(fps=24, frames=24))
             (out.parent.parent / "timeline.json").write_text(Timeline(fps=24, scenes=(place,)).model_dump_json())
             inputs = {"timeline": [out.parent.parent / "timeline.json"]}
             params = ScoreParams(mood="joyful", prompt=WORDS)
         else:
             inputs = {"references": [picture] * self.subject.references}
             shown = tuple(Reference(role="character", name="Mara") for _ in inputs["references"])
-            params = KeyframeParams(**shape, scene=shape["prompt"], number=1, references=shown)
-        if Kind.ENCODE in self.subject.family.params:
+            params = KeyframeParams(**shape, scene_text=shape["prompt"], number=1, references=shown)
+        if Kind.ENCODE_PROMPT in self.subject.family.params:
             inputs["words"] = [self._encoded(WORDS)]
         made = self.family.run(self.subject.kind, params, inputs, out, self.report, seed=seed)
         return Path(made[0]).read_bytes()
@@ -175,13 +175,15 @@ class Loaded:
         if self.words is None:
             out = self.folder.parent / "words"
             out.mkdir(exist_ok=True)
-            (self.words,) = self.family.run(Kind.ENCODE, EncodeParams(prompt=prompt), {}, out, self.report, seed=0)
+            (self.words,) = self.family.run(
+                Kind.ENCODE_PROMPT, EncodePromptParams(prompt=prompt), {}, out, self.report, seed=0
+            )
         return self.words
 
     def work(self, seed: int = 1) -> tuple[int, bytes]:
         """How many layers within the blocks of the networks really computed something, and what was made."""
         count = 0
-        if Kind.ENCODE in self.subject.family.params:
+        if Kind.ENCODE_PROMPT in self.subject.family.params:
             self._encoded(WORDS)
 
         def counted(*_: Any) -> None:

@@ -13,16 +13,16 @@ import pytest
 import torch
 
 from engine.execution.protocol import Task
-from engine.execution.worker import HUB, run_task
-from pipelines.base import BadInput, Device, Economy, Kind, Missing
-from pipelines.diffusion.acceleration import speed_up
-from pipelines.diffusion.options import Recipe
-from pipelines.models.pool import SAID, Pool
+from engine.execution.worker import HUB_ENV, run_task
+from pipelines.base import BadInput, Device, Kind, MemoryMode, MissingDependency
+from pipelines.diffusion.acceleration import accelerate
+from pipelines.diffusion.options import PipelineOptions
+from pipelines.models.pool import DESCRIPTIONS, Pool
 from pipelines.step_params import PortraitParams
 from tests.fixtures import weighted
 from tests.fixtures.tiny import vision
 
-BLIND = vision.absent()  # before anything imports transformers
+BLIND = vision.skip_reason()  # before anything imports transformers
 
 from tests.pipelines.diffusion.subjects import ON_CPU, SUBJECTS, Bench, Loaded  # noqa: E402
 
@@ -75,7 +75,7 @@ CACHED = [
     *(
         (name, known, CACHES[known])
         for name, one in SUBJECTS.items()
-        for known in one.recipe.caches
+        for known in one.recipe.supported_caches
         if (name, known) not in NOT_THESE
     ),
     *((name, "TaylorSeerCache", LITE) for name in ("flux2", "wan-a14b", "ltx2", "cogvideox")),
@@ -103,10 +103,10 @@ def test_a_step_cache_leaves_out_work_and_keeps_nothing_from_one_run_to_the_next
 def test_a_cache_that_a_family_does_not_know_is_refused_by_name(name, bench):
     if name.startswith(("qwen", "flux3", "flux2-dev")) and BLIND:
         pytest.skip(f"it looks through torchvision: {BLIND}")
-    for strange in CACHES.keys() - set(SUBJECTS[name].recipe.caches):
+    for strange in CACHES.keys() - set(SUBJECTS[name].recipe.supported_caches):
         with pytest.raises(BadInput, match=r"models\.tiny\.options\.cache: .*cannot skip steps") as refused:
             bench.load(name, **cache(strange))
-        assert all(known in str(refused.value) for known in SUBJECTS[name].recipe.caches)
+        assert all(known in str(refused.value) for known in SUBJECTS[name].recipe.supported_caches)
 
 
 @pytest.mark.skipif(bool(BLIND), reason=f"it looks through torchvision: {BLIND}")
@@ -168,7 +168,9 @@ def attended(monkeypatch):
     return counts
 
 
-@pytest.mark.parametrize("name", cases((name,) for name, one in SUBJECTS.items() if "flash" in one.recipe.attentions))
+@pytest.mark.parametrize(
+    "name", cases((name,) for name, one in SUBJECTS.items() if "flash" in one.recipe.supported_backends)
+)
 def test_another_way_of_attention_is_taken_by_this_model_alone(name, bench, attended, plain):
     model = bench.load(name, attention="_native_flash")
     made = model.make()
@@ -189,7 +191,7 @@ WAYS = ("flash", "sage", "xformers", "_native_cudnn", "_native_flash")
 def test_a_way_of_attention_that_a_family_cannot_take_is_refused_by_name(name, bench):
     if SUBJECTS[name].looks and BLIND:
         pytest.skip(f"it looks through torchvision: {BLIND}")
-    for way in set(WAYS) - set(SUBJECTS[name].recipe.attentions):
+    for way in set(WAYS) - set(SUBJECTS[name].recipe.supported_backends):
         with pytest.raises(BadInput, match=r"models\.tiny\.options\.attention: .*cannot attend by"):
             bench.load(name, attention=way)
 
@@ -211,7 +213,7 @@ def test_words_with_gaps_need_attention_that_can_leave_something_out(bench):
 def test_a_way_of_attention_whose_package_lacks_is_missed_when_the_model_is_loaded(way, bench, monkeypatch):
     monkeypatch.setattr("pipelines.diffusion.acceleration.find_spec", lambda name: None)
     package = {"flash": "flash-attn", "sage": "sageattention"}.get(way, way)
-    with pytest.raises(Missing, match=rf"models\.tiny\.options\.attention: .*`pip install {package}`"):
+    with pytest.raises(MissingDependency, match=rf"models\.tiny\.options\.attention: .*`pip install {package}`"):
         bench.load("flux2", NVIDIA, attention=way)
 
 
@@ -221,7 +223,9 @@ def test_a_way_of_attention_whose_package_lacks_is_missed_when_the_model_is_load
 def test_a_package_that_is_too_old_for_diffusers_is_missed(bench, monkeypatch):
     monkeypatch.setattr("pipelines.diffusion.acceleration.find_spec", lambda name: True)
     model = bench.load("flux2", NVIDIA, attention="flash")
-    with pytest.raises(Missing, match=r"options\.attention: flash is too old here; `pip install --upgrade flash-attn`"):
+    with pytest.raises(
+        MissingDependency, match=r"options\.attention: flash is too old here; `pip install --upgrade flash-attn`"
+    ):
         assert model.pipe
 
 
@@ -292,7 +296,7 @@ def test_compiled_blocks_are_machine_code_of_their_own(bench, tmp_path, monkeypa
     small, large = torch.ones(2, 3, 8), torch.ones(3, 5, 8)
     with torch.no_grad(), config.patch({"compile_threads": 1, "cpp_cache_precompile_headers": False}):
         before = pipe.transformer(small)
-        speed_up(pipe, bench.spec("flux2"), Recipe(compile=True), ON_CPU)
+        accelerate(pipe, bench.spec("flux2"), PipelineOptions(compile=True), ON_CPU)
         assert torch.allclose(pipe.transformer(small), before, atol=1e-6)
         written = list(tmp_path.rglob("*.so"))
         assert written
@@ -327,9 +331,9 @@ def test_weights_of_eight_bits_are_compiled_too(bench, compiled):
 def test_a_machine_without_a_compiler_says_so_when_the_model_is_loaded(bench, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(Missing, match=r"models\.tiny\.options\.compile: .*`apt-get install g\+\+ "):
+    with pytest.raises(MissingDependency, match=r"models\.tiny\.options\.compile: .*`apt-get install g\+\+ "):
         bench.load("flux2", compile=True)
-    assert bench.load("flux2", Device(economy=Economy.GROUPS), compile=True), (
+    assert bench.load("flux2", Device(memory_mode=MemoryMode.GROUP_OFFLOAD), compile=True), (
         "nothing is compiled where memory is short"
     )
 
@@ -337,11 +341,11 @@ def test_a_machine_without_a_compiler_says_so_when_the_model_is_loaded(bench, mo
 # --- together with what saves memory ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("economy", list(Economy))
+@pytest.mark.parametrize("economy", list(MemoryMode))
 def test_what_makes_faster_gives_way_where_memory_is_short(economy, bench, compiled):
-    model = bench.load("wan-5b", Device(economy=economy), compile=True, **cache("FirstBlockCache"))
+    model = bench.load("wan-5b", Device(memory_mode=economy), compile=True, **cache("FirstBlockCache"))
     assert model.make() == model.make()
-    short = economy >= Economy.GROUPS
+    short = economy >= MemoryMode.GROUP_OFFLOAD
     assert all(network.is_cache_enabled is not short for network in model.networks)
     assert bool(compiled) is not short
     assert model.report.facts["given_up"] == (["cache", "compile"] if short else [])
@@ -351,20 +355,20 @@ def test_what_makes_faster_gives_way_where_memory_is_short(economy, bench, compi
 def test_the_ladder_is_gone_down_with_everything_on(bench, compiled, tmp_path):
     """By the worker's own code: the record says what was given up on the way."""
     spec = bench.spec("flux2", compile=True, attention="_native_flash", **cache("MagCache"))
-    spec = spec.model_copy(update={"family": "tests.fixtures.tiny.starved:Starved"})
+    spec = spec.model_copy(update={"family": "tests.fixtures.tiny.starved:OutOfMemoryFlux2"})
     params = PortraitParams(prompt="Mara", width=64, height=64, name="Mara").model_dump(mode="json")
     done = run_task(
         Task("one", Kind.PORTRAIT, spec, params, {}, tmp_path / "out"), Pool(ON_CPU, 10**6), lambda event: None
     )
     assert done.error is None
-    assert done.record["rungs"] == list(SAID.values())
+    assert done.record["memory_steps"] == list(DESCRIPTIONS.values())
     assert done.record["facts"]["given_up"] == ["cache", "compile"]
     assert done.record["facts"]["faster"] == {"attention": "_native_flash"}
 
 
 def test_weights_of_eight_bits_need_their_package(bench, monkeypatch):
     monkeypatch.setattr("pipelines.diffusion.acceleration.find_spec", lambda name: None)
-    with pytest.raises(Missing, match=r"models\.tiny\.options\.bits: .* torchao; `pip install"):
+    with pytest.raises(MissingDependency, match=r"models\.tiny\.options\.bits: .* torchao; `pip install"):
         bench.load("flux2", bits=8)
 
 
@@ -403,7 +407,7 @@ def test_the_parts_of_large_weights_are_read_side_by_side(bench, monkeypatch, tm
         return real(file, **more)
 
     # What workers say before they import diffusers, which reads it once.
-    assert HUB["HF_ENABLE_PARALLEL_LOADING"] in ENV_VARS_TRUE_VALUES
+    assert HUB_ENV["HF_ENABLE_PARALLEL_LOADING"] in ENV_VARS_TRUE_VALUES
     monkeypatch.setattr(modeling_utils, "HF_ENABLE_PARALLEL_LOADING", True)
     monkeypatch.setattr(model_loading_utils, "load_state_dict", read)
     assert Loaded(subject, subject.family.load(spec, ON_CPU), tmp_path / "steps").make() == one_by_one

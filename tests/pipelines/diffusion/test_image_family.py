@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.base import BadInput, Economy, Kind
-from pipelines.diffusion.components import Halves
-from pipelines.diffusion.image_family import PAPER, Painter, PictureRecipe, apart, fitted, sheet, size_for
+from pipelines.base import BadInput, Kind, MemoryMode
+from pipelines.diffusion.components import ComponentGroups
+from pipelines.diffusion.image_family import (
+    BACKGROUND,
+    ImageFamily,
+    ImageOptions,
+    contact_sheet,
+    fit_reference,
+    generation_size,
+    split_references,
+)
 from pipelines.models import catalog
 from tests.fixtures.weighted import spec
 
@@ -23,7 +31,7 @@ def coloured(*sizes):
 @pytest.mark.parametrize("asked", [(1920, 1080), (1080, 1920), (1024, 1024), (320, 180), (4096, 1716), (1600, 400)])
 @pytest.mark.parametrize("multiple", [8, 16, 32])
 def test_the_model_draws_the_shape_that_was_asked_near_the_size_that_it_likes(asked, multiple):
-    width, height = size_for(*asked, (512 * 512, MEGA), multiple)
+    width, height = generation_size(*asked, (512 * 512, MEGA), multiple)
     assert (width % multiple, height % multiple) == (0, 0)
     shape, wanted = width / height, asked[0] / asked[1]
     assert shape == pytest.approx(wanted, rel=multiple / min(width, height))
@@ -31,26 +39,26 @@ def test_the_model_draws_the_shape_that_was_asked_near_the_size_that_it_likes(as
 
 
 def test_nothing_larger_is_drawn_than_was_asked_unless_the_model_needs_it():
-    assert size_for(800, 800, (512 * 512, 4 * MEGA), 16) == (800, 800)
-    assert size_for(320, 320, (512 * 512, 4 * MEGA), 16) == (512, 512)
+    assert generation_size(800, 800, (512 * 512, 4 * MEGA), 16) == (800, 800)
+    assert generation_size(320, 320, (512 * 512, 4 * MEGA), 16) == (512, 512)
 
 
 def test_where_memory_is_short_three_quarters_are_drawn():
-    assert size_for(1024, 768, (512 * 512, MEGA), 16, smaller=True) == (768, 576)
-    assert size_for(512, 512, (512 * 512, MEGA), 16, smaller=True) == (384, 384)
+    assert generation_size(1024, 768, (512 * 512, MEGA), 16, reduced=True) == (768, 576)
+    assert generation_size(512, 512, (512 * 512, MEGA), 16, reduced=True) == (384, 384)
 
 
 def test_what_a_model_does_not_see_alone_shares_the_last_place():
     pictures = coloured(*[(64, 64)] * 5)
-    assert apart(pictures, None) == (pictures, ())
-    assert apart(pictures, 5) == (pictures, ())
-    assert apart(pictures, 3) == (pictures[:2], pictures[2:])
-    assert apart(pictures, 1) == ([], pictures)
+    assert split_references(pictures, None) == (pictures, ())
+    assert split_references(pictures, 5) == (pictures, ())
+    assert split_references(pictures, 3) == (pictures[:2], pictures[2:])
+    assert split_references(pictures, 1) == ([], pictures)
 
 
 @pytest.mark.parametrize("size", [(4000, 3000), (1024, 1024), (300, 200)])
 def test_a_picture_is_shown_whole_and_within_what_the_model_takes(size):
-    shown = fitted(Image.effect_mandelbrot(size, (-2, -1.5, 1, 1.5), 20), MEGA, 16)
+    shown = fit_reference(Image.effect_mandelbrot(size, (-2, -1.5, 1, 1.5), 20), MEGA, 16)
     assert (shown.width % 16, shown.height % 16) == (0, 0)
     assert shown.width * shown.height <= MEGA
     assert shown.width / shown.height == pytest.approx(size[0] / size[1], rel=0.1)
@@ -58,17 +66,17 @@ def test_a_picture_is_shown_whole_and_within_what_the_model_takes(size):
 
 
 def test_a_picture_that_a_model_could_not_take_is_made_one_that_it_can():
-    assert fitted(Image.new("RGB", (40, 40)), MEGA, 16).size == (64, 64)
-    band = fitted(Image.new("RGB", (2000, 100), "red"), MEGA, 16)
+    assert fit_reference(Image.new("RGB", (40, 40)), MEGA, 16).size == (64, 64)
+    band = fit_reference(Image.new("RGB", (2000, 100), "red"), MEGA, 16)
     assert band.width / band.height == pytest.approx(4, rel=0.05)
     assert band.getpixel((band.width // 2, band.height // 2)) == (255, 0, 0)
-    assert band.getpixel((10, 10)) == PAPER
+    assert band.getpixel((10, 10)) == BACKGROUND
 
 
 @pytest.mark.parametrize("count", range(1, 8))
 @pytest.mark.parametrize("size", [(1280, 720), (768, 768), (600, 900)])
 def test_a_sheet_holds_every_picture_row_by_row_from_the_top_left(count, size):
-    page = sheet(coloured(*[size] * count), MEGA, 16)
+    page = contact_sheet(coloured(*[size] * count), MEGA, 16)
     assert page.width * page.height <= MEGA
     pixels = np.asarray(page).astype(int)
     places = []
@@ -81,12 +89,12 @@ def test_a_sheet_holds_every_picture_row_by_row_from_the_top_left(count, size):
     assert places == sorted(places)
     assert len({width for _, width in places}) == 1, "equal cells"
     frame = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    assert (frame == PAPER).all(), "apart from each other and from the edge"
+    assert (frame == BACKGROUND).all(), "apart from each other and from the edge"
 
 
 def test_pictures_of_any_shapes_lie_on_one_sheet_undistorted():
     sizes = [(1280, 720), (600, 900), (768, 768)]
-    pixels = np.asarray(sheet(coloured(*sizes), MEGA, 16))
+    pixels = np.asarray(contact_sheet(coloured(*sizes), MEGA, 16))
     for picture in coloured(*sizes):
         rows, columns = np.nonzero((pixels == picture.getpixel((0, 0))).all(axis=2))
         assert (np.ptp(columns) + 1) / (np.ptp(rows) + 1) == pytest.approx(picture.width / picture.height, rel=0.03)
@@ -97,7 +105,7 @@ class Part:
 
 
 def test_halves_are_made_when_they_are_needed_and_kept_where_there_is_room():
-    halves = Halves({"reads": Part, "draws": Part}, together=True)
+    halves = ComponentGroups({"reads": Part, "draws": Part}, keep_loaded=True)
     assert halves.loaded() == ()
     first = halves["reads"]
     assert halves["draws"] is halves["draws"]
@@ -106,24 +114,26 @@ def test_halves_are_made_when_they_are_needed_and_kept_where_there_is_room():
 
 
 def test_where_memory_is_short_one_half_goes_when_the_other_comes():
-    halves = Halves({"reads": Part, "draws": Part}, together=False)
+    halves = ComponentGroups({"reads": Part, "draws": Part}, keep_loaded=False)
     first = halves["reads"]
     assert halves["draws"] is halves["draws"]
     assert halves.loaded() == ("draws",)
     assert halves["reads"] is not first
 
 
-PAINTERS = [one for one in CATALOG.models.values() if one.weights and issubclass(catalog.family_class(one), Painter)]
+PAINTERS = [
+    one for one in CATALOG.models.values() if one.weights and issubclass(catalog.family_class(one), ImageFamily)
+]
 
 
 @pytest.mark.parametrize("one", PAINTERS, ids=lambda one: one.name)
 def test_every_model_of_pictures_has_options_and_kinds_that_its_family_knows(one):
     family = catalog.family_class(one)
-    recipe = family.options.of(one)
+    recipe = family.options_type.from_spec(one)
     assert recipe.pixels[0] <= recipe.pixels[1]
     assert {lora.role for lora in recipe.loras} <= set(one.weights)
     assert set(one.kinds) == set(family.params)
-    assert one.encodes == (Kind.ENCODE in family.params)
+    assert one.encodes_prompt == (Kind.ENCODE_PROMPT in family.params)
     assert one.licence
     assert one.max_references is not None
     assert one.multiturn <= (one.max_references > 1), "several pictures are what earlier scenes are shown by"
@@ -132,14 +142,14 @@ def test_every_model_of_pictures_has_options_and_kinds_that_its_family_knows(one
 def test_an_option_that_is_wrong_is_named(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model_index.json").write_text("{}")
-    one = spec(Painter, tmp_path / "model", options={"stepps": 4})
+    one = spec(ImageFamily, tmp_path / "model", options={"stepps": 4})
     with pytest.raises(BadInput, match=r"models\.tiny\.options\.stepps"):
-        PictureRecipe.of(one)
+        ImageOptions.from_spec(one)
 
 
 def test_every_family_of_pictures_says_how_it_saves_memory():
     for one in PAINTERS:
-        rungs = catalog.family_class(one).economies
+        rungs = catalog.family_class(one).memory_modes
         assert list(rungs) == sorted(set(rungs))
         assert rungs, one.name
-        assert Economy.NONE not in rungs
+        assert MemoryMode.NONE not in rungs

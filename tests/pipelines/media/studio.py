@@ -12,9 +12,9 @@ import numpy as np
 import soundfile
 
 from pipelines.media.codec.encoder import Encoder
-from pipelines.media.codec.encoding_options import Coding
-from pipelines.media.codec.ffmpeg import program
-from pipelines.media.timeline import ScenePlace, SceneTiming, Timeline
+from pipelines.media.codec.encoding_options import EncodingOptions
+from pipelines.media.codec.ffmpeg import ffmpeg_path
+from pipelines.media.timeline import SceneTiming, Timeline, TimelineScene
 
 FPS = 24
 RATE = 48_000
@@ -45,7 +45,7 @@ def timeline(*seconds: float, speech: float | None = None, begin: float = 0.5, o
         frames = round(length * FPS)
         head, tail = overlap * (number > 0), overlap * (number < len(seconds) - 1)
         places.append(
-            ScenePlace(
+            TimelineScene(
                 start=start,
                 timing=SceneTiming(fps=FPS, frames=frames, head=head, tail=tail),
                 narration=start / FPS + begin if speech is not None else None,
@@ -85,7 +85,7 @@ def wav(path: Path, sound: np.ndarray, rate: int = RATE, subtype: str = "PCM_16"
 def part(path: Path, frames: int, *, seed: int = 0, width: int = 160, height: int = 90, fps: int = FPS) -> Path:
     """A segment as the film's parts are: noise that moves, with a picture of its own for each seed."""
     picture = np.random.default_rng(seed).integers(40, 200, (height * 3 // 2, width), dtype=np.uint8)
-    with Encoder(path, width, height, fps, Coding("ultrafast", 30.0)) as encoder:
+    with Encoder(path, width, height, fps, EncodingOptions("ultrafast", 30.0)) as encoder:
         for number in range(frames):
             encoder.write(np.roll(picture, 2 * number, axis=1))
     return path
@@ -101,7 +101,7 @@ def ebur128(path: Path) -> tuple[float, float]:
 def decoded(path: Path) -> np.ndarray:
     """The sound of a film or file as players hear it: samples × 2 at 48 kHz, edit lists obeyed."""
     command = [
-        program(),
+        ffmpeg_path(),
         "-v",
         "error",
         "-i",
@@ -121,6 +121,6 @@ def decoded(path: Path) -> np.ndarray:
 
 def ffmpeg(*arguments: str, cwd: Path | None = None) -> str:
     """Run ffmpeg and return what it says."""
-    command = [program(), "-hide_banner", "-nostdin", "-nostats", "-y", *arguments]
+    command = [ffmpeg_path(), "-hide_banner", "-nostdin", "-nostats", "-y", *arguments]
     done = subprocess.run(command, capture_output=True, cwd=cwd, check=True)
     return done.stderr.decode()

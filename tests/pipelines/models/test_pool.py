@@ -2,15 +2,15 @@
 
 import pytest
 
-from pipelines.base import Device, Economy
-from pipelines.models.pool import SAID, Pool
+from pipelines.base import Device, MemoryMode
+from pipelines.models.pool import DESCRIPTIONS, Pool
 from tests.fixtures.families import Echo, spec
 
 
 class Saving(Echo):
     """Knows two ways to save memory."""
 
-    economies = (Economy.GROUPS, Economy.QUANTIZED)
+    memory_modes = (MemoryMode.GROUP_OFFLOAD, MemoryMode.INT8)
 
 
 class Tracked(Echo):
@@ -91,27 +91,27 @@ def test_everything_can_be_given_back(happened):
 SAVING = spec(Saving, family=f"{__name__}:Saving", memory_mb=100)
 
 
-def economy_in(pool, spec_, economy=Economy.NONE):
+def economy_in(pool, spec_, economy=MemoryMode.NONE):
     with pool.use(spec_, economy) as family:
-        return family.device.economy
+        return family.device.memory_mode
 
 
 def test_what_is_beside_a_model_goes_before_its_speed(happened):
     pool = Pool(Device(), 1000)
     use(pool, "a")
-    assert economy_in(pool, SAVING) == Economy.NONE
-    assert pool.give_way(SAVING, again=False) == "all loaded models were unloaded"
-    assert economy_in(pool, SAVING) == Economy.NONE
-    assert pool.give_way(SAVING, again=True) == SAID[Economy.GROUPS]
-    assert economy_in(pool, SAVING) == Economy.GROUPS
-    assert pool.give_way(SAVING, again=True) == SAID[Economy.QUANTIZED]
-    assert pool.give_way(SAVING, again=True) is None
+    assert economy_in(pool, SAVING) == MemoryMode.NONE
+    assert pool.relieve_memory(SAVING, already_unloaded=False) == "all loaded models were unloaded"
+    assert economy_in(pool, SAVING) == MemoryMode.NONE
+    assert pool.relieve_memory(SAVING, already_unloaded=True) == DESCRIPTIONS[MemoryMode.GROUP_OFFLOAD]
+    assert economy_in(pool, SAVING) == MemoryMode.GROUP_OFFLOAD
+    assert pool.relieve_memory(SAVING, already_unloaded=True) == DESCRIPTIONS[MemoryMode.INT8]
+    assert pool.relieve_memory(SAVING, already_unloaded=True) is None
     assert happened == ["+a", "-a"]
 
 
 def test_a_model_that_is_plainly_too_large_begins_sparingly():
     pool = Pool(Device("cuda"), 50, measure=lambda device: (0, 100))
-    assert economy_in(pool, SAVING) == Economy.GROUPS
+    assert economy_in(pool, SAVING) == MemoryMode.GROUP_OFFLOAD
 
 
 def test_room_is_what_the_device_says(happened):
@@ -123,6 +123,6 @@ def test_room_is_what_the_device_says(happened):
 
 def test_a_model_that_is_used_more_sparingly_is_loaded_anew(happened):
     pool = Pool(Device(), 1000)
-    assert economy_in(pool, SAVING) == Economy.NONE
-    assert economy_in(pool, SAVING, Economy.TILES) == Economy.QUANTIZED, "the next that it knows"
-    assert economy_in(pool, SAVING) == Economy.QUANTIZED, "it is not found out twice"
+    assert economy_in(pool, SAVING) == MemoryMode.NONE
+    assert economy_in(pool, SAVING, MemoryMode.VAE_TILING) == MemoryMode.INT8, "the next that it knows"
+    assert economy_in(pool, SAVING) == MemoryMode.INT8, "it is not found out twice"

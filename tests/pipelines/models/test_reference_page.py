@@ -3,26 +3,26 @@
 from pathlib import Path
 
 from pipelines.models import catalog
-from pipelines.models.reference_page import page
+from pipelines.models.reference_page import render_page
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_page_is_current():
     written = (ROOT / "docs" / "models.md").read_text("utf-8")
-    assert written == page(catalog.load()) + "\n", "run: python -m engine models list --page > docs/models.md"
+    assert written == render_page(catalog.load()) + "\n", "run: python -m engine models list --page > docs/models.md"
 
 
 def test_every_model_stands_on_it_once_with_its_licence():
     models = catalog.load()
-    rows = [line.split(" | ") for line in page(models).splitlines() if line.startswith("| ")]
+    rows = [line.split(" | ") for line in render_page(models).splitlines() if line.startswith("| ")]
     for spec in models.models.values():
         (row,) = (row for row in rows if row[0] == f"| {spec.name}" and len(row) == 8)
         assert row[2] == (spec.licence or "–")
 
 
 def test_what_is_here_is_not_part_of_it(tmp_path):
-    assert page(catalog.load()) == page(catalog.load(home=tmp_path, device_mb=24_000))
+    assert render_page(catalog.load()) == render_page(catalog.load(home=tmp_path, device_mb=24_000))
 
 
 def test_licences_of_all_that_is_pulled_are_known():

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.base import Kind, Missing, ModelSpec, Weights
+from pipelines.base import Kind, MissingDependency, ModelSpec, Weights
 from pipelines.models import catalog, weights
-from pipelines.models.weights import Damaged, Lock, Shelf, folder, wanted
+from pipelines.models.weights import CorruptWeights, Lock, WeightStore, select_files, verified_folder
 from tests.fixtures.weighted import spec
 
 
@@ -30,7 +30,7 @@ def touched(path: Path, content: bytes) -> None:
 
 
 def test_a_family_gets_the_folder_with_its_files(model: ModelSpec) -> None:
-    assert (folder(model) / "vae" / "model.safetensors").is_file()
+    assert (verified_folder(model) / "vae" / "model.safetensors").is_file()
 
 
 def test_what_was_never_pulled_is_missing_and_the_message_says_how_to_mend_it() -> None:
@@ -41,30 +41,32 @@ def test_what_was_never_pulled_is_missing_and_the_message_says_how_to_mend_it() 
         licence="Apache-2.0",
         weights={"model": Weights(repo="o/n", gb=13)},
     )
-    with pytest.raises(Missing, match=r"big: not pulled \(13 GB, Apache-2.0\); python -m engine models pull big"):
-        folder(never)
-    with pytest.raises(Missing, match='names no weights "lora"'):
-        folder(never, "lora")
+    with pytest.raises(
+        MissingDependency, match=r"big: not pulled \(13 GB, Apache-2.0\); python -m engine models pull big"
+    ):
+        verified_folder(never)
+    with pytest.raises(MissingDependency, match='names no weights "lora"'):
+        verified_folder(never, "lora")
 
 
 def test_other_bytes_of_the_same_size_are_never_loaded(model: ModelSpec) -> None:
-    touched(folder(model) / "vae" / "model.safetensors", b"87654321" * 1000)
-    with pytest.raises(Damaged, match=r"model.safetensors has other bytes.*python -m engine models pull tiny"):
-        folder(model)
+    touched(verified_folder(model) / "vae" / "model.safetensors", b"87654321" * 1000)
+    with pytest.raises(CorruptWeights, match=r"model.safetensors has other bytes.*python -m engine models pull tiny"):
+        verified_folder(model)
 
 
 @pytest.mark.parametrize("harm", ["cut", "gone"])
 def test_cut_and_lost_files_are_never_loaded(model: ModelSpec, harm: str) -> None:
-    file = folder(model) / "vae" / "model.safetensors"
+    file = verified_folder(model) / "vae" / "model.safetensors"
     file.unlink() if harm == "gone" else os.truncate(file, 100)
-    with pytest.raises(Damaged, match=r"vae/model\.safetensors"):
-        folder(model)
+    with pytest.raises(CorruptWeights, match=r"vae/model\.safetensors"):
+        verified_folder(model)
 
 
 def test_a_file_that_was_not_there_then_is_not_loaded(model: ModelSpec) -> None:
-    (folder(model) / "vae" / "config.json").write_text("{}")
-    with pytest.raises(Damaged, match=r"vae/config.json was not there then"):
-        folder(model)
+    (verified_folder(model) / "vae" / "config.json").write_text("{}")
+    with pytest.raises(CorruptWeights, match=r"vae/config.json was not there then"):
+        verified_folder(model)
 
 
 def test_files_are_hashed_again_only_when_they_were_written_to(
@@ -73,12 +75,12 @@ def test_files_are_hashed_again_only_when_they_were_written_to(
     hashed: list[str] = []
     real = weights.sha256_of
     monkeypatch.setattr(weights, "sha256_of", lambda path: hashed.append(path.name) or real(path))
-    folder(model)
+    verified_folder(model)
     assert hashed == []
-    file = folder(model) / "vae" / "model.safetensors"
+    file = verified_folder(model) / "vae" / "model.safetensors"
     touched(file, file.read_bytes())
-    folder(model)
-    folder(model)
+    verified_folder(model)
+    verified_folder(model)
     assert hashed == ["model.safetensors"]  # found true once, and noted
 
 
@@ -86,12 +88,12 @@ def test_a_shelf_finds_what_was_locked_and_nothing_else(model: ModelSpec, tmp_pa
     known = model.model_copy(update={"weights": {"model": Weights(repo=model.weights["model"].repo)}})
     other = known.model_copy(update={"name": "other", "weights": {"model": Weights(repo="owner/other")}})
     models = catalog.with_weights(
-        catalog.Catalog(models={"tiny": known, "other": other}), Shelf(tmp_path / "shelf")
+        catalog.Catalog(models={"tiny": known, "other": other}), WeightStore(tmp_path / "shelf")
     ).models
     assert models["tiny"].weights == model.weights
     assert models["other"].weights["model"].folder == ""
-    (folder(model) / "model_index.json").unlink()
-    assert Shelf(tmp_path / "shelf").placed(known).weights["model"].folder == ""
+    (verified_folder(model) / "model_index.json").unlink()
+    assert WeightStore(tmp_path / "shelf").resolve_spec(known).weights["model"].folder == ""
 
 
 def test_the_digest_says_what_the_files_hold_not_where_they_lie(tmp_path: Path) -> None:
@@ -107,16 +109,16 @@ def test_a_shelf_may_be_moved_to_another_place(tmp_path: Path) -> None:
     (tmp_path / "one" / "mine").mkdir(parents=True)
     (tmp_path / "one" / "mine" / "model.safetensors").write_bytes(b"a")
     asked = Weights(repo="file:mine")
-    Shelf(tmp_path / "one").adopt(asked, tmp_path / "one" / "mine")
+    WeightStore(tmp_path / "one").lock_folder(asked, tmp_path / "one" / "mine")
     (tmp_path / "one").rename(tmp_path / "two")
     moved = ModelSpec(name="m", family="a:B", kinds=(Kind.SCORE,), weights={"model": asked})
-    assert folder(Shelf(tmp_path / "two").placed(moved)) == tmp_path / "two" / "mine"
+    assert verified_folder(WeightStore(tmp_path / "two").resolve_spec(moved)) == tmp_path / "two" / "mine"
 
 
 def test_a_folder_without_weights_cannot_be_locked(tmp_path: Path) -> None:
     (tmp_path / "pickle.bin").write_bytes(b"")
-    with pytest.raises(Missing, match="no weights are there"):
-        Shelf(tmp_path / "shelf").adopt(Weights(repo="file:x"), tmp_path)
+    with pytest.raises(MissingDependency, match="no weights are there"):
+        WeightStore(tmp_path / "shelf").lock_folder(Weights(repo="file:x"), tmp_path)
 
 
 def test_a_lock_that_cannot_be_read_is_none(tmp_path: Path) -> None:
@@ -157,4 +159,4 @@ LLM = [
 def test_only_what_can_be_loaded_and_holds_no_code_is_wanted(
     names: list[str], patterns: tuple[str, ...], found: set[str]
 ) -> None:
-    assert wanted(names, patterns) == found
+    assert select_files(names, patterns) == found

@@ -5,8 +5,8 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from pipelines.music.arrangement import RATE, arrange, passage
-from pipelines.music.beats import beats
+from pipelines.music.arrangement import RATE, arrange_tracks, cut_to_bars
+from pipelines.music.beats import detect_beats
 
 
 def drum(tempo, seconds, offset, pitch=220.0):
@@ -21,22 +21,24 @@ def drum(tempo, seconds, offset, pitch=220.0):
 
 @pytest.mark.parametrize(("tempo", "offset"), [(72.0, 0.3), (96.0, 0.05), (120.0, 0.41)])
 def test_the_beat_is_found(tempo, offset):
-    pulse = beats(drum(tempo, 20, offset), RATE)
+    pulse = detect_beats(drum(tempo, 20, offset), RATE)
     assert 60 * RATE / pulse.period == pytest.approx(tempo, rel=0.005)
     assert pulse.first / RATE == pytest.approx(offset, abs=0.05)
 
 
 def test_a_passage_is_whole_bars():
-    part = passage(drum(120.0, 20, 0.3))
-    assert part.leave / RATE % 2.0 == pytest.approx(0.0, abs=0.05) or part.leave / RATE % 2.0 == pytest.approx(
-        2.0, abs=0.05
-    )
-    assert part.leave + part.blend <= len(part.music)
+    part = cut_to_bars(drum(120.0, 20, 0.3))
+    assert part.exit_sample / RATE % 2.0 == pytest.approx(
+        0.0, abs=0.05
+    ) or part.exit_sample / RATE % 2.0 == pytest.approx(2.0, abs=0.05)
+    assert part.exit_sample + part.crossfade_samples <= len(part.music)
 
 
 @pytest.mark.parametrize("length", [1, 100, RATE, 5 * RATE + 7, 100 * RATE])
 def test_exactly_as_long_as_asked(length):
-    blocks = list(arrange(["a", "b"], lambda name: drum(120.0, 12, 0.3, 220.0 if name == "a" else 330.0), length))
+    blocks = list(
+        arrange_tracks(["a", "b"], lambda name: drum(120.0, 12, 0.3, 220.0 if name == "a" else 330.0), length)
+    )
     music = np.concatenate(blocks)
     assert music.shape == (length, 2)
     assert np.abs(music).max() <= 1.0
@@ -44,7 +46,7 @@ def test_exactly_as_long_as_asked(length):
 
 def test_it_begins_and_ends_in_silence_and_never_clicks_or_dips():
     track = drum(120.0, 12, 0.3)
-    music = np.concatenate(list(arrange(["a"], lambda name: track, 40 * RATE)))
+    music = np.concatenate(list(arrange_tracks(["a"], lambda name: track, 40 * RATE)))
     assert max(np.abs(music[0]).max(), np.abs(music[-1]).max()) < 1e-6
     fade = np.abs(music[-int(2.5 * RATE) :, 0]).reshape(5, -1).max(axis=1)
     assert all(later < earlier for earlier, later in pairwise(fade))
@@ -61,5 +63,5 @@ def test_tracks_are_opened_when_they_are_needed():
         opened.append(name)
         return drum(120.0, 12, 0.3)
 
-    list(islice(arrange(["a", "b", "c"], open_track, 3600 * RATE), 2))
+    list(islice(arrange_tracks(["a", "b", "c"], open_track, 3600 * RATE), 2))
     assert opened == ["a", "b"]

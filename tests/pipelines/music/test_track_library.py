@@ -5,8 +5,8 @@ import wave
 import numpy as np
 import pytest
 
-from pipelines.base import BadInput, Device, Kind, Missing
-from pipelines.media.timeline import ScenePlace, SceneTiming, Timeline
+from pipelines.base import BadInput, Device, Kind, MissingDependency
+from pipelines.media.timeline import SceneTiming, Timeline, TimelineScene
 from pipelines.models.catalog import family_class, load
 from pipelines.step_params import ScoreParams
 
@@ -38,7 +38,7 @@ def score(tmp_path):
         timeline = tmp_path / "timeline.json"
         timeline.write_text(
             Timeline(
-                fps=fps, scenes=(ScenePlace(start=0, timing=SceneTiming(fps=fps, frames=frames)),)
+                fps=fps, scenes=(TimelineScene(start=0, timing=SceneTiming(fps=fps, frames=frames)),)
             ).model_dump_json()
         )
         made = family.run(
@@ -93,5 +93,5 @@ def test_without_a_timeline(tmp_path):
 
 def test_a_package_that_is_not_installed_is_named_with_the_remedy():
     spec = SPEC.model_copy(update={"options": {"package": "no_such_music"}})
-    with pytest.raises(Missing, match="pip install"):
+    with pytest.raises(MissingDependency, match="pip install"):
         family_class(spec).load(spec, Device())

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pipelines.base import Device, Kind, Missing
+from pipelines.base import Device, Kind, MissingDependency
 from pipelines.models.catalog import load, missing_modules
-from pipelines.speech.kokoro import Kokoro, KokoroGraph
-from pipelines.speech.kokoro_files import pulled, shipped
-from pipelines.speech.onnx_session import result_of
+from pipelines.speech.kokoro import Kokoro, KokoroModel
+from pipelines.speech.kokoro_files import load_downloaded, load_packaged
+from pipelines.speech.onnx_session import find_node_output
 from pipelines.step_params import NarrateParams
 from tests.fixtures import weighted
 from tests.fixtures.tiny import kokoro
@@ -27,7 +27,7 @@ def hub(tmp_path_factory):
 
 
 def test_a_pulled_folder_holds_what_the_packages_hold(hub):
-    found, files = pulled(hub), shipped()
+    found, files = load_downloaded(hub), load_packaged()
     assert found.model == files.model
     assert found.vocabulary == files.vocabulary
     assert set(found.voices) == {*files.voices, "af_heart", "ff_siwis"}
@@ -36,29 +36,29 @@ def test_a_pulled_folder_holds_what_the_packages_hold(hub):
 
 def test_pulled_weights_speak_and_lend_melodies_of_the_language(hub, tmp_path):
     """Rachel, who is at home in English, speaks French half with the melody of a woman from France, English with her own."""
-    options = {"narrators": NARRATORS, "melodies": {"French": {"f": "ff_siwis"}, "Japanese": {"m": "jm_kumo"}}}
+    options = {"narrators": NARRATORS, "prosody_voices": {"French": {"f": "ff_siwis"}, "Japanese": {"m": "jm_kumo"}}}
     family = Kokoro.load(weighted.spec(Kokoro, hub, kokoro.FILES, options=options), Device())
     text, report = "Le renard sortit.", Report()
     list(family.run(Kind.NARRATE, NarrateParams(text=text, language="French"), {}, tmp_path, report, seed=1))
     assert "".join(word["text"] for word in Narration(tmp_path, report).words) == text
     rachel, brian = (family._narrators[name] for name in NARRATORS)
-    assert family._at_home(rachel, "French").melody == {"af_heart": 1, "ff_siwis": 1}
-    assert family._at_home(rachel, "English") == rachel
-    assert family._at_home(brian, "Japanese") == brian, "his own voice is at home there"
+    assert family._with_native_prosody(rachel, "French").prosody == {"af_heart": 1, "ff_siwis": 1}
+    assert family._with_native_prosody(rachel, "English") == rachel
+    assert family._with_native_prosody(brian, "Japanese") == brian, "his own voice is at home there"
 
 
 def test_the_durations_are_found_in_the_graph_by_what_computes_them():
-    assert result_of(shipped().model, "Round", "Clip") == "/encoder/Clip_output_0"
-    assert result_of(shipped().model, "Round", "NoSuchOperator") is None
+    assert find_node_output(load_packaged().model, "Round", "Clip") == "/encoder/Clip_output_0"
+    assert find_node_output(load_packaged().model, "Round", "NoSuchOperator") is None
 
 
 def test_an_export_that_does_not_tell_durations_shares_the_sound_out():
-    files = shipped()
-    graph = KokoroGraph(files.model, 1)
+    files = load_packaged()
+    graph = KokoroModel(files.model, 1)
     ids, style = [files.vocabulary[letter] for letter in "həlˈoʊ"], files.voices["jf_alpha"][5, 0]
-    samples, frames = graph.speak(ids, style, 1.0)
-    del graph._made[1:]  # what is left where the graph holds no durations
-    same, shares = graph.speak(ids, style, 1.0)
+    samples, frames = graph.infer(ids, style, 1.0)
+    del graph._output_names[1:]  # what is left where the graph holds no durations
+    same, shares = graph.infer(ids, style, 1.0)
     assert np.array_equal(samples, same)
     assert len(shares) == len(frames) == len(ids) + 2
     assert shares.sum() == pytest.approx(len(samples))
@@ -66,5 +66,5 @@ def test_an_export_that_does_not_tell_durations_shares_the_sound_out():
 
 
 def test_a_folder_without_voices_is_missing(tmp_path):
-    with pytest.raises(Missing, match="voices"):
-        pulled(tmp_path)
+    with pytest.raises(MissingDependency, match="voices"):
+        load_downloaded(tmp_path)

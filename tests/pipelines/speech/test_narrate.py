@@ -6,7 +6,7 @@ import pytest
 from pipelines.base import BadInput, Device
 from pipelines.models.catalog import load
 from pipelines.speech.espeak import Espeak
-from pipelines.speech.g2p.espeak_binding import espeak
+from pipelines.speech.g2p.espeak_binding import open_espeak
 from pipelines.step_params import LANGUAGES
 
 TEXTS = {
@@ -123,19 +123,19 @@ def test_what_is_spoken_is_recorded_and_progress_reaches_the_end(narrate):
 
 
 def test_the_library_of_espeak_lends_itself_anew_each_time():
-    with espeak() as library:
-        first = library.phonemes("hello world", "en-us")
-        library.phonemes("bonjour", "fr")
-        assert library.phonemes("hello world", "en-us") == first
-    with espeak() as library:
-        assert library.phonemes("hello world", "en-us") == first
+    with open_espeak() as library:
+        first = library.to_phonemes("hello world", "en-us")
+        library.to_phonemes("bonjour", "fr")
+        assert library.to_phonemes("hello world", "en-us") == first
+    with open_espeak() as library:
+        assert library.to_phonemes("hello world", "en-us") == first
 
 
 def test_a_wrong_recipe_is_named():
     spec = (
         load()
         .spec("espeak")
-        .model_copy(update={"options": {"narrators": {"Rachel": {"variant": "f2", "height": 900}}}})
+        .model_copy(update={"options": {"narrators": {"Rachel": {"variant": "f2", "base_pitch": 900}}}})
     )
     with pytest.raises(ValueError, match="Rachel"):
         Espeak.load(spec, Device())

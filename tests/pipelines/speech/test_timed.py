@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pipelines.speech.text.tokenize import split
-from pipelines.speech.timed import Tokens, spoken, tokens
+from pipelines.speech.text.tokenize import split_words
+from pipelines.speech.timed import WordTokens, synthesize_timed, tokenize_word
 
 LETTERS = {letter: number for number, letter in enumerate(" abc,.")}
 
@@ -14,18 +14,18 @@ def hum(ids):
 
 
 def test_punctuation_is_spoken_with_its_word_but_is_not_the_word():
-    word = split("ab, c")[0]
-    assert tokens(word, " ab", LETTERS, lambda around: around.strip()) == Tokens((0, 1, 2, 4), slice(1, 3))
+    word = split_words("ab, c")[0]
+    assert tokenize_word(word, " ab", LETTERS, lambda around: around.strip()) == WordTokens((0, 1, 2, 4), slice(1, 3))
 
 
 def test_a_word_of_unknown_letters_is_silent():
-    assert tokens(split("x")[0], " ж", LETTERS, str.strip) == Tokens((), slice(0, 0))
+    assert tokenize_word(split_words("x")[0], " ж", LETTERS, str.strip) == WordTokens((), slice(0, 0))
 
 
 def test_times_are_those_of_the_tokens():
-    words = [Tokens((0, 1, 2), slice(1, 3)), Tokens((), slice(0, 0)), Tokens((0, 3), slice(1, 2))]
-    sound = spoken(words, hum, rate=10, pitch=1.0, longest=100)
-    assert np.allclose(sound.spans, [(2.0, 4.0), (4.0, 4.0), (5.0, 6.0)])
+    words = [WordTokens((0, 1, 2), slice(1, 3)), WordTokens((), slice(0, 0)), WordTokens((0, 3), slice(1, 2))]
+    sound = synthesize_timed(words, hum, rate=10, pitch=1.0, max_tokens=100)
+    assert np.allclose(sound.word_times, [(2.0, 4.0), (4.0, 4.0), (5.0, 6.0)])
 
 
 def test_more_words_than_the_model_takes_at_once():
@@ -35,14 +35,14 @@ def test_more_words_than_the_model_takes_at_once():
         asked.append(len(ids))
         return hum(ids)
 
-    sound = spoken([Tokens((0, 1, 2), slice(1, 3))] * 40, counted, rate=10, pitch=1.0, longest=50)
+    sound = synthesize_timed([WordTokens((0, 1, 2), slice(1, 3))] * 40, counted, rate=10, pitch=1.0, max_tokens=50)
     assert max(asked) <= 50
     assert sum(asked) == 120
     assert len(sound.samples) == 10 * (120 + 2 * len(asked))
-    assert sound.spans == sorted(sound.spans)
+    assert sound.word_times == sorted(sound.word_times)
 
 
 def test_a_higher_pitch_is_shorter_and_the_times_follow():
-    sound = spoken([Tokens((1,), slice(0, 1))], hum, rate=10, pitch=2.0, longest=50)
+    sound = synthesize_timed([WordTokens((1,), slice(0, 1))], hum, rate=10, pitch=2.0, max_tokens=50)
     assert len(sound.samples) == 15
-    assert np.allclose(sound.spans, [(0.5, 1.0)])
+    assert np.allclose(sound.word_times, [(0.5, 1.0)])

@@ -14,9 +14,9 @@ import pytest
 
 from pipelines.base import BadInput, Device, Kind, ModelSpec
 from pipelines.step_params import ReadParams
-from pipelines.text.page_reader import Reader
+from pipelines.text.page_reader import PageReader
 
-SPEC = ModelSpec(name="reader", family="pipelines.text.page_reader:Reader", kinds=(Kind.READ,))
+SPEC = ModelSpec(name="reader", family="pipelines.text.page_reader:PageReader", kinds=(Kind.READ,))
 
 
 class Report:
@@ -37,7 +37,7 @@ def read(folder: Path, page: bytes | str, url: str = "", report: Report | None =
     source, out = folder / "input", folder / "out"
     source.write_bytes(page.encode() if isinstance(page, str) else page)
     out.mkdir(exist_ok=True)
-    reader = Reader.load(SPEC, Device())
+    reader = PageReader.load(SPEC, Device())
     (made,) = reader.run(Kind.READ, ReadParams(url=url), {"page": [source]}, out, report or Report(), seed=0)
     assert made.name == "page.json"
     return json.loads(made.read_text("utf-8"))
@@ -335,11 +335,11 @@ def test_a_page_cut_within_a_character_is_still_utf_8(tmp_path: Path) -> None:
 SNIPPET = """
 import sys, json
 from pathlib import Path
-from pipelines.text.page_reader import read
+from pipelines.text.page_reader import read_page
 class Report:
     def warn(self, message): pass
     def record(self, **facts): pass
-sys.stdout.write(json.dumps(read(Path(sys.argv[1]), "https://a.example/", Report())))
+sys.stdout.write(json.dumps(read_page(Path(sys.argv[1]), "https://a.example/", Report())))
 """
 
 
@@ -371,13 +371,13 @@ def test_reading_opens_no_connection_and_no_other_file(tmp_path: Path) -> None:
     watched = SNIPPET.replace(
         "sys.stdout.write",
         """
-read(Path(sys.argv[2]), "", Report())
+read_page(Path(sys.argv[2]), "", Report())
 seen = []
 def watch(event, arguments):
     if event in ("open", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.exec"):
         seen.append((event, str(arguments[0])))
 sys.addaudithook(watch)
-read(Path(sys.argv[1]), "https://a.example/", Report())
+read_page(Path(sys.argv[1]), "https://a.example/", Report())
 sys.stdout.write(json.dumps(seen))
 0 and sys.stdout.write""",
     )

@@ -89,4 +89,4 @@ def psnr(one: np.ndarray, other: np.ndarray) -> float:
     return 99.0 if error == 0 else 10 * np.log10(255**2 / error)
 
 
-ANIMATE, CONFORM, BRIDGE = Kind.ANIMATE, Kind.CONFORM, Kind.BRIDGE
+ANIMATE, CONFORM, BRIDGE = Kind.ANIMATE, Kind.CONFORM, Kind.TRANSITION

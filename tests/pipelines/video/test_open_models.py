@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.base import BadInput, Device, Economy, Kind
-from pipelines.diffusion.clip_writer import Made, write_clip
+from pipelines.base import BadInput, Device, Kind, MemoryMode
+from pipelines.diffusion.clip_writer import GeneratedWindow, write_clip
 from pipelines.diffusion.windows import Window
-from pipelines.media.audio.reader import blocks
-from pipelines.media.codec.integrity import is_sealed
-from pipelines.media.film.concat import join
+from pipelines.media.audio.reader import read_blocks
+from pipelines.media.codec.integrity import is_verified
+from pipelines.media.film.concat import concatenate
 from pipelines.media.timeline import SceneTiming
-from pipelines.step_params import AnimateParams, BridgeParams, EncodeParams, VideoParams
+from pipelines.step_params import AnimateParams, EncodePromptParams, TransitionParams, VideoParams
 from pipelines.video.animatic.camera import Camera
 from pipelines.video.cogvideox import CogVideoX
 from pipelines.video.hunyuan import Hunyuan
 from pipelines.video.ltx import Ltx
 from pipelines.video.ltx2 import Ltx2
-from pipelines.video.transitions.dissolve import Bridge
+from pipelines.video.transitions.dissolve import BlendTransition
 from tests.fixtures import weighted
 from tests.pipelines.video.stage import Quiet, frames, load, picture, timing
 
@@ -42,14 +42,14 @@ class Model:
     """Frames of one that takes two."""
 
 
-EIGHTS = {"fps": 24, "frames": 17, "every": 8, "width": 128, "height": 96, "multiple": 32}
+EIGHTS = {"fps": 24, "frames": 17, "frame_stride": 8, "width": 128, "height": 96, "multiple": 32}
 MODELS = {
     "ltx": Model(Ltx, EIGHTS),
     "ltx2": Model(Ltx2, EIGHTS),
-    "hunyuan": Model(Hunyuan, {"fps": 24, "frames": 5, "every": 4}, 5, 9),
-    "cogvideox": Model(CogVideoX, {"fps": 16, "frames": 9, "every": 8, "width": 96, "height": 64}),
+    "hunyuan": Model(Hunyuan, {"fps": 24, "frames": 5, "frame_stride": 4}, 5, 9),
+    "cogvideox": Model(CogVideoX, {"fps": 16, "frames": 9, "frame_stride": 8, "width": 96, "height": 64}),
 }
-COARSE = (Economy.GROUPS, Economy.TILES, Economy.SMALLER)
+COARSE = (MemoryMode.GROUP_OFFLOAD, MemoryMode.VAE_TILING, MemoryMode.REDUCED_SIZE)
 """The last of them has all others in it."""
 every_model = pytest.mark.parametrize("name", MODELS)
 
@@ -118,8 +118,8 @@ class Stand:
         out = self.folder / f"bridge-{len(list(self.folder.iterdir()))}"
         out.mkdir()
         self.report = Steps()
-        params = BridgeParams(width=WIDTH, height=HEIGHT, fps=FPS, transition=transition)
-        (made,) = family.run(Kind.BRIDGE, params, inputs, out, self.report, seed=3)
+        params = TransitionParams(width=WIDTH, height=HEIGHT, fps=FPS, transition=transition)
+        (made,) = family.run(Kind.TRANSITION, params, inputs, out, self.report, seed=3)
         return made
 
 
@@ -135,14 +135,14 @@ class Steps(Quiet):
         self.fractions.append(fraction)
 
 
-def model(name, folder, economy=Economy.NONE, family=None, **options):
+def model(name, folder, economy=MemoryMode.NONE, family=None, **options):
     family, window = family or MODELS[name].family, MODELS[name].window
     spec = weighted.spec(family, folder, options={"window": window, "steps": 2, **options})
-    return family.load(spec, Device(economy=economy))
+    return family.load(spec, Device(memory_mode=economy))
 
 
 def encode(family, out, prompt=WORDS):
-    (file,) = family.run(Kind.ENCODE, EncodeParams(prompt=prompt), {}, out, Quiet(), seed=0)
+    (file,) = family.run(Kind.ENCODE_PROMPT, EncodePromptParams(prompt=prompt), {}, out, Quiet(), seed=0)
     return file
 
 
@@ -154,7 +154,7 @@ def shown(clip):
 
 
 def heard(clip):
-    return np.concatenate(list(blocks(clip, "clips", "mov")))
+    return np.concatenate(list(read_blocks(clip, "clips", "mov")))
 
 
 @every_model
@@ -211,19 +211,19 @@ def test_a_scene_longer_than_a_window_goes_on_where_the_window_ends(name, weight
 @pytest.mark.parametrize(
     ("name", "economy"),
     [
-        *((name, economy) for name in ("ltx", "ltx2") for economy in Economy if economy),
+        *((name, economy) for name in ("ltx", "ltx2") for economy in MemoryMode if economy),
         *((name, economy) for name in ("hunyuan", "cogvideox") for economy in COARSE),
     ],
 )
 def test_every_saving_of_memory_makes_the_clip(name, economy, weights, words, stand):
-    assert economy in MODELS[name].family.economies
+    assert economy in MODELS[name].family.memory_modes
     family = model(name, weights(name), economy)
     pictures = frames(stand.film(family, 5, words=words(name)), "rgb24")
     usual = model(name, weights(name)).size(WIDTH, HEIGHT)
     across, down = pictures[0].shape[1::-1]
     assert stand.report.facts["size"] == [across, down]
-    assert stand.report.facts["economy"] == economy.name
-    assert (across * down < usual[0] * usual[1]) is (economy is Economy.SMALLER)
+    assert stand.report.facts["memory_mode"] == economy.name
+    assert (across * down < usual[0] * usual[1]) is (economy is MemoryMode.REDUCED_SIZE)
 
 
 # --- bridges ----------------------------------------------------------------------------------------------------------
@@ -234,12 +234,12 @@ def test_a_match_is_filmed_from_the_one_scene_to_the_other(name, weights, stand)
     family = model(name, weights(name))
     made = stand.bridge(family, "match")
     assert len(frames(made)) == 11
-    assert is_sealed(made)
+    assert is_verified(made)
     assert made.read_bytes() == stand.bridge(family, "match").read_bytes()
-    blend = stand.bridge(load(Bridge, Kind.BRIDGE), "match")
+    blend = stand.bridge(load(BlendTransition, Kind.TRANSITION), "match")
     assert made.read_bytes() != blend.read_bytes()
     whole = stand.folder / "joined.mp4"
-    join([blend, made], whole, VideoParams(width=WIDTH, height=HEIGHT, fps=FPS), 22)
+    concatenate([blend, made], whole, VideoParams(width=WIDTH, height=HEIGHT, fps=FPS), 22)
     assert shown(whole)[0] == 22
 
 
@@ -253,7 +253,7 @@ def test_a_match_depends_on_where_it_comes_from_and_where_it_leads(name, weights
 @pytest.mark.parametrize("name", ["ltx", "ltx2"])
 def test_every_other_transition_is_its_blend(name, weights, stand):
     made = stand.bridge(model(name, weights(name)), "dip")
-    assert made.read_bytes() == stand.bridge(load(Bridge, Kind.BRIDGE), "dip").read_bytes()
+    assert made.read_bytes() == stand.bridge(load(BlendTransition, Kind.TRANSITION), "dip").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["ltx", "ltx2"])
@@ -266,11 +266,11 @@ def test_the_words_of_bridges_are_read_with_those_of_the_first_clip(name, weight
             return super().encode(prompt)
 
     asked = []
-    family = model(name, weights(name), Economy.APART, family=Listening)
+    family = model(name, weights(name), MemoryMode.MODEL_OFFLOAD, family=Listening)
     words = encode(family, tmp_path)
     stand.film(family, 5, words=words)
     stand.bridge(family, "match")
-    assert asked == [WORDS, family.recipe.between]
+    assert asked == [WORDS, family.options.transition_prompt]
 
 
 @pytest.mark.parametrize("name", ["ltx", "ltx2"])
@@ -321,16 +321,16 @@ def test_sound_that_nobody_asked_for_is_left_out_and_the_picture_is_the_same(wei
 
 def test_the_sounds_of_two_windows_fade_into_each_other(tmp_path):
     """In the frame that both show; also where the first stops before its picture does."""
-    rate, window = 24_000, Window(fps=24, frames=17, every=8, stretch=1.0)
+    rate, window = 24_000, Window(fps=24, frames=17, frame_stride=8, max_slowdown=1.0)
     loud = [0.2, 0.6]
 
     def make(part, first):
         samples = round(part.frames * rate / window.fps)
         sound = np.full((samples if part.number else samples - 400, 2), loud[part.number], np.float32)
-        return Made(np.zeros((part.frames, 64, 96, 3), np.uint8), sound)
+        return GeneratedWindow(np.zeros((part.frames, 64, 96, 3), np.uint8), sound)
 
-    shot = window.shot(SceneTiming(fps=FPS, frames=33), seed=1)
-    sound = heard(write_clip(shot, Image.new("RGB", (96, 64)), make, tmp_path, sound_rate=rate))[:, 0]
+    shot = window.plan(SceneTiming(fps=FPS, frames=33), seed=1)
+    sound = heard(write_clip(shot, Image.new("RGB", (96, 64)), make, tmp_path, audio_sample_rate=rate))[:, 0]
     joint = 16 * SAMPLES // FPS  # where the shared frame begins
     assert sound[joint - 500 : joint - 100].mean() == pytest.approx(0.2, abs=0.02)
     assert sound[joint + 2500 : joint + 3500].mean() == pytest.approx(0.6, abs=0.02)
@@ -362,8 +362,13 @@ def test_a_newer_ltx2_heeds_every_guidance_and_sounds_wider(weights, stand):
     plain = stand.film(model("ltx2", folder), 9, native_audio=True)
     assert abs(len(heard(plain)) / SAMPLES - 9 / FPS) < 1 / FPS
     guided = {
-        name: stand.film(model("ltx2", folder, skipped=[0], **{name: value}), 9, native_audio=True).read_bytes()
-        for name, value in (("skipping", 1.0), ("together", 3.0), ("rescale", 0.7), ("sound_guidance", 7.0))
+        name: stand.film(model("ltx2", folder, stg_blocks=[0], **{name: value}), 9, native_audio=True).read_bytes()
+        for name, value in (
+            ("stg_scale", 1.0),
+            ("modality_scale", 3.0),
+            ("guidance_rescale", 0.7),
+            ("audio_guidance", 7.0),
+        )
     }
     assert len({plain.read_bytes(), *guided.values()}) == 5
 
@@ -371,7 +376,7 @@ def test_a_newer_ltx2_heeds_every_guidance_and_sounds_wider(weights, stand):
 def test_the_newest_ltx2_has_its_words_read_by_gemma_4(weights, stand, tmp_path):
     folder = weights("ltx2", version="2.5")
     words = encode(model("ltx2", folder), tmp_path)
-    clip = stand.film(model("ltx2", folder, picture_crf=18), 9, words=words, native_audio=True)
+    clip = stand.film(model("ltx2", folder, image_crf=18), 9, words=words, native_audio=True)
     assert shown(clip)[0] == 9
     assert clip.read_bytes() != stand.film(model("ltx2", folder), 9, words=words, native_audio=True).read_bytes()
 
@@ -417,7 +422,7 @@ def test_a_distilled_model_takes_its_own_steps(weights, words, stand):
     """As many as it names, whatever `steps` says; without negative words."""
     ltx = model("ltx", weights("ltx"), timesteps=[1000.0, 900.0, 500.0], guidance=1.0)
     ltx2 = model(
-        "ltx2", weights("ltx2"), sigmas=[1.0, 0.7, 0.4], guidance=1.0, sound_guidance=1.0,
+        "ltx2", weights("ltx2"), sigmas=[1.0, 0.7, 0.4], guidance=1.0, audio_guidance=1.0,
         scheduler={"use_dynamic_shifting": False, "shift_terminal": None},
     )  # fmt: skip
     for family in (ltx, ltx2):

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.base import BadInput, Device, Economy, Kind
+from pipelines.base import BadInput, Device, Kind, MemoryMode
 from pipelines.media.codec.encoder import Encoder
-from pipelines.media.codec.encoding_options import Coding
+from pipelines.media.codec.encoding_options import EncodingOptions
 from pipelines.media.codec.probe import is_conformant
-from pipelines.media.codec.yuv import from_rgb
+from pipelines.media.codec.yuv import rgb_to_planes
 from pipelines.media.timeline import SceneTiming
 from pipelines.media.transitions.blends import dissolve
 from pipelines.models import catalog
-from pipelines.step_params import AnimateParams, BridgeParams, EncodeParams
-from pipelines.video.wan import Abilities, Wan, WanRecipe
+from pipelines.step_params import AnimateParams, EncodePromptParams, TransitionParams
+from pipelines.video.wan import Capabilities, Wan, WanOptions
 from tests.fixtures.tiny import wan as tiny
 from tests.fixtures.weighted import spec
 from tests.pipelines.video.stage import ANIMATE, BRIDGE, Quiet, frames, timing
 
-ENCODE = Kind.ENCODE
+ENCODE = Kind.ENCODE_PROMPT
 OPTIONS = {"steps": 2, "window": {"width": 64, "height": 32, "frames": 9}}
 WIDTH, HEIGHT, OVERLAP = 96, 48, 6
 STARTS = ("i2v", "a14b", "5b", "vace")
@@ -51,8 +51,8 @@ def key(tmp_path_factory):
     return picture(tmp_path_factory.mktemp("key") / "key.png", 1)
 
 
-def load(weights, economy=Economy.NONE, options=OPTIONS, **fields):
-    return Wan.load(spec(Wan, weights, encodes=True, options=options, **fields), Device(economy=economy))
+def load(weights, economy=MemoryMode.NONE, options=OPTIONS, **fields):
+    return Wan.load(spec(Wan, weights, encodes_prompt=True, options=options, **fields), Device(memory_mode=economy))
 
 
 def picture(path, seed):
@@ -75,7 +75,7 @@ class Told(Quiet):
 
 def encode(model, out, prompt="A keeper lights the lamp."):
     out.mkdir(parents=True, exist_ok=True)
-    return next(iter(model.run(ENCODE, EncodeParams(prompt=prompt), {}, out, Quiet(), seed=0)))
+    return next(iter(model.run(ENCODE, EncodePromptParams(prompt=prompt), {}, out, Quiet(), seed=0)))
 
 
 def animate(model, key, out, length=12, *, seed=5, report=None, references=(), words=None, **asked):
@@ -95,9 +95,9 @@ def sides(tmp_path_factory):
     for seed, (head, tail) in enumerate(((0, OVERLAP), (OVERLAP, 0), (OVERLAP, 0))):
         folder = tmp_path_factory.mktemp("side")
         shown = np.asarray(Image.open(picture(folder / "p.png", 20 + seed)))
-        with Encoder(folder / "clip.mp4", WIDTH, HEIGHT, 24, Coding(), {head, 12 - tail}) as encoder:
+        with Encoder(folder / "clip.mp4", WIDTH, HEIGHT, 24, EncodingOptions(), {head, 12 - tail}) as encoder:
             for _ in range(12):
-                encoder.write(from_rgb(shown))
+                encoder.write(rgb_to_planes(shown))
         clips.append(folder / "clip.mp4")
         timings.append(timing(folder, 12, head, tail))
     return clips, timings
@@ -107,7 +107,7 @@ def bridge(model, sides, out, *, after=1, transition="match", report=None):
     out.mkdir(parents=True, exist_ok=True)
     clips, timings = sides
     inputs = {"clips": [clips[0], clips[after]], "timings": [timings[0], timings[after]]}
-    params = BridgeParams(width=WIDTH, height=HEIGHT, transition=transition)
+    params = TransitionParams(width=WIDTH, height=HEIGHT, transition=transition)
     return next(iter(model.run(BRIDGE, params, inputs, out, report or Quiet(), seed=3)))
 
 
@@ -164,8 +164,8 @@ def test_what_is_encoded_is_what_the_pipeline_takes(models, weights, tmp_path):
 
     words = load_file(encode(models["a14b"], tmp_path))
     assert {name: tuple(tensor.shape) for name, tensor in words.items()} == {
-        "prompt_embeds": (1, 512, tiny.WIDE),
-        "negative_prompt_embeds": (1, 512, tiny.WIDE),
+        "prompt_embeds": (1, 512, tiny.TEXT_WIDTH),
+        "negative_prompt_embeds": (1, 512, tiny.TEXT_WIDTH),
     }
     unguided = load(weights["a14b"], options={**OPTIONS, "guidance": 1.0})
     assert set(load_file(encode(unguided, tmp_path / "unguided"))) == {"prompt_embeds"}
@@ -179,13 +179,13 @@ def test_a_bridge_heeds_both_sides_and_joins_the_film(models, sides, tmp_path, v
     assert not same(made, bridge(models[variant], sides, tmp_path / "c", after=2))
     assert report.facts["frames"] == 9
     assert len(frames(made)) == OVERLAP
-    assert is_conformant(made, SceneTiming(fps=24, frames=OVERLAP), WIDTH, HEIGHT, Coding())
+    assert is_conformant(made, SceneTiming(fps=24, frames=OVERLAP), WIDTH, HEIGHT, EncodingOptions())
 
 
 def test_a_bridge_is_coded_as_the_rest_of_the_film(weights, sides, tmp_path):
     model = load(weights["a14b"], options={**OPTIONS, "preset": "ultrafast", "crf": 30})
     made = bridge(model, sides, tmp_path)
-    assert is_conformant(made, SceneTiming(fps=24, frames=OVERLAP), WIDTH, HEIGHT, Coding("ultrafast", 30.0))
+    assert is_conformant(made, SceneTiming(fps=24, frames=OVERLAP), WIDTH, HEIGHT, EncodingOptions("ultrafast", 30.0))
 
 
 def test_other_transitions_are_blends_whatever_the_checkpoint(models, sides, tmp_path):
@@ -199,28 +199,33 @@ def test_other_transitions_are_blends_whatever_the_checkpoint(models, sides, tmp
 
 
 def test_what_a_checkpoint_can_do_stands_in_its_own_configuration(weights):
-    can = {variant: Abilities.of(folder) for variant, folder in weights.items()}
-    assert {variant for variant, one in can.items() if one.starts} == set(STARTS)
-    assert {variant for variant, one in can.items() if one.ends} == set(ENDS)
-    assert [variant for variant, one in can.items() if one.sees] == ["vace"]
-    assert [variant for variant, one in can.items() if one.pair] == ["a14b"]
+    can = {variant: Capabilities.from_folder(folder) for variant, folder in weights.items()}
+    assert {variant for variant, one in can.items() if one.accepts_first_frame} == set(STARTS)
+    assert {variant for variant, one in can.items() if one.accepts_last_frame} == set(ENDS)
+    assert [variant for variant, one in can.items() if one.accepts_references] == ["vace"]
+    assert [variant for variant, one in can.items() if one.has_transformer_2] == ["a14b"]
 
 
 def test_a_checkpoint_knows_its_window_and_what_its_sizes_are_multiples_of(weights):
     big, small = (load(weights[variant], options={}) for variant in ("5b", "a14b"))
     assert (big.window.fps, big.window.frames, big.size(1280, 720)) == (24, 121, (1248, 704))
     assert (small.window.fps, small.window.frames, small.size(1280, 720)) == (16, 81, (832, 464))
-    assert (big.window.multiple, big.window.every, small.window.multiple, small.window.every) == (32, 4, 16, 4)
+    assert (big.window.multiple, big.window.frame_stride, small.window.multiple, small.window.frame_stride) == (
+        32,
+        4,
+        16,
+        4,
+    )
 
 
 def call(model, **pictures):
     """The pipeline itself, as diffusers offers it."""
-    from pipelines.diffusion.callbacks import dice
-    from pipelines.diffusion.components import DRAWS
+    from pipelines.diffusion.callbacks import generator
+    from pipelines.diffusion.components import DENOISER
 
     words = model.encode("A keeper lights the lamp.")
-    return model.halves[DRAWS](
-        **pictures, **words, width=64, height=32, num_frames=9, num_inference_steps=1, generator=dice(1)
+    return model.component_groups[DENOISER](
+        **pictures, **words, width=64, height=32, num_frames=9, num_inference_steps=1, generator=generator(1)
     ).frames[0]
 
 
@@ -302,7 +307,9 @@ def test_repeated_motion_ends_where_it_began_where_the_checkpoint_can(models, ke
 # --- speed and memory ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("economy", [Economy.APART, Economy.GROUPS, Economy.TILES, Economy.LEAVES])
+@pytest.mark.parametrize(
+    "economy", [MemoryMode.MODEL_OFFLOAD, MemoryMode.GROUP_OFFLOAD, MemoryMode.VAE_TILING, MemoryMode.LEAF_OFFLOAD]
+)
 def test_saving_memory_does_not_change_the_clip(models, weights, key, tmp_path, economy):
     saved = animate(load(weights["a14b"], economy), key, tmp_path / "a")
     assert same(saved, animate(models["a14b"], key, tmp_path / "b"))
@@ -316,11 +323,11 @@ def test_a_model_that_gave_back_its_memory_can_be_used_again(weights, models, ke
 
 
 def test_the_last_economies_make_a_clip_too(weights, key, tmp_path):
-    for economy in (Economy.QUANTIZED, Economy.SMALLER):
+    for economy in (MemoryMode.INT8, MemoryMode.REDUCED_SIZE):
         model = load(weights["vace"], economy)
         seen = frames(animate(model, key, tmp_path / economy.name), "rgb24")
         assert len(seen) == 8
-        assert seen[0].shape == ((16, 48, 3) if economy is Economy.SMALLER else (32, 64, 3))
+        assert seen[0].shape == ((16, 48, 3) if economy is MemoryMode.REDUCED_SIZE else (32, 64, 3))
 
 
 @pytest.fixture(scope="module")
@@ -360,18 +367,18 @@ def loras(weights, tmp_path_factory):
 def test_what_is_laid_over_a_pair_reaches_the_network_that_it_is_for(weights, models, loras, key, tmp_path):
     words = encode(models["a14b"], tmp_path)
 
-    def clip(name, *laid, economy=Economy.NONE):
+    def clip(name, *laid, economy=MemoryMode.NONE):
         # Of two steps the first is the high-noise network's, the second the other's.
         model = load({"model": weights["a14b"], "laid": loras}, economy, {**OPTIONS, "loras": laid})
         return animate(model, key, tmp_path / name, words=words).read_bytes()
 
     high = {"role": "laid", "file": "V1/high.safetensors"}
-    low = {"role": "laid", "file": "V1/low.safetensors", "second": True}
+    low = {"role": "laid", "file": "V1/low.safetensors", "for_transformer_2": True}
     made = [clip("none"), clip("high", high), clip("low", low), clip("both", high, low)]
     assert len(set(made)) == 4
     assert clip("nothing", {**high, "strength": 0.0}, {**low, "strength": 0.0}) == made[0]
-    assert clip("saving", high, low, economy=Economy.LEAVES) == made[3]
-    assert clip("eight", economy=Economy.QUANTIZED) != clip("bits", high, low, economy=Economy.QUANTIZED)
+    assert clip("saving", high, low, economy=MemoryMode.LEAF_OFFLOAD) == made[3]
+    assert clip("eight", economy=MemoryMode.INT8) != clip("bits", high, low, economy=MemoryMode.INT8)
 
 
 def test_the_second_network_of_a_pair_has_a_guidance_of_its_own(weights, models, key, tmp_path):
@@ -380,7 +387,7 @@ def test_the_second_network_of_a_pair_has_a_guidance_of_its_own(weights, models,
 
 
 def test_settings_of_the_scheduler_are_heeded(weights, models, key, tmp_path):
-    lightning = WanRecipe.of(catalog.load().spec("wan2.2-i2v-lightning"))
+    lightning = WanOptions.from_spec(catalog.load().spec("wan2.2-i2v-lightning"))
     options = {**OPTIONS, "steps": lightning.steps, "guidance": lightning.guidance}
     clips = [
         animate(load(weights["a14b"], options={**options, "scheduler": scheduler}), key, tmp_path / name)
@@ -406,10 +413,10 @@ def test_the_catalog_asks_no_checkpoint_for_what_it_cannot_do(weights):
     known = catalog.load().models
     assert {name for name, one in known.items() if one.family == "pipelines.video.wan:Wan"} == set(ENTRIES)
     for name, variant in ENTRIES.items():
-        entry, can = known[name], Abilities.of(weights[variant])
-        assert (Kind.ANIMATE in entry.kinds) == can.starts, name
-        assert (Kind.BRIDGE in entry.kinds) == can.ends, name
-        assert entry.encodes == (Kind.ENCODE in entry.kinds) == can.starts, name
-        assert entry.multiturn == can.sees, name
-        assert (WanRecipe.of(entry).guidance_2 is None) or can.pair, name
-        assert set(entry.weights) >= {lora.role for lora in WanRecipe.of(entry).loras}, name
+        entry, can = known[name], Capabilities.from_folder(weights[variant])
+        assert (Kind.ANIMATE in entry.kinds) == can.accepts_first_frame, name
+        assert (Kind.TRANSITION in entry.kinds) == can.accepts_last_frame, name
+        assert entry.encodes_prompt == (Kind.ENCODE_PROMPT in entry.kinds) == can.accepts_first_frame, name
+        assert entry.multiturn == can.accepts_references, name
+        assert (WanOptions.from_spec(entry).guidance_2 is None) or can.has_transformer_2, name
+        assert set(entry.weights) >= {lora.role for lora in WanOptions.from_spec(entry).loras}, name

@@ -4,38 +4,42 @@ from __future__ import annotations
 
 import random
 
-from pipelines.image.illustrator.backdrops.elements import Scenery
-from pipelines.image.illustrator.canvas import Sheet
+from pipelines.image.illustrator.backdrops.elements import Backdrop
+from pipelines.image.illustrator.canvas import Canvas
 
 
-def draw_air(scene: Scenery, dice: random.Random) -> Sheet:
+def draw_weather(backdrop: Backdrop, rng: random.Random) -> Canvas:
     """The nearest paper: weather in the air, and a soft vignette."""
-    sheet = Sheet(name="air")
-    u, h = scene.unit, scene.height
-    place = scene.place
+    canvas = Canvas(name="air")
+    u, h = backdrop.unit, backdrop.height
+    place = backdrop.setting
     if not place.indoors:
         match place.weather:
             case "rain" | "storm":
                 slant = 3.2 if place.weather == "storm" else 1.4
                 for _ in range(150 if place.weather == "storm" else 110):
-                    x, y = scene.across(dice.uniform(0, 1.05)), dice.uniform(-scene.margin, scene.bottom)
-                    long = dice.uniform(3, 7) * u
-                    sheet.line([(x, y), (x - slant * long / 7, y + long)], "#dbe9f2", 0.22 * u, dice.uniform(0.25, 0.6))
+                    x, y = backdrop.x_at(rng.uniform(0, 1.05)), rng.uniform(-backdrop.margin, backdrop.bottom)
+                    long = rng.uniform(3, 7) * u
+                    canvas.line([(x, y), (x - slant * long / 7, y + long)], "#dbe9f2", 0.22 * u, rng.uniform(0.25, 0.6))
             case "snow":
                 for _ in range(130):
-                    sheet.circle(
-                        scene.across(dice.random()),
-                        dice.uniform(-scene.margin, scene.bottom),
-                        dice.uniform(0.25, 1.0) * u,
+                    canvas.circle(
+                        backdrop.x_at(rng.random()),
+                        rng.uniform(-backdrop.margin, backdrop.bottom),
+                        rng.uniform(0.25, 1.0) * u,
                         "#ffffff",
-                        dice.uniform(0.5, 0.95),
+                        rng.uniform(0.5, 0.95),
                     )
             case "fog":
                 for y in (0.5, 0.66, 0.86):
-                    fill = sheet.fade(
-                        [(0, scene.light.haze, 0), (0.5, scene.light.haze, 0.42), (1, scene.light.haze, 0)]
+                    fill = canvas.linear_gradient(
+                        [
+                            (0, backdrop.lighting.haze, 0),
+                            (0.5, backdrop.lighting.haze, 0.42),
+                            (1, backdrop.lighting.haze, 0),
+                        ]
                     )
-                    sheet.rect(scene.left, h * y - 18 * u, scene.right - scene.left, 36 * u, fill)
+                    canvas.rect(backdrop.left, h * y - 18 * u, backdrop.right - backdrop.left, 36 * u, fill)
             case _:
                 if place.season == "autumn" and place.kind in (
                     "forest",
@@ -46,19 +50,24 @@ def draw_air(scene: Scenery, dice: random.Random) -> Sheet:
                     "village",
                 ):
                     for _ in range(22):
-                        with sheet.moved(
-                            scene.across(dice.random()),
-                            dice.uniform(0, scene.bottom),
-                            u * dice.uniform(0.3, 0.6),
-                            turn=dice.uniform(0, 360),
+                        with canvas.transformed(
+                            backdrop.x_at(rng.random()),
+                            rng.uniform(0, backdrop.bottom),
+                            u * rng.uniform(0.3, 0.6),
+                            rotation=rng.uniform(0, 360),
                         ):
-                            sheet.path(
-                                "M-4 0C-2 -4 2 -4 5 0C2 4 -2 4 -4 0Z", dice.choice(("#d98a35", "#c9622c", "#e0ae3f"))
+                            canvas.path(
+                                "M-4 0C-2 -4 2 -4 5 0C2 4 -2 4 -4 0Z", rng.choice(("#d98a35", "#c9622c", "#e0ae3f"))
                             )
                 elif place.season == "spring" and place.kind in ("forest", "garden", "river", "village"):
                     for _ in range(20):
-                        sheet.ellipse(
-                            scene.across(dice.random()), dice.uniform(0, scene.bottom), 0.6 * u, 0.4 * u, "#f6c9d6", 0.9
+                        canvas.ellipse(
+                            backdrop.x_at(rng.random()),
+                            rng.uniform(0, backdrop.bottom),
+                            0.6 * u,
+                            0.4 * u,
+                            "#f6c9d6",
+                            0.9,
                         )
                 elif (
                     place.time == "night"
@@ -66,29 +75,33 @@ def draw_air(scene: Scenery, dice: random.Random) -> Sheet:
                     and place.season == "summer"
                 ):
                     for _ in range(14):
-                        x, y = scene.across(dice.random()), h * dice.uniform(0.5, 0.98)
-                        sheet.circle(x, y, 1.6 * u, sheet.glow([(0, "#fff2a0", 0.8), (1, "#fff2a0", 0)]))
-                        sheet.circle(x, y, 0.3 * u, "#fffbd8")
-    if place.weather == "storm" and not place.indoors and scene.place.seed % 2 == 0:
-        _lightning(scene, dice)
-    strength = 0.34 if scene.light.dark else 0.16
+                        x, y = backdrop.x_at(rng.random()), h * rng.uniform(0.5, 0.98)
+                        canvas.circle(x, y, 1.6 * u, canvas.radial_gradient([(0, "#fff2a0", 0.8), (1, "#fff2a0", 0)]))
+                        canvas.circle(x, y, 0.3 * u, "#fffbd8")
+    if place.weather == "storm" and not place.indoors and backdrop.setting.seed % 2 == 0:
+        _draw_lightning(backdrop, rng)
+    strength = 0.34 if backdrop.lighting.dark else 0.16
     for x, y in (
-        (scene.left, -scene.margin),
-        (scene.right, -scene.margin),
-        (scene.left, scene.bottom),
-        (scene.right, scene.bottom),
+        (backdrop.left, -backdrop.margin),
+        (backdrop.right, -backdrop.margin),
+        (backdrop.left, backdrop.bottom),
+        (backdrop.right, backdrop.bottom),
     ):
-        sheet.ellipse(
-            x, y, scene.width * 0.52, scene.height * 0.5, sheet.glow([(0, "#1a1026", strength), (1, "#1a1026", 0)])
+        canvas.ellipse(
+            x,
+            y,
+            backdrop.width * 0.52,
+            backdrop.height * 0.5,
+            canvas.radial_gradient([(0, "#1a1026", strength), (1, "#1a1026", 0)]),
         )
-    return sheet
+    return canvas
 
 
-def _lightning(scene: Scenery, dice: random.Random) -> None:
-    u, x = scene.unit, scene.width * dice.uniform(0.15, 0.85)
-    points = [(x, -scene.margin)]
-    while points[-1][1] < scene.horizon - 8 * u:
+def _draw_lightning(backdrop: Backdrop, rng: random.Random) -> None:
+    u, x = backdrop.unit, backdrop.width * rng.uniform(0.15, 0.85)
+    points = [(x, -backdrop.margin)]
+    while points[-1][1] < backdrop.horizon - 8 * u:
         px, py = points[-1]
-        points.append((px + dice.uniform(-6, 6) * u, py + dice.uniform(5, 9) * u))
-    scene.sky.line(points, "#fff6cf", 2.4 * u, 0.35)
-    scene.sky.line(points, "#fffbe8", 0.9 * u)
+        points.append((px + rng.uniform(-6, 6) * u, py + rng.uniform(5, 9) * u))
+    backdrop.sky.line(points, "#fff6cf", 2.4 * u, 0.35)
+    backdrop.sky.line(points, "#fffbe8", 0.9 * u)

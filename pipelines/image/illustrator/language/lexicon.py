@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-LATIN = ("en", "fr", "de", "es", "tr")
+LATIN_LANGUAGES = ("en", "fr", "de", "es", "tr")
 _TOKEN = re.compile(
     r"(?P<cjk>[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff々ー]+)"
     r"|(?P<word>[^\W_\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
@@ -18,9 +18,9 @@ _TOKEN = re.compile(
     r"|(?P<stop>[.,;:!?()…،؛。、，；：！？।—–\n])"
 )
 _DIACRITICS = re.compile("[\u064b-\u0652\u0640]")
-_ARABIC_HEADS = ("وال", "بال", "كال", "فال", "لل", "ال", "و", "ب", "ل", "ف", "ك")
-_GERMAN_ENDS = frozenset(("e", "en", "er", "es", "em", "n", "s", "ern"))
-_TURKISH_ENDS = frozenset(
+_ARABIC_PREFIXES = ("وال", "بال", "كال", "فال", "لل", "ال", "و", "ب", "ل", "ف", "ك")
+_GERMAN_SUFFIXES = frozenset(("e", "en", "er", "es", "em", "n", "s", "ern"))
+_TURKISH_SUFFIXES = frozenset(
     [
         "lı",
         "li",
@@ -71,7 +71,7 @@ _TURKISH_ENDS = frozenset(
         "ne",
     ]
 )
-_KOREAN_ENDS = frozenset(
+_KOREAN_PARTICLES = frozenset(
     [
         "은",
         "는",
@@ -94,9 +94,9 @@ _KOREAN_ENDS = frozenset(
         "속",
     ]
 )
-_HISSING = ("s", "x", "z", "ch", "sh", "o")
-_LONGEST = 8
-_CHAPTER = 40_000
+_SIBILANT_ENDINGS = ("s", "x", "z", "ch", "sh", "o")
+_MAX_ENTRY_LENGTH = 8
+_MAX_TEXT_LENGTH = 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,9 @@ class Hit:
 
     group: str
     name: str
-    place: int
+    position: int
     clause: int
-    after: bool
+    colour_follows_noun: bool
     number: int = 0
 
     @property
@@ -117,7 +117,7 @@ class Hit:
         return f"{self.group}.{self.name}"
 
 
-def normal(text: str) -> str:
+def normalize(text: str) -> str:
     """One spelling of a text: composed, lower case, Arabic letters without vowel signs and hamza forms."""
     text = unicodedata.normalize("NFC", text).lower().replace("i̇", "i")
     text = _DIACRITICS.sub("", text)
@@ -132,57 +132,59 @@ class Lexicon:
         for concept, row in concepts.items():
             for language, cell in zip(self._words, row.split("|"), strict=True):
                 for entry in cell.split():
-                    word = " ".join(m["word"] or m["cjk"] for m in _TOKEN.finditer(normal(entry.replace("_", " "))))
+                    word = " ".join(m["word"] or m["cjk"] for m in _TOKEN.finditer(normalize(entry.replace("_", " "))))
                     known = self._words[language]
                     known[word] = (*known.get(word, ()), concept)
 
-    def read(self, text: str) -> tuple[Hit, ...]:
+    def find_concepts(self, text: str) -> tuple[Hit, ...]:
         """All concepts of a text in its order; of a text longer than a chapter, those of its beginning."""
-        text = text[:_CHAPTER]
-        tokens = list(_TOKEN.finditer(normal(text)))
-        latin = self._latin_language([m["word"] for m in tokens if m["word"] and m["word"][0] < "\u0250"])
-        east = "ja" if re.search("[\u3040-\u30ff]", text) else "zh"
+        text = text[:_MAX_TEXT_LENGTH]
+        tokens = list(_TOKEN.finditer(normalize(text)))
+        latin = self._guess_latin_language([m["word"] for m in tokens if m["word"] and m["word"][0] < "\u0250"])
+        cjk_language = "ja" if re.search("[\u3040-\u30ff]", text) else "zh"
         hits: list[Hit] = []
-        clause = place = skip = 0
+        clause = position = skip = 0
         negated = -1
         for index, match in enumerate(tokens):
             if match["stop"]:
                 clause += 1
-                place += 1
+                position += 1
                 continue
             if skip:
                 skip -= 1
-                place += 1
+                position += 1
                 continue
             if match["cjk"]:
-                found = [(offset, names, "") for offset, names in self._scan(match["cjk"], east)]
+                found = [(offset, names, "") for offset, names in self._scan_unspaced(match["cjk"], cjk_language)]
                 length = len(match["cjk"])
             else:
                 names, used, language = self._look_up(tokens, index, latin)
                 found, length, skip = [(0, names, language)], 1, max(0, used - 1)
             for offset, concepts, language in found:
                 if any(concept == "none.negation" for concept in concepts):
-                    negated = place + offset
+                    negated = position + offset
                     continue
-                if negated >= 0 and place + offset - negated <= 3:
-                    hits += [_without(concept, place + offset, clause) for concept in concepts]
+                if negated >= 0 and position + offset - negated <= 3:
+                    hits += [_negated_hit(concept, position + offset, clause) for concept in concepts]
                     continue
                 for concept in concepts:
                     group, name = concept.split(".", 1)
                     if group != "none":
-                        hits.append(Hit(group, name, place + offset, clause, language in ("fr", "es", "ar")))
+                        hits.append(Hit(group, name, position + offset, clause, language in ("fr", "es", "ar")))
             if match["word"] and match["word"].isdecimal() and len(match["word"]) <= 3:
-                hits.append(Hit("number", match["word"], place, clause, False, int(match["word"])))
-            place += length
+                hits.append(Hit("number", match["word"], position, clause, False, int(match["word"])))
+            position += length
         return tuple(hits)
 
-    def _latin_language(self, words: list[str]) -> str:
-        def known(language: str) -> int:
+    def _guess_latin_language(self, words: list[str]) -> str:
+        def count_known(language: str) -> int:
             return sum(
-                1 for word in words[:400] if any(form in self._words[language] for form in _forms(word, language))
+                1
+                for word in words[:400]
+                if any(form in self._words[language] for form in _lemma_candidates(word, language))
             )
 
-        return max(LATIN, key=known) if words else "en"
+        return max(LATIN_LANGUAGES, key=count_known) if words else "en"
 
     def _look_up(self, tokens: list[re.Match[str]], index: int, latin: str) -> tuple[tuple[str, ...], int, str]:
         """Concepts of the longest entry that begins at token `index`, how many tokens it took, and its language."""
@@ -198,16 +200,16 @@ class Lexicon:
                 if len(group) < size or not all(match["word"] for match in group):
                     continue
                 head = "".join(f"{match['word']} " for match in group[:-1])
-                for form in _forms(group[-1]["word"], language):
+                for form in _lemma_candidates(group[-1]["word"], language):
                     if names := self._words[language].get(head + form):
                         return names, size, language
         return (), 1, latin
 
-    def _scan(self, run: str, language: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+    def _scan_unspaced(self, run: str, language: str) -> Iterator[tuple[int, tuple[str, ...]]]:
         """Entries inside a run of letters without blanks, longest first, left to right."""
         words, at = self._words[language], 0
         while at < len(run):
-            for size in range(min(_LONGEST, len(run) - at), 0, -1):
+            for size in range(min(_MAX_ENTRY_LENGTH, len(run) - at), 0, -1):
                 if names := words.get(run[at : at + size]):
                     yield at, names
                     at += size
@@ -216,9 +218,9 @@ class Lexicon:
                 at += 1
 
 
-def _without(concept: str, place: int, clause: int) -> Hit:
+def _negated_hit(concept: str, position: int, clause: int) -> Hit:
     """What is said not to be there, under a group of its own: `without`."""
-    return Hit("without", concept.split(".", 1)[1], place, clause, False)
+    return Hit("without", concept.split(".", 1)[1], position, clause, False)
 
 
 def _script(word: str) -> str:
@@ -232,31 +234,35 @@ def _script(word: str) -> str:
     return "latin"
 
 
-def _forms(word: str, language: str) -> Iterator[str]:
+def _lemma_candidates(word: str, language: str) -> Iterator[str]:
     """The spellings under which a bent word may stand in the lexicon, the word itself first."""
     yield word
     if language in ("en", "fr", "es"):
         for end in ("s", "es"):
             short = word.removesuffix(end)
             # "Stares" are no stars: English puts -es behind hissing sounds and o alone.
-            if short != word and len(short) > 2 and (end == "s" or language != "en" or short.endswith(_HISSING)):
+            if (
+                short != word
+                and len(short) > 2
+                and (end == "s" or language != "en" or short.endswith(_SIBILANT_ENDINGS))
+            ):
                 yield short
     elif language == "ar":
-        for head in _ARABIC_HEADS:
+        for head in _ARABIC_PREFIXES:
             if word.startswith(head) and len(word) - len(head) >= 2:
                 yield word.removeprefix(head)
         if word.endswith("ا") and len(word) > 3:
             yield word[:-1]
     elif language == "ko":
         for size in range(min(len(word) - 1, 6), 0, -1):
-            if size > 1 or word[size:] in _KOREAN_ENDS:
+            if size > 1 or word[size:] in _KOREAN_PARTICLES:
                 yield word[:size]
         for start in range(1, min(len(word) - 1, 5)):
             yield word[start:]
             for size in range(min(len(word) - start, 5), 1, -1):
                 yield word[start : start + size]
     else:
-        ends, stem = {"de": (_GERMAN_ENDS, 6), "tr": (_TURKISH_ENDS, 5)}.get(language, (frozenset[str](), 4))
+        ends, stem = {"de": (_GERMAN_SUFFIXES, 6), "tr": (_TURKISH_SUFFIXES, 5)}.get(language, (frozenset[str](), 4))
         for size in range(min(len(word) - 1, 24), 2, -1):
             if size >= stem or word[size:] in ends:
                 yield word[:size]
@@ -266,7 +272,7 @@ def _forms(word: str, language: str) -> Iterator[str]:
 
 
 @cache
-def lexicon() -> Lexicon:
+def load_lexicon() -> Lexicon:
     """The lexicon that comes with the package, read once."""
     import yaml
 
@@ -274,7 +280,7 @@ def lexicon() -> Lexicon:
     return Lexicon(data["languages"], data["concepts"])
 
 
-def by_clause(hits: Iterable[Hit]) -> dict[int, list[Hit]]:
+def group_by_clause(hits: Iterable[Hit]) -> dict[int, list[Hit]]:
     """The hits of each clause, in order."""
     clauses: dict[int, list[Hit]] = defaultdict(list)
     for hit in hits:
@@ -282,6 +288,6 @@ def by_clause(hits: Iterable[Hit]) -> dict[int, list[Hit]]:
     return dict(clauses)
 
 
-def names(hits: Iterable[Hit], group: str) -> tuple[str, ...]:
+def concept_names(hits: Iterable[Hit], group: str) -> tuple[str, ...]:
     """The names of a group that were found, each once, in order."""
     return tuple(dict.fromkeys(hit.name for hit in hits if hit.group == group))

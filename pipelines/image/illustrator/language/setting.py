@@ -6,15 +6,15 @@ from typing import Any
 
 from pipelines.base import Params
 from pipelines.image.illustrator.language.appearance import COLOURS
-from pipelines.image.illustrator.language.lexicon import Hit, lexicon, names
-from pipelines.image.illustrator.language.scene_parser import mentions
+from pipelines.image.illustrator.language.lexicon import Hit, concept_names, load_lexicon
+from pipelines.image.illustrator.language.scene_parser import find_prop_mentions
 
-INDOORS = frozenset({
+INDOOR_KINDS = frozenset({
     "stairs", "room", "bedroom", "kitchen", "library", "classroom", "lab", "workshop", "office", "shop", "stage", "temple", "station", "castle",
 })  # fmt: skip
-TIMELESS = frozenset({"space", "underwater", "cave"})
+TIMELESS_KINDS = frozenset({"space", "underwater", "cave"})
 # The more a word narrows the picture, the earlier it stands: "harbour village" is a harbour, "stair in the lighthouse" a stair.
-_NARROW = [
+_KIND_PRIORITY = [
     "stairs",
     "underwater",
     "space",
@@ -52,12 +52,12 @@ _NARROW = [
     "sea",
     "room",
 ]
-_DETAILS = frozenset({"clock", "lantern"})
+_DETAIL_PROPS = frozenset({"clock", "lantern"})
 """Things that a backdrop shows when the words of the place name them."""
-_ANY = ("meadow", "forest", "village", "garden", "river", "road")
+_DEFAULT_KINDS = ("meadow", "forest", "village", "garden", "river", "road")
 
 
-class Place(Params):
+class Setting(Params):
     """One place at one time. `seed` fixes its details: the same place looks the same in every scene."""
 
     name: str = ""
@@ -67,56 +67,62 @@ class Place(Params):
     weather: str = "clear"
     season: str = "summer"
     seed: int = 0
-    boat: str = ""
+    boat_colour: str = ""
     """The colour of the boat that belongs here, where the words tell one."""
 
     @property
     def indoors(self) -> bool:
-        return self.kind in INDOORS
+        return self.kind in INDOOR_KINDS
 
 
-def read_place(name: str, words: str, setting: str, seed: int) -> tuple[Place, bool]:
+def parse_setting(name: str, description: str, story_setting: str, seed: int) -> tuple[Setting, bool]:
     """The place that its name, its description and the setting of the story describe; whether any word was understood."""
-    sources = [lexicon().read(text) for text in (name, words, setting)]
+    sources = [load_lexicon().find_concepts(text) for text in (name, description, story_setting)]
     found: list[str] = []
     for hits in sources:
-        kinds = sorted(names(hits, "place"), key=_NARROW.index)
+        kinds = sorted(concept_names(hits, "place"), key=_KIND_PRIORITY.index)
         found += [kind for kind in kinds if kind not in found]
-    kind = found[0] if found else _ANY[seed % len(_ANY)]
-    if kind == "castle" and not _inside(sources):
+    kind = found[0] if found else _DEFAULT_KINDS[seed % len(_DEFAULT_KINDS)]
+    if kind == "castle" and not _describes_interior(sources):
         kind = "fortress"
-    everything = tuple(hit for hits in sources for hit in hits)
-    details = tuple(thing for thing in names(everything, "prop") if thing in _DETAILS)
-    trees = tuple(dict.fromkeys(hit.name for hit in everything if hit.group in ("grows", "shape")))
-    place = Place(name=name, kind=kind, features=(*found[1:4], *details, *trees), seed=seed, boat=_boat(words))
-    return at_time(place, everything), bool(found or names(everything, "time") or names(everything, "weather"))
+    all_hits = tuple(hit for hits in sources for hit in hits)
+    details = tuple(thing for thing in concept_names(all_hits, "prop") if thing in _DETAIL_PROPS)
+    trees = tuple(dict.fromkeys(hit.name for hit in all_hits if hit.group in ("grows", "shape")))
+    place = Setting(
+        name=name, kind=kind, features=(*found[1:4], *details, *trees), seed=seed, boat_colour=_boat_colour(description)
+    )
+    return apply_time_and_weather(place, all_hits), bool(
+        found or concept_names(all_hits, "time") or concept_names(all_hits, "weather")
+    )
 
 
-def at_time(place: Place, hits: tuple[Hit, ...]) -> Place:
+def apply_time_and_weather(setting: Setting, hits: tuple[Hit, ...]) -> Setting:
     """The same place when the words say something of hour, weather or season; the first word of each decides."""
-    told: dict[str, Any] = {}
-    if times := names(hits, "time"):
-        told["time"] = next((time for time in times if time != "day"), "day") if place.kind not in TIMELESS else "night"
-    if weathers := names(hits, "weather"):
-        told["weather"] = max(weathers, key=("clear", "wind", "cloud", "fog", "rain", "snow", "storm").index)
-    if seasons := names(hits, "season"):
-        told["season"] = seasons[0]
-    if told.get("weather") == "snow" and "season" not in told:
-        told["season"] = "winter"
-    if told.get("season", "winter") != "winter" and "weather" not in told and place.weather == "snow":
+    updates: dict[str, Any] = {}
+    if times := concept_names(hits, "time"):
+        updates["time"] = (
+            next((time for time in times if time != "day"), "day") if setting.kind not in TIMELESS_KINDS else "night"
+        )
+    if weathers := concept_names(hits, "weather"):
+        updates["weather"] = max(weathers, key=("clear", "wind", "cloud", "fog", "rain", "snow", "storm").index)
+    if seasons := concept_names(hits, "season"):
+        updates["season"] = seasons[0]
+    if updates.get("weather") == "snow" and "season" not in updates:
+        updates["season"] = "winter"
+    if updates.get("season", "winter") != "winter" and "weather" not in updates and setting.weather == "snow":
         # On a spring day the snow of the winter's picture has melted.
-        told["weather"] = "clear"
-    shapes = tuple(shape for shape in names(hits, "shape") if shape not in place.features)
-    if shapes and place.kind == "mountains":
-        told["features"] = (*place.features, *shapes)
-    return place.model_copy(update=told)
+        updates["weather"] = "clear"
+    shapes = tuple(shape for shape in concept_names(hits, "shape") if shape not in setting.features)
+    if shapes and setting.kind == "mountains":
+        updates["features"] = (*setting.features, *shapes)
+    return setting.model_copy(update=updates)
 
 
-def _boat(words: str) -> str:
-    return next((COLOURS[m.colour] for m in mentions([], words) if m.kind == "boat" and m.colour), "")
+def _boat_colour(text: str) -> str:
+    return next((COLOURS[m.colour] for m in find_prop_mentions([], text) if m.kind == "boat" and m.colour), "")
 
 
-def _inside(sources: list[tuple[Hit, ...]]) -> bool:
+def _describes_interior(sources: list[tuple[Hit, ...]]) -> bool:
     return any(
         hit.concept in ("place.room", "place.stairs") or hit.name in ("table", "candle")
         for hits in sources

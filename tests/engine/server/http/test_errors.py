@@ -7,7 +7,7 @@ import time
 import pytest
 import requests
 
-from tests.engine.server.conftest import KEY, OTHER, Server
+from tests.engine.server.conftest import KEY, OTHER_KEY, Server
 
 IDEA = {"idea": "A fox"}
 UNKNOWN = "91f943a0-3723-438a-b8af-0d95e11814ba"
@@ -93,7 +93,7 @@ ROUTES = [
 @pytest.mark.parametrize("key", [None, "", "wrong", KEY + "x", KEY.upper()])
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_without_the_right_key_everything_is_401(server, story, method, path, key):
-    answer = server.ask(method, path.format(id=story["id"]), key=key, data=IDEA)
+    answer = server.request(method, path.format(id=story["id"]), key=key, data=IDEA)
     assert answer.status_code == 401
     assert answer.json()["error"] == "unauthorized"
 
@@ -101,7 +101,8 @@ def test_without_the_right_key_everything_is_401(server, story, method, path, ke
 @pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if "{id}" in route[1]])
 def test_anothers_id_answers_like_an_id_that_never_was(server, story, method, path):
     answers = [
-        server.ask(method, path.format(id=one), key=OTHER, json={"target": "scene 1"}) for one in (story["id"], UNKNOWN)
+        server.request(method, path.format(id=one), key=OTHER_KEY, json={"target": "scene 1"})
+        for one in (story["id"], UNKNOWN)
     ]
     shapes = [(one.status_code, {**one.json(), "request_id": ""}) for one in answers]
     assert shapes[0] == shapes[1]
@@ -112,7 +113,7 @@ def test_anothers_id_answers_like_an_id_that_never_was(server, story, method, pa
 def test_anothers_media_are_no_input(server, story):
     half = server.post(f"/story/{story['id']}/elements").json()["data"]
     url = half["storyboard"]["environments"][0]["image_url"]
-    assert server.post("/story/images-2-video", data={"image_urls": url}, key=OTHER).status_code == 422
+    assert server.post("/story/images-2-video", data={"image_urls": url}, key=OTHER_KEY).status_code == 422
     assert server.post("/story", data={**IDEA, "image_urls": url}).status_code == 200
 
 
@@ -196,4 +197,4 @@ def test_who_hangs_up_while_sending_is_no_mistake_of_the_server(server):
             connection.sendall(head.replace("Content-Length", f"Content-Type: {kind}\r\nContent-Length").encode())
             time.sleep(0.1)
     assert server.get("/story/options").status_code == 200
-    assert not server.mistakes()
+    assert not server.error_lines()

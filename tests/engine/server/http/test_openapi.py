@@ -24,7 +24,7 @@ def test_no_request_breaks_the_server_and_every_answer_is_on_the_page(server):
     server.wait_job(job)
     sent, _ = fuzz(server.url, KEY, 380, {"story_id": story, "job_id": job})
     assert sent >= 280
-    assert not server.mistakes()
+    assert not server.error_lines()
 
 
 def test_the_page_needs_nobody_elses_network(server):

@@ -8,33 +8,33 @@ import pytest
 from engine.execution.errors import RunFailed
 from engine.execution.protocol import Failure
 from engine.server.jobs.credits import Credits
-from engine.server.jobs.handler import Outcome
-from engine.server.jobs.notifications import Hub
-from engine.server.jobs.queue import HOPELESS, Order
-from engine.server.jobs.scheduler import GIVEN_UP, Scheduler, webhook_body
+from engine.server.jobs.handler import JobOutput
+from engine.server.jobs.notifications import Notifier
+from engine.server.jobs.queue import MAX_CRASHES, JobRequest
+from engine.server.jobs.scheduler import GAVE_UP_MESSAGE, JobScheduler, make_webhook_body
 from engine.server.jobs.stories import Records
-from engine.storage.database import Jobs, JobsError
+from engine.storage.database import Database, DatabaseError
 from engine.story.model import Scene, Story
 
 STORY = Story(title="A snail", scenes=(Scene(prompt="A snail crosses the road"),))
 
 
-class Full(Records):
+class FullDatabaseRecords(Records):
     """A history that takes no end of work as long as there is no room."""
 
     room = threading.Event()
 
-    def end(self, *told, **more):
+    def finish_job(self, *told, **more):
         if not self.room.is_set():
-            raise JobsError("disk full")
-        super().end(*told, **more)
+            raise DatabaseError("disk full")
+        super().finish_job(*told, **more)
 
 
-class Doing:
+class StubHandler:
     """Stands in for the worker: does what the test says with each story."""
 
     def __init__(self, do):
-        self.do = lambda work, record, stop, changed: do(record)
+        self.handle = lambda job, record, stop, on_progress: do(record)
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def at_work(tmp_path):
     begun = []
 
     def begin(do, kind=Records):
-        jobs = Jobs(tmp_path / "engine.sqlite")
+        jobs = Database(tmp_path / "engine.sqlite")
         records = kind(jobs, Credits(jobs, 0, {}))
-        scheduler = Scheduler(Doing(do), records, Hub(), webhook_body("me"))
+        scheduler = JobScheduler(StubHandler(do), records, Notifier(), make_webhook_body("me"))
         scheduler.start()
         begun.append((scheduler, jobs))
         return records, scheduler
@@ -58,77 +58,79 @@ def at_work(tmp_path):
 def ended(records, story_id, seconds=10.0):
     """The work on a story when it has ended."""
     deadline = time.monotonic() + seconds
-    while (work := records.get(story_id).work).state in ("queued", "running"):
-        assert time.monotonic() < deadline, work
+    while (job := records.get(story_id).job).state in ("queued", "running"):
+        assert time.monotonic() < deadline, job
         time.sleep(0.02)
-    return work
+    return job
 
 
 def test_work_whose_end_cannot_be_noted_is_done_when_there_is_room_again(at_work):
     done = []
-    records, scheduler = at_work(lambda record: done.append(record.id) or Outcome(film="f" * 64), kind=Full)
-    one = records.create("me", "story", STORY, Order("film")).id
+    records, scheduler = at_work(
+        lambda record: done.append(record.id) or JobOutput(film="f" * 64), kind=FullDatabaseRecords
+    )
+    one = records.create("me", "story", STORY, JobRequest("film")).id
     scheduler.wake()
     while not done:
         time.sleep(0.02)
     time.sleep(0.1)
-    assert records.get(one).active
+    assert records.get(one).is_active
     records.room.set()
     assert ended(records, one).state == "done"
-    assert (records.get(one).film, records.jobs.get_run(one).film) == ("f" * 64, "f" * 64)
+    assert (records.get(one).film, records.database.get_run(one).film) == ("f" * 64, "f" * 64)
     assert done == [one]
 
 
 @pytest.mark.parametrize(
-    ("error", "word", "message"),
+    ("error", "code", "message"),
     [
         (KeyError("role"), "internal_error", "the engine made a mistake; its log says which"),
         (RunFailed({"keyframe:1": Failure("DiskFull", "no room")}), "disk_full", "keyframe:1: no room"),
-        (JobsError("/home/x/y cannot be used"), "backend_failed", "the history of this machine could not be"),
+        (DatabaseError("/home/x/y cannot be used"), "backend_failed", "the history of this machine could not be"),
     ],
 )
-def test_what_went_wrong_is_said_and_the_queue_goes_on(at_work, error, word, message):
+def test_what_went_wrong_is_said_and_the_queue_goes_on(at_work, error, code, message):
     def do(record):
         if record.title == "bad":
             raise error
-        return Outcome()
+        return JobOutput()
 
     records, scheduler = at_work(do)
-    bad = records.create("me", "story", STORY.model_copy(update={"title": "bad"}), Order("film")).id
-    good = records.create("me", "story", STORY, Order("film")).id
+    bad = records.create("me", "story", STORY.model_copy(update={"title": "bad"}), JobRequest("film")).id
+    good = records.create("me", "story", STORY, JobRequest("film")).id
     scheduler.wake()
-    work = ended(records, bad)
-    assert (work.state, work.word) == ("failed", word)
-    assert work.message.startswith(message)
+    job = ended(records, bad)
+    assert (job.state, job.code) == ("failed", code)
+    assert job.message.startswith(message)
     assert ended(records, good).state == "done"
 
 
 def test_what_the_server_died_of_too_often_fails_and_says_so(at_work, tmp_path):
-    with Jobs(tmp_path / "engine.sqlite") as jobs:
+    with Database(tmp_path / "engine.sqlite") as jobs:
         records = Records(jobs, Credits(jobs, 0, {}))
-        deadly = records.create("me", "story", STORY, Order("film"), webhook="https://hooks.example/").id
-        for _ in range(HOPELESS - 1):
-            records.queue.take()
-            records.queue.resume()
-        records.queue.take()
+        deadly = records.create("me", "story", STORY, JobRequest("film"), webhook="https://hooks.example/").id
+        for _ in range(MAX_CRASHES - 1):
+            records.queue.claim()
+            records.queue.requeue_interrupted()
+        records.queue.claim()
     records, _ = at_work(lambda record: pytest.fail("it was tried again"))
-    work = ended(records, deadly)
-    assert (work.state, work.message) == ("failed", GIVEN_UP)
-    (delivery,) = records.outbox.due(9, 0)
+    job = ended(records, deadly)
+    assert (job.state, job.message) == ("failed", GAVE_UP_MESSAGE)
+    (delivery,) = records.outbox.list_due(9, 0)
     assert '"fail"' in delivery.body
 
 
 def test_work_on_a_story_that_was_deleted_is_over(at_work):
     def do(record):
         records.delete(record.id)
-        records.jobs.refer(record.id, keys=["k"])
+        records.database.add_references(record.id, keys=["k"])
 
     records, scheduler = at_work(do)
-    gone = records.create("me", "story", STORY, Order("film")).id
+    gone = records.create("me", "story", STORY, JobRequest("film")).id
     scheduler.wake()
     deadline = time.monotonic() + 10
-    while records.glance(gone) is not None:
+    while records.status_snapshot(gone) is not None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    assert scheduler.alive()
-    assert records.jobs.list_runs() == []
+    assert scheduler.is_alive()
+    assert records.database.list_runs() == []

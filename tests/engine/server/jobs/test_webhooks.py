@@ -6,13 +6,13 @@ import time
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from engine.inputs.fetch import Door
+from engine.inputs.fetch import UrlFetcher
 from engine.server.jobs.credits import Credits
-from engine.server.jobs.queue import Order
+from engine.server.jobs.queue import JobRequest
 from engine.server.jobs.stories import Records
 from engine.server.jobs.webhook_outbox import Outbox
-from engine.server.jobs.webhook_sender import Sender
-from engine.storage.database import Jobs, JobsError
+from engine.server.jobs.webhook_sender import WebhookSender
+from engine.storage.database import Database, DatabaseError
 from engine.story.model import Scene, Story
 from tests.engine.server.conftest import Server
 
@@ -45,98 +45,99 @@ def server(tmp_path_factory):
     server.stop()
 
 
-def submit(server, elsewhere, path, behaviour=(), **form):
-    elsewhere.behaviour[path] = list(behaviour)
-    form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET, "webhook_url": elsewhere.url + path, **form}
+def submit(server, web_server, path, behaviour=(), **form):
+    web_server.webhook_responses[path] = list(behaviour)
+    form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET, "webhook_url": web_server.url + path, **form}
     answer = server.post("/story/idea-2-video", data=form)
     assert answer.status_code == 200, answer.text
     return answer.json()["data"]["id"]
 
 
-def test_seven_kinds_of_receivers(server, elsewhere):
+def test_seven_kinds_of_receivers(server, web_server):
     """Slow and silent ones first: they delay nobody."""
     ids = {
-        "/silent": submit(server, elsewhere, "/silent", [silent] * 9),
-        "/drip": submit(server, elsewhere, "/drip", [drip]),
-        "/redirect": submit(server, elsewhere, "/redirect", [302] * 9),
-        "/error": submit(server, elsewhere, "/error", [500, 503]),
-        "/cut": submit(server, elsewhere, "/cut", [cut]),
-        "/refused": submit(server, elsewhere, "/refused", [410] * 9),
-        "/good": submit(server, elsewhere, "/good"),
+        "/silent": submit(server, web_server, "/silent", [silent] * 9),
+        "/drip": submit(server, web_server, "/drip", [drip]),
+        "/redirect": submit(server, web_server, "/redirect", [302] * 9),
+        "/error": submit(server, web_server, "/error", [500, 503]),
+        "/cut": submit(server, web_server, "/cut", [cut]),
+        "/refused": submit(server, web_server, "/refused", [410] * 9),
+        "/good": submit(server, web_server, "/good"),
     }
     began = time.monotonic()
     stories = {path: server.wait(story_id) for path, story_id in ids.items()}
     assert all(story["status"] == "success" for story in stories.values())
-    elsewhere.wait_for("/good", seconds=5)
-    assert len(elsewhere.wait_for("/error", 3, seconds=10)) == 3  # twice in vain, then taken
-    assert len(elsewhere.wait_for("/cut", 2, seconds=10)) == 2
-    assert len(elsewhere.wait_for("/refused", 4, seconds=10)) == 4  # as often as there are pauses, then given up
+    web_server.wait_for_webhooks("/good", seconds=5)
+    assert len(web_server.wait_for_webhooks("/error", 3, seconds=10)) == 3  # twice in vain, then taken
+    assert len(web_server.wait_for_webhooks("/cut", 2, seconds=10)) == 2
+    # As often as there are pauses, then given up.
+    assert len(web_server.wait_for_webhooks("/refused", 4, seconds=10)) == 4
     assert time.monotonic() - began < 30
-    assert not elsewhere.of("/redirected")
+    assert not web_server.webhooks_to("/redirected")
     time.sleep(1)
-    assert len(elsewhere.of("/error")) == 3
-    assert len(elsewhere.of("/refused")) == 4
-    assert len(elsewhere.of("/drip")) == 1  # its status came, nobody reads on
+    assert len(web_server.webhooks_to("/error")) == 3
+    assert len(web_server.webhooks_to("/refused")) == 4
+    assert len(web_server.webhooks_to("/drip")) == 1  # its status came, nobody reads on
     for path, story_id in ids.items():
-        assert {json.loads(body)["batch_id"] for _, _, body, _ in elsewhere.of(path)} == {story_id}
+        assert {json.loads(body)["batch_id"] for _, _, body, _ in web_server.webhooks_to(path)} == {story_id}
 
 
-def test_every_try_has_the_same_id_and_a_good_signature(server, elsewhere):
-    submit(server, elsewhere, "/signed", [500])
-    hooks = elsewhere.wait_for("/signed", 2)
+def test_every_try_has_the_same_id_and_a_good_signature(server, web_server):
+    submit(server, web_server, "/signed", [500])
+    hooks = web_server.wait_for_webhooks("/signed", 2)
     assert len({headers["webhook-id"] for _, headers, _, _ in hooks}) == 1
     for _, headers, body, _ in hooks:
         told = Webhook(SECRET).verify(body.decode(), headers)
         assert (told["customer_id"], told["status"]) == ("studio-7", "success")
 
 
-def test_failure_is_told_too(server, elsewhere):
-    form = {"image_urls": f"{elsewhere.url}/gone.png", "webhook_url": f"{elsewhere.url}/failed"}
+def test_failure_is_told_too(server, web_server):
+    form = {"image_urls": f"{web_server.url}/gone.png", "webhook_url": f"{web_server.url}/failed"}
     story_id = server.post("/story/images-2-video", data=form).json()["data"]["id"]
     assert server.wait(story_id)["status"] == "fail"
-    ((_, _, body, _),) = elsewhere.wait_for("/failed")
+    ((_, _, body, _),) = web_server.wait_for_webhooks("/failed")
     assert json.loads(body)["status"] == "fail"
 
 
-def test_what_was_not_sent_is_sent_after_a_kill(tmp_path, elsewhere):
-    server = Server(tmp_path, ENGINE_WEBHOOK_PAUSES="1.5,1.5,1.5")
-    story_id = submit(server, elsewhere, "/late", [500])
+def test_what_was_not_sent_is_sent_after_a_kill(tmp_path, web_server):
+    server = Server(tmp_path, ENGINE_WEBHOOK_RETRY_DELAYS="1.5,1.5,1.5")
+    story_id = submit(server, web_server, "/late", [500])
     server.wait(story_id)
-    elsewhere.wait_for("/late")
+    web_server.wait_for_webhooks("/late")
     server.stop(kill=True)
     server.start()
     try:
-        hooks = elsewhere.wait_for("/late", 2)
+        hooks = web_server.wait_for_webhooks("/late", 2)
         assert hooks[0][1]["webhook-id"] == hooks[1][1]["webhook-id"]
     finally:
         server.stop()
 
 
-class Full(Outbox):
+class FullDatabaseOutbox(Outbox):
     """An outbox that takes no word of what was tried, the first three times."""
 
     refused = 0
 
-    def tried(self, *told, **more):
+    def record_attempt(self, *told, **more):
         if self.refused < 3:
             self.refused += 1
-            raise JobsError("disk full")
-        super().tried(*told, **more)
+            raise DatabaseError("disk full")
+        super().record_attempt(*told, **more)
 
 
-def test_what_was_sent_is_not_sent_again_while_that_cannot_be_written_down(tmp_path, elsewhere):
-    with Jobs(tmp_path / "engine.sqlite") as jobs:
+def test_what_was_sent_is_not_sent_again_while_that_cannot_be_written_down(tmp_path, web_server):
+    with Database(tmp_path / "engine.sqlite") as jobs:
         records = Records(jobs, Credits(jobs, 0, {}))
-        outbox = Full(jobs)
+        outbox = FullDatabaseOutbox(jobs)
         story = Story(title="A snail", scenes=(Scene(prompt="A snail"),))
-        records.create("me", "story", story, Order("film"), webhook=f"{elsewhere.url}/once")
-        records.end(records.queue.take(), "done", film="f" * 64, webhook_body=lambda record: "{}")
-        sender = Sender(outbox, Door(allow_private=True), SECRET, (0.1,))
+        records.create("me", "story", story, JobRequest("film"), webhook=f"{web_server.url}/once")
+        records.finish_job(records.queue.claim(), "done", film="f" * 64, webhook_body=lambda record: "{}")
+        sender = WebhookSender(outbox, UrlFetcher(allow_private=True), SECRET, (0.1,))
         sender.start()
         deadline = time.monotonic() + 20
-        while records.counts().get("deliveries.sent") != 1:
+        while records.count_by_state().get("deliveries.sent") != 1:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         sender.stop()
         assert outbox.refused == 3
-        assert len(elsewhere.of("/once")) == 1
+        assert len(web_server.webhooks_to("/once")) == 1

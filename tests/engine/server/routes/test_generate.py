@@ -8,8 +8,8 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.engine.server.conftest import KEY, OTHER
-from tests.engine.server.elsewhere import picture
+from tests.engine.server.conftest import KEY, OTHER_KEY
+from tests.engine.server.fake_web_server import make_image
 
 BODY = {
     "model": "local-story",
@@ -88,19 +88,19 @@ def test_enhanced_scene_pictures_are_the_result(done, server):
         assert len({Image.open(io.BytesIO(data)).size for data in pictures}) == 1
 
 
-def test_a_reference_picture_is_taken_into_the_story(server, elsewhere):
-    elsewhere.files["/ilva.png"] = ("image/png", picture())
-    body = changed(["characters", 0, "reference_url"], f"{elsewhere.url}/ilva.png")
-    body["reference_images"] = [{"description": "the mood", "url": f"{elsewhere.url}/ilva.png"}]
+def test_a_reference_picture_is_taken_into_the_story(server, web_server):
+    web_server.files["/ilva.png"] = ("image/png", make_image())
+    body = changed(["characters", 0, "reference_url"], f"{web_server.url}/ilva.png")
+    body["reference_images"] = [{"description": "the mood", "url": f"{web_server.url}/ilva.png"}]
     job = server.wait_job(server.post("/v1/generate/story", json=body).json()["job_id"])
     assert job["status"] == "completed", job["message"]
-    assert "/ilva.png" in elsewhere.asked
+    assert "/ilva.png" in web_server.requested_paths
 
 
-def test_an_unreadable_reference_picture_fails_the_job(server, elsewhere):
-    elsewhere.files["/broken.png"] = ("image/png", b"\x89PNG\r\n\x1a\n" + b"x" * 200)
+def test_an_unreadable_reference_picture_fails_the_job(server, web_server):
+    web_server.files["/broken.png"] = ("image/png", b"\x89PNG\r\n\x1a\n" + b"x" * 200)
     for path in ("/broken.png", "/not-there.png"):
-        body = changed(["characters", 0, "reference_url"], elsewhere.url + path)
+        body = changed(["characters", 0, "reference_url"], web_server.url + path)
         job = server.wait_job(server.post("/v1/generate/story", json=body).json()["job_id"])
         assert (job["status"], job["result"]) == ("failed", None)
         assert job["error"]
@@ -156,16 +156,16 @@ def test_what_is_wrong_is_refused_before_any_job_exists(server, path, value, fie
 
 
 @pytest.mark.parametrize(
-    ("model", "status", "word"),
+    ("model", "status", "code"),
     [
         ("no-such", 404, "model_not_found"),
         ("local-picture", 422, "model_not_capable"),
         ("camera", 404, "model_not_found"),
     ],
 )
-def test_models_that_cannot_serve(server, model, status, word):
+def test_models_that_cannot_serve(server, model, status, code):
     answer = server.post("/v1/generate/story", json={**BODY, "model": model})
-    assert (answer.status_code, answer.json()["error"]) == (status, word)
+    assert (answer.status_code, answer.json()["error"]) == (status, code)
 
 
 @pytest.mark.parametrize(
@@ -185,9 +185,9 @@ def test_unknown_keys_are_ignored_with_a_warning(server):
 
 def test_a_job_is_its_owners_alone(done, server):
     job_id = done[1]["job_id"]
-    never = server.get(f"/v1/jobs/{uuid.uuid4()}", key=OTHER)
+    never = server.get(f"/v1/jobs/{uuid.uuid4()}", key=OTHER_KEY)
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/events")):
-        answer = server.ask(method, f"/v1/jobs/{job_id}{path}", key=OTHER)
+        answer = server.request(method, f"/v1/jobs/{job_id}{path}", key=OTHER_KEY)
         assert (answer.status_code, answer.json()["error"]) == (404, "job_not_found")
         assert answer.json()["message"] == never.json()["message"]
     assert server.get(f"/story/{job_id}").status_code == 404  # the two APIs keep apart
@@ -196,7 +196,7 @@ def test_a_job_is_its_owners_alone(done, server):
 def test_a_job_can_be_stopped_and_forgotten(server):
     body = changed(["scenes"], [{"prompt": f"Scene {n}", "characters": [{"name": "Ilva"}]} for n in range(10)])
     job_id = server.post("/v1/generate/story", json={**body, "seed": 99, "aspect_ratio": "4:1"}).json()["job_id"]
-    assert server.ask("DELETE", f"/v1/jobs/{job_id}").status_code == 200
+    assert server.request("DELETE", f"/v1/jobs/{job_id}").status_code == 200
     assert server.get(f"/v1/jobs/{job_id}").status_code == 404
 
 

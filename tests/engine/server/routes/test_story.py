@@ -9,21 +9,21 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.engine.server.conftest import KEY, OTHER
-from tests.engine.server.elsewhere import picture
+from tests.engine.server.conftest import KEY, OTHER_KEY
+from tests.engine.server.fake_web_server import make_image
 
 QUIET = json.dumps({"has_bg_music": False, "has_narration": False})
 
 
 @pytest.fixture(scope="module")
-def film(server, elsewhere):
+def film(server, web_server):
     """What the quick-start client does: submit, poll, download. With narration, and a webhook whose handler asks back."""
     seen = {}
 
     def ask_back(path, body):
         seen[path] = server.story(body["batch_id"])
 
-    elsewhere.on_hook = ask_back
+    web_server.on_webhook = ask_back
     form = {
         "idea": "A fox learns the drum in a meadow",
         "scene_count": 2,
@@ -36,11 +36,11 @@ def film(server, elsewhere):
         "audio_option": json.dumps({"has_bg_music": True, "narrator": "George"}),
         "language": "English",
         "title": "Meadow Band",
-        "webhook_url": f"{elsewhere.url}/hook",
+        "webhook_url": f"{web_server.url}/hook",
     }
     answer = requests.post(f"{server.url}/story/idea-2-video", headers={"X-Api-Key": KEY}, data=form, timeout=60)
     story = server.wait(answer.json()["data"]["id"])
-    hooks = elsewhere.wait_for("/hook")
+    hooks = web_server.wait_for_webhooks("/hook")
     return {"answer": answer, "story": story, "hooks": hooks, "seen": seen}
 
 
@@ -137,19 +137,19 @@ def test_transitions_never_lengthen_the_film_by_more_than_their_own_time(server,
     assert 10 <= found["seconds"] <= 11
 
 
-def test_the_page_whose_address_stands_in_the_idea_is_read(server, elsewhere):
-    form = {"idea": f'Tell the story of "{elsewhere.url}/page".', "scene_count": 2, "audio_option": QUIET}
+def test_the_page_whose_address_stands_in_the_idea_is_read(server, web_server):
+    form = {"idea": f'Tell the story of "{web_server.url}/page".', "scene_count": 2, "audio_option": QUIET}
     answer = server.post("/story/url-2-video", data=form)
     assert answer.status_code == 200
     story = server.wait(answer.json()["data"]["id"])
     assert story["status"] == "success", story["message"]
-    assert "/page" in elsewhere.asked
+    assert "/page" in web_server.requested_paths
     words = json.dumps(story["storyboard"])
     assert "Oda" in words or "bees" in words or "hives" in words
 
 
-def test_a_dead_page_is_a_warning_and_the_idea_goes_on(server, elsewhere):
-    form = {"idea": f"A beekeeper on a roof, see {elsewhere.url}/gone!", "scene_count": 1, "audio_option": QUIET}
+def test_a_dead_page_is_a_warning_and_the_idea_goes_on(server, web_server):
+    form = {"idea": f"A beekeeper on a roof, see {web_server.url}/gone!", "scene_count": 1, "audio_option": QUIET}
     story = server.wait(server.post("/story/url-2-video", data=form).json()["data"]["id"])
     assert story["status"] == "success", story["message"]
     assert any("page was not read" in warning for warning in story["warnings"])
@@ -163,9 +163,9 @@ def test_a_dead_page_is_a_warning_and_the_idea_goes_on(server, elsewhere):
         ("image/png", b"x"),
     ],
 )
-def test_a_page_that_says_nothing_is_a_warning_too(server, elsewhere, kind, body):
-    elsewhere.files["/mute"] = (kind, body)
-    form = {"idea": f"A beekeeper on a roof, see {elsewhere.url}/mute", "scene_count": 1}
+def test_a_page_that_says_nothing_is_a_warning_too(server, web_server, kind, body):
+    web_server.files["/mute"] = (kind, body)
+    form = {"idea": f"A beekeeper on a roof, see {web_server.url}/mute", "scene_count": 1}
     answer = server.post("/story/url-2-video", data={**form, "audio_option": QUIET})
     story = server.wait(answer.json()["data"]["id"])
     assert story["status"] == "success", story["message"]
@@ -182,19 +182,19 @@ SHOWN = """<html><head><title>Bees of Elm Street</title><meta property="og:image
 
 
 @pytest.fixture(scope="module")
-def page_of_bees(elsewhere):
-    hives = picture(400, 300, (20, 60, 200), "JPEG")
-    elsewhere.files |= {
+def page_of_bees(web_server):
+    hives = make_image(400, 300, (20, 60, 200), "JPEG")
+    web_server.files |= {
         "/bees": ("text/html", SHOWN.encode()), "/hives.jpg": ("image/jpeg", hives), "/again.jpg": ("image/jpeg", hives),
-        "/broken.png": ("image/png", b"\x89PNG\r\n\x1a\n" + b"x" * 99), "/dot.png": ("image/png", picture(20, 20)),
-        "/honey.webp": ("image/webp", picture(300, 300, (220, 160, 20), "WEBP")), "/late.png": ("image/png", picture()),
-        "/secret": ("text/html", b"x"), "/also-secret.png": ("image/png", picture()),
+        "/broken.png": ("image/png", b"\x89PNG\r\n\x1a\n" + b"x" * 99), "/dot.png": ("image/png", make_image(20, 20)),
+        "/honey.webp": ("image/webp", make_image(300, 300, (220, 160, 20), "WEBP")), "/late.png": ("image/png", make_image()),
+        "/secret": ("text/html", b"x"), "/also-secret.png": ("image/png", make_image()),
     }  # fmt: skip
-    return f"{elsewhere.url}/bees"
+    return f"{web_server.url}/bees"
 
 
-def test_pictures_of_the_page_become_objects_if_asked(server, elsewhere, page_of_bees):
-    elsewhere.asked.clear()
+def test_pictures_of_the_page_become_objects_if_asked(server, web_server, page_of_bees):
+    web_server.requested_paths.clear()
     form = {"idea": f"Tell {page_of_bees}", "scene_count": 2, "audio_option": QUIET, "page_pictures": "5"}
     story = server.wait(server.post("/story/url-2-video", data=form).json()["data"]["id"])
     assert story["status"] == "success", story["message"]
@@ -207,17 +207,17 @@ def test_pictures_of_the_page_become_objects_if_asked(server, elsewhere, page_of
     assert {warning.rpartition("it ")[2] for warning in left_out} >= {"was answered with status 404", "is too small"}
     assert any("not fetched" in warning for warning in left_out)
     assert not [warning for warning in story["warnings"] if "169.254" in warning]
-    assert not {"/secret", "/also-secret.png"} & set(elsewhere.asked)
-    assert len([path for path in elsewhere.asked if path != "/bees"]) <= 10
+    assert not {"/secret", "/also-secret.png"} & set(web_server.requested_paths)
+    assert len([path for path in web_server.requested_paths if path != "/bees"]) <= 10
 
 
-def test_no_more_pictures_are_asked_for_than_were_wished_and_none_unasked(server, elsewhere, page_of_bees):
+def test_no_more_pictures_are_asked_for_than_were_wished_and_none_unasked(server, web_server, page_of_bees):
     for wished, asked in ((1, {"/bees", "/hives.jpg"}), (0, {"/bees"})):
-        elsewhere.asked.clear()
+        web_server.requested_paths.clear()
         form = {"idea": f"Tell {page_of_bees}", "scene_count": 1, "audio_option": QUIET, "page_pictures": wished}
         story = server.wait(server.post("/story/url-2-video", data=form).json()["data"]["id"])
         assert story["status"] == "success", story["message"]
-        assert set(elsewhere.asked) == asked
+        assert set(web_server.requested_paths) == asked
         assert ("Three blue hives on a roof" in json.dumps(story["storyboard"]["objects"])) == bool(wished)
 
 
@@ -233,20 +233,20 @@ def test_no_more_pictures_are_asked_for_than_were_wished_and_none_unasked(server
         "first {}/page then http://b.example/",
     ],
 )
-def test_the_address_may_stand_anywhere_in_the_idea(server, elsewhere, idea):
-    elsewhere.asked.clear()
-    form = {"idea": idea.format(elsewhere.url, rest=elsewhere.url.removeprefix("http")), "scene_count": 1}
+def test_the_address_may_stand_anywhere_in_the_idea(server, web_server, idea):
+    web_server.requested_paths.clear()
+    form = {"idea": idea.format(web_server.url, rest=web_server.url.removeprefix("http")), "scene_count": 1}
     story = server.post("/story/url-2-video", data=form).json()["data"]["id"]
     deadline = time.monotonic() + 20
-    while not elsewhere.asked and time.monotonic() < deadline:
+    while not web_server.requested_paths and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert elsewhere.asked == ["/page"]
-    server.ask("DELETE", f"/story/{story}")
+    assert web_server.requested_paths == ["/page"]
+    server.request("DELETE", f"/story/{story}")
 
 
-def test_a_space_around_an_address_and_a_slash_around_a_path_are_no_mistakes(server, elsewhere):
-    elsewhere.files["/0.png"] = ("image/png", picture())
-    form = {"image_urls": f" {elsewhere.url}/0.png\n", "webhook_url": f" {elsewhere.url}/hook", "audio_option": QUIET}
+def test_a_space_around_an_address_and_a_slash_around_a_path_are_no_mistakes(server, web_server):
+    web_server.files["/0.png"] = ("image/png", make_image())
+    form = {"image_urls": f" {web_server.url}/0.png\n", "webhook_url": f" {web_server.url}/hook", "audio_option": QUIET}
     story = server.post("//story", data={"idea": "A hill", **form}).json()["data"]
     assert (story["status"], story["message"]) == ("new", None)
     assert server.get(f"//story/{story['id']}/").json()["data"]["id"] == story["id"]
@@ -257,17 +257,17 @@ def test_an_idea_without_an_address_is_refused(server):
 
 
 @pytest.mark.parametrize("way", ["files", "urls", "one url"])
-def test_pictures_are_the_scenes_in_their_order(server, elsewhere, way):
+def test_pictures_are_the_scenes_in_their_order(server, web_server, way):
     colours = [(200, 40, 30), (30, 180, 60)]
     common = {"audio_option": QUIET, "aspect_ratio": "9:16", "scene_count": "7", "elements": "{}"}
     if way == "files":
-        files = [("image_files", (f"{n}.png", picture(colour=c), "image/png")) for n, c in enumerate(colours)]
+        files = [("image_files", (f"{n}.png", make_image(colour=c), "image/png")) for n, c in enumerate(colours)]
         urls = {"image_urls": ["https://never.fetched.example/x.png"]}
         answer = server.post("/story/images-2-video", data={**common, **urls}, files=files)
     else:
         for number, colour in enumerate(colours):
-            elsewhere.files[f"/{number}.jpg"] = ("image/jpeg", picture(colour=colour, form="JPEG"))
-        urls = [f"{elsewhere.url}/{n}.jpg" for n in range(2)]
+            web_server.files[f"/{number}.jpg"] = ("image/jpeg", make_image(colour=colour, image_format="JPEG"))
+        urls = [f"{web_server.url}/{n}.jpg" for n in range(2)]
         colours, urls = (colours, urls) if way == "urls" else (colours[:1], urls[:1])
         answer = server.post("/story/images-2-video", data={**common, "image_urls": urls})
     assert answer.status_code == 200, answer.text
@@ -282,22 +282,22 @@ def test_pictures_are_the_scenes_in_their_order(server, elsewhere, way):
         assert all(abs(a - b) < 12 for a, b in zip(middle, colour, strict=True))
 
 
-def test_a_given_element_picture_is_shown_and_nothing_is_made_of_it(server, elsewhere):
-    elsewhere.files["/fox.webp"] = ("image/webp", picture(form="WEBP"))
-    url = f"{elsewhere.url}/fox.webp"
+def test_a_given_element_picture_is_shown_and_nothing_is_made_of_it(server, web_server):
+    web_server.files["/fox.webp"] = ("image/webp", make_image(image_format="WEBP"))
+    url = f"{web_server.url}/fox.webp"
     elements = {"characters": [{"name": "Fennel", "description": "a fox", "URL": url}], "objects": []}
     form = {"idea": "Fennel drums", "scene_count": 1, "elements": json.dumps(elements)}
     story = server.post("/story", data=form).json()["data"]
     story = server.post(f"/story/{story['id']}/elements").json()["data"]
     (fennel,) = [one for one in story["storyboard"]["characters"] if one["name"] == "Fennel"]
     assert (fennel["image_url"], fennel["URL"]) == (url, url)
-    assert "/fox.webp" in elsewhere.asked
+    assert "/fox.webp" in web_server.requested_paths
 
 
 def test_another_key_sees_nothing(film, server):
     path = f"/story/{film['story']['id']}"
     never = "/story/00000000-0000-4000-8000-000000000000"
-    assert server.get(path, key=OTHER).status_code == server.get(never, key=OTHER).status_code == 404
+    assert server.get(path, key=OTHER_KEY).status_code == server.get(never, key=OTHER_KEY).status_code == 404
 
 
 def test_the_film_plays_from_any_point(film):

@@ -9,7 +9,7 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.engine.server.elsewhere import picture
+from tests.engine.server.fake_web_server import make_image
 from tests.engine.server.routes.test_story import QUIET, probe
 
 PARTS = ("characters", "environments", "objects")
@@ -166,16 +166,16 @@ def test_narration_is_another_name_for_narrator_and_a_voice_name_is_spoken_with_
     assert all("narration_url" in scene for scene in after["scenes"])
 
 
-def test_of_two_addresses_of_an_element_the_new_one_counts(server, elsewhere):
-    elsewhere.files["/new.png"] = ("image/png", picture())
+def test_of_two_addresses_of_an_element_the_new_one_counts(server, web_server):
+    web_server.files["/new.png"] = ("image/png", make_image())
     for name in ("image_url", "URL"):
         story = make(server)
         half = step(server, story, "elements")
         sent = json.loads(json.dumps(board(half)))
-        sent["characters"][0][name] = f"{elsewhere.url}/new.png"
+        sent["characters"][0][name] = f"{web_server.url}/new.png"
         after = step(server, story, "elements", storyboard=json.dumps(sent))
-        assert after["storyboard"]["characters"][0]["image_url"] == f"{elsewhere.url}/new.png"
-        assert after["storyboard"]["characters"][0]["URL"] == f"{elsewhere.url}/new.png"
+        assert after["storyboard"]["characters"][0]["image_url"] == f"{web_server.url}/new.png"
+        assert after["storyboard"]["characters"][0]["URL"] == f"{web_server.url}/new.png"
 
 
 def test_step_1_and_a_half_again_makes_anew_what_the_client_does_not_bring(server):
@@ -205,7 +205,7 @@ def test_own_media_come_back_as_input(server):
 
 
 def test_pictures_of_step_1_are_the_scene_pictures_of_step_2(server):
-    files = [("image_files", (f"../../{n}.png", picture(colour=(n * 80, 90, 20)), "image/png")) for n in range(3)]
+    files = [("image_files", (f"../../{n}.png", make_image(colour=(n * 80, 90, 20)), "image/png")) for n in range(3)]
     answer = server.post(
         "/story", data={"idea": "Three hills", "audio_option": QUIET, "aspect_ratio": "4:3"}, files=files
     )
@@ -290,10 +290,10 @@ class TestConcat:
         assert film["video_url"] != before
         assert probe(bytes_of(film["video_url"]), tmp_path)["audio"] == 1
 
-    def test_exactly_the_named_clips_in_their_order(self, server, flow, elsewhere, tmp_path):
+    def test_exactly_the_named_clips_in_their_order(self, server, flow, web_server, tmp_path):
         own = [scene["video_url"] for scene in flow["film"]["scenes"]]
-        elsewhere.files["/clip.mp4"] = ("video/mp4", bytes_of(own[1]))
-        urls = [own[1], f"{elsewhere.url}/clip.mp4", own[0]]
+        web_server.files["/clip.mp4"] = ("video/mp4", bytes_of(own[1]))
+        urls = [own[1], f"{web_server.url}/clip.mp4", own[0]]
         server.post(f"/story/{flow['one']['id']}/concat", data={"concat_video_urls": urls})
         film = server.wait(flow["one"]["id"])
         assert film["status"] == "success", film["message"]
@@ -302,21 +302,21 @@ class TestConcat:
         assert found["seconds"] == pytest.approx(sum(lengths), abs=0.6)
         assert found["size"] == (256, 144)
 
-    def test_sound_is_laid_over_the_film_and_cut_to_it(self, server, flow, elsewhere, tmp_path):
-        elsewhere.files["/song.wav"] = ("audio/wav", bytes_of(flow["film"]["scenes"][0]["narration_url"]))
+    def test_sound_is_laid_over_the_film_and_cut_to_it(self, server, flow, web_server, tmp_path):
+        web_server.files["/song.wav"] = ("audio/wav", bytes_of(flow["film"]["scenes"][0]["narration_url"]))
         form = {
             "concat_video_urls": [flow["film"]["scenes"][0]["video_url"]],
-            "audio_urls": [f"{elsewhere.url}/song.wav"],
+            "audio_urls": [f"{web_server.url}/song.wav"],
         }
         server.post(f"/story/{flow['one']['id']}/concat", data=form)
         film = server.wait(flow["one"]["id"])
         assert film["status"] == "success", film["message"]
         assert probe(bytes_of(film["video_url"]), tmp_path)["audio"] == 1
 
-    def test_a_clip_that_is_none_fails_with_a_message_and_a_later_step_mends_it(self, server, flow, elsewhere):
-        elsewhere.files["/text.mp4"] = ("video/mp4", b"#EXTM3U\n/etc/passwd\n" * 50)
+    def test_a_clip_that_is_none_fails_with_a_message_and_a_later_step_mends_it(self, server, flow, web_server):
+        web_server.files["/text.mp4"] = ("video/mp4", b"#EXTM3U\n/etc/passwd\n" * 50)
         story_id = flow["one"]["id"]
-        server.post(f"/story/{story_id}/concat", data={"concat_video_urls": [f"{elsewhere.url}/text.mp4"]})
+        server.post(f"/story/{story_id}/concat", data={"concat_video_urls": [f"{web_server.url}/text.mp4"]})
         failed = server.wait(story_id)
         assert (failed["status"], failed["video_url"]) == ("fail", None)
         assert failed["message"]
@@ -329,10 +329,12 @@ class TestStory:
     def test_put_changes_what_is_sent(self, server):
         story = make(server)
         path = f"/story/{story['id']}"
-        put = server.ask("PUT", path, data={"description": "D", "visibility_status": "2", "additional_videos": '["x"]'})
+        put = server.request(
+            "PUT", path, data={"description": "D", "visibility_status": "2", "additional_videos": '["x"]'}
+        )
         assert put.status_code == 200
         assert (put.json()["data"]["description"], put.json()["data"]["visibility_status"]) == ("D", "2")
-        put = server.ask("PUT", path, data={"title": "New", "visibility_status": "", "description": ""})
+        put = server.request("PUT", path, data={"title": "New", "visibility_status": "", "description": ""})
         after = put.json()["data"]
         assert (after["title"], after["description"], after["visibility_status"]) == ("New", "D", "2")
         assert "additional_videos" not in after
@@ -341,26 +343,30 @@ class TestStory:
     def test_delete_answers_with_the_story_and_forgets_it(self, server):
         story = step(server, make(server), "elements")
         url = story["storyboard"]["characters"][0]["image_url"]
-        gone = server.ask("DELETE", f"/story/{story['id']}")
+        gone = server.request("DELETE", f"/story/{story['id']}")
         assert (gone.status_code, gone.json()["data"]["id"]) == (200, story["id"])
         for method in ("GET", "PUT", "DELETE"):
-            assert server.ask(method, f"/story/{story['id']}").status_code == 404
+            assert server.request(method, f"/story/{story['id']}").status_code == 404
         for name in ("elements", "scenes", "videos", "concat"):
             assert server.post(f"/story/{story['id']}/{name}").status_code == 404
         assert requests.get(url, timeout=30).status_code == 404
 
-    def test_delete_stops_work_and_sends_no_webhook(self, server, elsewhere):
-        form = {"idea": "A long journey over the mountains", "scene_count": 12, "webhook_url": f"{elsewhere.url}/never"}
+    def test_delete_stops_work_and_sends_no_webhook(self, server, web_server):
+        form = {
+            "idea": "A long journey over the mountains",
+            "scene_count": 12,
+            "webhook_url": f"{web_server.url}/never",
+        }
         story_id = server.post("/story/idea-2-video", data=form).json()["data"]["id"]
         time.sleep(0.7)
-        assert server.ask("DELETE", f"/story/{story_id}").status_code == 200
+        assert server.request("DELETE", f"/story/{story_id}").status_code == 200
         began = time.monotonic()
         assert make(server)["status"] == "new"  # the queue goes on
         assert time.monotonic() - began < 20
-        assert not elsewhere.of("/never")
+        assert not web_server.webhooks_to("/never")
 
     @pytest.mark.parametrize("asked", ["image_urls", "page"])
-    def test_delete_ends_a_fetch_that_is_under_way(self, server, elsewhere, asked):
+    def test_delete_ends_a_fetch_that_is_under_way(self, server, web_server, asked):
         waiting = threading.Event()
 
         class Never:
@@ -371,18 +377,18 @@ class TestStory:
                 time.sleep(20)
                 return iter(("text/html", b""))
 
-        elsewhere.files["/never"] = Never()
-        url = f"{elsewhere.url}/never"
+        web_server.files["/never"] = Never()
+        url = f"{web_server.url}/never"
         path, form = (
             ("/story/url-2-video", {"idea": url}) if asked == "page" else ("/story/images-2-video", {asked: url})
         )
         story_id = server.post(path, data=form).json()["data"]["id"]
         assert waiting.wait(20)
         began = time.monotonic()
-        assert server.ask("DELETE", f"/story/{story_id}").status_code == 200
+        assert server.request("DELETE", f"/story/{story_id}").status_code == 200
         assert make(server)["status"] == "new"
         assert time.monotonic() - began < 10
-        del elsewhere.files["/never"]
+        del web_server.files["/never"]
 
     def test_stories_are_listed_newest_first(self, server):
         story = make(server, title="Newest")

@@ -19,7 +19,9 @@ def bench():
 
 
 def test_the_same_character_is_nearer_than_another(bench, tmp_path):
-    cast = {name: bench.CAST[name] for name in ("Mara", "Tomas", "Fox")}
-    result = bench.likeness(bench.weights(), bench.figures(tmp_path, cast, bench.SCENES[:3], heads=True))
+    cast = {name: bench.CHARACTERS[name] for name in ("Mara", "Tomas", "Fox")}
+    result = bench.measure_similarity(
+        bench.weights(), bench.render_figures(tmp_path, cast, bench.SCENES[:3], heads=True)
+    )
     assert result["margin"] > 0.15
     assert result["nearest"] > 0.85

@@ -51,8 +51,8 @@ def test_a_whole_figure_is_cut_out_and_stands_in_the_scene(hand, person):
 def test_a_photograph_becomes_a_medallion_over_clothes_of_its_colours(hand, photo):
     made = hand.portrait("Bix", "", inputs={"reference": [photo]})
     figure = json.loads((made / "figure.json").read_text("utf-8"))
-    assert figure["picture"]
-    top = figure["looks"]["top_colour"]
+    assert figure["face_image"]
+    top = figure["appearance"]["top_colour"]
     assert int(top[3:5], 16) > int(top[1:3], 16) + 60
     out = hand.keyframe(
         "Bix stands", ["Bix"], size=(640, 360), location="desert", inputs={"figures": [made / "figure.json"]}
@@ -65,7 +65,7 @@ def test_a_state_of_a_given_character_keeps_the_given_face(hand, photo):
     later = hand.portrait(
         "Bix", "", state="wet", state_appearance="soaked", inputs={"base_figure": [base / "figure.json"]}
     )
-    pictures = [json.loads((made / "figure.json").read_text("utf-8"))["picture"] for made in (base, later)]
+    pictures = [json.loads((made / "figure.json").read_text("utf-8"))["face_image"] for made in (base, later)]
     assert pictures[0] == pictures[1]
 
 
@@ -80,7 +80,7 @@ def test_a_given_place_is_the_backdrop(hand, photo):
 
 def test_a_given_thing_is_a_card_in_the_scene(hand, photo):
     made = hand.element("object", "Idol", "a crystal", inputs={"reference": [photo]})
-    from pipelines.step_params import Named
+    from pipelines.step_params import NamedElement
 
     plain = hand.keyframe("The idol", [], size=(640, 360), location="desert")
     out = hand.keyframe(
@@ -88,7 +88,7 @@ def test_a_given_thing_is_a_card_in_the_scene(hand, photo):
         [],
         size=(640, 360),
         location="desert",
-        objects=(Named(name="Idol"),),
+        objects=(NamedElement(name="Idol"),),
         inputs={"figures": [made / "figure.json"]},
     )
     assert near(out / "keyframe.png", (45, 205, 45), 60) > near(plain / "keyframe.png", (45, 205, 45), 60) + 200

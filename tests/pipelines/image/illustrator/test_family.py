@@ -12,17 +12,17 @@ from PIL import Image
 from pipelines.base import BadInput
 from pipelines.image.illustrator import composition
 from pipelines.image.illustrator.backdrops.outdoors import OUTDOORS
-from pipelines.image.illustrator.canvas import Sheet
+from pipelines.image.illustrator.canvas import Canvas
 from pipelines.image.illustrator.figures import body as body
 from pipelines.image.illustrator.figures.animal_heads import SPECIES
 from pipelines.image.illustrator.figures.body import POSES, draw_figure
-from pipelines.image.illustrator.language.appearance import read_looks
-from pipelines.image.illustrator.language.setting import INDOORS, Place
-from pipelines.image.illustrator.render import paint_place
-from pipelines.image.illustrator.resolved import CharacterFigure, PlaceFigure
+from pipelines.image.illustrator.language.appearance import resolve_appearance
+from pipelines.image.illustrator.language.setting import INDOOR_KINDS, Setting
+from pipelines.image.illustrator.render import render_location
+from pipelines.image.illustrator.resolved import CharacterFigure, LocationFigure
 from pipelines.media.conversation import Conversation
 from pipelines.media.layers import Layers
-from pipelines.step_params import Named, OnStage
+from pipelines.step_params import CastMember, NamedElement
 
 MARA = "a 34 year old lighthouse keeper, auburn braid, green oilskin coat, freckles"
 SIZES = [(320, 180), (320, 240), (240, 240), (240, 320), (180, 320)]
@@ -33,7 +33,7 @@ def files_of(folder):
 
 
 def looks_of(folder):
-    return json.loads((folder / "figure.json").read_text("utf-8"))["looks"]
+    return json.loads((folder / "figure.json").read_text("utf-8"))["appearance"]
 
 
 def pixels(path):
@@ -82,19 +82,19 @@ def test_a_keyframe_is_its_layers_laid_on_each_other(hand, size):
 def test_faces_stay_in_the_frame(hand, size, number):
     for count in (1, 2, 3, 4, 5, 6):
         cast = [
-            CharacterFigure(name=name, looks=read_looks(words, 3, name))
+            CharacterFigure(name=name, appearance=resolve_appearance(words, 3, name))
             for name, words in list({
                 "Mara": MARA, "Tom": "a boy of ten", "Max": "a tall stout man with a top hat", "Fox": "a fox",
                 "Lea": "an old woman", "Bo": "a mouse",
             }.items())[:count]
         ]  # fmt: skip
-        plan = composition.compose(cast, [], "They stand there.", number, *size, random.Random(1))
-        assert len(plan.standing) == count
+        plan = composition.build_layout(cast, [], "They stand there.", number, *size, random.Random(1))
+        assert len(plan.placements) == count
         xs = []
-        for one in plan.standing:
-            frame = body.frame_of(one.actor.figure.looks)
+        for one in plan.placements:
+            frame = body.body_proportions(one.actor.figure.appearance)
             half = frame.head * 0.5 * one.scale
-            face = one.ground + (frame.neck - frame.head * 0.43) * one.scale
+            face = one.ground_y + (frame.neck - frame.head * 0.43) * one.scale
             assert half <= one.x <= size[0] - half
             assert half * 0.6 <= face <= size[1] - half * 0.6
             xs.append((one.x, half))
@@ -103,19 +103,19 @@ def test_faces_stay_in_the_frame(hand, size, number):
             assert right - left > 0.6 * (a + b), "faces cover each other"
 
 
-PLACES = sorted({*OUTDOORS, *INDOORS})
+PLACES = sorted({*OUTDOORS, *INDOOR_KINDS})
 
 
 @pytest.mark.parametrize("kind", PLACES)
 def test_every_place_can_be_drawn_at_every_hour(kind):
-    place = Place(kind=kind, seed=3)
+    place = Setting(kind=kind, seed=3)
     seen = set()
     for hour, weather, season in [
         ("day", "clear", "spring"), ("dawn", "fog", "summer"), ("dusk", "rain", "autumn"), ("night", "snow", "winter"),
         ("night", "storm", "summer"),
     ]:  # fmt: skip
         here = place.model_copy(update={"time": hour, "weather": weather, "season": season})
-        frame = paint_place(PlaceFigure(name="x", place=here), (160, 90))
+        frame = render_location(LocationFigure(name="x", setting=here), (160, 90))
         assert frame.size == (160, 90)
         seen.add(frame.tobytes())
     assert len(seen) > 1
@@ -128,11 +128,11 @@ def test_the_smallest_frames_are_drawn(hand, size):
 
 @pytest.mark.parametrize("kind", sorted(SPECIES))
 def test_every_creature_has_its_own_face_and_every_pose(kind):
-    looks = read_looks(f"{kind} pony" if kind == "horse" else kind, 1)
+    looks = resolve_appearance(f"{kind} pony" if kind == "horse" else kind, 1)
     assert looks.species == kind
     drawn = set()
     for pose in POSES:
-        sheet = Sheet()
+        sheet = Canvas()
         stance = draw_figure(sheet, looks, pose, "happy")
         assert stance.top < stance.face[1] < 0
         drawn.add(sheet.svg(10, 10))
@@ -144,7 +144,9 @@ def test_an_animal_in_another_state_is_still_read_by_keyframes(hand):
     later = hand.portrait(
         "Fox", state="snow", state_appearance="with white fur and a blue coat", inputs={"base_figure": [base]}
     )
-    out = hand.keyframe("Fox waits", [OnStage(name="Fox", state="snow")], inputs={"figures": [later / "figure.json"]})
+    out = hand.keyframe(
+        "Fox waits", [CastMember(name="Fox", state="snow")], inputs={"figures": [later / "figure.json"]}
+    )
     assert (out / "keyframe.png").exists()
 
 
@@ -161,7 +163,7 @@ def test_a_state_changes_the_clothes_and_keeps_the_face(hand):
     ]:
         out = hand.portrait("Mara", MARA, state=state, state_appearance=words, inputs=inputs)
         later = looks_of(out)
-        for kept in ("skin", "eyes", "sex", "species", "quirk", "features"):
+        for kept in ("skin", "eyes", "sex", "species", "variation_seed", "features"):
             assert later[kept] == first[kept], (state, kept)
         assert later[changed] != first[changed], state
         assert np.abs(pixels(out / "portrait.png") - pixels(base / "portrait.png")).mean() > 0.2, state
@@ -174,8 +176,8 @@ def test_a_scene_shows_the_state_it_asks_for(hand):
         "Mara", MARA, state="red", state_appearance="in a red coat", inputs={"base_figure": [base / "figure.json"]}
     )
     both = {"figures": [base / "figure.json", wet / "figure.json"]}
-    one = hand.keyframe("Mara waits", [OnStage(name="Mara")], location="beach", inputs=both)
-    two = hand.keyframe("Mara waits", [OnStage(name="Mara", state="red")], location="beach", inputs=both)
+    one = hand.keyframe("Mara waits", [CastMember(name="Mara")], location="beach", inputs=both)
+    two = hand.keyframe("Mara waits", [CastMember(name="Mara", state="red")], location="beach", inputs=both)
     assert (one / "layer-00.png").read_bytes() == (two / "layer-00.png").read_bytes()
     assert (one / "keyframe.png").read_bytes() != (two / "keyframe.png").read_bytes()
 
@@ -235,8 +237,8 @@ def test_a_context_of_another_make_is_refused(hand, tmp_path):
 def test_what_has_no_figure_is_drawn_from_words(hand):
     out = hand.keyframe(
         "A stranger plays the drum on the moon",
-        [OnStage(name="Stranger", appearance="an old man with a beard")],
-        objects=(Named(name="drum"),),
+        [CastMember(name="Stranger", appearance="an old man with a beard")],
+        objects=(NamedElement(name="drum"),),
     )
     assert (out / "keyframe.png").stat().st_size > 2000
 

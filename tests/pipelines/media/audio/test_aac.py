@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.media.audio.aac import check_sound, write_aac
+from pipelines.media.audio.aac import verify_audio, write_aac
 from tests.pipelines.media.studio import RATE, tone, wav
 
 
@@ -37,7 +37,7 @@ def test_what_is_cut_off_does_not_pass(click, tmp_path):
     whole = (tmp_path / "sound.m4a").read_bytes()
     (tmp_path / "cut.m4a").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(RuntimeError, match="cannot be decoded"):
-        check_sound(tmp_path / "cut.m4a")
+        verify_audio(tmp_path / "cut.m4a")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are those of POSIX")

@@ -5,12 +5,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.media.audio.loudness import MARGIN, SILENCE, Limiter, Meter, gain, inter_peaks, loudness
+from pipelines.media.audio.loudness import (
+    PEAK_MARGIN,
+    SILENCE,
+    Limiter,
+    LoudnessMeter,
+    db_to_gain,
+    measure_loudness,
+    true_peaks,
+)
 from tests.pipelines.media.studio import RATE, babble, ebur128, tone, wav
 
 
 def metered(sound: np.ndarray, block: int = 50_000) -> float:
-    meter = Meter()
+    meter = LoudnessMeter()
     for at in range(0, len(sound), block):
         meter.add(sound[at : at + block])
     return meter.integrated()
@@ -22,12 +30,12 @@ def stereo(sound: np.ndarray) -> np.ndarray:
 
 def test_the_reference_signal_of_the_standard():
     # EBU Tech 3341, case 1: a 1 kHz sine in both channels whose peaks are at −23 dBFS has −23 LUFS.
-    assert metered(stereo(tone(20, 1000, level=gain(-23)))) == pytest.approx(-23.0, abs=0.1)
+    assert metered(stereo(tone(20, 1000, level=db_to_gain(-23)))) == pytest.approx(-23.0, abs=0.1)
 
 
 def test_silence_is_gated():
     # EBU Tech 3341, case 3: quiet beginnings and ends do not count.
-    quiet, loud = tone(10, 1000, level=gain(-36)), tone(60, 1000, level=gain(-23))
+    quiet, loud = tone(10, 1000, level=db_to_gain(-36)), tone(60, 1000, level=db_to_gain(-23))
     assert metered(stereo(np.concatenate([quiet, loud, quiet]))) == pytest.approx(-23.0, abs=0.1)
 
 
@@ -46,7 +54,7 @@ def test_agrees_with_ffmpeg(case, tmp_path):
 @settings(max_examples=10, deadline=None)
 def test_the_size_of_the_blocks_does_not_matter(sizes):
     sound = stereo(babble(6))
-    meter, at = Meter(), 0
+    meter, at = LoudnessMeter(), 0
     for size in sizes:
         meter.add(sound[at : at + size])
         at += size
@@ -60,14 +68,14 @@ def test_nothing_is_silence():
 
 
 def test_a_sound_shorter_than_a_gating_block_can_be_weighed():
-    assert loudness(stereo(tone(0.2, 1000, level=gain(-23)))) == pytest.approx(-23.0, abs=0.5)
+    assert measure_loudness(stereo(tone(0.2, 1000, level=db_to_gain(-23)))) == pytest.approx(-23.0, abs=0.5)
 
 
 def test_peaks_between_the_samples_are_seen(tmp_path):
     # At a quarter of the rate, shifted by an eighth of a period, every sample lies 3 dB below the peak.
     sound = stereo(np.sin(np.pi / 2 * np.arange(RATE) + np.pi / 4).astype(np.float32) * 0.5)
     assert np.abs(sound).max() == pytest.approx(0.354, abs=0.001)
-    assert inter_peaks(sound)[MARGIN:-MARGIN].max() == pytest.approx(0.5, rel=0.01)
+    assert true_peaks(sound)[PEAK_MARGIN:-PEAK_MARGIN].max() == pytest.approx(0.5, rel=0.01)
 
 
 @given(

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.base import BadInput, Device, Kind, ModelSpec
 from pipelines.media.audio.mix import Mixer
-from pipelines.media.audio.mixdown import Duck
+from pipelines.media.audio.mixdown import Ducker
 from pipelines.step_params import MixParams
 from tests.pipelines.media.studio import FPS, RATE, Heard, babble, ebur128, ffmpeg, saved, timeline, tone, wav
 
@@ -116,7 +116,7 @@ def test_music_sinks_under_speech_softly_and_in_time(depth, mix, tmp_path):
     line = timeline(6, 6, 8, speech=2.0, begin=2.0)
     speech = [wav(tmp_path / f"n{n}", tone(2.0, 3000, level=0.3)) for n in range(3)]
     music = [wav(tmp_path / "music", np.stack([tone(20, 200), tone(20, 200)], 1))]
-    sound = heard(mix(line, narrations=speech, music=music, params=MixParams(duck=depth)))[:, 0]
+    sound = heard(mix(line, narrations=speech, music=music, params=MixParams(ducking_db=depth)))[:, 0]
     level = loudness_of(sound, 200, RATE // 50)
     for place in line.scenes:
         start = round(place.narration * RATE)
@@ -128,14 +128,14 @@ def test_music_sinks_under_speech_softly_and_in_time(depth, mix, tmp_path):
 
 
 def test_music_does_not_pump_between_sentences():
-    duck = Duck([(1.0, 2.0), (2.8, 4.0)], 12.0).curve(0, 6 * RATE)
+    duck = Ducker([(1.0, 2.0), (2.8, 4.0)], 12.0).curve(0, 6 * RATE)
     assert duck[RATE : 4 * RATE].max() == pytest.approx(10 ** (-12 / 20), rel=1e-3)
     assert duck[round(5.5 * RATE)] == pytest.approx(1.0)
 
 
 def test_no_duck_no_change():
-    assert Duck([], 12.0).curve(0, RATE).min() == 1.0
-    assert Duck([(0.2, 0.5)], 0.0).curve(0, RATE).min() == 1.0
+    assert Ducker([], 12.0).curve(0, RATE).min() == 1.0
+    assert Ducker([(0.2, 0.5)], 0.0).curve(0, RATE).min() == 1.0
 
 
 def test_the_film_begins_and_ends_softly(mix, tmp_path):
@@ -163,7 +163,12 @@ def test_clips_bring_their_own_sound_to_their_scenes(mix, tmp_path):
     ffmpeg(*picture, "silent.mp4", cwd=tmp_path)
     report = Heard()
     sound = heard(
-        mix(line, clips=[*clips, tmp_path / "silent.mp4"], params=MixParams(native=(1, 2, 3)), report=report)
+        mix(
+            line,
+            clips=[*clips, tmp_path / "silent.mp4"],
+            params=MixParams(native_audio_scenes=(1, 2, 3)),
+            report=report,
+        )
     )[:, 0]
     assert any("scene 3" in warning for warning in report.warnings)
     first, second = (loudness_of(sound, hertz, RATE // 20) for hertz in (500, 900))
@@ -207,8 +212,8 @@ def test_silence_stays_silence_and_is_told(mix, tmp_path):
         ({"narrations": ["good"], "music": ["empty"]}, "music"),
         ({"narrations": ["good"], "audio": ["text"]}, "audio"),
         ({"narrations": ["good"], "clips": ["text"]}, "clips"),
-        ({"narrations": ["good"], "clips": ["text"], "params": MixParams(native=(1,))}, "clips"),
-        ({"narrations": ["good"], "clips": ["text"], "params": MixParams(native=(7,))}, "native"),
+        ({"narrations": ["good"], "clips": ["text"], "params": MixParams(native_audio_scenes=(1,))}, "clips"),
+        ({"narrations": ["good"], "clips": ["text"], "params": MixParams(native_audio_scenes=(7,))}, "native"),
     ],
 )
 def test_what_cannot_be_used_is_named(inputs, field, mix, tmp_path):

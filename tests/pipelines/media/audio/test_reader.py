@@ -5,12 +5,12 @@ import pytest
 import soundfile
 
 from pipelines.base import BadInput
-from pipelines.media.audio.reader import Track, blocks, has_sound
+from pipelines.media.audio.reader import AudioStream, has_audio, read_blocks
 from tests.pipelines.media.studio import RATE, ffmpeg, part, tone, wav
 
 
 def read(path, container=None):
-    return np.concatenate(list(blocks(path, "sound", container)))
+    return np.concatenate(list(read_blocks(path, "sound", container)))
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000])
@@ -70,12 +70,12 @@ def test_what_is_no_sound_is_refused(tmp_path):
         with pytest.raises(BadInput, match="cannot be read"):
             read(tmp_path / "playlist", container)
     silent = part(tmp_path / "silent.mp4", 4)
-    assert not has_sound(silent)
+    assert not has_audio(silent)
     with pytest.raises(BadInput, match="no sound"):
         read(silent, "mov")
 
 
 def test_a_track_gives_silence_after_its_end():
-    track = Track(iter([np.ones((5, 2), np.float32), np.ones((4, 2), np.float32)]))
+    track = AudioStream(iter([np.ones((5, 2), np.float32), np.ones((4, 2), np.float32)]))
     heard = np.concatenate([track.read(3), track.read(4), track.read(4), track.read(2)])[:, 0]
     np.testing.assert_array_equal(heard, [1] * 9 + [0] * 4)

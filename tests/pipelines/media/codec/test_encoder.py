@@ -9,8 +9,8 @@ import pytest
 
 from pipelines.base import BadInput
 from pipelines.media.codec.encoder import Encoder, track_timescale
-from pipelines.media.codec.encoding_options import Coding
-from pipelines.media.codec.yuv import from_rgb
+from pipelines.media.codec.encoding_options import EncodingOptions
+from pipelines.media.codec.yuv import rgb_to_planes
 from tests.pipelines.video.stage import frames, groups, psnr
 
 
@@ -27,7 +27,7 @@ def test_same_frames_same_bytes_at_every_size(tmp_path, size):
     made = Counter()
     for number in range(6):
         path = tmp_path / f"{number}.mp4"
-        with Encoder(path, *size, 24, Coding()) as encoder:
+        with Encoder(path, *size, 24, EncodingOptions()) as encoder:
             for planes in blend_of_noise(*size, 12):
                 encoder.write(planes)
         made[path.read_bytes()] += 1
@@ -35,7 +35,7 @@ def test_same_frames_same_bytes_at_every_size(tmp_path, size):
 
 
 def test_asked_frames_start_closed_groups_and_the_stream_says_its_colour(tmp_path):
-    with Encoder(tmp_path / "p.mp4", 160, 90, 24, Coding(), {5, 11}) as encoder:
+    with Encoder(tmp_path / "p.mp4", 160, 90, 24, EncodingOptions(), {5, 11}) as encoder:
         for planes in blend_of_noise(160, 90, 20):
             encoder.write(planes)
     assert len(frames(tmp_path / "p.mp4")) == 20
@@ -51,7 +51,7 @@ def test_frames_coded_in_haste_are_as_good_and_of_the_same_kind(tmp_path):
     headers, losses = [], []
     for name, hasty in (("plain", ()), ("hasty", (range(6), range(14, 20)))):
         path = tmp_path / f"{name}.mp4"
-        with Encoder(path, 320, 180, 24, Coding("medium"), {6, 14}, hasty) as encoder:
+        with Encoder(path, 320, 180, 24, EncodingOptions("medium"), {6, 14}, hasty) as encoder:
             for frame in planes:
                 encoder.write(frame)
         with av.open(str(path)) as container:
@@ -66,9 +66,9 @@ def test_a_colour_chart_survives_within_two_delta_e(tmp_path):
     """24 patches through the conversion, the encoder and a decoder that obeys the tags; CIE 1976 ΔE."""
     chart = np.random.default_rng(3).integers(20, 236, (4, 6, 3), dtype=np.uint8)
     rgb = np.repeat(np.repeat(chart, 40, axis=0), 40, axis=1)
-    with Encoder(tmp_path / "c.mp4", 240, 160, 24, Coding()) as encoder:
+    with Encoder(tmp_path / "c.mp4", 240, 160, 24, EncodingOptions()) as encoder:
         for _ in range(3):
-            encoder.write(from_rgb(rgb))
+            encoder.write(rgb_to_planes(rgb))
     seen = frames(tmp_path / "c.mp4", "rgb24")[1]
     lab = [cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) for picture in (rgb, seen)]
     distance = np.linalg.norm(lab[0] - lab[1], axis=2)[20::40, 20::40]
@@ -83,8 +83,8 @@ def test_every_frame_is_a_whole_number_of_ticks(fps):
 
 def test_odd_sides_and_unknown_settings_are_refused(tmp_path):
     with pytest.raises(BadInput, match="even"):
-        Encoder(tmp_path / "x.mp4", 161, 90, 24, Coding())
+        Encoder(tmp_path / "x.mp4", 161, 90, 24, EncodingOptions())
     with pytest.raises(BadInput, match="preset"):
-        Coding.from_options({"preset": "warp"})
+        EncodingOptions.from_options({"preset": "warp"})
     with pytest.raises(BadInput, match="crf"):
-        Coding.from_options({"crf": 99})
+        EncodingOptions.from_options({"crf": 99})

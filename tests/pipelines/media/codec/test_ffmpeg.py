@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.media.codec.ffmpeg import FILES_ONLY, FfmpegFailed, program, run
+from pipelines.media.codec.ffmpeg import FILES_ONLY, FfmpegCommandError, ffmpeg_path, run
 
 
 def test_the_carried_program_has_what_films_need():
-    filters = subprocess.run([program(), "-v", "error", "-filters"], capture_output=True, text=True, check=True).stdout
+    filters = subprocess.run(
+        [ffmpeg_path(), "-v", "error", "-filters"], capture_output=True, text=True, check=True
+    ).stdout
     assert {"ass", "subtitles", "ebur128"} <= {
         line.split()[1] for line in filters.splitlines() if len(line.split()) > 2
     }
@@ -26,7 +28,7 @@ def test_what_it_prints_is_returned():
 
 
 def test_a_failure_is_short_for_the_user_and_long_for_the_log(tmp_path, caplog):
-    with pytest.raises(FfmpegFailed) as caught:
+    with pytest.raises(FfmpegCommandError) as caught:
         run(
             ["-v", "error", "-f", "wav", "-i", str(tmp_path / "secret-name.wav"), "-f", "null", "-"],
             "Reading the sound",
@@ -46,7 +48,7 @@ def test_a_full_disk_is_called_that():
 
 def test_nothing_but_files_is_opened(tmp_path):
     (tmp_path / "list.txt").write_text("ffconcat version 1.0\nfile http://127.0.0.1:9/x.mp4\n")
-    with pytest.raises(FfmpegFailed) as caught:
+    with pytest.raises(FfmpegCommandError) as caught:
         run(
             ["-v", "error", *FILES_ONLY, "-f", "concat", "-safe", "0", "-i", "list.txt", "-f", "null", "-"],
             "Joining",
@@ -57,15 +59,15 @@ def test_nothing_but_files_is_opened(tmp_path):
 
 @pytest.mark.parametrize("named", ["/no/such/ffmpeg", "no-such-ffmpeg-anywhere"])
 def test_a_wish_for_a_program_that_is_not_there(named):
-    code = "from pipelines.media.codec.ffmpeg import program; program()"
+    code = "from pipelines.media.codec.ffmpeg import ffmpeg_path; ffmpeg_path()"
     done = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | {"ENGINE_FFMPEG": named}, capture_output=True, text=True
     )
-    assert "Missing: ENGINE_FFMPEG names no program" in done.stderr
+    assert "MissingDependency: ENGINE_FFMPEG names no program" in done.stderr
 
 
 def test_a_program_of_ones_own_is_used():
-    code = "from pipelines.media.codec.ffmpeg import program; print(program())"
+    code = "from pipelines.media.codec.ffmpeg import ffmpeg_path; print(ffmpeg_path())"
     done = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | {"ENGINE_FFMPEG": sys.executable}, capture_output=True, text=True
     )

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from pipelines.base import BadInput, Device, Kind, ModelSpec
-from pipelines.media.codec.frame_sampler import Glimpse
-from pipelines.step_params import GlimpseParams
+from pipelines.media.codec.frame_sampler import FrameSampler
+from pipelines.step_params import SampleFramesParams
 
 
 def clip(path, frames=100, size=(96, 64), group=1000, form="mp4", codec="libx264"):
@@ -23,8 +23,8 @@ def clip(path, frames=100, size=(96, 64), group=1000, form="mp4", codec="libx264
 
 def glimpsed(path, out, count=5):
     out.mkdir()
-    family = Glimpse.load(ModelSpec(name="glimpse", family="", kinds=(Kind.GLIMPSE,)), Device())
-    made = list(family.run(Kind.GLIMPSE, GlimpseParams(frames=count), {"clip": [path]}, out, None, seed=0))
+    family = FrameSampler.load(ModelSpec(name="glimpse", family="", kinds=(Kind.SAMPLE_FRAMES,)), Device())
+    made = list(family.run(Kind.SAMPLE_FRAMES, SampleFramesParams(frames=count), {"clip": [path]}, out, None, seed=0))
     assert [one.name for one in made] == [f"frame-{n + 1}.png" for n in range(len(made))]
     return [Image.open(one) for one in made]
 

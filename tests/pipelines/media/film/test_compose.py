@@ -12,10 +12,10 @@ import pytest
 
 from pipelines.base import BadInput, Device, Kind, ModelSpec
 from pipelines.media.audio.aac import write_aac
-from pipelines.media.codec.integrity import is_sealed, seal
-from pipelines.media.film.compose import Composer, verify
-from pipelines.media.film.concat import pictures as packets_of
-from pipelines.media.film.mp4_boxes import boxes
+from pipelines.media.codec.integrity import is_verified, mark_verified
+from pipelines.media.film.compose import Composer, verify_film
+from pipelines.media.film.concat import digest_packets as packets_of
+from pipelines.media.film.mp4_boxes import iter_boxes
 from pipelines.step_params import ComposeParams
 from tests.pipelines.media.studio import (
     FPS,
@@ -127,7 +127,7 @@ def test_tracks_are_equally_long_and_tagged(compose, parts, sound, srt):
 def test_it_starts_before_it_is_loaded(compose, parts, sound):
     film = compose(parts, sound=sound)
     with film.open("rb") as file:
-        kinds = [kind for kind, _, _ in boxes(file, 0, film.stat().st_size)]
+        kinds = [kind for kind, _, _ in iter_boxes(file, 0, film.stat().st_size)]
     assert kinds.index(b"moov") < kinds.index(b"mdat")
 
 
@@ -221,7 +221,7 @@ def test_bytes_that_rotted_inside_a_part_are_found_by_decoding(compose, tmp_path
     clip = part(tmp_path / "clip", 48)
     data = bytearray(clip.read_bytes())
     with clip.open("rb") as file:
-        ((start, stop),) = [(a, b) for kind, a, b in boxes(file, 0, len(data)) if kind == b"mdat"]
+        ((start, stop),) = [(a, b) for kind, a, b in iter_boxes(file, 0, len(data)) if kind == b"mdat"]
     data[start + (stop - start) // 3 : start + (stop - start) // 3 + 400] = bytes(400)
     (tmp_path / "rotten").write_bytes(data)
     with pytest.raises((BadInput, RuntimeError)):
@@ -266,8 +266,8 @@ def test_a_film_that_was_cut_off_does_not_pass(compose, parts, sound, tmp_path):
     for keep in (0.999, 0.9, 0.5, 0.1):
         (tmp_path / "cut.mp4").write_bytes(data[: int(len(data) * keep)])
         with pytest.raises((RuntimeError, OSError)):
-            verify(tmp_path / "cut.mp4", sum(LENGTHS), FPS, packets, sound=True)
-    verify(film, sum(LENGTHS), FPS, packets, sound=True)
+            verify_film(tmp_path / "cut.mp4", sum(LENGTHS), FPS, packets, audio=True)
+    verify_film(film, sum(LENGTHS), FPS, packets, audio=True)
     assert count == sum(LENGTHS)
 
 
@@ -286,7 +286,7 @@ def test_a_film_with_one_wrong_byte_in_a_picture_does_not_pass(compose, parts, s
         data[at] ^= 1
         (tmp_path / "rotten.mp4").write_bytes(data)
         with pytest.raises(RuntimeError):
-            verify(tmp_path / "rotten.mp4", sum(LENGTHS), FPS, packets, sound=True)
+            verify_film(tmp_path / "rotten.mp4", sum(LENGTHS), FPS, packets, audio=True)
 
 
 def test_a_film_whose_sound_cannot_be_decoded_does_not_pass(compose, parts, sound, tmp_path):
@@ -297,14 +297,14 @@ def test_a_film_whose_sound_cannot_be_decoded_does_not_pass(compose, parts, soun
         data[at : at + 40] = b"\xff" * 40
     (tmp_path / "rotten.mp4").write_bytes(data)
     with pytest.raises(RuntimeError):
-        verify(tmp_path / "rotten.mp4", sum(LENGTHS), FPS, packets, sound=True)
+        verify_film(tmp_path / "rotten.mp4", sum(LENGTHS), FPS, packets, audio=True)
 
 
 def test_pictures_of_another_film_do_not_pass(compose, parts):
     film = compose(parts)
     _, packets = packets_of(compose([*parts[1:], parts[0]], out="other"), FPS)
     with pytest.raises(RuntimeError, match="not the same"):
-        verify(film, sum(LENGTHS), FPS, packets, sound=False)
+        verify_film(film, sum(LENGTHS), FPS, packets, audio=False)
 
 
 def test_a_sealed_part_is_what_was_decoded_byte_for_byte(compose, parts, tmp_path):
@@ -312,35 +312,35 @@ def test_a_sealed_part_is_what_was_decoded_byte_for_byte(compose, parts, tmp_pat
     for number, (one, frames) in enumerate(zip(parts, LENGTHS, strict=True)):
         sealed.append(tmp_path / f"sealed{number}")
         shutil.copyfile(one, sealed[-1])
-        assert not is_sealed(sealed[-1])
-        seal(sealed[-1], frames)
-        assert is_sealed(sealed[-1])
+        assert not is_verified(sealed[-1])
+        mark_verified(sealed[-1], frames)
+        assert is_verified(sealed[-1])
         assert ffmpeg("-v", "warning", "-f", "mov", "-i", str(sealed[-1]), "-f", "null", "-") == ""
     assert compose(sealed).read_bytes() == compose(parts, out="plain").read_bytes()
     whole = sealed[1].read_bytes()
     for at in range(0, len(whole), 997):
         sealed[1].write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-        assert not is_sealed(sealed[1])
+        assert not is_verified(sealed[1])
     for keep in (0, 10, len(whole) // 2, len(whole) - 1):
         sealed[1].write_bytes(whole[:keep])
-        assert not is_sealed(sealed[1])
+        assert not is_verified(sealed[1])
 
 
 def test_a_part_that_cannot_be_decoded_is_never_sealed(tmp_path):
     clip = part(tmp_path / "clip", 48)
     with pytest.raises(RuntimeError, match="48 frames, not 47"):
-        seal(clip, 47)
+        mark_verified(clip, 47)
     whole = clip.read_bytes()
     for at in spots(clip, "video"):
         clip.write_bytes(whole[:at] + bytes(40) + whole[at + 40 :])
         with pytest.raises(RuntimeError):
-            seal(clip, 48)
-        assert not is_sealed(clip)
+            mark_verified(clip, 48)
+        assert not is_verified(clip)
 
 
 def test_a_rotten_part_is_refused_although_it_was_sealed(compose, tmp_path):
     clip = part(tmp_path / "clip", 48)
-    seal(clip, 48)
+    mark_verified(clip, 48)
     data = bytearray(clip.read_bytes())
     for at in spots(clip, "video"):
         data[at : at + 40] = bytes(40)

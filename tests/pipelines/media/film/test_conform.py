@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from pipelines.base import BadInput
-from pipelines.media.codec.ffmpeg import program
-from pipelines.media.film.concat import join
+from pipelines.media.codec.ffmpeg import ffmpeg_path
+from pipelines.media.film.concat import concatenate
 from pipelines.media.film.conform import Conformer
 from pipelines.step_params import AnimateParams, ComposeParams, ConformParams
 from pipelines.video.animatic.camera import Camera
-from pipelines.video.transitions.dissolve import Bridge
+from pipelines.video.transitions.dissolve import BlendTransition
 from tests.pipelines.video.stage import (
     ANIMATE,
     BRIDGE,
@@ -32,7 +32,7 @@ SIZE = {"width": WIDTH, "height": HEIGHT}
 
 def ffmpeg(*arguments):
     done = subprocess.run(
-        [program(), "-hide_banner", "-nostdin", "-y", *map(str, arguments)], capture_output=True, check=True
+        [ffmpeg_path(), "-hide_banner", "-nostdin", "-y", *map(str, arguments)], capture_output=True, check=True
     )
     return done.stderr.decode()
 
@@ -49,7 +49,7 @@ def conform(clip, folder, report=None, subtitles=None, whole=False, **timed):
         inputs["subtitles"] = [subtitles]
     report = report or Quiet()
     made = list(
-        load(Conformer, CONFORM).run(CONFORM, ConformParams(**SIZE, whole=whole), inputs, folder, report, seed=0)
+        load(Conformer, CONFORM).run(CONFORM, ConformParams(**SIZE, letterbox=whole), inputs, folder, report, seed=0)
     )
     return made[0], report
 
@@ -177,17 +177,17 @@ def test_joins_are_seamless(tmp_path):
         conform(clip, tmp_path / f"body{n}", **span)[0] for n, (clip, span) in enumerate(zip(clips, spans, strict=True))
     ]
     timings = [tmp_path / f"body{n}" / "timing.json" for n in range(2)]
-    from pipelines.step_params import BridgeParams
+    from pipelines.step_params import TransitionParams
 
     bridge = next(
         iter(
-            load(Bridge, BRIDGE).run(
-                BRIDGE, BridgeParams(**SIZE), {"clips": clips, "timings": timings}, tmp_path, Quiet(), seed=0
+            load(BlendTransition, BRIDGE).run(
+                BRIDGE, TransitionParams(**SIZE), {"clips": clips, "timings": timings}, tmp_path, Quiet(), seed=0
             )
         )
     )
     film = tmp_path / "film.mp4"
-    join([bodies[0], bridge, bodies[1]], film, ComposeParams(**SIZE), 70)
+    concatenate([bodies[0], bridge, bodies[1]], film, ComposeParams(**SIZE), 70)
     assert ffmpeg("-v", "warning", "-i", film, "-f", "null", "-") == ""
     seen, before, after = frames(film), frames(clips[0]), frames(clips[1])
     assert len(seen) == 70

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.base import BadInput, Device, Kind, ModelSpec
-from pipelines.media.film.schedule import Scheduler, plan_frames
+from pipelines.media.film.schedule import FilmScheduler, compute_timeline
 from pipelines.media.timeline import SceneTiming, Timeline
-from pipelines.step_params import SceneTime, ScheduleParams
+from pipelines.step_params import SceneDuration, ScheduleParams
 
-SPEC = ModelSpec(name="scheduler", family="pipelines.media.film.schedule:Scheduler", kinds=(Kind.SCHEDULE,))
+SPEC = ModelSpec(name="scheduler", family="pipelines.media.film.schedule:FilmScheduler", kinds=(Kind.SCHEDULE,))
 
 
 class Silent:
@@ -22,17 +22,17 @@ class Silent:
 
 
 def scenes(*seconds, transition=0.0, narrated=False):
-    return tuple(SceneTime(seconds=length, transition=transition, narrated=narrated) for length in seconds)
+    return tuple(SceneDuration(seconds=length, transition=transition, narrated=narrated) for length in seconds)
 
 
 def test_no_drift_builds_up_over_a_hundred_scenes():
-    timeline = plan_frames(ScheduleParams(fps=24, scenes=scenes(*[1.02] * 100)), [])
+    timeline = compute_timeline(ScheduleParams(fps=24, scenes=scenes(*[1.02] * 100)), [])
     assert timeline.frames == (102 * 24)
     assert all(abs(place.start / 24 - 1.02 * number) <= 0.5 / 24 for number, place in enumerate(timeline.scenes))
 
 
 def test_transitions_lie_over_the_cuts_and_keep_the_length_of_the_film():
-    timeline = plan_frames(ScheduleParams(fps=24, scenes=scenes(5, 5, 5, transition=0.5)), [])
+    timeline = compute_timeline(ScheduleParams(fps=24, scenes=scenes(5, 5, 5, transition=0.5)), [])
     assert timeline.frames == 15 * 24
     assert [place.timing.head for place in timeline.scenes] == [0, 12, 12]
     assert [place.timing.tail for place in timeline.scenes] == [12, 12, 0]
@@ -40,20 +40,22 @@ def test_transitions_lie_over_the_cuts_and_keep_the_length_of_the_film():
 
 
 def test_a_transition_takes_at_most_a_third_of_a_short_scene():
-    timeline = plan_frames(ScheduleParams(fps=24, scenes=scenes(5, 0.5, 5, transition=2.0)), [])
+    timeline = compute_timeline(ScheduleParams(fps=24, scenes=scenes(5, 0.5, 5, transition=2.0)), [])
     assert timeline.scenes[1].timing.head == 4
-    assert timeline.scenes[1].timing.body >= 1
+    assert timeline.scenes[1].timing.segment_frames >= 1
 
 
 def test_speech_decides_the_length_of_a_narrated_scene_whatever_was_wished():
-    timeline = plan_frames(ScheduleParams(fps=24, scenes=scenes(10, narrated=True)), [3.1])
+    timeline = compute_timeline(ScheduleParams(fps=24, scenes=scenes(10, narrated=True)), [3.1])
     assert timeline.frames == 87  # 3.6 s, rounded up
     assert timeline.scenes[0].narration == 0.25
 
 
 def test_the_film_does_not_end_upon_its_last_word():
-    told = ScheduleParams(fps=24, scenes=scenes(5, 5, narrated=True), ending=1.0)
-    before, after = (plan_frames(params, [3.0, 3.0]) for params in (told.model_copy(update={"ending": 0.0}), told))
+    told = ScheduleParams(fps=24, scenes=scenes(5, 5, narrated=True), end_padding=1.0)
+    before, after = (
+        compute_timeline(params, [3.0, 3.0]) for params in (told.model_copy(update={"end_padding": 0.0}), told)
+    )
     assert after.scenes[0] == before.scenes[0]
     assert after.scenes[1].narration == before.scenes[1].narration
     assert after.frames == before.frames + 24
@@ -61,7 +63,7 @@ def test_the_film_does_not_end_upon_its_last_word():
 
 def test_a_longer_speech_moves_no_other_scene_s_own_timing():
     params = ScheduleParams(fps=24, scenes=scenes(5, 5, 5, transition=0.5, narrated=True))
-    one, other = plan_frames(params, [3.0, 3.33, 4.0]), plan_frames(params, [3.0, 5.71, 4.0])
+    one, other = compute_timeline(params, [3.0, 3.33, 4.0]), compute_timeline(params, [3.0, 5.71, 4.0])
     assert one.scenes[0].timing == other.scenes[0].timing
     assert one.scenes[2].timing == other.scenes[2].timing
     assert one.scenes[1].timing != other.scenes[1].timing
@@ -75,7 +77,7 @@ def test_a_longer_speech_moves_no_other_scene_s_own_timing():
 )
 def test_speech_never_overlaps_a_neighbour_or_a_transition(fps, speech, transition, pause):
     wished = scenes(*[5.0] * len(speech), transition=transition, narrated=True)
-    timeline = plan_frames(ScheduleParams(fps=fps, scenes=wished, pause=pause), speech)
+    timeline = compute_timeline(ScheduleParams(fps=fps, scenes=wished, pause=pause), speech)
     for place, said in zip(timeline.scenes, speech, strict=True):
         timing = place.timing
         begin, end = place.narration, place.narration + said
@@ -90,14 +92,14 @@ def test_speech_never_overlaps_a_neighbour_or_a_transition(fps, speech, transiti
     transition=st.floats(0, 5),
 )
 def test_clips_meet_exactly_and_every_scene_keeps_a_frame_of_its_own(fps, lengths, transition):
-    timeline = plan_frames(ScheduleParams(fps=fps, scenes=scenes(*lengths, transition=transition)), [])
+    timeline = compute_timeline(ScheduleParams(fps=fps, scenes=scenes(*lengths, transition=transition)), [])
     places = timeline.scenes
     for before, after in itertools.pairwise(places):
         assert before.timing.tail == after.timing.head
         assert after.start == before.start + before.timing.frames - before.timing.tail
         assert (before.timing.tail >= 1) == (transition > 0)
-    assert all(place.timing.body >= 1 for place in places)
-    assert timeline.frames == sum(p.timing.body for p in places) + sum(p.timing.tail for p in places)
+    assert all(place.timing.segment_frames >= 1 for place in places)
+    assert timeline.frames == sum(p.timing.segment_frames for p in places) + sum(p.timing.tail for p in places)
 
 
 def test_the_files_say_what_was_planned(tmp_path):
@@ -106,10 +108,12 @@ def test_the_files_say_what_was_planned(tmp_path):
     params = ScheduleParams(scenes=(*scenes(3, transition=0.5), *scenes(3, narrated=True)))
     out = tmp_path / "out"
     out.mkdir()
-    made = list(Scheduler.load(SPEC, Device()).run(Kind.SCHEDULE, params, {"words": [words]}, out, Silent(), seed=0))
+    made = list(
+        FilmScheduler.load(SPEC, Device()).run(Kind.SCHEDULE, params, {"words": [words]}, out, Silent(), seed=0)
+    )
     assert [path.name for path in made] == ["timeline.json", "scene-001.json", "scene-002.json"]
     timeline = Timeline.model_validate_json(made[0].read_bytes())
-    assert timeline == plan_frames(params, [2.0])
+    assert timeline == compute_timeline(params, [2.0])
     assert SceneTiming.model_validate(json.loads(made[2].read_text())) == timeline.scenes[1].timing
 
 
@@ -119,10 +123,10 @@ def test_words_without_a_length_are_refused(tmp_path, content):
     words.write_text(content)
     params = ScheduleParams(scenes=scenes(3, narrated=True))
     with pytest.raises(BadInput, match="words"):
-        list(Scheduler().run(Kind.SCHEDULE, params, {"words": [words]}, tmp_path, Silent(), seed=0))
+        list(FilmScheduler().run(Kind.SCHEDULE, params, {"words": [words]}, tmp_path, Silent(), seed=0))
 
 
 def test_a_narration_too_few_is_refused(tmp_path):
     params = ScheduleParams(scenes=scenes(3, 3, narrated=True))
     with pytest.raises(BadInput, match="2 scenes are narrated but 0"):
-        list(Scheduler().run(Kind.SCHEDULE, params, {}, tmp_path, Silent(), seed=0))
+        list(FilmScheduler().run(Kind.SCHEDULE, params, {}, tmp_path, Silent(), seed=0))

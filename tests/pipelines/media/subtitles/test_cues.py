@@ -8,24 +8,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.media.subtitles.cues import LONGEST, SHORTEST, Cue, Words, cues, plain
-from pipelines.media.subtitles.fonts import typefaces
-from pipelines.media.subtitles.formats import Frame
-from pipelines.media.subtitles.line_breaking import Measure, units
+from pipelines.media.subtitles.cues import (
+    MAX_CUE_SECONDS,
+    MIN_CUE_SECONDS,
+    Cue,
+    WordTimings,
+    sanitize_text,
+    segment_cues,
+)
+from pipelines.media.subtitles.fonts import select_fonts
+from pipelines.media.subtitles.formats import SubtitleFrame
+from pipelines.media.subtitles.line_breaking import LineMeasure, display_width
 from pipelines.step_params import LANGUAGES
 from tests.pipelines.media.stories import STORIES, UNSPACED, spoken
 
-WIDE, TALL = Frame(1280, 720), Frame(720, 1280)
+WIDE, TALL = SubtitleFrame(1280, 720), SubtitleFrame(720, 1280)
 
 
-def told(words: dict[str, object]) -> Words:
-    return Words.model_validate_json(json.dumps(words))
+def told(words: dict[str, object]) -> WordTimings:
+    return WordTimings.model_validate_json(json.dumps(words))
 
 
-def made(language: str, frame: Frame = WIDE, pace: float = 0.07) -> tuple[list[Cue], Words, Measure]:
+def made(language: str, frame: SubtitleFrame = WIDE, pace: float = 0.07) -> tuple[list[Cue], WordTimings, LineMeasure]:
     words = told(spoken(STORIES[language], language, pace))
-    measure = frame.measure(typefaces(language, STORIES[language]), language)
-    return cues(words, language, measure, words.seconds + 1.0), words, measure
+    measure = frame.measure(select_fonts(language, STORIES[language]), language)
+    return segment_cues(words, language, measure, words.seconds + 1.0), words, measure
 
 
 @pytest.mark.parametrize("frame", [WIDE, TALL], ids=["wide", "tall"])
@@ -35,8 +42,10 @@ def test_a_story_becomes_readable(language, frame):
     widest = 36 if language in (*UNSPACED, "Korean") else 42
     for cue, after in zip(found, [*found[1:], None], strict=False):
         assert 1 <= len(cue.lines) <= 2
-        assert all(units(line) <= widest and measure.em(line) <= measure.max_em + 1e-6 for line in cue.lines)
-        assert SHORTEST <= cue.end - cue.start <= LONGEST + 1e-6
+        assert all(
+            display_width(line) <= widest and measure.em_width(line) <= measure.max_em + 1e-6 for line in cue.lines
+        )
+        assert MIN_CUE_SECONDS <= cue.end - cue.start <= MAX_CUE_SECONDS + 1e-6
         assert after is None or after.start - cue.end > 0.05
     assert found[-1].end <= words.seconds + 1.0
 
@@ -82,8 +91,8 @@ def test_whatever_is_said(parts, language, frame):
         said.append({"text": f"{text} ", "start": at, "end": at + length})
         at += length + pause
     words = told({"seconds": at + 0.1, "words": said})
-    text = "".join(plain(word.text) for word in words.words)
-    found = cues(words, language, frame.measure(typefaces(language, text), language), at + 1.5)
+    text = "".join(sanitize_text(word.text) for word in words.words)
+    found = segment_cues(words, language, frame.measure(select_fonts(language, text), language), at + 1.5)
     shown = "".join("".join(cue.lines) for cue in found)
     assert re.sub(r"\s", "", shown) == re.sub(r"\s", "", text)
     for cue, after in zip(found, [*found[1:], None], strict=False):
@@ -101,14 +110,14 @@ def test_whatever_is_said(parts, language, frame):
 def test_times_that_make_no_sense_are_replaced_by_an_even_pace(times):
     said = [{"text": f"word{n} ", "start": float(s), "end": float(e)} for n, (s, e) in enumerate(times)]
     words = told({"seconds": 3.0, "words": said})
-    (cue,) = cues(words, "English", Measure(len, 60, 60), 3.0)
+    (cue,) = segment_cues(words, "English", LineMeasure(len, 60, 60), 3.0)
     assert (cue.start, cue.end, cue.lines) == (0.0, 3.0, ("word0 word1 word2",))
 
 
 def test_no_words_no_cues():
-    assert cues(Words(seconds=1.0), "English", Measure(len, 60, 60), 1.0) == []
+    assert segment_cues(WordTimings(seconds=1.0), "English", LineMeasure(len, 60, 60), 1.0) == []
 
 
 def test_plain_text_holds_no_commands():
-    assert plain("a{\\b1}\\Nb\u202ec\u2066d\0\ne\tf\ufeff") == "ab1Nbcd e f"
-    assert plain("क्‍ष می‌خواهم") == "क्‍ष می‌خواهم"  # joiners are part of the spelling
+    assert sanitize_text("a{\\b1}\\Nb\u202ec\u2066d\0\ne\tf\ufeff") == "ab1Nbcd e f"
+    assert sanitize_text("क्‍ष می‌خواهم") == "क्‍ष می‌خواهم"  # joiners are part of the spelling

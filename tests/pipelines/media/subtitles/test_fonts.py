@@ -8,8 +8,8 @@ import sys
 import pytest
 from PIL import ImageFont
 
-from pipelines.media.subtitles.font_rename import ASCENT, DESCENT, restyled
-from pipelines.media.subtitles.fonts import clusters, fonts_for, invisible, typefaces
+from pipelines.media.subtitles.font_rename import ASCENT, DESCENT, rename_font
+from pipelines.media.subtitles.fonts import clusters, font_for_language, is_invisible, select_fonts
 from pipelines.step_params import LANGUAGES
 from tests.pipelines.media.stories import STORIES
 
@@ -27,17 +27,17 @@ def shaped(font: bytes, text: str) -> list[int]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_character_of_a_language_is_found_and_drawn(language):
-    faces = typefaces(language, STORIES[language])
+    faces = select_fonts(language, STORIES[language])
     assert not faces.missing
     runs = list(faces.runs(STORIES[language]))
     assert "".join(piece for _, piece in runs) == STORIES[language]
     for face, piece in runs:
-        assert 0 not in shaped(face.subset(piece), "".join(c for c in piece if not invisible(c)))
+        assert 0 not in shaped(face.subset(piece), "".join(c for c in piece if not is_invisible(c)))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_subset_is_small_static_and_has_a_name_of_its_own(language):
-    face = fonts_for(language)
+    face = font_for_language(language)
     font = face.subset(STORIES[language])
     assert len(font) < 130_000
     opened = ImageFont.truetype(io.BytesIO(font), 100)
@@ -50,24 +50,24 @@ def test_a_subset_is_small_static_and_has_a_name_of_its_own(language):
 
 
 def test_the_licence_travels_with_the_font():
-    assert "SIL Open Font License".encode("utf-16-be") in fonts_for("Arabic").subset("ا")
+    assert "SIL Open Font License".encode("utf-16-be") in font_for_language("Arabic").subset("ا")
 
 
 def test_conjuncts_and_joined_forms_survive_the_cut():
-    hindi = fonts_for("Hindi").subset("क्ष")
+    hindi = font_for_language("Hindi").subset("क्ष")
     assert len(shaped(hindi, "क्ष")) == 1
-    arabic = fonts_for("Arabic").subset("لابب")
+    arabic = font_for_language("Arabic").subset("لابب")
     assert len(set(shaped(arabic, "ببب"))) > 2  # initial, medial, final, and the dot of all three
     assert len(shaped(arabic, "لا")) < len(shaped(arabic, "ل ا"))  # the ligature
 
 
 def test_chinese_japanese_and_korean_have_their_own_forms():
-    assert len({fonts_for(language).index for language in ("Chinese", "Japanese", "Korean")}) == 3
-    assert fonts_for("Chinese").subset("骨") != fonts_for("Japanese").subset("骨")
+    assert len({font_for_language(language).index for language in ("Chinese", "Japanese", "Korean")}) == 3
+    assert font_for_language("Chinese").subset("骨") != font_for_language("Japanese").subset("骨")
 
 
 def test_mixed_scripts_and_emoji_get_a_font_each():
-    faces = typefaces("Arabic", "قطة Tom 猫 🐈")
+    faces = select_fonts("Arabic", "قطة Tom 猫 🐈")
     assert not faces.missing
     assert len({face.family for face, _ in faces.runs("قطة Tom 猫 🐈")}) >= 3
     assert "".join(piece for _, piece in faces.runs("قطة Tom 猫 🐈")) == "قطة Tom 猫 🐈"
@@ -75,7 +75,7 @@ def test_mixed_scripts_and_emoji_get_a_font_each():
 
 def test_a_foreign_word_does_not_change_the_font_of_the_rest():
     text = "The cat 猫 said “hello”."
-    faces = typefaces("English", text)
+    faces = select_fonts("English", text)
     assert [(face.family, piece) for face, piece in faces.runs(text)] == [
         ("Film Noto Sans", "The cat "),
         ("Film Noto Sans CJK SC", "猫"),
@@ -84,14 +84,14 @@ def test_a_foreign_word_does_not_change_the_font_of_the_rest():
 
 
 def test_what_no_font_has_is_named_and_left_out():
-    faces = typefaces("English", "A\U0001340c\U000e9999B")
+    faces = select_fonts("English", "A\U0001340c\U000e9999B")
     assert faces.missing >= {"\U0001340c"}
     assert "".join(piece for _, piece in faces.runs("A\U0001340cB")) == "AB"
 
 
 def test_text_without_letters_has_a_font_too():
-    assert typefaces("Hindi", "").faces
-    assert typefaces("Korean", " \u200d").faces
+    assert select_fonts("Hindi", "").faces
+    assert select_fonts("Korean", " \u200d").faces
 
 
 def test_clusters_keep_marks_and_joiners_with_their_letter():
@@ -103,11 +103,11 @@ def test_clusters_keep_marks_and_joiners_with_their_letter():
 WITHOUT_PACKAGES = """
 import sys
 sys.modules["manimgx_fonts"] = sys.modules["manimgx_fonts_cjk"] = None
-from pipelines.media.subtitles.fonts import fonts_for
-from pipelines.base import Missing
+from pipelines.media.subtitles.fonts import font_for_language
+from pipelines.base import MissingDependency
 try:
-    print("found", fonts_for("English").file)
-except Missing as error:
+    print("found", font_for_language("English").file)
+except MissingDependency as error:
     print("missing", error)
 """
 
@@ -123,11 +123,11 @@ def test_without_the_packages_the_system_is_searched(tmp_path):
 
     assert 'missing no font for English was found; pip install "story-engine[draft]"' in asked(tmp_path)
     (tmp_path / "fonts").mkdir()
-    (tmp_path / "fonts" / "Own.ttf").write_bytes(fonts_for("English").subset("Aa"))
+    (tmp_path / "fonts" / "Own.ttf").write_bytes(font_for_language("English").subset("Aa"))
     (tmp_path / "fonts" / "broken.ttf").write_bytes(b"no font at all")
     assert f"found {tmp_path / 'fonts' / 'Own.ttf'}" in asked(tmp_path)
 
 
 def test_a_font_can_be_renamed_twice():
-    font = restyled(fonts_for("English").subset("Aa"), "Another Name")
+    font = rename_font(font_for_language("English").subset("Aa"), "Another Name")
     assert ImageFont.truetype(io.BytesIO(font), 20).getname() == ("Another Name", "Regular")

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont, features
 
 from pipelines.media.subtitles.cues import Cue
-from pipelines.media.subtitles.fonts import CODES, WEIGHT, typefaces
-from pipelines.media.subtitles.formats import Frame, ass, srt
+from pipelines.media.subtitles.fonts import FONT_WEIGHT, LANGUAGE_CODES, select_fonts
+from pipelines.media.subtitles.formats import SubtitleFrame, format_ass, format_srt
 from pipelines.step_params import LANGUAGES
 from tests.pipelines.media.studio import ffmpeg
 
@@ -58,12 +58,12 @@ def box(picture: np.ndarray) -> tuple[int, int, int, int]:
 
 def reference(text: str, language: str, size: float, layout: ImageFont.Layout = ImageFont.Layout.RAQM) -> np.ndarray:
     """The same line drawn by Pillow with libraqm from the whole variable font, without hints: other shaper, no subset."""
-    face = typefaces(language, text).faces[0]
+    face = select_fonts(language, text).faces[0]
     font = ImageFont.truetype(face.file, size * 4, index=face.index, layout_engine=layout)
     axes = font.get_variation_axes()
-    font.set_variation_by_axes([WEIGHT if b"eight" in axis["name"] else axis["default"] for axis in axes])
+    font.set_variation_by_axes([FONT_WEIGHT if b"eight" in axis["name"] else axis["default"] for axis in axes])
     picture = Image.new("L", (8000, 1200))
-    ImageDraw.Draw(picture).text((400, 400), text, 255, font, language=CODES[language] if layout else None)
+    ImageDraw.Draw(picture).text((400, 400), text, 255, font, language=LANGUAGE_CODES[language] if layout else None)
     return np.asarray(picture.reduce(4))
 
 
@@ -90,10 +90,10 @@ def likeness(one: np.ndarray, two: np.ndarray) -> float:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_burned_line_equals_the_shaped_reference(language, width, height, tmp_path):
     text = LINES[language]
-    faces, frame = typefaces(language, text), Frame(width, height)
+    faces, frame = select_fonts(language, text), SubtitleFrame(width, height)
     assert len(faces.faces) == 1
-    picture = burned(ass([Cue(0, 5, (text,))], faces, frame), tmp_path, width, height)
-    expected = reference(text, language, frame.em)
+    picture = burned(format_ass([Cue(0, 5, (text,))], faces, frame), tmp_path, width, height)
+    expected = reference(text, language, frame.font_size)
     left, top, right, bottom = box(picture)
     expected_left, expected_top, expected_right, expected_bottom = box(expected)
     assert right - left == pytest.approx(expected_right - expected_left, rel=0.01, abs=3)
@@ -101,53 +101,55 @@ def test_a_burned_line_equals_the_shaped_reference(language, width, height, tmp_
     assert likeness(picture, expected) > 0.9
     # in the middle, within the margins, clear of the lower edge
     assert (left + right) / 2 == pytest.approx(
-        width / 2, abs=frame.em / 2
+        width / 2, abs=frame.font_size / 2
     )  # a full-width mark has empty space beside it
-    assert left >= frame.side * 0.9
-    assert height - bottom >= frame.bottom * 0.8
+    assert left >= frame.side_margin * 0.9
+    assert height - bottom >= frame.bottom_margin * 0.8
 
 
 @pytest.mark.skipif(not features.check("raqm"), reason="Pillow without libraqm cannot shape the reference")
 @pytest.mark.parametrize("language", ["Arabic", "Hindi"])
 def test_letters_side_by_side_would_be_noticed(language, tmp_path):
-    faces, frame = typefaces(language, LINES[language]), Frame(1280, 720)
-    picture = burned(ass([Cue(0, 5, (LINES[language],))], faces, frame), tmp_path, 1280, 720)
-    assert likeness(picture, reference(LINES[language], language, frame.em, ImageFont.Layout.BASIC)) < 0.6
+    faces, frame = select_fonts(language, LINES[language]), SubtitleFrame(1280, 720)
+    picture = burned(format_ass([Cue(0, 5, (LINES[language],))], faces, frame), tmp_path, 1280, 720)
+    assert likeness(picture, reference(LINES[language], language, frame.font_size, ImageFont.Layout.BASIC)) < 0.6
 
 
 def test_arabic_runs_from_right_to_left_with_its_marks_in_place(tmp_path):
     text = "قال: نعم!"
-    frame, faces = Frame(1280, 720), typefaces("Arabic", text)
-    picture = burned(ass([Cue(0, 5, (text,))], faces, frame), tmp_path, 1280, 720) > 128
+    frame, faces = SubtitleFrame(1280, 720), select_fonts("Arabic", text)
+    picture = burned(format_ass([Cue(0, 5, (text,))], faces, frame), tmp_path, 1280, 720) > 128
     left, top, right, bottom = box(picture.astype(np.uint8) * 255)
     columns = picture[top:bottom, left:right].any(axis=0)
     first_gap = int(np.argmin(columns))
-    assert first_gap < frame.em * 0.35  # the exclamation mark, narrow, stands at the left end
+    assert first_gap < frame.font_size * 0.35  # the exclamation mark, narrow, stands at the left end
 
 
 def test_both_filters_of_ffmpeg_draw_the_same(tmp_path):
-    text = ass([Cue(0, 5, ("Hello 猫 قطة",))], typefaces("English", "Hello 猫 قطة"), Frame(640, 360))
+    text = format_ass([Cue(0, 5, ("Hello 猫 قطة",))], select_fonts("English", "Hello 猫 قطة"), SubtitleFrame(640, 360))
     np.testing.assert_array_equal(burned(text, tmp_path, 640, 360), burned(text, tmp_path, 640, 360, "subtitles"))
 
 
 def test_two_lines_of_the_longest_kind_stay_inside_the_frame(tmp_path):
     for width, height in [*SIZES, (720, 720), (1920, 1080), (160, 90)]:
-        frame = Frame(width, height)
-        line = "W" * int((width - 2 * frame.side) / frame.em / typefaces("English", "W").width("W"))
-        picture = burned(ass([Cue(0, 5, (line, line))], typefaces("English", line), frame), tmp_path, width, height)
+        frame = SubtitleFrame(width, height)
+        line = "W" * int((width - 2 * frame.side_margin) / frame.font_size / select_fonts("English", "W").width("W"))
+        picture = burned(
+            format_ass([Cue(0, 5, (line, line))], select_fonts("English", line), frame), tmp_path, width, height
+        )
         left, _top, right, bottom = box(picture)
-        assert left >= frame.side * 0.9 - 1
-        assert right <= width - frame.side * 0.9 + 1
+        assert left >= frame.side_margin * 0.9 - 1
+        assert right <= width - frame.side_margin * 0.9 + 1
         assert bottom <= height * 0.96
 
 
 def test_no_cues_are_a_whole_file_too(tmp_path):
-    text = ass([], typefaces("English", ""), Frame(320, 180))
+    text = format_ass([], select_fonts("English", ""), SubtitleFrame(320, 180))
     assert not burned(text, tmp_path, 320, 180).any()
 
 
 def test_the_file_says_everything_itself():
-    text = ass([Cue(1.234, 3.5, ("One", "two"))], typefaces("English", "One two"), Frame(1280, 720))
+    text = format_ass([Cue(1.234, 3.5, ("One", "two"))], select_fonts("English", "One two"), SubtitleFrame(1280, 720))
     assert "PlayResX: 1280\nPlayResY: 720" in text
     assert "fontname: film_0.ttf" in text
     assert re.search(
@@ -156,5 +158,5 @@ def test_the_file_says_everything_itself():
 
 
 def test_srt():
-    told = srt([Cue(0.0, 1.9999, ("One <i>two", "a --> b < c")), Cue(3661.5, 3662.25, ("猫",))])
+    told = format_srt([Cue(0.0, 1.9999, ("One <i>two", "a --> b < c")), Cue(3661.5, 3662.25, ("猫",))])
     assert told == "1\n00:00:00,000 --> 00:00:01,999\nOne < i>two\na -> b < c\n\n2\n01:01:01,500 --> 01:01:02,250\n猫\n"

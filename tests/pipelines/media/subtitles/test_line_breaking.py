@@ -8,27 +8,27 @@ from hypothesis import strategies as st
 
 from pipelines.media.subtitles.line_breaking import (
     CLAUSE,
-    JOINT,
+    CONJUNCTION,
     PHRASE,
     SENTENCE,
     WORD,
-    Measure,
+    LineMeasure,
     Piece,
-    lines,
-    pieces,
+    break_lines,
+    display_width,
+    split_pieces,
     split_wide,
-    units,
 )
 from pipelines.step_params import LANGUAGES
 from tests.pipelines.media.stories import STORIES
 
 
 def cut(text, language):
-    return [piece.text for piece in pieces(text, language)]
+    return [piece.text for piece in split_pieces(text, language)]
 
 
-def letters(limit: float) -> Measure:
-    return Measure(em=lambda text: len(text), max_em=limit, max_units=1000)
+def letters(limit: float) -> LineMeasure:
+    return LineMeasure(em_width=lambda text: len(text), max_em=limit, max_units=1000)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -81,35 +81,38 @@ def test_latin_words_and_numbers_stay_whole(language):
 def test_how_good_a_break_is():
     found = {
         piece.text.strip(): piece.quality
-        for piece in pieces("Mr. Hale, the cook and I went home. He slept.", "English")
+        for piece in split_pieces("Mr. Hale, the cook and I went home. He slept.", "English")
     }
     assert found == {
-        "Mr.": WORD, "Hale,": CLAUSE, "the": WORD, "cook": JOINT, "and": WORD, "I": PHRASE, "went": PHRASE,
+        "Mr.": WORD, "Hale,": CLAUSE, "the": WORD, "cook": CONJUNCTION, "and": WORD, "I": PHRASE, "went": PHRASE,
         "home.": SENTENCE, "He": PHRASE, "slept.": SENTENCE,
     }  # fmt: skip
 
 
 def test_a_question_inside_a_sentence_does_not_end_it():
-    assert next(piece.quality for piece in pieces('"Why?" she asked.', "English")) == CLAUSE
+    assert next(piece.quality for piece in split_pieces('"Why?" she asked.', "English")) == CLAUSE
 
 
 def test_wide_letters_count_twice_and_marks_not_at_all():
-    assert units("ab") == 2
-    assert units("猫") == 2
-    assert units("한") == 2
-    assert units("e\u0301") == 1
-    assert units("कि") == 2
+    assert display_width("ab") == 2
+    assert display_width("猫") == 2
+    assert display_width("한") == 2
+    assert display_width("e\u0301") == 1
+    assert display_width("कि") == 2
 
 
 def test_lines_are_balanced_and_nothing_is_left_alone():
-    cue = pieces("Every morning he waited for the fishermen to return", "English")
-    assert lines(cue, letters(60)) == ("Every morning he waited for the fishermen to return",)
-    assert lines(cue, letters(40)) == ("Every morning he waited", "for the fishermen to return")
-    assert lines(cue, letters(20)) is None
+    cue = split_pieces("Every morning he waited for the fishermen to return", "English")
+    assert break_lines(cue, letters(60)) == ("Every morning he waited for the fishermen to return",)
+    assert break_lines(cue, letters(40)) == ("Every morning he waited", "for the fishermen to return")
+    assert break_lines(cue, letters(20)) is None
 
 
 def test_a_line_does_not_end_with_an_article():
-    upper, _ = lines(pieces("He opened slowly the very old wooden box", "English"), letters(26)) or ("the", "")
+    upper, _ = break_lines(split_pieces("He opened slowly the very old wooden box", "English"), letters(26)) or (
+        "the",
+        "",
+    )
     assert upper.split()[-1] != "the"
 
 

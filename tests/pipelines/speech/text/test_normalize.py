@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.speech.g2p import chinese, japanese, korean
-from pipelines.speech.text.normalize import spoken
+from pipelines.speech.text.normalize import normalize_text
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from pipelines.speech.text.normalize import spoken
     ],
 )
 def test_a_word_as_it_is_spoken(core, language, said):
-    assert spoken(core, language) == said
+    assert normalize_text(core, language) == said
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,11 @@ def test_a_word_as_it_is_spoken(core, language, said):
     ],
 )
 def test_numbers_of_the_languages_that_are_not_left_to_espeak(digits, korean_, chinese_, japanese_):
-    assert (korean.number(digits), chinese.number(digits), japanese.number(digits)) == (korean_, chinese_, japanese_)
+    assert (korean.spell_number(digits), chinese.spell_number(digits), japanese.spell_number(digits)) == (
+        korean_,
+        chinese_,
+        japanese_,
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,13 +57,13 @@ def test_numbers_of_the_languages_that_are_not_left_to_espeak(digits, korean_, c
     ],
 )  # fmt: skip
 def test_korean_is_read_as_it_is_said(word, said):
-    assert korean.phonemes(word) == said
+    assert korean.phonemize(word) == said
 
 
 def test_japanese_is_read_in_kana_and_shared_among_the_characters():
-    assert japanese.kana(["今", "日", "は", "東", "京"]) == ["キョ", "ー", "ワ", "トー", "キョー"]
-    assert "".join(japanese.phonemes(["今", "日", "は"])).split() == ["kʲoː", "βa"]
+    assert japanese.to_kana(["今", "日", "は", "東", "京"]) == ["キョ", "ー", "ワ", "トー", "キョー"]
+    assert "".join(japanese.phonemize(["今", "日", "は"])).split() == ["kʲoː", "βa"]
 
 
 def test_chinese_has_one_syllable_for_each_character_with_its_tone():
-    assert chinese.phonemes(["银", "行", "很", "好"]) == [" i↗n", "xa↗ŋ", " xə↓n", " xau↓"]
+    assert chinese.phonemize(["银", "行", "很", "好"]) == [" i↗n", "xa↗ŋ", " xə↓n", " xau↓"]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipelines.speech.audio.pitch import height
-from pipelines.speech.text.numbers import in_words
+from pipelines.speech.audio.pitch import estimate_pitch
+from pipelines.speech.text.numbers import spell_out_numbers
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from pipelines.speech.text.numbers import in_words
     ],
 )  # fmt: skip
 def test_hindi_counts_by_lakh_and_crore(text, said):
-    assert in_words(text, "Hindi") == said
+    assert spell_out_numbers(text, "Hindi") == said
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_hindi_counts_by_lakh_and_crore(text, said):
 )
 def test_other_languages_by_num2words(text, language, said):
     pytest.importorskip("num2words", reason="numbers in words come from num2words (extra tts)")
-    assert in_words(text, language) == said
+    assert spell_out_numbers(text, language) == said
 
 
 @pytest.mark.parametrize("hertz", [90, 130, 210, 300])
@@ -40,10 +40,10 @@ def test_a_voices_height_is_its_fundamental_not_an_overtone(hertz):
     rate = 16_000
     phase = 2 * np.pi * hertz * np.arange(rate) / rate
     voice = sum(np.sin(phase * number) / number for number in range(1, 9))
-    assert height((0.2 * voice).astype(np.float32), rate) == pytest.approx(hertz, rel=0.03)
+    assert estimate_pitch((0.2 * voice).astype(np.float32), rate) == pytest.approx(hertz, rel=0.03)
 
 
 def test_noise_and_silence_have_no_height():
     noise = np.random.default_rng(1).normal(0, 0.2, 16_000).astype(np.float32)
-    assert height(noise, 16_000) is None
-    assert height(np.zeros(16_000, np.float32), 16_000) is None
+    assert estimate_pitch(noise, 16_000) is None
+    assert estimate_pitch(np.zeros(16_000, np.float32), 16_000) is None

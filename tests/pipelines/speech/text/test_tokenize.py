@@ -4,19 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.speech.text.tokenize import LONGEST, split
+from pipelines.speech.text.tokenize import MAX_WORD_LENGTH, split_words
 
 
 @given(st.text(alphabet=st.sampled_from("aé9 .,—…“”(¿\n今日はょー。「」한글مر🎉%$\u0301\u200d'")))
 def test_the_words_give_the_text_back(text):
-    words = split(text)
+    words = split_words(text)
     assert not words or "".join(word.text for word in words) == text
-    assert all(word.lead + word.core + word.trail == word.text and word.core for word in words)
+    assert all(word.leading + word.core + word.trailing == word.text and word.core for word in words)
 
 
 @given(st.text())
 def test_any_text_at_all(text):
-    words = split(text)
+    words = split_words(text)
     assert bool(words) == any(character.isalnum() or character in "%&+=@€$£¥₹₺₩°×÷" for character in text)
     assert not words or "".join(word.text for word in words) == text
 
@@ -37,8 +37,8 @@ def test_any_text_at_all(text):
     ],
 )
 def test_where_words_begin(text, words):
-    assert [word.text for word in split(text)] == words
+    assert [word.text for word in split_words(text)] == words
 
 
 def test_a_run_without_spaces_is_cut():
-    assert max(len(word.core) for word in split("a" * 1000)) == LONGEST
+    assert max(len(word.core) for word in split_words("a" * 1000)) == MAX_WORD_LENGTH

@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from pipelines.speech.text.tokenize import split
-from pipelines.speech.text.utterances import PARAGRAPH, SENTENCE, utterances
+from pipelines.speech.text.tokenize import split_words
+from pipelines.speech.text.utterances import PARAGRAPH_PAUSE, SENTENCE_PAUSE, split_utterances
 
 
 def said(text, **limits):
-    return ["".join(word.text for word in each.words).strip() for each in utterances(split(text), **limits)]
+    return ["".join(word.text for word in each.words).strip() for each in split_utterances(split_words(text), **limits)]
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def said(text, **limits):
     ],
 )
 def test_sentences(text, parts):
-    assert said(text, shortest=6) == parts
+    assert said(text, min_length=6) == parts
 
 
 def test_a_very_short_sentence_is_spoken_with_the_next():
@@ -39,17 +39,20 @@ def test_a_long_sentence_is_cut_at_a_comma():
 
 
 def test_a_paragraph_is_a_longer_pause():
-    assert [each.pause for each in utterances(split("It was late at night here.\n\nIt was early morning there."))] == [
-        PARAGRAPH,
-        SENTENCE,
+    assert [
+        each.pause
+        for each in split_utterances(split_words("It was late at night here.\n\nIt was early morning there."))
+    ] == [
+        PARAGRAPH_PAUSE,
+        SENTENCE_PAUSE,
     ]
 
 
 def test_a_hundred_thousand_words_without_punctuation_take_no_longer_per_word():
     def seconds(count):
-        words = split("word " * count)
+        words = split_words("word " * count)
         start = time.process_time()
-        assert sum(len(each.words) for each in utterances(words)) == count
+        assert sum(len(each.words) for each in split_utterances(words)) == count
         return time.process_time() - start
 
     assert seconds(100_000) < 60 * seconds(10_000) + 1

@@ -1,26 +1,30 @@
 """The written words get the times of what was spoken."""
 
-from pipelines.speech.timing.alignment import divide, spread
+from pipelines.speech.timing.alignment import align_words_to_events, split_phonemes_by_word
 
 
 def test_a_clause_with_as_many_words_as_are_written():
-    assert divide("ðə fˈɑks", ["ðə", "fˈɑks"]) == ["ðə", "fˈɑks"]
+    assert split_phonemes_by_word("ðə fˈɑks", ["ðə", "fˈɑks"]) == ["ðə", "fˈɑks"]
 
 
 def test_words_that_are_spoken_as_one():
-    assert divide("ʌvðə wˈɔːɾɚ", ["ʌv", "ðə", "wˈɔːɾɚ"]) == ["ʌv", "ðə", "wˈɔːɾɚ"]
+    assert split_phonemes_by_word("ʌvðə wˈɔːɾɚ", ["ʌv", "ðə", "wˈɔːɾɚ"]) == ["ʌv", "ðə", "wˈɔːɾɚ"]
 
 
 def test_a_number_is_one_written_word():
-    parts = divide("wˈʌnhˈʌndɹɪd twˈɛnti dˈeɪz", ["wˈʌnhˈʌndɹɪd twˈɛnti", "dˈeɪz"])
+    parts = split_phonemes_by_word("wˈʌnhˈʌndɹɪd twˈɛnti dˈeɪz", ["wˈʌnhˈʌndɹɪd twˈɛnti", "dˈeɪz"])
     assert parts == ["wˈʌnhˈʌndɹɪd twˈɛnti", "dˈeɪz"]
 
 
 def test_times_between_two_events_run_evenly():
-    assert spread([0, 4, 8], [(0, 0), (8, 400)], length=12, seconds=1.0) == [(0.0, 0.2), (0.2, 0.4), (0.4, 1.0)]
+    assert align_words_to_events([0, 4, 8], [(0, 0), (8, 400)], length=12, seconds=1.0) == [
+        (0.0, 0.2),
+        (0.2, 0.4),
+        (0.4, 1.0),
+    ]
 
 
 def test_events_that_go_back_are_not_believed():
-    spans = spread([0, 4], [(0, 0), (4, 500), (2, 100), (9, 9000)], length=8, seconds=1.0)
+    spans = align_words_to_events([0, 4], [(0, 0), (4, 500), (2, 100), (9, 9000)], length=8, seconds=1.0)
     assert spans[0] == (0.0, 0.5)
     assert spans[1] == (0.5, 1.0)

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from pipelines.base import Device, Kind, Rejected
+from pipelines.base import ContentRejected, Device, Kind
 from pipelines.models import catalog
-from pipelines.step_params import LANGUAGES, CheckParams
-from pipelines.text.moderation.family import WordCheck
-from pipelines.text.moderation.rules import FOLDER, categories, plain
+from pipelines.step_params import LANGUAGES, CheckTextParams
+from pipelines.text.moderation.family import TextModeration
+from pipelines.text.moderation.rules import RULES_FOLDER, load_categories, normalize
 
 HARMLESS = [
     # words inside words
@@ -208,13 +208,13 @@ class Facts:
 
 @pytest.fixture
 def check(tmp_path):
-    spec = catalog.load().models["wordcheck"]
-    family = WordCheck.load(spec, Device())
+    spec = catalog.load().models["text-moderation"]
+    family = TextModeration.load(spec, Device())
 
     def run(*texts, strictness="normal"):
         pairs = tuple((f"scenes[{number}].prompt", text) for number, text in enumerate(texts))
-        params = CheckParams(texts=pairs, strictness=strictness)
-        (path,) = family.run(Kind.CHECK, params, {}, tmp_path, Facts(), seed=0)
+        params = CheckTextParams(texts=pairs, strictness=strictness)
+        (path,) = family.run(Kind.CHECK_TEXT, params, {}, tmp_path, Facts(), seed=0)
         return json.loads(path.read_text("utf-8"))
 
     return run
@@ -228,7 +228,7 @@ def test_what_teachers_and_novelists_write_passes(check, text):
 @pytest.mark.parametrize("strictness", ["normal", "liberal"])
 @pytest.mark.parametrize(("category", "text"), ALWAYS)
 def test_some_things_are_refused_always(check, category, text, strictness):
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(ContentRejected) as caught:
         check("The sea is calm.", text, strictness=strictness)
     assert (caught.value.category, caught.value.field) == (category, "scenes[1].prompt")
     assert text not in str(caught.value)
@@ -236,7 +236,7 @@ def test_some_things_are_refused_always(check, category, text, strictness):
 
 @pytest.mark.parametrize(("category", "text"), NORMAL_ALONE)
 def test_some_things_are_refused_under_normal_alone(check, category, text):
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(ContentRejected) as caught:
         check(text)
     assert caught.value.category == category
     assert "liberal" in str(caught.value), "the way out is said"
@@ -244,7 +244,7 @@ def test_some_things_are_refused_under_normal_alone(check, category, text):
 
 
 def test_the_gravest_category_is_named_first(check):
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(ContentRejected) as caught:
         check("Mickey Mouse", "a porn film", "how to cook crystal meth")
     assert (caught.value.category, caught.value.field) == ("illegal-instructions", "scenes[2].prompt")
 
@@ -252,14 +252,16 @@ def test_the_gravest_category_is_named_first(check):
 def test_what_was_looked_for_is_in_the_record(check):
     asked = check("The sea is calm.")
     assert asked["checked_by"] == "words of ten languages"
-    assert set(check("x", strictness="liberal")["categories"]) == {one.name for one in categories() if one.always}
-    assert set(asked["categories"]) == {one.name for one in categories()}
+    assert set(check("x", strictness="liberal")["categories"]) == {
+        one.name for one in load_categories() if one.always_enforced
+    }
+    assert set(asked["categories"]) == {one.name for one in load_categories()}
 
 
 def test_every_category_speaks_all_languages_and_refuses_something_in_each():
     import yaml
 
-    for path in FOLDER.glob("*.yaml"):
+    for path in RULES_FOLDER.glob("*.yaml"):
         content = yaml.safe_load(path.read_text("utf-8"))
         assert set(content["languages"]) == set(LANGUAGES), path.name
         assert content["category"] == path.stem
@@ -269,20 +271,20 @@ def test_every_rule_finds_what_it_says():
     """A rule whose own words it does not find is a slip of the pen."""
     import re
 
-    for category in categories():
+    for category in load_categories():
         for rule in category.rules:
             words = re.sub(r"\{(\w+)\}", lambda match, rule=rule: rule.sets[match[1]][0], rule.phrase)
             words = re.sub(r"\s*~\d+\s*", "" if rule.language in ("Chinese", "Japanese", "Korean") else " ", words)
-            text = plain(words.replace("^", "").replace("$", "").replace("*", "").strip())
-            assert rule.finds(text), (category.name, rule.language, rule.phrase)
+            text = normalize(words.replace("^", "").replace("$", "").replace("*", "").strip())
+            assert rule.matches(text), (category.name, rule.language, rule.phrase)
 
 
 def test_a_long_story_is_read_in_no_time():
     import time
 
-    text = plain(
+    text = normalize(
         "The keeper lights the lamp at dusk, and how to sail is what the children of the harbour learn. " * 1000
     )
     begun = time.process_time()
-    assert not any(category.suspects(text).finds(text) for category in categories())
+    assert not any(category.prefilter(text).matches(text) for category in load_categories())
     assert time.process_time() - begun < 3

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.step_params import LANGUAGES, Named, WriteParams
-from pipelines.text.template_writer.family import write
+from pipelines.step_params import LANGUAGES, NamedElement, WriteParams
+from pipelines.text.template_writer.family import write_storyboard
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
 STORIES = ["lighthouse", "portrait-10", "hindi"]
@@ -75,7 +75,7 @@ class Quiet:
 @pytest.mark.parametrize("name", IDEAS)
 def test_ideas_are_understood_without_a_warning(name: str) -> None:
     body = load(name)
-    named = {part: tuple(Named(**entry) for entry in entries) for part, entries in body["elements"].items()}
+    named = {part: tuple(NamedElement(**entry) for entry in entries) for part, entries in body["elements"].items()}
     params = WriteParams(
         idea=body["idea"],
         language=body["language"],
@@ -84,7 +84,7 @@ def test_ideas_are_understood_without_a_warning(name: str) -> None:
         locations=named["environments"],
         objects=named["objects"],
     )
-    board = write(params, [], None, Quiet(), 1)
+    board = write_storyboard(params, [], None, Quiet(), 1)
     assert len(board.scenes) == body["scene_count"]
     for sentence in body["idea"].split(". ")[1:]:
         assert sentence.rstrip(".") in " ".join(scene.narration for scene in board.scenes)

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.base import BadInput, Device, Kind, ModelSpec
-from pipelines.step_params import LANGUAGES, Named, WriteParams
+from pipelines.step_params import LANGUAGES, NamedElement, WriteParams
 from pipelines.storyboard import Storyboard
-from pipelines.text.template_writer.family import DraftWriter, write
-from pipelines.text.template_writer.text_utils import tidy
+from pipelines.text.template_writer.family import TemplateWriter, write_storyboard
+from pipelines.text.template_writer.text_utils import clean_text
 
 LETTERS = {
     "Arabic": r"[\u0600-\u06ff]",
@@ -68,7 +68,7 @@ class Notes:
 
 def told(idea: str, language: str = "English", count: int | None = None, seed: int = 1, **more: Any) -> Storyboard:
     params = WriteParams(idea=idea, language=language, scene_count=count, **more)  # type: ignore[arg-type]
-    return write(params, [], None, Notes(), seed)
+    return write_storyboard(params, [], None, Notes(), seed)
 
 
 def narrations(board: Storyboard) -> list[str]:
@@ -124,12 +124,12 @@ def test_narrations_have_a_length_that_can_be_spoken(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("genre", ["tale", "product", "lesson"])
 def test_every_language_has_a_text_for_every_picture_of_a_beat(language: str, genre: str) -> None:
-    from pipelines.text.template_writer.language import tongue, world
+    from pipelines.text.template_writer.language import load_language_pack, load_world
 
-    words, shared = tongue(language), world()
+    words, shared = load_language_pack(language), load_world()
     for beat, pictures in shared["beats"][genre].items():
-        assert len(words.bank(genre, beat)) >= len(pictures), beat
-        slots = {slot for text in words.bank(genre, beat) for slot in re.findall(r"\{(\w+)\}", text)}
+        assert len(words.templates(genre, beat)) >= len(pictures), beat
+        slots = {slot for text in words.templates(genre, beat) for slot in re.findall(r"\{(\w+)\}", text)}
         known = {
             "at",
             "At",
@@ -148,7 +148,7 @@ def test_every_language_has_a_text_for_every_picture_of_a_beat(language: str, ge
         assert slots <= known
     assert set(words.heroes) == set(shared["heroes"])
     assert set(words.places) == set(shared["places"])
-    assert set(words.things) == set(shared["things"])
+    assert set(words.objects) == set(shared["things"])
 
 
 @pytest.mark.parametrize("count", [*range(1, 13), 20, 30, 100])
@@ -231,13 +231,16 @@ def test_a_companion_is_no_second_name_of_the_hero() -> None:
 
 def test_given_elements_keep_names_and_descriptions_and_come_early() -> None:
     people = (
-        Named(name="Juniper", description="a red fox"),
-        Named(name="Old Hob", description="a bear"),
-        Named(name="Q7"),
+        NamedElement(name="Juniper", description="a red fox"),
+        NamedElement(name="Old Hob", description="a bear"),
+        NamedElement(name="Q7"),
     )
-    places = (Named(name="Birch Forest", description="white trunks"), Named(name="The Quarry", description="deep"))
+    places = (
+        NamedElement(name="Birch Forest", description="white trunks"),
+        NamedElement(name="The Quarry", description="deep"),
+    )
     board = told(
-        "They start a band", count=6, characters=people, locations=places, objects=(Named(name="Little Drum"),)
+        "They start a band", count=6, characters=people, locations=places, objects=(NamedElement(name="Little Drum"),)
     )
     assert [(c.name, c.description) for c in board.characters] == [(p.name, p.description) for p in people]
     assert [(p.name, p.description) for p in board.locations] == [(p.name, p.description) for p in places]
@@ -249,7 +252,7 @@ def test_given_elements_keep_names_and_descriptions_and_come_early() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_given_names_appear_in_every_language(language: str) -> None:
-    board = told(IDEAS[language], language, 6, characters=(Named(name="Mara"), Named(name="Tomas")))
+    board = told(IDEAS[language], language, 6, characters=(NamedElement(name="Mara"), NamedElement(name="Tomas")))
     assert_whole(board)
     assert [c.name for c in board.characters] == ["Mara", "Tomas"]
 
@@ -369,7 +372,7 @@ def test_any_text_is_told_or_refused(idea: str, language: str, count: int) -> No
     try:
         board = told(idea, language, count)
     except BadInput:
-        assert not idea.strip() or not tidy(idea)
+        assert not idea.strip() or not clean_text(idea)
     else:
         assert len(board.scenes) == count
 
@@ -383,7 +386,7 @@ def test_without_narration_the_pictures_remain() -> None:
 def test_an_idea_in_another_language_is_said_so_and_recognised() -> None:
     notes = Notes()
     params = WriteParams(idea="A brave robot in the desert finds a key", language="German", scene_count=5)
-    board = write(params, [], None, notes, 1)
+    board = write_storyboard(params, [], None, notes, 1)
     assert any("English" in warning and "German" in warning for warning in notes.warnings)
     assert "robot" in board.characters[0].description
     assert board.locations[0].name == "Wüste"
@@ -411,7 +414,7 @@ def page_file(folder: Path, **changes: Any) -> Path:
 
 def test_a_page_is_told_from_its_own_sentences(tmp_path: Path) -> None:
     params = WriteParams(idea="Make a video of https://example.org/bees", scene_count=4)
-    board = write(params, [], page_file(tmp_path), Notes(), 1)
+    board = write_storyboard(params, [], page_file(tmp_path), Notes(), 1)
     assert board.title == PAGE["title"]
     spoken = " ".join(narrations(board))
     assert "The harbour lost its bees" in spoken
@@ -422,7 +425,7 @@ def test_a_page_is_told_from_its_own_sentences(tmp_path: Path) -> None:
 
 def test_a_page_in_another_language_is_shown_with_a_warning(tmp_path: Path) -> None:
     notes = Notes()
-    board = write(
+    board = write_storyboard(
         WriteParams(idea="https://example.org/bees", language="French", scene_count=4),
         [],
         page_file(tmp_path),
@@ -437,7 +440,7 @@ def test_a_page_in_another_language_is_shown_with_a_warning(tmp_path: Path) -> N
 def test_an_empty_page_leaves_the_idea(tmp_path: Path) -> None:
     notes = Notes()
     page = page_file(tmp_path, title="", description="", headings=[], text="")
-    board = write(WriteParams(idea="A fox by the sea"), [], page, notes, 1)
+    board = write_storyboard(WriteParams(idea="A fox by the sea"), [], page, notes, 1)
     assert notes.warnings
     assert "fox" in board.characters[0].description
 
@@ -447,7 +450,7 @@ def test_a_broken_page_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "page.json"
     path.write_text(content)
     with pytest.raises(BadInput) as caught:
-        write(WriteParams(idea="A fox"), [], path, Notes(), 1)
+        write_storyboard(WriteParams(idea="A fox"), [], path, Notes(), 1)
     assert caught.value.field == "page"
 
 
@@ -463,7 +466,7 @@ def painted(folder: Path, *colours: tuple[int, int, int]) -> list[Path]:
 
 def test_each_picture_is_one_scene_in_its_own_light(tmp_path: Path) -> None:
     pictures = painted(tmp_path, (230, 140, 60), (60, 110, 220), (10, 10, 15), (40, 160, 60), (250, 250, 245))
-    board = write(WriteParams(idea="", scene_count=2), pictures, None, Notes(), 1)
+    board = write_storyboard(WriteParams(idea="", scene_count=2), pictures, None, Notes(), 1)
     seen = [scene.image_description for scene in board.scenes]
     for words, description in zip(["warm", "cool", "dark", "green", "bright"], seen, strict=True):
         assert words in description
@@ -475,7 +478,7 @@ def test_each_picture_is_one_scene_in_its_own_light(tmp_path: Path) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_pictures_are_told_in_every_language(language: str, tmp_path: Path) -> None:
     pictures = painted(tmp_path, *[(200, 120, 40), (40, 90, 200), (120, 120, 125)] * 4)
-    board = write(WriteParams(idea="", language=language), pictures, None, Notes(), 2)
+    board = write_storyboard(WriteParams(idea="", language=language), pictures, None, Notes(), 2)
     texts = narrations(board)
     assert len(set(texts)) == 12
     letters = [c for c in "".join(texts) if c.isalpha()]
@@ -485,13 +488,13 @@ def test_pictures_are_told_in_every_language(language: str, tmp_path: Path) -> N
 def test_pictures_are_told_in_the_sentences_of_the_idea(tmp_path: Path) -> None:
     pictures = painted(tmp_path, (200, 120, 40), (40, 90, 200), (20, 20, 20))
     idea = "We set out early. At noon we rested. At night we were home."
-    board = write(WriteParams(idea=idea), pictures, None, Notes(), 1)
+    board = write_storyboard(WriteParams(idea=idea), pictures, None, Notes(), 1)
     assert narrations(board) == ["We set out early.", "At noon we rested.", "At night we were home."]
 
 
 def test_one_sentence_is_the_theme_of_all_pictures(tmp_path: Path) -> None:
     pictures = painted(tmp_path, (200, 120, 40), (40, 90, 200), (20, 20, 20))
-    board = write(WriteParams(idea="Our summer by the sea"), pictures, None, Notes(), 1)
+    board = write_storyboard(WriteParams(idea="Our summer by the sea"), pictures, None, Notes(), 1)
     assert board.title == "Our summer by the sea"
     assert narrations(board)[0].startswith("Our summer by the sea. ")
 
@@ -500,7 +503,7 @@ def test_one_sentence_is_the_theme_of_all_pictures(tmp_path: Path) -> None:
 def test_an_idea_that_only_speaks_of_pictures_is_no_narration(language: str, tmp_path: Path) -> None:
     notes = Notes()
     params = WriteParams(idea="A story told by these pictures.", language=language)  # type: ignore[arg-type]
-    board = write(params, painted(tmp_path, (200, 120, 40), (40, 90, 200)), None, notes, 1)
+    board = write_storyboard(params, painted(tmp_path, (200, 120, 40), (40, 90, 200)), None, notes, 1)
     assert not notes.warnings
     assert "these pictures" not in " ".join(narrations(board))
 
@@ -508,18 +511,18 @@ def test_an_idea_that_only_speaks_of_pictures_is_no_narration(language: str, tmp
 def test_an_unreadable_picture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"GIF89a not a picture")
     with pytest.raises(BadInput):
-        write(WriteParams(idea=""), [tmp_path / "x.png"], None, Notes(), 1)
+        write_storyboard(WriteParams(idea=""), [tmp_path / "x.png"], None, Notes(), 1)
 
 
 def test_the_family_writes_the_same_bytes_twice(tmp_path: Path) -> None:
     spec = ModelSpec(
-        name="draft-writer", family="pipelines.text.template_writer.family:DraftWriter", kinds=(Kind.WRITE,)
+        name="draft-writer", family="pipelines.text.template_writer.family:TemplateWriter", kinds=(Kind.WRITE,)
     )
     made = []
     for number in range(2):
         out = tmp_path / str(number)
         out.mkdir()
-        writer = DraftWriter.load(spec, Device())
+        writer = TemplateWriter.load(spec, Device())
         (path,) = writer.run(Kind.WRITE, WriteParams(idea="A fox"), {}, out, Notes(), seed=5)
         writer.close()
         assert path.name == "storyboard.json"
@@ -582,10 +585,10 @@ def test_tales_are_not_told_from_afar_throughout() -> None:
 
 
 def test_a_french_quotation_ends_once() -> None:
-    from pipelines.text.template_writer.language import tongue
+    from pipelines.text.template_writer.language import load_language_pack
 
     said = "« Parfait. C’est ainsi que commencent les grands voyages. »"
-    assert tongue("French").ended(said) == said
+    assert load_language_pack("French").end_sentence(said) == said
 
 
 @pytest.mark.parametrize(("language", "idea"), [

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from pipelines.base import BadInput
-from pipelines.media.codec.yuv import from_rgb, split
+from pipelines.media.codec.yuv import rgb_to_planes, split_planes
 from pipelines.step_params import AnimateParams
 from pipelines.video.animatic.camera import Camera
-from pipelines.video.animatic.camera_path import Stage, ease, matrices, poses
-from pipelines.video.animatic.flat_image import flat
-from pipelines.video.animatic.move_parser import Move
-from pipelines.video.animatic.parallax import layered
+from pipelines.video.animatic.camera_path import SceneGeometry, camera_poses, ease, layer_matrices
+from pipelines.video.animatic.flat_image import load_flat_image
+from pipelines.video.animatic.move_parser import CameraMove
+from pipelines.video.animatic.parallax import load_layered_image
 from pipelines.video.animatic.still import Still
 from tests.pipelines.video.stage import (
     ANIMATE,
@@ -28,9 +28,9 @@ from tests.pipelines.video.stage import (
 )
 
 MOVES = {
-    "in": Move(zoom=1), "out": Move(zoom=-1), "pan": Move(pan=1), "tilt": Move(tilt=-1), "track": Move(track=-1),
-    "crane": Move(crane=1), "orbit": Move(orbit=1), "handheld": Move(handheld=1),
-    "all at once": Move(zoom=1, pan=1, track=1, crane=-1, orbit=1, handheld=1, pace=1.7),
+    "in": CameraMove(zoom=1), "out": CameraMove(zoom=-1), "pan": CameraMove(pan=1), "tilt": CameraMove(tilt=-1), "track": CameraMove(track=-1),
+    "crane": CameraMove(crane=1), "orbit": CameraMove(orbit=1), "handheld": CameraMove(handheld=1),
+    "all at once": CameraMove(zoom=1, pan=1, track=1, crane=-1, orbit=1, handheld=1, pace=1.7),
 }  # fmt: skip
 
 
@@ -59,9 +59,9 @@ def test_same_arguments_same_bytes(tmp_path):
 @pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
 @pytest.mark.parametrize("margin", [0, 6, 16])
 def test_no_edge_is_ever_uncovered(move, margin):
-    stage = Stage(WIDTH, HEIGHT, margin, (0.8, 0.3), (0.0, 0.5, 1.0, 1.6))
+    stage = SceneGeometry(WIDTH, HEIGHT, margin, (0.8, 0.3), (0.0, 0.5, 1.0, 1.6))
     corners = np.array([[x, y, 1] for x in (0, WIDTH - 1) for y in (0, HEIGHT - 1)])
-    for views in matrices(poses(move, 240, 24, 1, 5), stage):
+    for views in layer_matrices(camera_poses(move, 240, 24, 1, 5), stage):
         for view in views:
             seen = corners @ view.T
             assert (seen >= -margin - 1e-6).all()
@@ -70,38 +70,38 @@ def test_no_edge_is_ever_uncovered(move, margin):
 
 @pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
 def test_no_frame_shows_nothing_at_its_border(tmp_path, move):
-    scene = layered(layers(tmp_path), WIDTH, HEIGHT)
-    for film in scene.film(matrices(poses(move, 48, 24, 1, 5), scene.stage)):
+    scene = load_layered_image(layers(tmp_path), WIDTH, HEIGHT)
+    for film in scene.frames(layer_matrices(camera_poses(move, 48, 24, 1, 5), scene.geometry)):
         luma = film[:HEIGHT]
         border = np.concatenate([luma[0], luma[-1], luma[:, 0], luma[:, -1]])
         assert border.min() > 60  # black is 16
 
 
 def test_near_layers_move_more_than_far_ones():
-    stage = Stage(WIDTH, HEIGHT, 40, (0.5, 0.5), (0.0, 0.5, 1.0))
-    path = list(matrices(poses(Move(track=1), 120, 24, 1, 1), stage))
+    stage = SceneGeometry(WIDTH, HEIGHT, 40, (0.5, 0.5), (0.0, 0.5, 1.0))
+    path = list(layer_matrices(camera_poses(CameraMove(track=1), 120, 24, 1, 1), stage))
     far, mid, near = (abs(path[-1][layer][0, 2] - path[0][layer][0, 2]) for layer in range(3))
     assert far == 0
     assert 0 < mid < near
 
 
 def test_an_orbit_leaves_the_figures_where_they_are():
-    stage = Stage(WIDTH, HEIGHT, 40, (0.5, 0.5), (0.2, 1.0, 1.6))
-    first, *_, last = matrices(poses(Move(orbit=1), 120, 24, 1, 1), stage)
+    stage = SceneGeometry(WIDTH, HEIGHT, 40, (0.5, 0.5), (0.2, 1.0, 1.6))
+    first, *_, last = layer_matrices(camera_poses(CameraMove(orbit=1), 120, 24, 1, 1), stage)
     back, figures, near = (last[layer][0, 2] - first[layer][0, 2] for layer in range(3))
     assert figures == pytest.approx(0)
     assert back * near < 0
 
 
 def test_a_push_in_enlarges_by_a_natural_amount():
-    path = poses(Move(zoom=1), 120, 24, 1, 1)
+    path = camera_poses(CameraMove(zoom=1), 120, 24, 1, 1)
     assert path[0].zoom == 1
     assert 1.06 < path[-1].zoom < 1.10
 
 
 @pytest.mark.parametrize("loop", [2, 3])
 def test_a_loop_goes_to_and_fro_without_a_jump(loop):
-    zooms = np.array([pose.zoom for pose in poses(Move(zoom=1), 240, 24, loop, 1)])
+    zooms = np.array([pose.zoom for pose in camera_poses(CameraMove(zoom=1), 240, 24, loop, 1)])
     assert np.abs(np.diff(zooms)).max() < 0.002
     assert zooms[-1] == pytest.approx(zooms.max() if loop % 2 else 1.0)
 
@@ -115,7 +115,7 @@ def test_a_move_starts_and_ends_at_rest():
     assert (steps > 0).all()
 
 
-@pytest.mark.parametrize("camera", [Move(pan=1), Move(zoom=1), Move(pan=1, tilt=1)])
+@pytest.mark.parametrize("camera", [CameraMove(pan=1), CameraMove(zoom=1), CameraMove(pan=1, tilt=1)])
 def test_a_feature_moves_without_jitter(tmp_path, camera):
     """A disc followed through the frames before they are coded: off the ideal path by less than a tenth of a pixel, never
     back."""
@@ -123,10 +123,10 @@ def test_a_feature_moves_without_jitter(tmp_path, camera):
     art = np.full((height, width, 3), 90, np.uint8)
     cv2.circle(art, (470 * 16, 130 * 16), 12 * 16, (240, 240, 240), -1, cv2.LINE_AA, 4)
     cv2.imwrite(str(tmp_path / "k.png"), art)
-    scene = flat(tmp_path / "k.png", width, height, 1.2)
-    views = list(matrices(poses(camera, 240, 24, 1, 1), scene.stage))
+    scene = load_flat_image(tmp_path / "k.png", width, height, 1.2)
+    views = list(layer_matrices(camera_poses(camera, 240, 24, 1, 1), scene.geometry))
     seen = []
-    for film in scene.film(views):
+    for film in scene.frames(views):
         luma = film[:height].astype(float) - film[5, 5]
         luma[luma < 2] = 0
         rows, columns = np.mgrid[:height, :width]
@@ -145,7 +145,7 @@ def test_a_large_picture_lends_its_detail(tmp_path):
     cv2.imwrite(str(tmp_path / "small.png"), cv2.resize(fine, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
     still = [np.array([[1 / 1.2, 0, 20.0], [0, 1 / 1.2, 12.0]])]
     large, small = (
-        next(flat(tmp_path / f"{name}.png", WIDTH, HEIGHT, 1.2).film([still]))[:HEIGHT].std()
+        next(load_flat_image(tmp_path / f"{name}.png", WIDTH, HEIGHT, 1.2).frames([still]))[:HEIGHT].std()
         for name in ("large", "small")
     )
     assert large > small * 1.1
@@ -157,10 +157,10 @@ def test_colour_stays_on_what_it_belongs_to(tmp_path, view):
     art = cv2.imread(str(picture(tmp_path / "k.png")))
     cv2.circle(art, (120, 80), 30, (40, 40, 230), -1, cv2.LINE_AA)
     cv2.imwrite(str(tmp_path / "k.png"), art)
-    seen = next(flat(tmp_path / "k.png", WIDTH, HEIGHT, 1.0).film([[np.array(view, float)]]))
+    seen = next(load_flat_image(tmp_path / "k.png", WIDTH, HEIGHT, 1.0).frames([[np.array(view, float)]]))
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(art, np.array(view, float), (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    for plane, expected in zip(split(seen), split(from_rgb(moved[..., ::-1])), strict=True):
+    for plane, expected in zip(split_planes(seen), split_planes(rgb_to_planes(moved[..., ::-1])), strict=True):
         assert psnr(plane, expected) > 50
 
 
@@ -169,7 +169,7 @@ def test_a_picture_of_another_shape_is_cut_not_distorted(tmp_path):
     cv2.circle(art, (200, 200), 60, (255, 255, 255), -1)
     cv2.imwrite(str(tmp_path / "square.png"), art)
     view = [np.array([[1.0, 0, 0], [0, 1.0, 0]])]
-    luma = next(flat(tmp_path / "square.png", WIDTH, HEIGHT, 1.0).film([view]))[:HEIGHT] > 128
+    luma = next(load_flat_image(tmp_path / "square.png", WIDTH, HEIGHT, 1.0).frames([view]))[:HEIGHT] > 128
     assert luma.any(axis=0).sum() == pytest.approx(luma.any(axis=1).sum(), abs=2)
 
 
@@ -181,9 +181,9 @@ def test_still_holds_whatever_the_words_say(tmp_path):
 def test_layers_that_do_not_belong_together_are_refused(tmp_path):
     files = layers(tmp_path)
     with pytest.raises(BadInput, match="3 are described but 2"):
-        layered(files[:-1], WIDTH, HEIGHT)
+        load_layered_image(files[:-1], WIDTH, HEIGHT)
     with pytest.raises(BadInput, match="0 descriptions"):
-        layered(files[1:], WIDTH, HEIGHT)
+        load_layered_image(files[1:], WIDTH, HEIGHT)
 
 
 def test_a_timing_of_another_rate_is_refused(tmp_path):
@@ -195,4 +195,4 @@ def test_a_keyframe_that_is_no_picture_is_refused(tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"not a picture")
     with pytest.raises(BadInput, match="keyframe"):
-        flat(bad, WIDTH, HEIGHT, 1.0)
+        load_flat_image(bad, WIDTH, HEIGHT, 1.0)

