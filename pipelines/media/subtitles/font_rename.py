@@ -1,84 +1,66 @@
-"""The container of TrueType and OpenType fonts: just enough to give a font another name and another height of its lines."""
+"""A font under another family name and with fixed line metrics, by fontTools."""
 
 from __future__ import annotations
 
-import struct
+import io
+from typing import TYPE_CHECKING
 
-_PRESERVED_NAME_IDS = frozenset({0, 13, 14})
-"""Entries of the name table that must travel with the font: copyright, licence, where the licence is."""
+if TYPE_CHECKING:
+    from fontTools.ttLib import TTFont
 
-
+# Name IDs of the OpenType `name` table.
+COPYRIGHT_ID, FAMILY_ID, STYLE_ID, UNIQUE_ID, FULL_NAME_ID, POSTSCRIPT_ID = 0, 1, 2, 3, 4, 6
+LICENSE_ID, LICENSE_URL_ID = 13, 14
+LEGAL_NAME_IDS = frozenset({COPYRIGHT_ID, LICENSE_ID, LICENSE_URL_ID})
+"""Name IDs that every copy of a font must keep."""
+WINDOWS, UNICODE_BMP, ENGLISH_US = 3, 1, 0x409
+"""Platform, encoding and language of the entries of the `name` table that libass reads."""
 ASCENT, DESCENT = 1.05, 0.35
-"""Above and below the baseline, in em: lines of every script stand equally far apart, whatever the font itself asks for."""
+"""Height above and below the baseline, in em. All fonts get the same, so that lines of every script have equal distances."""
 
 
 def rename_font(font: bytes, family: str) -> bytes:
-    """The same letters under another family name, in lines of `ASCENT + DESCENT` em; copyright and licence stay.
+    """Return a font with the family name `family`, the style `Regular` and lines of `ASCENT + DESCENT` em.
 
-    Raises struct.error if it is no sfnt font.
+    Glyphs, layout tables, copyright and licence stay as they are. The same font and name give the same bytes.
+    Raises `fontTools.ttLib.TTLibError` when `font` is no TrueType or OpenType font.
     """
-    tables = _read_tables(font)
-    postscript = "".join(character for character in family if character.isalnum())
-    names = {1: family, 2: "Regular", 3: postscript, 4: family, 6: postscript}
-    tables[b"name"] = _name_table(names, _preserved_names(tables.get(b"name", b"")))
-    (em,) = struct.unpack(">H", tables[b"head"][18:20])
+    from fontTools.ttLib import TTFont
+
+    with TTFont(io.BytesIO(font), recalcBBoxes=False, recalcTimestamp=False) as opened:
+        _set_names(opened, family)
+        _set_line_metrics(opened)
+        if "STAT" in opened:
+            del opened["STAT"]  # it describes the styles of the variable font that the subset comes from
+        renamed = io.BytesIO()
+        opened.save(renamed)
+    return renamed.getvalue()
+
+
+def _set_names(font: TTFont, family: str) -> None:
+    """Keep the legal entries in English; replace all others."""
+    names = font["name"]
+    names.names = [
+        record
+        for record in names.names
+        if record.nameID in LEGAL_NAME_IDS and (record.platformID, record.langID) == (WINDOWS, ENGLISH_US)
+    ]
+    postscript_name = "".join(character for character in family if character.isalnum())
+    for name_id, text in {
+        FAMILY_ID: family,
+        STYLE_ID: "Regular",
+        UNIQUE_ID: postscript_name,
+        FULL_NAME_ID: family,
+        POSTSCRIPT_ID: postscript_name,
+    }.items():
+        names.setName(text, name_id, WINDOWS, UNICODE_BMP, ENGLISH_US)
+
+
+def _set_line_metrics(font: TTFont) -> None:
+    """Set ascent and descent in the tables of all platforms, with no extra gap between lines."""
+    em = font["head"].unitsPerEm
     ascent, descent = round(ASCENT * em), round(DESCENT * em)
-    hhea, os2 = tables[b"hhea"], tables[b"OS/2"]
-    tables[b"hhea"] = hhea[:4] + struct.pack(">hhh", ascent, -descent, 0) + hhea[10:]
-    tables[b"OS/2"] = os2[:68] + struct.pack(">hhhHH", ascent, -descent, 0, ascent, descent) + os2[78:]
-    tables.pop(b"STAT", None)  # names styles of the variable font that this one was cut from
-    return _build_font(font[:4], tables)
-
-
-def _read_tables(font: bytes) -> dict[bytes, bytes]:
-    count = struct.unpack(">H", font[4:6])[0]
-    found = {}
-    for entry in range(count):
-        tag, _, offset, length = struct.unpack(">4sLLL", font[12 + 16 * entry : 28 + 16 * entry])
-        found[tag] = font[offset : offset + length]
-    return found
-
-
-def _preserved_names(table: bytes) -> list[tuple[int, bytes]]:
-    """The entries for Windows and English that are not ours to change: (number, UTF-16 text)."""
-    if not table:
-        return []
-    _, count, start = struct.unpack(">HHH", table[:6])
-    kept = []
-    for entry in range(count):
-        record = struct.unpack(">HHHHHH", table[6 + 12 * entry : 18 + 12 * entry])
-        platform, _, language, number, length, offset = record
-        if platform == 3 and language == 0x409 and number in _PRESERVED_NAME_IDS:
-            kept.append((number, table[start + offset : start + offset + length]))
-    return kept
-
-
-def _name_table(names: dict[int, str], kept: list[tuple[int, bytes]]) -> bytes:
-    texts = sorted([*kept, *((number, name.encode("utf-16-be")) for number, name in names.items())])
-    records, strings = b"", b""
-    for number, text in texts:
-        records += struct.pack(">HHHHHH", 3, 1, 0x409, number, len(text), len(strings))
-        strings += text
-    return struct.pack(">HHH", 0, len(texts), 6 + len(records)) + records + strings
-
-
-def _build_font(version: bytes, tables: dict[bytes, bytes]) -> bytes:
-    tables[b"head"] = tables[b"head"][:8] + bytes(4) + tables[b"head"][12:]
-    power = len(tables).bit_length() - 1
-    directory = version + struct.pack(">HHHH", len(tables), 16 << power, power, 16 * len(tables) - (16 << power))
-    offset, body = 12 + 16 * len(tables), b""
-    for tag in sorted(tables):
-        table = tables[tag]
-        directory += struct.pack(">4sLLL", tag, _checksum(table), offset + len(body), len(table))
-        if tag == b"head":
-            adjustment = len(body) + offset + 8
-        body += table + bytes(-len(table) % 4)
-    whole = bytearray(directory + body)
-    struct.pack_into(">L", whole, adjustment, (0xB1B0AFBA - _checksum(bytes(whole))) & 0xFFFFFFFF)
-    return bytes(whole)
-
-
-def _checksum(data: bytes) -> int:
-    data += bytes(-len(data) % 4)
-    words: tuple[int, ...] = struct.unpack(f">{len(data) // 4}L", data)
-    return sum(words) & 0xFFFFFFFF
+    hhea, os2 = font["hhea"], font["OS/2"]
+    hhea.ascent, hhea.descent, hhea.lineGap = ascent, -descent, 0
+    os2.sTypoAscender, os2.sTypoDescender, os2.sTypoLineGap = ascent, -descent, 0
+    os2.usWinAscent, os2.usWinDescent = ascent, descent
