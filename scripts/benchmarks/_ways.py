@@ -132,7 +132,7 @@ def run_engine(case: Case, weights: Path, options: Mapping[str, Any], budget_gb:
             weights={"model": Weights(repo=f"file:{weights}")}, options={**case.options, **options}, memory_mb=1000,
         )  # fmt: skip
         spec = WeightStore(weights.parent / "shelf").resolve_spec(spec)
-        size = {"width": case.width, "height": case.height}
+        size: dict[str, Any] = {"width": case.width, "height": case.height}
         inputs: dict[str, Any] = {}
         if kind is Kind.ANIMATE:
             _test_image(case).save(Path(scratch, "keyframe.png"))

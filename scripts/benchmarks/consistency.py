@@ -157,7 +157,8 @@ def measure_similarity(state: Mapping[str, torch.Tensor], crops: Mapping[str, Se
     names = [name for name, pictures in crops.items() for _ in pictures]
     vectors = embed(state, [picture for pictures in crops.values() for picture in pictures])
     cosines = vectors @ vectors.T
-    same, other = [], []
+    same: list[float] = []
+    other: list[float] = []
     for a, b in itertools.combinations(range(len(names)), 2):
         (same if names[a] == names[b] else other).append(float(cosines[a, b]))
     cosines.fill_diagonal_(-1)

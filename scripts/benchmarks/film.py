@@ -15,7 +15,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -199,6 +201,7 @@ def run_measured(command: list[str], environment: dict[str, str]) -> tuple[float
     return seconds, max(reaped, sum(cpu.values())), peak[0]
 
 
-def film_seconds(record: dict) -> float:
+def film_seconds(record: Mapping[str, Any]) -> float:
     last = record["timeline"]["scenes"][-1]
-    return (last["start"] + last["timing"]["frames"]) / record["timeline"]["fps"]
+    seconds: float = (last["start"] + last["timing"]["frames"]) / record["timeline"]["fps"]
+    return seconds

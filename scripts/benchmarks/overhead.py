@@ -21,7 +21,7 @@ from typing import Any
 MAX_RATIO = 1.10
 SEED, FRAMES, STEPS = 7, 33, 12
 SIZE = {"portrait": (384, 512), "keyframe": (640, 352), "clip": (320, 176)}
-IMAGE_OPTIONS = {"steps": STEPS, "guidance": 1.0, "pixels": [256, 384 * 640], "reference_pixels": 128 * 128}
+IMAGE_OPTIONS: dict[str, Any] = {"steps": STEPS, "guidance": 1.0, "pixels": [256, 384 * 640], "reference_pixels": 128 * 128}
 CLIP_OPTIONS = {
     "steps": STEPS,
     "guidance": 1.0,
