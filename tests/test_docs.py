@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines.base import Kind
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
     page.relative_to(ROOT).as_posix()
@@ -30,6 +32,11 @@ def test_the_glossary_has_each_term_once_in_order_with_one_sentence():
     assert list(terms) == sorted(terms, key=str.lower)
     assert len(terms) == len(rows)
     assert not [term for term, meaning in terms.items() if not re.fullmatch(r"[^.].*[^.]\.", meaning)]
+
+
+def test_the_glossary_has_each_step_kind():
+    text = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+    assert not [kind for kind in Kind if f"| {kind} |" not in text]
 
 
 def test_each_decision_is_short_and_states_context_decision_and_consequences():
