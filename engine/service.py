@@ -184,8 +184,8 @@ class Service:
                 self.check_text(candidate)
                 actions = self._check_inputs(plan_result, run_id, stop)
                 for number in range(len(pictures)):
-                    intake = actions[sanitize_id(f"objects[{first + number}].reference_url")]
-                    if is_too_small(self.store.path(_output_digest(intake, "picture.png"))):
+                    sanitized = actions[sanitize_id(f"objects[{first + number}].reference_url")]
+                    if is_too_small(self.store.path(_output_digest(sanitized, "image.png"))):
                         reasons[number] = "is too small"
             except RunFailed as error:
                 for step, failure in error.failures.items():

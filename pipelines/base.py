@@ -18,13 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field
 class Kind(StrEnum):
     """What a step does. `pipelines.step_params` says for each what goes in and what comes out."""
 
-    CHECK_TEXT = "check"
-    SANITIZE_IMAGE = "intake"
-    CHECK_IMAGE = "inspect"
-    SAMPLE_FRAMES = "glimpse"
+    CHECK_TEXT = "check_text"
+    SANITIZE_IMAGE = "sanitize_image"
+    CHECK_IMAGE = "check_image"
+    SAMPLE_FRAMES = "sample_frames"
     READ = "read"
     WRITE = "write"
-    ENCODE_PROMPT = "encode"
+    ENCODE_PROMPT = "encode_prompt"
     PORTRAIT = "portrait"
     ELEMENT = "element"
     KEYFRAME = "keyframe"
@@ -33,7 +33,7 @@ class Kind(StrEnum):
     SCHEDULE = "schedule"
     ANIMATE = "animate"
     CONFORM = "conform"
-    TRANSITION = "bridge"
+    TRANSITION = "transition"
     SCORE = "score"
     SUBTITLE = "subtitle"
     MIX = "mix"
@@ -119,7 +119,7 @@ class ModelSpec(BaseModel):
     )
     encodes_prompt: bool = Field(
         False,
-        description="Words are encoded by a step of their own (`encode`), so that making a picture anew encodes nothing.",
+        description="Words are encoded by a step of their own (`encode_prompt`), so that making a picture anew encodes nothing.",
     )
     max_references: int | None = Field(None, ge=0, description="How many reference pictures at most; none: no limit.")
     clones_voice: bool = Field(False, description="Can speak with the voice of a given recording.")

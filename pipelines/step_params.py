@@ -43,7 +43,7 @@ class CheckTextParams(Params):
 
 
 class CheckImageParams(Params):
-    """Whether pictures may be shown. Inputs: `picture` (1..n). Outputs: `check.json`: `{"checked_by", "verdicts": {field:
+    """Whether pictures may be shown. Inputs: `image` (1..n). Outputs: `check.json`: `{"checked_by", "verdicts": {field:
     "passed"}, "scores": [0..1 per picture]}`. Raises `Rejected` naming `field`."""
 
     field: str = Field(description="What the client would change, as the client named it.")
@@ -58,8 +58,8 @@ class SampleFramesParams(Params):
 
 
 class SanitizeImageParams(Params):
-    """A file that came from outside → pixels that are safe to use. Inputs: `picture` (1 PNG, JPEG or WebP of any size).
-    Outputs: `picture.png`: upright, RGB, nothing kept but the pixels; cropped to the middle and scaled to exactly `width` × `height`
+    """A file that came from outside → pixels that are safe to use. Inputs: `image` (1 PNG, JPEG or WebP of any size).
+    Outputs: `image.png`: upright, RGB, nothing kept but the pixels; cropped to the middle and scaled to exactly `width` × `height`
     when those are given."""
 
     width: int | None = Field(None, ge=16, le=8192)
@@ -75,7 +75,7 @@ class ReadParams(Params):
 
 
 class WriteParams(Params):
-    """Idea → storyboard. Inputs: `page` (0..1 page.json: `{url, title, description, headings, text}`), `pictures`
+    """Idea → storyboard. Inputs: `page` (0..1 page.json: `{url, title, description, headings, text}`), `images`
     (0..n given pictures, one scene each). Outputs: `storyboard.json`, a `pipelines.storyboard.Storyboard`."""
 
     idea: str
@@ -89,7 +89,7 @@ class WriteParams(Params):
 
 
 class EncodePromptParams(Params):
-    """Words → what a model's text encoder makes of them. Outputs: `words.safetensors` (the tensors that the model's pipeline takes in
+    """Words → what a model's text encoder makes of them. Outputs: `prompt_embeds.safetensors` (the tensors that the model's pipeline takes in
     place of words, under the pipeline's own argument names)."""
 
     prompt: str
@@ -98,7 +98,7 @@ class EncodePromptParams(Params):
 class ImageParams(Params):
     """What every step that makes a picture knows. `prompt` holds all the words, wrapped and ready for a diffusion model;
     the other fields hold the same things apart, for families that build a picture from parts. Models that encode words in a
-    step of their own get its output as the input `words` (0..1 words.safetensors)."""
+    step of their own get its output as the input `prompt_embeds` (0..1 prompt_embeds.safetensors)."""
 
     prompt: str
     width: int = Pixels
@@ -149,7 +149,7 @@ class CastMember(Params):
 
 class KeyframeParams(ImageParams):
     """The picture of one scene. Inputs: `references` (pictures, as `references` describes them), `figures` (the `figure*`
-    of everything on stage), `before` (0..1 context.json of the scene before). Outputs: `keyframe.png`, `context.json`
+    of everything on stage), `previous_context` (0..1 context.json of an earlier scene). Outputs: `keyframe.png`, `context.json`
     (the conversation so far, this Turn appended: `pipelines.media.conversation`), `layer*` (`layers.json` and RGBA pictures for
     families that know the depth: `pipelines.media.layers`)."""
 
@@ -168,13 +168,13 @@ class KeyframeParams(ImageParams):
 
 
 class EnhanceParams(Params):
-    """Better detail at the same pixel size. Inputs: `picture` (1). Outputs: `picture.png`."""
+    """Better detail at the same pixel size. Inputs: `image` (1). Outputs: `image.png`."""
 
 
 class NarrateParams(Params):
-    """Text → speech. Inputs: `sample` (0..1 recording of the voice to speak with, any sound file; `narrator` has no say then).
+    """Text → speech. Inputs: `voice_sample` (0..1 recording of the voice to speak with, any sound file; `narrator` has no say then).
     Outputs: `narration.wav` (mono, any rate; no leading or trailing silence beyond 0.1 s) and
-    `words.json`: `{"seconds": float, "words": [{"text": str, "start": s, "end": s}, …]}`; joined by the separators of
+    `word_timings.json`: `{"seconds": float, "words": [{"text": str, "start": s, "end": s}, …]}`; joined by the separators of
     the text (which each word keeps: trailing spaces and punctuation are part of `text`) the words give the text back."""
 
     text: str = Field(min_length=1)
@@ -193,7 +193,7 @@ class SceneDuration(Params):
 
 
 class ScheduleParams(Params):
-    """Lengths known only while running → exact frames. Inputs: `words` (words.json of the narrated scenes, in order), `clips`
+    """Lengths known only while running → exact frames. Inputs: `word_timings` (word_timings.json of the narrated scenes, in order), `clips`
     (videos of the given scenes, in order).
     Outputs: `timeline.json` (`pipelines.media.timeline.Timeline`) and `scene-001.json` … (`SceneTiming`), the part of
     it that one scene depends on."""
@@ -216,7 +216,7 @@ class VideoParams(Params):
 
 class AnimateParams(VideoParams):
     """Keyframe → clip. Inputs: `keyframe` (1), `layers` (the keyframe's `layer*`), `timing` (scene-NNN.json), `references`
-    (portraits of who is on stage, for models that take them), `words` (0..1 words.safetensors). Outputs: `clip.mp4` of any size and
+    (portraits of who is on stage, for models that take them), `prompt_embeds` (0..1 prompt_embeds.safetensors). Outputs: `clip.mp4` of any size and
     rate, at least as long as the timing says, with sound only when `native_audio`."""
 
     prompt: str = ""
@@ -231,7 +231,7 @@ class AnimateParams(VideoParams):
 
 class ConformParams(VideoParams):
     """Any clip → the part of the film between its transitions: exact frames, size, rate, colour, as a stitchable
-    closed-GOP segment. Inputs: `clip` (1), `timing` (1), `subtitles` (0..1 scene-NNN.ass to burn in). Outputs: `body.mp4`
+    closed-GOP segment. Inputs: `clip` (1), `timing` (1), `subtitles` (0..1 scene-NNN.ass to burn in). Outputs: `segment.mp4`
     (no file when the transitions take every frame is not allowed: the timeline keeps at least one frame)."""
 
     letterbox: bool = Field(
@@ -242,7 +242,7 @@ class ConformParams(VideoParams):
 
 class TransitionParams(VideoParams):
     """The moving form of a cut. Inputs: `clips` (2: before, after), `timings` (2), `subtitles` (0 or 2). Outputs:
-    `bridge.mp4`, a segment like a body, as long as the tail of the one and the head of the other overlap."""
+    `transition.mp4`, a segment like a body, as long as the tail of the one and the head of the other overlap."""
 
     transition: Transition = "dissolve"
 
@@ -255,7 +255,7 @@ class ScoreParams(Params):
 
 
 class SubtitleParams(Params):
-    """Word times → readable cues. Inputs: `words` (of the narrated scenes, in order), `timeline` (1). Outputs:
+    """Word times → readable cues. Inputs: `word_timings` (of the narrated scenes, in order), `timeline` (1). Outputs:
     `subtitles.srt`, `subtitles.ass` (whole film), `scene-001.ass` … (times within the scene's own clip, for burning in)."""
 
     language: Language = "English"
@@ -276,7 +276,7 @@ class MixParams(Params):
 
 
 class ComposeParams(VideoParams):
-    """Parts → film. Inputs: `parts` (bodies and bridges in the film's order), `timeline` (1), `sound` (0..1, AAC), `subtitles`
+    """Parts → film. Inputs: `segments` (of the scenes and transitions, in the film's order), `timeline` (1), `sound` (0..1, AAC), `subtitles`
     (0..1 SRT for a soft track). Outputs: `film.mp4` (faststart; read back and compared with its parts)."""
 
     title: str = ""

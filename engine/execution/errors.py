@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from engine.execution.protocol import BAD_INPUT, DISK_FULL, MISSING, REJECTED, Failure
 from engine.planning.step_ids import sanitize_id
 from engine.story.model import NARRATOR_SAMPLE_FIELD
+from pipelines.base import Kind
 
 
 class RunFailed(RuntimeError):
@@ -49,16 +50,16 @@ def _failure_field(step: str, failure: Failure) -> str:
     if step.startswith(sanitize_id("")):
         return subject
     if failure.code == BAD_INPUT:
-        if kind == "narrate":
+        if kind == Kind.NARRATE:
             return (
                 NARRATOR_SAMPLE_FIELD
                 if failure.field == NARRATOR_SAMPLE_FIELD
                 else f"scenes[{int(subject) - 1}].narration"
             )
-        if kind == "glimpse":
+        if kind == Kind.SAMPLE_FRAMES:
             return f"scenes[{int(subject) - 1}].clip"
-        if kind == "keyframe":
+        if kind == Kind.KEYFRAME:
             return f"scenes[{int(subject) - 1}].prompt"
-        if kind in ("write", "read"):
+        if kind in (Kind.WRITE, Kind.READ):
             return failure.field or kind
     return step

@@ -45,7 +45,7 @@ def work_units(step: Step) -> float:
         case NarrateParams(text=text):
             return float(len(text))
         case ComposeParams(width=width, height=height):
-            return len(step.inputs.get("parts", ())) * width * height / 1e6
+            return len(step.inputs.get("segments", ())) * width * height / 1e6
         case ImageParams(width=width, height=height) | VideoParams(width=width, height=height):
             return width * height / 1e6
         case ScheduleParams(scenes=scenes):

@@ -65,7 +65,7 @@ class InputImporter:
         elif base is None:
             raise StoryError(field_path, "is no http(s) address")
         else:
-            digest = self.store.put(_local_file(field_path, picture.source, base, policy), name="given").digest
+            digest = self.store.put(_local_file(field_path, picture.source, base, policy), name="input").digest
             self.retain(digest)
         return picture.model_copy(update={"digest": digest})
 
@@ -76,7 +76,7 @@ class InputImporter:
             with translate_os_errors("store what was fetched"):
                 fetcher = UrlFetcher(allow_private=self.allow_private)
                 path = fetcher.fetch(url, folder / "fetched", policy, stop=stop).path
-            output = self.store.put(path, name="given", consume=True)
+            output = self.store.put(path, name="input", consume=True)
         except FetchError:
             if stop is not None and stop.is_set():
                 raise RunCancelled("stopped; what was finished is kept") from None

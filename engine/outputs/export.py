@@ -67,7 +67,9 @@ def export_files(story: Story, stem: str) -> Iterator[ExportFile]:
         yield ExportFile(f"keyframes/{name}.png", keyframe_source(story, number))
         if is_narrated(story, scene):
             yield ExportFile(f"narration/{name}.wav", OutputRef(scene_id(Kind.NARRATE, number), "narration.wav"))
-            yield ExportFile(f"narration/{name}.words.json", OutputRef(scene_id(Kind.NARRATE, number), "words.json"))
+            yield ExportFile(
+                f"narration/{name}.word_timings.json", OutputRef(scene_id(Kind.NARRATE, number), "word_timings.json")
+            )
         yield ExportFile(f"clips/{name}.mp4", OutputRef(scene_id(Kind.ANIMATE, number), "clip.mp4"))
     yield ExportFile("timeline.json", OutputRef("schedule", "timeline.json"))
     yield ExportFile("music.wav", OutputRef("score", "music.wav"))

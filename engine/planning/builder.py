@@ -112,7 +112,7 @@ class PlanBuilder:
                 EncodePromptParams(prompt=params.full_prompt()),
             )
             self.steps.append(encoding)
-            inputs["words"] = (OutputRef(encoding.id, "words.safetensors"),)
+            inputs["prompt_embeds"] = (OutputRef(encoding.id, "prompt_embeds.safetensors"),)
         self.steps.append(
             Step(
                 id=step_id,
@@ -130,8 +130,8 @@ class PlanBuilder:
     ) -> None:
         params = SanitizeImageParams(width=width, height=height)
         for field_path, picture in pictures:
-            self.add_step(sanitize_id(field_path), Kind.SANITIZE_IMAGE, params, {"picture": (stored_input(picture),)})
-            self.add_image_check(sanitize_id(field_path), "picture.png", field_path)
+            self.add_step(sanitize_id(field_path), Kind.SANITIZE_IMAGE, params, {"image": (stored_input(picture),)})
+            self.add_image_check(sanitize_id(field_path), "image.png", field_path)
 
     def add_text_check(self) -> None:
         params = CheckTextParams(texts=user_texts(self.story), strictness=self.story.strictness)
@@ -144,7 +144,7 @@ class PlanBuilder:
         check_id = image_check_id(step_id)
         params = CheckImageParams(field=field_path, strictness=self.story.strictness)
         try:
-            self.add_step(check_id, Kind.CHECK_IMAGE, params, {"picture": (OutputRef(step_id, name),)})
+            self.add_step(check_id, Kind.CHECK_IMAGE, params, {"image": (OutputRef(step_id, name),)})
         except MissingDependency:
             self.image_check_ids = None
             return
@@ -176,14 +176,14 @@ class PlanBuilder:
         self.add_step(sample_step, Kind.SAMPLE_FRAMES, SampleFramesParams(), {"clip": (clip,)})
         params = CheckImageParams(field=field_path, strictness=self.story.strictness)
         self.add_step(
-            image_check_id(checked_step), Kind.CHECK_IMAGE, params, {"picture": (OutputRef(sample_step, "frame-*"),)}
+            image_check_id(checked_step), Kind.CHECK_IMAGE, params, {"image": (OutputRef(sample_step, "frame-*"),)}
         )
         self.image_check_ids[gated_source] = image_check_id(checked_step)
 
     def add_enhance_step(self, step_id: str, name: str) -> None:
         """The picture `name` of a portrait or element gets a pass for detail, where that is wished."""
         if self.story.enhance_elements:
-            self.add_step(enhance_id(step_id), Kind.ENHANCE, EnhanceParams(), {"picture": (OutputRef(step_id, name),)})
+            self.add_step(enhance_id(step_id), Kind.ENHANCE, EnhanceParams(), {"image": (OutputRef(step_id, name),)})
 
     def build(self) -> PlanResult:
         """What is refused goes no further: whatever reads a picture waits until it was looked at."""

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from pipelines.base import Kind, ModelSpec, Params
 
-KEY_FORMAT = 2
+KEY_FORMAT = 3
 """Changes when the same step must get a new key because keys are formed differently."""
 
 

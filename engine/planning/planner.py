@@ -103,8 +103,8 @@ def plan_brief(brief: Brief, catalog: Catalog) -> PlanResult:
         builder.add_step("read", Kind.READ, ReadParams(url=brief.page.source), {"page": (stored_input(brief.page),)})
         inputs["page"] = (OutputRef("read", "page.json"),)
     if brief.pictures:
-        inputs["pictures"] = tuple(
-            OutputRef(sanitize_id(f"image_urls[{n}]"), "picture.png") for n in range(len(brief.pictures))
+        inputs["images"] = tuple(
+            OutputRef(sanitize_id(f"image_urls[{n}]"), "image.png") for n in range(len(brief.pictures))
         )
     params = WriteParams(
         idea=brief.idea,
@@ -237,7 +237,7 @@ def _plan_keyframe(builder: PlanBuilder, story: Story, number: int) -> None:
     }
     drawn = [turn for turn in prompts.context_scenes(story, number) if not story.scenes[turn].picture]
     if model.multiturn and drawn:
-        inputs["before"] = (OutputRef(scene_id(Kind.KEYFRAME, drawn[0]), "context.json"),)
+        inputs["previous_context"] = (OutputRef(scene_id(Kind.KEYFRAME, drawn[0]), "context.json"),)
     width, height = _image_size(story, scene)
     location = story.get_location(scene.location) if scene.location is not None else None
     builder.add_step(
@@ -269,7 +269,7 @@ def _plan_keyframe(builder: PlanBuilder, story: Story, number: int) -> None:
     builder.add_image_check(scene_id(Kind.KEYFRAME, number), "keyframe.png", f"scenes[{number}].prompt")
     if story.enhance:
         picture = OutputRef(scene_id(Kind.KEYFRAME, number), "keyframe.png")
-        builder.add_step(scene_id(Kind.ENHANCE, number), Kind.ENHANCE, EnhanceParams(), {"picture": (picture,)})
+        builder.add_step(scene_id(Kind.ENHANCE, number), Kind.ENHANCE, EnhanceParams(), {"image": (picture,)})
 
 
 def _plan_clips(builder: PlanBuilder, story: Story) -> None:
@@ -282,7 +282,7 @@ def _plan_clips(builder: PlanBuilder, story: Story) -> None:
     for number, scene in enumerate(story.scenes):
         if is_narrated(story, scene):
             params = NarrateParams(text=scene.narration, language=story.language, narrator=story.audio.narrator)
-            voice = {"sample": (stored_input(sample),)} if sample else {}
+            voice = {"voice_sample": (stored_input(sample),)} if sample else {}
             builder.add_step(
                 scene_id(Kind.NARRATE, number),
                 Kind.NARRATE,
@@ -307,7 +307,7 @@ def _plan_clips(builder: PlanBuilder, story: Story) -> None:
         Kind.SCHEDULE,
         ScheduleParams(fps=video.fps, scenes=times, end_padding=ENDING_SECONDS),
         {
-            "words": _narration_outputs(story, "words.json"),
+            "word_timings": _narration_outputs(story, "word_timings.json"),
             "clips": tuple(
                 stored_input(scene.clip) for scene in story.scenes if scene.clip and not is_narrated(story, scene)
             ),
@@ -354,11 +354,11 @@ def _plan_film(builder: PlanBuilder, story: Story) -> None:
     video = story.video
     frame = {"width": video.width, "height": video.height, "fps": video.fps}
     timeline = (OutputRef("schedule", "timeline.json"),)
-    words = _narration_outputs(story, "words.json")
+    words = _narration_outputs(story, "word_timings.json")
     burned = bool(words) and video.subtitles == "burned"
     if words:
         params = SubtitleParams(language=story.language, width=video.width, height=video.height)
-        builder.add_step("subtitle", Kind.SUBTITLE, params, {"words": words, "timeline": timeline})
+        builder.add_step("subtitle", Kind.SUBTITLE, params, {"word_timings": words, "timeline": timeline})
     parts: list[StepInput] = []
     for number in range(len(story.scenes)):
         clip = clip_source(story, number)
@@ -367,7 +367,7 @@ def _plan_film(builder: PlanBuilder, story: Story) -> None:
             inputs["subtitles"] = (burned_subtitles_source(number),)
         whole = story.scenes[number].clip is not None
         builder.add_step(scene_id(Kind.CONFORM, number), Kind.CONFORM, ConformParams(**frame, letterbox=whole), inputs)
-        parts.append(OutputRef(scene_id(Kind.CONFORM, number), "body.mp4"))
+        parts.append(OutputRef(scene_id(Kind.CONFORM, number), "segment.mp4"))
         if video.transition and number + 1 < len(story.scenes):
             inputs = {
                 "clips": (clip, clip_source(story, number + 1)),
@@ -380,8 +380,8 @@ def _plan_film(builder: PlanBuilder, story: Story) -> None:
             builder.add_step(
                 scene_id(Kind.TRANSITION, number), Kind.TRANSITION, transition_params, inputs, tool_or_alias=name
             )
-            parts.append(OutputRef(scene_id(Kind.TRANSITION, number), "bridge.mp4"))
-    inputs = {"parts": tuple(parts), "timeline": timeline}
+            parts.append(OutputRef(scene_id(Kind.TRANSITION, number), "transition.mp4"))
+    inputs = {"segments": tuple(parts), "timeline": timeline}
     if sound := _plan_audio_mix(builder, story):
         inputs["sound"] = (sound,)
     if words and video.subtitles == "soft":
@@ -444,7 +444,7 @@ def _named_elements(elements: Iterable[Element]) -> tuple[NamedElement, ...]:
 
 
 def _reference_input(field_path: str, picture: InputFile | None) -> dict[str, tuple[StepInput, ...]]:
-    return {"reference": (OutputRef(sanitize_id(field_path), "picture.png"),)} if picture else {}
+    return {"reference": (OutputRef(sanitize_id(field_path), "image.png"),)} if picture else {}
 
 
 def _reference_source(story: Story, picture: prompts.ReferenceImage) -> StepInput:
@@ -453,7 +453,7 @@ def _reference_source(story: Story, picture: prompts.ReferenceImage) -> StepInpu
             return portrait_source(story, picture.name, picture.state)
         case "shared":
             number = int(picture.name.removeprefix("reference ")) - 1
-            return OutputRef(sanitize_id(f"reference_images[{number}].url"), "picture.png")
+            return OutputRef(sanitize_id(f"reference_images[{number}].url"), "image.png")
         case "turn":
             assert picture.turn is not None
             return keyframe_source(story, picture.turn)

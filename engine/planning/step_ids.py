@@ -6,7 +6,7 @@ from engine.planning.plan import OutputRef, StepInput, StoredInput
 from engine.story.model import InputFile, Scene, Story, StoryBase
 from pipelines.base import Kind
 
-IDEA_CHECK_ID, TEXT_CHECK_ID = "check:idea", "check:texts"
+IDEA_CHECK_ID, TEXT_CHECK_ID = f"{Kind.CHECK_TEXT}:idea", f"{Kind.CHECK_TEXT}:story"
 """The steps that look whether the words of a brief, and of a story, may be told."""
 
 
@@ -22,7 +22,7 @@ def element_id(role: str, name: str) -> str:
 
 def sanitize_id(field_path: str) -> str:
     """The step that makes a given picture safe; `place` is the field that named it."""
-    return f"intake:{field_path}"
+    return f"{Kind.SANITIZE_IMAGE}:{field_path}"
 
 
 def image_check_id(step_id: str) -> str:
@@ -56,15 +56,15 @@ def element_source(story: StoryBase, role: str, name: str) -> OutputRef:
 
 
 def _image_source(story: StoryBase, step_id: str, name: str) -> OutputRef:
-    return OutputRef(enhance_id(step_id), "picture.png") if story.enhance_elements else OutputRef(step_id, name)
+    return OutputRef(enhance_id(step_id), "image.png") if story.enhance_elements else OutputRef(step_id, name)
 
 
 def keyframe_source(story: Story, number: int) -> OutputRef:
     """Where the picture of scene `number` (from 0) comes from: the client's own, else drawn, else drawn and enhanced."""
     if story.scenes[number].picture:
-        return OutputRef(sanitize_id(f"scenes[{number}].picture"), "picture.png")
+        return OutputRef(sanitize_id(f"scenes[{number}].picture"), "image.png")
     if story.enhance:
-        return OutputRef(scene_id(Kind.ENHANCE, number), "picture.png")
+        return OutputRef(scene_id(Kind.ENHANCE, number), "image.png")
     return OutputRef(scene_id(Kind.KEYFRAME, number), "keyframe.png")
 
 
@@ -92,4 +92,4 @@ def burned_subtitles_source(number: int) -> OutputRef:
 def stored_input(picture: InputFile) -> StoredInput:
     """A file that the client gave."""
     # The client's file name says nothing about the bytes: it stays out of the key.
-    return StoredInput(picture.digest, "given")
+    return StoredInput(picture.digest, "input")

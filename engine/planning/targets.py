@@ -15,7 +15,6 @@ _NUMBERED_KINDS = {
     "narration": Kind.NARRATE,
     "voice": Kind.NARRATE,
     "clip": Kind.ANIMATE,
-    "bridge": Kind.TRANSITION,
     "transition": Kind.TRANSITION,
 }
 _SINGLE_STEPS = {
@@ -24,7 +23,7 @@ _SINGLE_STEPS = {
     "score": "score",
     "film": "compose",
     "subtitles": "subtitle",
-    "sound": "mix",
+    "audio": "mix",
 }
 _KIND_GROUPS = {
     "portraits": Kind.PORTRAIT,

@@ -143,7 +143,7 @@ def element_image_ref(story: Story, part: str, name: str) -> OutputRef:
 
 def input_image_ref(part: str, number: int) -> OutputRef:
     """Where a given picture of an element is, made safe."""
-    return OutputRef(sanitize_id(f"{ELEMENT_FIELDS[part]}[{number}].reference_url"), "picture.png")
+    return OutputRef(sanitize_id(f"{ELEMENT_FIELDS[part]}[{number}].reference_url"), "image.png")
 
 
 def iso_timestamp(seconds: float) -> str:

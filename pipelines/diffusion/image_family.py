@@ -104,7 +104,7 @@ class ImageFamily(ABC):
             return [made]
         from pipelines.media.conversation import write_turn
 
-        before = inputs.get("before", ())
+        before = inputs.get("previous_context", ())
         return [made, write_turn(params, before[0] if before else None, made, out)]
 
     def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-FILE_NAME = "words.safetensors"
+FILE_NAME = "prompt_embeds.safetensors"
 
 
 def write_prompt_embeds(tensors: Mapping[str, torch.Tensor], out: Path) -> Path:
-    """Writes `out/words.safetensors`: the tensors by the argument of the pipeline that takes them."""
+    """Writes `out/prompt_embeds.safetensors`: the tensors by the argument of the pipeline that takes them."""
     from safetensors.torch import save_file
 
     path = out / FILE_NAME
@@ -25,5 +25,5 @@ def read_prompt_embeds(inputs: Mapping[str, Sequence[Path]], device: torch.devic
     """The tensors of the input `words`, on `device`; None where words were not encoded before."""
     from safetensors.torch import load_file
 
-    paths = inputs.get("words")
+    paths = inputs.get("prompt_embeds")
     return load_file(paths[0], device=str(device)) if paths else None

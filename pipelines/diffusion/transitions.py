@@ -66,7 +66,7 @@ class TransitionGap:
         out: Path,
         encoding: EncodingOptions,
     ) -> Path:
-        """Write `bridge.mp4`. `made`: frames at equal distances in time, the first of which shows `before` and the last `after`; they are
+        """Write `transition.mp4`. `made`: frames at equal distances in time, the first of which shows `before` and the last `after`; they are
         on both sides of the bridge already."""
         return write_transition_frames(
             self._transition_frames(generated, params), self.overlap, params, inputs, out, encoding

@@ -230,7 +230,7 @@ class VideoFamily(ABC, Generic[R]):
             return write_transition(BLENDS[params.transition], params, inputs, out, coding, report)
         if not self.accepts_last_frame:
             raise BadInput(
-                "models.bridge",
+                "models.transition",
                 f"the weights of {self.spec.name} cannot be told a last picture.",
                 "Choose a model that makes bridges.",
             )

@@ -21,7 +21,7 @@ MEAN_BGR = (104.0, 117.0, 123.0)
 
 
 class NsfwCheck:
-    """Kind `inspect`."""
+    """Kind `check_image`."""
 
     name: ClassVar[str] = "nsfw-check"
     version: ClassVar[str] = "1"
@@ -53,8 +53,8 @@ class NsfwCheck:
         seed: int,
     ) -> Iterable[Path]:
         if not isinstance(params, CheckImageParams):
-            raise BadInput("params", "the picture check takes the parameters of an inspect step")
-        scores = [round(self._score(_preprocess(path)), 3) for path in inputs["picture"]]
+            raise BadInput("params", "the picture check takes the parameters of a check_image step")
+        scores = [round(self._score(_preprocess(path)), 3) for path in inputs["image"]]
         if max(scores) >= self._thresholds[params.strictness]:
             raise ContentRejected(params.field, "nudity", "its picture shows explicit nudity")
         report.record(checked_by=CHECKED_BY, strictness=params.strictness, scores=scores)

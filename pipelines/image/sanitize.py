@@ -34,14 +34,14 @@ class ImageSanitizer:
         from pipelines.media.images import cover, open_image
 
         assert isinstance(params, SanitizeImageParams)
-        picture = open_image(inputs["picture"][0])
+        picture = open_image(inputs["image"][0])
         if params.width and params.height:
             if picture.width < params.width or picture.height < params.height:
                 report.warn(
                     f"the given picture has {picture.width} × {picture.height} pixels and is enlarged to {params.width} × {params.height}"
                 )
             picture = cover(picture, params.width, params.height)
-        made = out / "picture.png"
+        made = out / "image.png"
         picture.save(made, "PNG", compress_level=3)
         return [made]
 

@@ -11,7 +11,7 @@ from pipelines.step_params import EnhanceParams
 
 
 class Sharpen:
-    """Edge-keeping denoise, then an unsharp mask. Input `picture`, output `picture.png` of the same pixel size."""
+    """Edge-keeping denoise, then an unsharp mask. Input `image`, output `image.png` of the same pixel size."""
 
     name: ClassVar[str] = "sharpen"
     version: ClassVar[str] = "1"
@@ -35,16 +35,16 @@ class Sharpen:
 
         from pipelines.media.images import flatten_alpha, open_image, png_bytes
 
-        if not inputs.get("picture"):
-            raise BadInput("picture", "there is no picture to enhance.")
-        given = flatten_alpha(open_image(inputs["picture"][0]))
+        if not inputs.get("image"):
+            raise BadInput("image", "there is no picture to enhance.")
+        given = flatten_alpha(open_image(inputs["image"][0]))
         report.progress(0.2, "denoising")
         # A median of three takes single wrong pixels; half of it keeps lines of one pixel alive.
         quiet = Image.blend(given, given.filter(ImageFilter.MedianFilter(3)), 0.5)
         wide = quiet.filter(ImageFilter.UnsharpMask(radius=24, percent=12, threshold=0))
         report.progress(0.7, "sharpening")
         better = wide.filter(ImageFilter.UnsharpMask(radius=1.4, percent=85, threshold=2))
-        path = out / "picture.png"
+        path = out / "image.png"
         path.write_bytes(png_bytes(better))
         return [path]
 

@@ -97,16 +97,16 @@ class Upscaler:
 
         from pipelines.media.images import flatten_alpha, open_image, png_bytes
 
-        if not inputs.get("picture"):
-            raise BadInput("picture", "there is no picture to enhance.")
-        given = np.asarray(flatten_alpha(open_image(inputs["picture"][0])))
+        if not inputs.get("image"):
+            raise BadInput("image", "there is no picture to enhance.")
+        given = np.asarray(flatten_alpha(open_image(inputs["image"][0])))
         better = np.empty_like(given)
         spots = list(_tiles(given.shape[0], given.shape[1], self._tile))
         with _deterministic(self._device):
             for number, (y, x) in enumerate(spots):
                 report.progress(number / len(spots), "finding detail")
                 better[y, x] = self._enhance_tile(given, y, x)
-        path = out / "picture.png"
+        path = out / "image.png"
         path.write_bytes(png_bytes(Image.fromarray(better)))
         return [path]
 

@@ -34,7 +34,7 @@ def read_conversation(context_file: Path | None) -> Conversation:
         return Conversation.model_validate_json(context_file.read_bytes())
     except ValidationError as error:
         raise BadInput(
-            "before", "this is not the context of an earlier scene.", "Make the earlier scene again."
+            "previous_context", "this is not the context of an earlier scene.", "Make the earlier scene again."
         ) from error
 
 

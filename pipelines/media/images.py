@@ -17,7 +17,7 @@ MAX_PIXELS = 33_000_000
 _HINT = "Use a PNG, JPEG or WebP picture of at most 33 megapixels."
 
 
-def open_image(path: Path, field: str = "picture") -> Image:
+def open_image(path: Path, field: str = "image") -> Image:
     """The first frame of a given picture, upright, as RGB or RGBA (8 bit). Raises BadInput for anything that is not a whole
     PNG, JPEG or WebP picture of at most 33 megapixels: other formats are never handed to a decoder."""
     from PIL import Image as Pillow

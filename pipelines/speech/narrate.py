@@ -33,14 +33,14 @@ class Voice(Protocol):
 
 
 def narrate(params: NarrateParams, voice: Voice, out: Path, report: Report) -> Iterable[Path]:
-    """`narration.wav` and `words.json` as `NarrateParams` describes them. Memory holds one utterance of sound at a time.
+    """`narration.wav` and `word_timings.json` as `NarrateParams` describes them. Memory holds one utterance of sound at a time.
 
     Raises BadInput where nothing can be pronounced.
     """
     words = split_words(params.text)
     if not words:
         raise BadInput("narration", "there is nothing in it that can be spoken.", "Write at least one word.")
-    sound_file, words_file = out / "narration.wav", out / "words.json"
+    sound_file, words_file = out / "narration.wav", out / "word_timings.json"
     times: list[dict[str, str | float]] = []
     spoken_count = 0
     with WavWriter(sound_file, voice.rate) as wav:

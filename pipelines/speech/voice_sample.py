@@ -21,7 +21,7 @@ _MAX_READ_SECONDS = 120.0  # seconds
 def load_voice_sample(inputs: Mapping[str, Sequence[Path]]) -> Samples | None:
     """The speech of the input `sample`, mono at 48 kHz, levelled, without the quiet around it; None where none was given.
     Raises BadInput for what is no recording of a voice."""
-    paths = inputs.get("sample")
+    paths = inputs.get("voice_sample")
     if not paths:
         return None
     parts, length = [], 0

@@ -63,7 +63,7 @@ class LtxOptions(VideoOptions):
 
 
 class Ltx(VideoFamily[LtxOptions]):
-    """Kinds `encode`, `animate`, and `bridge` as far as the weights can."""
+    """Kinds `encode_prompt`, `animate`, and `transition` as far as the weights can."""
 
     name: ClassVar[str] = "ltx"
     params: ClassVar[Mapping[Kind, type[Params]]] = {**VIDEO_PARAMS, Kind.TRANSITION: TransitionParams}

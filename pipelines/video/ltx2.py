@@ -65,7 +65,7 @@ class Ltx2Options(VideoOptions):
 
 
 class Ltx2(VideoFamily[Ltx2Options]):
-    """Kinds `encode`, `animate`, `bridge`."""
+    """Kinds `encode_prompt`, `animate`, `transition`."""
 
     name: ClassVar[str] = "ltx-2"
     params: ClassVar[Mapping[Kind, type[Params]]] = {**VIDEO_PARAMS, Kind.TRANSITION: TransitionParams}

@@ -110,7 +110,7 @@ class Capabilities:
 
 
 class Wan(VideoFamily[WanOptions]):
-    """Kinds `encode`, `animate`, `bridge`, as far as the checkpoint can."""
+    """Kinds `encode_prompt`, `animate`, `transition`, as far as the checkpoint can."""
 
     name: ClassVar[str] = "wan"
     params: ClassVar[Mapping[Kind, type[Params]]] = {**VIDEO_PARAMS, Kind.TRANSITION: TransitionParams}

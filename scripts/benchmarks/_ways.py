@@ -145,7 +145,7 @@ def run_engine(case: Case, weights: Path, options: Mapping[str, Any], budget_gb:
             params: Any = AnimateParams(**size, fps=case.fps, prompt=PROMPT, native_audio=case.audio)
         else:
             params = KeyframeParams(**size, prompt=PROMPT, scene_text=PROMPT, number=1)
-        inputs["words"] = (OutputRef("encode", "words.safetensors"),)
+        inputs["prompt_embeds"] = (OutputRef("encode", "prompt_embeds.safetensors"),)
         steps = [Step("encode", Kind.ENCODE_PROMPT, spec, EncodePromptParams(prompt=PROMPT))]
         steps += [Step(f"{number}", kind, spec, params, inputs, seed=number) for number in range(ROUNDS)]
         executor = InlineExecutor(Device("cuda") if gpu else Device(), budget_mb=10**6)

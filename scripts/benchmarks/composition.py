@@ -199,7 +199,7 @@ def make_sources(folder: Path, scenes: int, seconds: float, size: tuple[int, int
         make_image(scene_folder / "keyframe.png", number, size)
         voice = rng.standard_normal(clock.size) * np.clip(np.sin(2 * np.pi * 3 * clock), 0.02, 1) * 0.1
         soundfile.write(scene_folder / "narration.wav", voice, RATE)
-        (scene_folder / "words.json").write_text(json.dumps({"seconds": spoken, "words": []}))
+        (scene_folder / "word_timings.json").write_text(json.dumps({"seconds": spoken, "words": []}))
     length = np.arange(round((scenes * seconds + 1) * RATE)) / RATE
     chord = sum(np.sin(2 * np.pi * hertz * length) for hertz in (220, 277, 330)) * 0.1
     soundfile.write(folder / "music.wav", np.stack([chord, chord], 1), RATE)
@@ -247,7 +247,7 @@ FAMILIES = {
     "schedule": "pipelines.media.film.schedule:FilmScheduler",
     "animate": "pipelines.video.animatic.camera:Camera",
     "conform": "pipelines.media.film.conform:Conformer",
-    "bridge": "pipelines.video.transitions.dissolve:BlendTransition",
+    "transition": "pipelines.video.transitions.dissolve:BlendTransition",
     "mix": "pipelines.media.audio.mix:Mixer",
     "compose": "pipelines.media.film.compose:Composer",
 }
@@ -297,7 +297,7 @@ class FilmBuilder:
         self._add_step(
             "schedule",
             {"fps": FPS, "scenes": times},
-            words=[self._stored_input(place / "words.json") for place in scene_folders],
+            word_timings=[self._stored_input(place / "word_timings.json") for place in scene_folders],
         )
         timings = [OutputRef("schedule", f"scene-{number + 1:03d}.json") for number in range(scenes)]
         parts: list[OutputRef] = []
@@ -310,16 +310,16 @@ class FilmBuilder:
         for number in range(scenes):
             clips = [OutputRef(f"animate-{each}", "clip.mp4") for each in (number, number + 1)]
             self._add_step("conform", FRAME, number, clip=clips[:1], timing=[timings[number]])
-            parts.append(OutputRef(f"conform-{number}", "body.mp4"))
+            parts.append(OutputRef(f"conform-{number}", "segment.mp4"))
             if number + 1 < scenes:
-                self._add_step("bridge", FRAME, number, clips=clips, timings=timings[number : number + 2])
-                parts.append(OutputRef(f"bridge-{number}", "bridge.mp4"))
+                self._add_step("transition", FRAME, number, clips=clips, timings=timings[number : number + 2])
+                parts.append(OutputRef(f"transition-{number}", "transition.mp4"))
         timeline = [OutputRef("schedule", "timeline.json")]
         voices = [self._stored_input(place / "narration.wav") for place in scene_folders]
         self._add_step(
             "mix", {}, narrations=voices, music=[self._stored_input(self.folder / "music.wav")], timeline=timeline
         )
-        self._add_step("compose", FRAME, parts=parts, timeline=timeline, sound=[OutputRef("mix", "sound.m4a")])
+        self._add_step("compose", FRAME, segments=parts, timeline=timeline, sound=[OutputRef("mix", "sound.m4a")])
 
     def _stored_input(self, path: Path) -> StoredInput:
         from engine.planning.plan import StoredInput

@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> None:
                 out = Path(folder, name)
                 out.mkdir()
                 started = time.process_time()
-                (output,) = family.run(Kind.ENHANCE, EnhanceParams(), {"picture": [picture]}, out, NullReport(), seed=0)
+                (output,) = family.run(Kind.ENHANCE, EnhanceParams(), {"image": [picture]}, out, NullReport(), seed=0)
                 seconds = time.process_time() - started
                 with Image.open(output) as enhanced:
                     rows[name].append(psnr(np.asarray(enhanced), truth))

@@ -21,7 +21,12 @@ from typing import Any
 MAX_RATIO = 1.10
 SEED, FRAMES, STEPS = 7, 33, 12
 SIZE = {"portrait": (384, 512), "keyframe": (640, 352), "clip": (320, 176)}
-IMAGE_OPTIONS: dict[str, Any] = {"steps": STEPS, "guidance": 1.0, "pixels": [256, 384 * 640], "reference_pixels": 128 * 128}
+IMAGE_OPTIONS: dict[str, Any] = {
+    "steps": STEPS,
+    "guidance": 1.0,
+    "pixels": [256, 384 * 640],
+    "reference_pixels": 128 * 128,
+}
 CLIP_OPTIONS = {
     "steps": STEPS,
     "guidance": 1.0,
@@ -97,7 +102,7 @@ def prepare(folder: Path, scenes: int) -> None:
         weights = {"repo": f"file:{folder / name}"}
         weight_store.lock_folder(Weights(**weights), folder / name)
         models[name] = {
-            "family": family, "kinds": ["encode", *kinds], "encodes_prompt": True, "device": "gpu", "memory_mb": 300,
+            "family": family, "kinds": ["encode_prompt", *kinds], "encodes_prompt": True, "device": "gpu", "memory_mb": 300,
             "weights": {"model": weights}, "options": options, "multiturn": name == "tiny-flux2",
         }  # fmt: skip
     # A bare script does not look whether its pictures may be shown.
@@ -126,7 +131,7 @@ def to_bare_call(step: Any) -> dict[str, Any] | None:
         return None
     source_ids = [
         source.step
-        for role in ("references", "keyframe", "words")
+        for role in ("references", "keyframe", "prompt_embeds")
         for source in step.inputs.get(role, ())
         if isinstance(source, OutputRef)
     ]
@@ -165,7 +170,7 @@ def run_bare(folder: Path) -> None:
             pipes[name].set_progress_bar_config(disable=True)
         pipe = pipes[name]
         generator = torch.Generator().manual_seed(call["seed"])
-        if call["kind"] == "encode":
+        if call["kind"] == "encode_prompt":
             with torch.no_grad():
                 prompt_embeds[call["id"]] = (
                     pipe.encode_prompt(call["prompt"])[0]

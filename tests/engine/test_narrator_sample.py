@@ -59,7 +59,7 @@ def test_every_narration_hears_the_recording_and_no_picture_is_made_of_it():
     assert len(steps) == 2
     for step in steps:
         assert step.spec.name == "espeak"
-        assert [source.digest for source in step.inputs["sample"]] == ["a" * 64]
+        assert [source.digest for source in step.inputs["voice_sample"]] == ["a" * 64]
     assert not [step for step in plan if step.kind is Kind.SANITIZE_IMAGE]
     brief = story_requests.to_brief(
         "idea-2-video", {"idea": "A light", "audio_option": {"narrator_sample": "grandma.wav"}}
@@ -77,7 +77,7 @@ def test_another_recording_is_another_narration():
 def test_without_a_recording_nothing_changes():
     steps = plan_story(told(audio={}), with_clones("espeak")).plan
     assert {step.spec.name for step in steps if step.kind is Kind.NARRATE} == {"kokoro"}
-    assert not any("sample" in step.inputs for step in steps)
+    assert not any("voice_sample" in step.inputs for step in steps)
 
 
 def test_a_model_that_cannot_is_refused_by_name():

@@ -206,7 +206,7 @@ class Speech:
             assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
             self.rate = file.getframerate()
             self.samples = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768
-        made = json.loads((folder / "words.json").read_text("utf-8"))
+        made = json.loads((folder / "word_timings.json").read_text("utf-8"))
         self.words, self.seconds = made["words"], made["seconds"]
 
 
@@ -219,7 +219,7 @@ def narrate(tmp_path):
         out.mkdir()
         params = NarrateParams(text=text, language=language, narrator=narrator)
         made = list(family.run(Kind.NARRATE, params, inputs or {}, out, report, seed=seed))
-        assert [path.name for path in made] == ["narration.wav", "words.json"]
+        assert [path.name for path in made] == ["narration.wav", "word_timings.json"]
         return Speech(out, report)
 
     return speak
@@ -360,7 +360,7 @@ def test_xtts_speaks_with_the_voice_of_a_recording_and_leaves_its_files_alone(xt
     before = model.read_bytes()
     family = Xtts.load(xtts, Device())
     own = narrate(family, "Hello there, little fox.")
-    given = narrate(family, "Hello there, little fox.", inputs={"sample": [recording(110)]})
+    given = narrate(family, "Hello there, little fox.", inputs={"voice_sample": [recording(110)]})
     is_a_narration(given, "Hello there, little fox.")
     assert given.report.facts["voice"] == "XTTS-v2, a given recording"
     assert given.bytes != own.bytes
@@ -428,7 +428,7 @@ def test_chatterbox_speaks_and_the_same_bytes_again(narrate):
 def test_chatterbox_speaks_with_a_given_voice_and_then_with_its_own_again(narrate, recording):
     family = chatterbox(Rachel={})
     own = narrate(family, "Hello there, little fox.")
-    given = narrate(family, "Hello there, little fox.", inputs={"sample": [recording(110)]})
+    given = narrate(family, "Hello there, little fox.", inputs={"voice_sample": [recording(110)]})
     assert given.bytes != own.bytes
     assert given.report.facts["narrator"] == "the given voice"
     assert narrate(family, "Hello there, little fox.").bytes == own.bytes
@@ -459,7 +459,7 @@ def test_chatterbox_tts_reads_every_script(real_chatterbox, narrate):
 def test_chatterbox_tts_speaks_with_a_given_voice_and_then_with_its_own_again(real_chatterbox, narrate, recording):
     own = narrate(real_chatterbox, "Hello there, little fox.")
     assert narrate(real_chatterbox, "Hello there, little fox.").bytes == own.bytes
-    given = narrate(real_chatterbox, "Hello there, little fox.", inputs={"sample": [recording(110)]})
+    given = narrate(real_chatterbox, "Hello there, little fox.", inputs={"voice_sample": [recording(110)]})
     is_a_narration(given, "Hello there, little fox.")
     assert given.bytes != own.bytes
     assert narrate(real_chatterbox, "Hello there, little fox.").bytes == own.bytes

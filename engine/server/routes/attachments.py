@@ -108,7 +108,7 @@ class Attachments:
         return pictures
 
     def _store_upload(self, file: UploadFile, number: int) -> InputFile:
-        output = self.store.put_chunks(iter(lambda: file.file.read(CHUNK_BYTES), b""), "given")
+        output = self.store.put_chunks(iter(lambda: file.file.read(CHUNK_BYTES), b""), "input")
         return InputFile(source=f"{UPLOAD_PREFIX}{number}:{output.digest}", digest=output.digest)
 
     def parse_webhook_url(self, url: str | None) -> str | None:

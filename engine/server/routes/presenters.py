@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from starlette.requests import Request
 
 from engine.planning.plan import OutputRef
+from engine.planning.step_ids import sanitize_id
 from engine.schemas.generate_responses import JobStatus, JobView
 from engine.schemas.story_responses import MediaUrl, StoryStatus, StoryView
 from engine.server.http.signed_urls import SignedUrls
@@ -54,7 +55,7 @@ class Presenter:
             stages = VISIBLE_STAGES.get(_ENHANCED_ELEMENT.sub("", ref.step).partition(":")[0])
             if stages and record.api == "story" and not set(stages) & set(record.stages):
                 return None
-            if ref.step.startswith("intake:scenes[") and not {"scenes", "film"} & set(record.stages):
+            if ref.step.startswith(sanitize_id("scenes[")) and not {"scenes", "film"} & set(record.stages):
                 return None
             if not files:
                 files.append(self.output_index.outputs_of(record))

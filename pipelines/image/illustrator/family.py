@@ -156,7 +156,7 @@ class Illustrator:
             width=params.width, height=params.height, margin=painted.margin, focus=painted.focus, layers=tuple(layers)
         )
         files.append(_write(out / "layers.json", told.model_dump_json().encode()))
-        before = inputs.get("before", ())
+        before = inputs.get("previous_context", ())
         files.append(write_turn(params, before[0] if before else None, keyframe, out))
         return files
 

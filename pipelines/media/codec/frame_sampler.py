@@ -20,7 +20,7 @@ MAX_DECODED_FRAMES = 600
 
 
 class FrameSampler:
-    """Kind `glimpse`."""
+    """Kind `sample_frames`."""
 
     name: ClassVar[str] = "frame-sampler"
     version: ClassVar[str] = "1"

@@ -62,7 +62,7 @@ class Composer:
         try:
             with tempfile.TemporaryDirectory(dir=out, prefix=".compose-") as scratch:
                 picture = Path(scratch, "picture.mp4")
-                pictures = concatenate(inputs["parts"], picture, params, timeline.frames)
+                pictures = concatenate(inputs["segments"], picture, params, timeline.frames)
                 report.progress(0.2, "joined")
                 _mux(picture, sound, subtitles, film, params)
             report.progress(0.6, "checking")
@@ -73,7 +73,7 @@ class Composer:
         report.record(
             frames=timeline.frames,
             seconds=round(timeline.seconds, 3),
-            parts=len(inputs["parts"]),
+            parts=len(inputs["segments"]),
             bytes=film.stat().st_size,
         )
         report.progress(1.0)

@@ -31,10 +31,10 @@ def concatenate(segments: Sequence[Path], target: Path, frame: VideoParams, fram
     facts = [_segment_info(part, number, frame) for number, part in enumerate(segments, 1)]
     total = sum(fact.frames for fact in facts)
     if total != frames:
-        raise BadInput("parts", f"they have {total} frames, the film has {frames}")
+        raise BadInput("segments", f"they have {total} frames, the film has {frames}")
     for number, fact in enumerate(facts, 1):
         if fact.codec_config != facts[0].codec_config:
-            raise BadInput("parts", f"part {number} is coded differently from the first")
+            raise BadInput("segments", f"part {number} is coded differently from the first")
     for number, part in enumerate(segments, 1):
         if not is_verified(part):
             _verify_decodable(part, number)
@@ -103,12 +103,12 @@ class _SegmentInfo:
 def _segment_info(segment: Path, number: int, frame: VideoParams) -> _SegmentInfo:
     with _open_segment(segment, number) as source:
         if not source.streams.video:
-            raise BadInput("parts", f"part {number} has no picture")
+            raise BadInput("segments", f"part {number} has no picture")
         stream = source.streams.video[0]
         found = (stream.codec_context.name, stream.width, stream.height, stream.average_rate)
         if found != ("h264", frame.width, frame.height, Fraction(frame.fps)) or stream.time_base is None:
             raise BadInput(
-                "parts",
+                "segments",
                 f"part {number} is {found[0]} {found[1]}×{found[2]} at {found[3]} frames a second, "
                 f"not h264 {frame.width}×{frame.height} at {frame.fps}",
             )
@@ -147,4 +147,4 @@ def _open_segment(segment: Path, number: int) -> InputContainer:
 
 
 def _damaged_error(number: int) -> BadInput:
-    return BadInput("parts", f"part {number} is not a whole video")
+    return BadInput("segments", f"part {number} is not a whole video")

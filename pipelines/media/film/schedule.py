@@ -46,9 +46,9 @@ class FilmScheduler:
     ) -> Iterable[Path]:
         asked = cast(ScheduleParams, params)
         narrated = sum(scene.narrated for scene in asked.scenes)
-        words = inputs.get("words", ())
+        words = inputs.get("word_timings", ())
         if len(words) != narrated:
-            raise BadInput("words", f"{narrated} scenes are narrated but {len(words)} narrations came.")
+            raise BadInput("word_timings", f"{narrated} scenes are narrated but {len(words)} narrations came.")
         clips = inputs.get("clips", ())
         given = [number for number, scene in enumerate(asked.scenes) if scene.has_clip]
         if len(clips) != len(given):
@@ -148,9 +148,9 @@ def _speech_seconds(path: Path) -> float:
     try:
         seconds = json.loads(path.read_text("utf-8"))["seconds"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput("words", f"no words.json with seconds ({error}).") from error
+        raise BadInput("word_timings", f"no word_timings.json with seconds ({error}).") from error
     if not isinstance(seconds, int | float) or not 0 <= seconds < 3600:
-        raise BadInput("words", f"{seconds!r} is no length of speech in seconds.")
+        raise BadInput("word_timings", f"{seconds!r} is no length of speech in seconds.")
     return float(seconds)
 
 

@@ -32,11 +32,11 @@ def write_segment(
     report: Report,
     source: FrameSource = scene_frames,
 ) -> Path:
-    """Write `body.mp4` into `out` and seal it. Raises BadInput when the clip cannot be used."""
+    """Write `segment.mp4` into `out` and seal it. Raises BadInput when the clip cannot be used."""
     cv2.setNumThreads(1)  # steps run side by side, one on each core
     clip = inputs["clip"][0]
     timing = read_timing(inputs["timing"][0], params.fps)
-    body = out / "body.mp4"
+    body = out / "segment.mp4"
     subtitles = next(iter(inputs.get("subtitles", ())), None)
     width, height, first, last = params.width, params.height, timing.head, timing.frames - timing.tail
     conformant = is_conformant(clip, timing, width, height, encoding)

@@ -51,7 +51,7 @@ class TimedWord(Params):
 
 
 class WordTimings(Params):
-    """A `words.json`."""
+    """A `word_timings.json`."""
 
     seconds: float = Field(gt=0)
     words: tuple[TimedWord, ...] = ()

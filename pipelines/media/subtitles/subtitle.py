@@ -55,7 +55,7 @@ class Subtitler:
     ) -> Iterable[Path]:
         assert isinstance(params, SubtitleParams)
         timeline = Timeline.model_validate_json(inputs["timeline"][0].read_bytes())
-        spoken = _read_words(timeline, inputs.get("words", ()))
+        spoken = _read_words(timeline, inputs.get("word_timings", ()))
         frame = SubtitleFrame(params.width, params.height)
         film: list[Cue] = []
         missing: set[str] = set()
@@ -98,11 +98,13 @@ def _read_words(timeline: Timeline, files: Sequence[Path]) -> dict[int, WordTimi
     """The words of each narrated scene, by the scene's number. Raises BadInput when files and timeline do not match."""
     narrated = [number for number, place in enumerate(timeline.scenes, 1) if place.narration is not None]
     if len(narrated) != len(files):
-        raise BadInput("words", f"{len(files)} files for {len(narrated)} narrated scenes")
+        raise BadInput("word_timings", f"{len(files)} files for {len(narrated)} narrated scenes")
     try:
         return {n: WordTimings.model_validate_json(file.read_bytes()) for n, file in zip(narrated, files, strict=True)}
     except ValidationError as error:
-        raise BadInput("words", "a words.json is not as it should be", str(error.errors()[0]["msg"])) from None
+        raise BadInput(
+            "word_timings", "a word_timings.json is not as it should be", str(error.errors()[0]["msg"])
+        ) from None
 
 
 def _latest_end(place: TimelineScene, words: WordTimings) -> float:

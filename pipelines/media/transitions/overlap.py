@@ -52,7 +52,7 @@ def write_transition(
     encoding: EncodingOptions,
     report: Report,
 ) -> Path:
-    """Write `bridge.mp4`: the frames that both clips share, blended. `blend` takes a frame of each, and how far the bridge has come,
+    """Write `transition.mp4`: the frames that both clips share, blended. `blend` takes a frame of each, and how far the bridge has come,
     above 0 and below 1."""
     overlap = Overlap.read(params, inputs)
     size, count = (params.width, params.height), overlap.count
@@ -76,13 +76,13 @@ def write_transition_frames(
     out: Path,
     encoding: EncodingOptions,
 ) -> Path:
-    """Write `bridge.mp4` of `overlap.count` frames, a sealed part of the film."""
+    """Write `transition.mp4` of `overlap.count` frames, a sealed part of the film."""
     size = params.width, params.height
     shown: Iterator[Planes] = iter(frames)
     # Text is drawn over the finished frames: it neither moves nor fades with the pictures beneath it.
     for subtitles, start in zip(inputs.get("subtitles", ()), overlap.start_frames, strict=False):
         shown = burn_subtitles(shown, subtitles, start, *size, params.fps)
-    target = out / "bridge.mp4"
+    target = out / "transition.mp4"
     with Encoder(target, *size, params.fps, encoding) as encoder:
         for frame in shown:
             encoder.write(frame)

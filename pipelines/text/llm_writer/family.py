@@ -89,7 +89,7 @@ class LlmWriter:
         write_params = cast(WriteParams, params)
         assert self._model is not None
         writer = StoryboardWriter(write_params, self._model, self._options, report, seed)
-        board = writer.write(inputs.get("page", ()), inputs.get("pictures", ()))
+        board = writer.write(inputs.get("page", ()), inputs.get("images", ()))
         path = out / "storyboard.json"
         path.write_text(json.dumps(board.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n", "utf-8")
         report.progress(1.0, f"{len(board.scenes)} scenes")
@@ -351,7 +351,7 @@ def _describe_images(images: Sequence[Path]) -> list[str]:
         try:
             descriptions.append(analyze_image(path).description)
         except OSError as error:
-            raise BadInput(f"pictures[{number}]", "the picture cannot be read.", "Send PNG, JPEG or WebP.") from error
+            raise BadInput(f"images[{number}]", "the picture cannot be read.", "Send PNG, JPEG or WebP.") from error
     return descriptions
 
 

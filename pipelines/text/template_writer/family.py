@@ -39,7 +39,7 @@ class TemplateWriter:
         if not isinstance(params, WriteParams):
             raise BadInput("params", "the draft writer takes the parameters of a write step")
         board = write_storyboard(
-            params, list(inputs.get("pictures", ())), next(iter(inputs.get("page", ())), None), report, seed
+            params, list(inputs.get("images", ())), next(iter(inputs.get("page", ())), None), report, seed
         )
         path = out / "storyboard.json"
         path.write_text(json.dumps(board.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n", "utf-8")

@@ -111,7 +111,7 @@ def from_images(params: WriteParams, images: Sequence[Path], report: Report, see
         try:
             moods.append(analyze_image(path))
         except OSError as error:
-            raise BadInput(f"pictures[{number}]", "the picture cannot be read.", "Send PNG, JPEG or WebP.") from error
+            raise BadInput(f"images[{number}]", "the picture cannot be read.", "Send PNG, JPEG or WebP.") from error
     if _GENERIC_IMAGE_IDEA.fullmatch(params.idea):
         params = params.model_copy(update={"idea": ""})
     pack = load_language_pack(params.language)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Rife:
-    """Family for `bridge`: the transition `match` as in-between frames where both pictures show the same place, as the blend that
+    """Family for `transition`: the transition `match` as in-between frames where both pictures show the same place, as the blend that
     bears its name where they do not; every other transition as its blend."""
 
     name: ClassVar[str] = "rife"

@@ -12,7 +12,7 @@ from pipelines.step_params import TransitionParams
 
 
 class BlendTransition:
-    """Family for `bridge`: dissolve, dip to black, wipe, match."""
+    """Family for `transition`: dissolve, dip to black, wipe, match."""
 
     name: ClassVar[str] = "dissolve"
     version: ClassVar[str] = "1"

@@ -162,7 +162,7 @@ def test_a_run_ends_with_the_film_goes_on_where_it_was_and_shows_in_the_list(com
     made = {str(one.relative_to("films/story")) for one in Path("films/story").rglob("*") if one.is_file()}
     assert made >= {
         "portraits/01-mara.png", "portraits/01-mara-soaked.png", "portraits/02-tomas.png", "locations/01-lighthouse.png",
-        "keyframes/scene-03.png", "clips/scene-01.mp4", "narration/scene-01.wav", "narration/scene-01.words.json",
+        "keyframes/scene-03.png", "clips/scene-01.mp4", "narration/scene-01.wav", "narration/scene-01.word_timings.json",
         "music.wav", "subtitles.srt", "subtitles.ass", "story.json", "sheet.html", "timeline.json",
     }  # fmt: skip
 
@@ -179,8 +179,8 @@ def test_a_run_ends_with_the_film_goes_on_where_it_was_and_shows_in_the_list(com
 
     code, out, _ = command("run", spec(edited))
     done = {line.split()[1] for line in out.splitlines() if line.startswith("[")}
-    redone = {"keyframe:3", "inspect:keyframe:3", "animate:3", "conform:3", "bridge:2", "compose"}
-    assert done == {"check:texts", *redone}
+    redone = {"keyframe:3", "check_image:keyframe:3", "animate:3", "conform:3", "transition:2", "compose"}
+    assert done == {"check_text:story", *redone}
 
     code, out, _ = command("reroll", path, "scene", "3", "--json")
     events = [json.loads(line) for line in out.splitlines()]
@@ -298,13 +298,13 @@ def test_only_a_part_can_be_made(command, spec):
     code, out, _ = command("run", spec(small), "--only", "portrait Mara/soaked")
     assert code == 0
     done = [line.split()[1] for line in out.splitlines() if line.startswith("[")]
-    assert [step for step in done if step != "check:texts"] == [
+    assert [step for step in done if step != "check_text:story"] == [
         "portrait:Mara",
-        "inspect:portrait:Mara",
+        "check_image:portrait:Mara",
         "portrait:Mara@soaked",
-        "inspect:portrait:Mara@soaked",
+        "check_image:portrait:Mara@soaked",
     ]
-    assert "check:texts" in done
+    assert "check_text:story" in done
     assert Path("films/story/portraits/01-mara-soaked.png").is_file()
     assert not Path("films/story/keyframes").exists()
 

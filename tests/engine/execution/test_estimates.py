@@ -45,6 +45,8 @@ def test_what_was_done_counts_from_then_on_also_where_nothing_was_known(learned)
 
 def test_the_wall_clock_is_the_longest_chain_or_all_work_shared_by_the_slots(learned):
     voices = [narration(number, 1) for number in range(4)]
-    music = Step("score", Kind.SCORE, MUSIC, ScoreParams(), {"timeline": (OutputRef("narrate:0", "words.json"),)})
+    music = Step(
+        "score", Kind.SCORE, MUSIC, ScoreParams(), {"timeline": (OutputRef("narrate:0", "word_timings.json"),)}
+    )
     assert forecast(Plan((voices[0], music)), {}, learned, SLOTS).seconds == 10.0
     assert forecast(Plan((*voices, music)), {}, learned, SLOTS).seconds == pytest.approx(31 / 2)

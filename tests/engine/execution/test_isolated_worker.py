@@ -93,7 +93,7 @@ def own(python: Path) -> ModelSpec:
 def do(executor: LocalExecutor | InlineExecutor, spec: ModelSpec, tmp_path: Path, name: str) -> TaskResult:
     picture = tmp_path / "given.png"
     Image.linear_gradient("L").convert("RGB").save(picture)
-    executor.submit(Task(name, Kind.ENHANCE, spec, {}, {"picture": (picture,)}, tmp_path / name))
+    executor.submit(Task(name, Kind.ENHANCE, spec, {}, {"image": (picture,)}, tmp_path / name))
     while True:
         for event in executor.events(1):
             if isinstance(event, TaskResult):

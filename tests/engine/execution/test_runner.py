@@ -301,8 +301,8 @@ def test_a_step_that_always_kills_its_worker_fails_and_others_do_not(store, loca
 
 
 def test_an_output_that_was_not_made_fails_what_needs_it(runner):
-    result = runner.run(Plan((step("a"), step("b", inputs=after("a", of="picture.png")))))
-    assert result.failed == {"b": Failure("NoOutput", "b needs picture.png, which a did not make")}
+    result = runner.run(Plan((step("a"), step("b", inputs=after("a", of="image.png")))))
+    assert result.failed == {"b": Failure("NoOutput", "b needs image.png, which a did not make")}
 
 
 def test_a_given_artifact_that_is_not_there_fails_its_step(runner):

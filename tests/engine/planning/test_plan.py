@@ -128,8 +128,8 @@ def test_names_prices_and_places_do_not(same):
 def test_the_key_of_a_step_is_the_same_tomorrow():
     """A change here makes everybody's finished work be made again: raise `KEY_FORMAT` and say so."""
     plain = Step("a", Kind.ENHANCE, spec(options={"strength": 0.5}), EnhanceParams(), {}, 7, 1)
-    key = cache_key(plain, FamilyId("sharpen", "3"), {"picture": [("keyframe.png", A)]})
-    assert key == "91e4091fe9b4c6a9775145c09d26c6c7d147c547cc3e1af14aaca7d4186f1103"
+    key = cache_key(plain, FamilyId("sharpen", "3"), {"image": [("keyframe.png", A)]})
+    assert key == "d65cbdd2816b17281865d15868d3070b1644920f344854ff706115fa354a481b"
 
 
 def test_roles_order_and_names_of_inputs_are_part_of_the_key():

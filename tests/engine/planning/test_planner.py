@@ -49,7 +49,7 @@ def test_a_film_has_one_step_for_everything_that_is_made(story, models):
     assert [step.id for step in plan if step.kind not in (Kind.CHECK_TEXT, Kind.CHECK_IMAGE)] == [
         "portrait:Mara", "portrait:Mara@soaked", "portrait:Tomas", "location:Lighthouse", "location:Cove",
         "keyframe:1", "keyframe:2", "keyframe:3", "narrate:1", "narrate:2", "narrate:3", "schedule",
-        "animate:1", "animate:2", "animate:3", "subtitle", "conform:1", "bridge:1", "conform:2", "bridge:2", "conform:3",
+        "animate:1", "animate:2", "animate:3", "subtitle", "conform:1", "transition:1", "conform:2", "transition:2", "conform:3",
         "score", "mix", "compose",
     ]  # fmt: skip
 
@@ -57,8 +57,8 @@ def test_a_film_has_one_step_for_everything_that_is_made(story, models):
 @pytest.mark.parametrize(
     ("until", "last"),
     [
-        ("portraits", "inspect:location:Cove"),
-        ("keyframes", "inspect:keyframe:3"),
+        ("portraits", "check_image:location:Cove"),
+        ("keyframes", "check_image:keyframe:3"),
         ("clips", "animate:3"),
         ("film", "compose"),
     ],
@@ -163,11 +163,13 @@ def test_models_that_encode_words_apart_find_them_encoded_when_a_picture_is_made
     models = catalog.load(tmp_path / "tiny.yaml")
     tiny = story.model_copy(update={"choices": story.choices.model_copy(update={"models": {Kind.KEYFRAME: "tiny"}})})
     before = plan_story(tiny, models).plan
-    assert before["keyframe:2"].inputs["words"] == (OutputRef("encode:keyframe:2", "words.safetensors"),)
-    assert before["encode:keyframe:2"].params.prompt == before["keyframe:2"].params.prompt
+    assert before["keyframe:2"].inputs["prompt_embeds"] == (
+        OutputRef("encode_prompt:keyframe:2", "prompt_embeds.safetensors"),
+    )
+    assert before["encode_prompt:keyframe:2"].params.prompt == before["keyframe:2"].params.prompt
     assert before["keyframe:2"].params.max_references == 2
     after = plan_story(tiny.model_copy(update={"takes": {"keyframe:2": 1}}), models).plan
-    assert after["encode:keyframe:2"] == before["encode:keyframe:2"]
+    assert after["encode_prompt:keyframe:2"] == before["encode_prompt:keyframe:2"]
     assert after["keyframe:2"] != before["keyframe:2"]
 
 
@@ -201,7 +203,7 @@ def test_an_edited_prompt_changes_the_steps_of_its_scene_alone(body, models):
     before = plan_story(generate_requests.to_story(body), models).plan
     body["scenes"][2]["prompt"] = "The sea in fog"
     after = plan_story(generate_requests.to_story(body), models).plan
-    assert [step.id for step in before if after[step.id] != step] == ["check:texts", "keyframe:3", "animate:3"]
+    assert [step.id for step in before if after[step.id] != step] == ["check_text:story", "keyframe:3", "animate:3"]
 
 
 def test_seeds_come_from_the_storys_seed_and_the_steps_id(body, models):
@@ -241,8 +243,10 @@ def test_a_match_is_made_of_in_between_frames_where_they_can_be_made(body, tmp_p
     (tmp_path / "more.yaml").write_text(f"models: {{rife: {{requires: [{needed}]}}}}")
     body["video"] = {"transition": transition}
     planned = plan_story(generate_requests.to_story(body), catalog.load(tmp_path / "more.yaml"))
-    assert planned.plan["bridge:1"].spec.name == serves
-    said = [warning for warning in planned.warnings if warning.startswith("bridge: dissolve serves instead of rife")]
+    assert planned.plan["transition:1"].spec.name == serves
+    said = [
+        warning for warning in planned.warnings if warning.startswith("transition: dissolve serves instead of rife")
+    ]
     assert bool(said) == (transition == "match" and serves == "dissolve")
 
 
@@ -250,8 +254,8 @@ def test_given_pictures_stand_in_for_keyframes(models):
     brief = digested(story_requests.to_brief("images-2-video", {"image_urls": ["a.png", "b.png"]}))
     plan = plan_brief(brief, models).plan
     assert [step.id for step in plan] == [
-        "check:idea", "intake:image_urls[0]", "inspect:intake:image_urls[0]", "intake:image_urls[1]",
-        "inspect:intake:image_urls[1]", "write",
+        "check_text:idea", "sanitize_image:image_urls[0]", "check_image:sanitize_image:image_urls[0]", "sanitize_image:image_urls[1]",
+        "check_image:sanitize_image:image_urls[1]", "write",
     ]  # fmt: skip
     assert plan["write"].params.scene_count == 2
 
@@ -261,8 +265,11 @@ def test_a_given_picture_of_a_scene_is_cropped_and_not_drawn(story, models):
     changed = story.model_copy(update={"scenes": (story.scenes[0], given_scene, story.scenes[2])})
     plan = plan_story(changed, models).plan
     assert "keyframe:2" not in plan
-    assert keyframe_source(changed, 1) == OutputRef("intake:scenes[1].picture", "picture.png")
-    assert (plan["intake:scenes[1].picture"].params.width, plan["intake:scenes[1].picture"].params.height) == (
+    assert keyframe_source(changed, 1) == OutputRef("sanitize_image:scenes[1].picture", "image.png")
+    assert (
+        plan["sanitize_image:scenes[1].picture"].params.width,
+        plan["sanitize_image:scenes[1].picture"].params.height,
+    ) == (
         1280,
         720,
     )
@@ -273,14 +280,14 @@ def test_enhanced_elements_are_what_scenes_are_drawn_from(story, models):
     assert needs(plan, "enhance:portrait:Mara") == {"portrait:Mara/portrait.png"}
     assert needs(plan, "enhance:location:Cove") == {"location:Cove/element.png"}
     shown = needs(plan, "keyframe:2")
-    assert {"enhance:portrait:Mara@soaked/picture.png", "enhance:location:Cove/picture.png"} <= shown
+    assert {"enhance:portrait:Mara@soaked/image.png", "enhance:location:Cove/image.png"} <= shown
     assert not [name for name in shown if name.endswith(("portrait.png", "element.png"))]
     assert not [step.id for step in plan_story(story, models).plan if step.kind is Kind.ENHANCE]
 
 
 def test_an_enhanced_picture_is_animated_whole(story, models):
     plan = plan_story(story.model_copy(update={"enhance": True}), models).plan
-    assert needs(plan, "animate:1") == {"enhance:1/picture.png", "schedule/scene-001.json"}
+    assert needs(plan, "animate:1") == {"enhance:1/image.png", "schedule/scene-001.json"}
 
 
 def test_a_profile_that_wants_another_gpu_is_said(story, models):

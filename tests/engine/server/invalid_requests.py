@@ -129,7 +129,7 @@ def invalid_creations() -> Iterator[InvalidRequest]:
     yield form_request("/story", {**IDEA_FIELDS, "strictness": MARK}, {422})
     yield form_request("/story", {**IDEA_FIELDS, "profile": MARK}, {422})
     yield form_request("/story", {**IDEA_FIELDS, "models": json.dumps({MARK: "x"})}, {422})
-    for kind in ("write", "narrate", "inspect"):
+    for kind in ("write", "narrate", "check_image"):
         yield form_request("/story", {**IDEA_FIELDS, "models": json.dumps({kind: MARK})}, {422})
     yield form_request("/story", {**IDEA_FIELDS, "models": json.dumps({"write": "kokoro"})}, {422})
     yield form_request("/story", {**IDEA_FIELDS, "models": json.dumps({"keyframe": "absent"})}, {503})

@@ -148,7 +148,7 @@ class Loaded:
         out = self.folder / f"{len(list(self.folder.iterdir())):03d}"
         out.mkdir()
         self.report = Heard(stop_at)
-        picture = self.folder.parent / "picture.png"
+        picture = self.folder.parent / "image.png"
         if not picture.exists():
             Image.effect_mandelbrot(SIZE, (-2, -1.5, 1, 1.5), 20).convert("RGB").save(picture)
         shape = {"width": size[0], "height": size[1], "prompt": WORDS}
@@ -166,7 +166,7 @@ class Loaded:
             shown = tuple(Reference(role="character", name="Mara") for _ in inputs["references"])
             params = KeyframeParams(**shape, scene_text=shape["prompt"], number=1, references=shown)
         if Kind.ENCODE_PROMPT in self.subject.family.params:
-            inputs["words"] = [self._encoded(WORDS)]
+            inputs["prompt_embeds"] = [self._encoded(WORDS)]
         made = self.family.run(self.subject.kind, params, inputs, out, self.report, seed=seed)
         return Path(made[0]).read_bytes()
 

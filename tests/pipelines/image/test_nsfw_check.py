@@ -41,7 +41,7 @@ def inspect(tmp_path):
         model = spec.model_copy(update={"options": options})
         family = catalog.family_class(model).load(model, Device())
         params = CheckImageParams(field="scenes[0].prompt", strictness=strictness)
-        (made,) = family.run(Kind.CHECK_IMAGE, params, {"picture": [path]}, tmp_path, Facts(), seed=0)
+        (made,) = family.run(Kind.CHECK_IMAGE, params, {"image": [path]}, tmp_path, Facts(), seed=0)
         return json.loads(made.read_text("utf-8"))
 
     return run

@@ -89,7 +89,7 @@ class Hand:
         return out
 
     def encode(self, prompt=WORDS):
-        return self._run(Kind.ENCODE_PROMPT, EncodePromptParams(prompt=prompt), {}, 0) / "words.safetensors"
+        return self._run(Kind.ENCODE_PROMPT, EncodePromptParams(prompt=prompt), {}, 0) / "prompt_embeds.safetensors"
 
     def portrait(self, *, seed=7, prompt=WORDS, size=SIZE, **inputs):
         params = PortraitParams(prompt=prompt, width=size[0], height=size[1], name="Mara")

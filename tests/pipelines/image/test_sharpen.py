@@ -22,8 +22,8 @@ class Quiet:
 
 def enhanced(path, out):
     out.mkdir()
-    (made,) = Sharpen().run(Kind.ENHANCE, EnhanceParams(), {"picture": [path]}, out, Quiet(), seed=0)
-    assert made.name == "picture.png"
+    (made,) = Sharpen().run(Kind.ENHANCE, EnhanceParams(), {"image": [path]}, out, Quiet(), seed=0)
+    assert made.name == "image.png"
     return made
 
 

@@ -47,8 +47,8 @@ def folders(tmp_path_factory):
 
 def enhanced(family, picture, out):
     out.mkdir()
-    (made,) = family.run(Kind.ENHANCE, EnhanceParams(), {"picture": [picture]}, out, Quiet(), seed=0)
-    assert made == out / "picture.png"
+    (made,) = family.run(Kind.ENHANCE, EnhanceParams(), {"image": [picture]}, out, Quiet(), seed=0)
+    assert made == out / "image.png"
     assert list(out.iterdir()) == [made]
     return made
 
@@ -134,7 +134,7 @@ def test_what_is_no_picture_is_refused(folders, tmp_path):
     path = tmp_path / "x.png"
     path.write_text("no picture")
     family = Upscaler.load(weighted.spec(Upscaler, folders / "compact"), Device())
-    with pytest.raises(BadInput, match="picture"):
+    with pytest.raises(BadInput, match="image"):
         enhanced(family, path, tmp_path / "out")
 
 

@@ -31,7 +31,7 @@ UNSPACED = ("Chinese", "Japanese")
 
 
 def spoken(text: str, language: str, pace: float = 0.07) -> dict[str, object]:
-    """A words.json: every word with its times, pauses at marks."""
+    """A word_timings.json: every word with its times, pauses at marks."""
     words, at = [], 0.1
     for word in re.findall(r".[、。，！？」]*" if language in UNSPACED else r"\S+\s*", text):
         length = 3 * pace if language in UNSPACED else 0.08 + pace * len(word.strip())

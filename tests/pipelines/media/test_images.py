@@ -41,7 +41,7 @@ def test_other_formats_are_refused(tmp_path):
     empty = tmp_path / "empty.png"
     empty.write_bytes(b"")
     for path in (eps, gif, svg, empty):
-        with pytest.raises(BadInput, match="picture"):
+        with pytest.raises(BadInput, match="image"):
             open_image(path)
 
 

@@ -38,7 +38,7 @@ class Narration:
             assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
             self.rate = file.getframerate()
             self.samples = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768
-        made = json.loads((folder / "words.json").read_text("utf-8"))
+        made = json.loads((folder / "word_timings.json").read_text("utf-8"))
         self.words, self.seconds = made["words"], made["seconds"]
 
 
@@ -59,7 +59,7 @@ def narrate(tmp_path):
         out.mkdir()
         params = NarrateParams(text=text, language=language, narrator=narrator)
         made = list(family(model).run(Kind.NARRATE, params, {}, out, report, seed=1))
-        assert [path.name for path in made] == ["narration.wav", "words.json"]
+        assert [path.name for path in made] == ["narration.wav", "word_timings.json"]
         return Narration(out, report)
 
     return speak

@@ -66,23 +66,23 @@ def test_a_recording_is_heard_mono_without_the_quiet_around_it(tmp_path):
     voice = np.concatenate(
         [np.zeros(SAMPLE_RATE, np.float32), hum(4.0, SAMPLE_RATE), np.zeros(SAMPLE_RATE, np.float32)]
     )
-    samples = load_voice_sample({"sample": [write_wav(voice, tmp_path / "voice.wav")]})
+    samples = load_voice_sample({"voice_sample": [write_wav(voice, tmp_path / "voice.wav")]})
     assert len(samples) / SAMPLE_RATE == pytest.approx(4.0, abs=0.15)
     assert load_voice_sample({}) is None
 
 
 def test_of_a_long_recording_half_a_minute_is_enough(tmp_path):
-    samples = load_voice_sample({"sample": [write_wav(hum(40.0, SAMPLE_RATE), tmp_path / "voice.wav")]})
+    samples = load_voice_sample({"voice_sample": [write_wav(hum(40.0, SAMPLE_RATE), tmp_path / "voice.wav")]})
     assert len(samples) == 30 * SAMPLE_RATE
 
 
 def test_what_is_too_short_or_no_sound_is_refused_in_the_clients_words(tmp_path):
     with pytest.raises(BadInput, match=r"audio\.narrator_sample.*3 seconds"):
-        load_voice_sample({"sample": [write_wav(hum(1.0, SAMPLE_RATE), tmp_path / "short.wav")]})
+        load_voice_sample({"voice_sample": [write_wav(hum(1.0, SAMPLE_RATE), tmp_path / "short.wav")]})
     text = tmp_path / "text.wav"
     text.write_text("no sound at all, whatever its name says")
     with pytest.raises(BadInput) as error:
-        load_voice_sample({"sample": [text]})
+        load_voice_sample({"voice_sample": [text]})
     assert error.value.field == "audio.narrator_sample"
 
 

@@ -99,7 +99,7 @@ class Stand:
         out.mkdir()
         inputs = {"keyframe": [picture(out / "keyframe.png", WIDTH, HEIGHT)], "timing": [timing(out, count)]}
         if words:
-            inputs["words"] = [words]
+            inputs["prompt_embeds"] = [words]
         self.report = Steps()
         params = AnimateParams(width=WIDTH, height=HEIGHT, fps=FPS, prompt=WORDS, **asked)
         (clip,) = family.run(Kind.ANIMATE, params, inputs, out, self.report, seed=seed)

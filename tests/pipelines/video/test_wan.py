@@ -83,7 +83,7 @@ def animate(model, key, out, length=12, *, seed=5, report=None, references=(), w
     params = AnimateParams(width=WIDTH, height=HEIGHT, prompt="A keeper lights the lamp.", **asked)
     inputs = {"keyframe": [key], "timing": [timing(out, length)], "references": list(references)}
     if words:
-        inputs["words"] = [words]
+        inputs["prompt_embeds"] = [words]
     (clip,) = model.run(ANIMATE, params, inputs, out, report or Quiet(), seed=seed)
     return clip
 

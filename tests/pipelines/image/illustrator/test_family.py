@@ -221,7 +221,7 @@ def test_consecutive_scenes_are_not_the_same_shot(hand):
 
 def test_the_conversation_grows_by_one_turn_per_scene(hand):
     first = hand.keyframe("Mara waits", ["Mara"], number=1)
-    second = hand.keyframe("Mara leaves", ["Mara"], number=2, inputs={"before": [first / "context.json"]})
+    second = hand.keyframe("Mara leaves", ["Mara"], number=2, inputs={"previous_context": [first / "context.json"]})
     turns = Conversation.model_validate_json((second / "context.json").read_bytes()).turns
     assert [turn.number for turn in turns] == [1, 2]
     assert [turn.prompt for turn in turns] == ["Mara waits", "Mara leaves"]
@@ -230,8 +230,8 @@ def test_the_conversation_grows_by_one_turn_per_scene(hand):
 def test_a_context_of_another_make_is_refused(hand, tmp_path):
     wrong = tmp_path / "wrong.json"
     wrong.write_text('{"turns": "none"}', "utf-8")
-    with pytest.raises(BadInput, match="before"):
-        hand.keyframe("Mara waits", ["Mara"], inputs={"before": [wrong]})
+    with pytest.raises(BadInput, match="previous_context"):
+        hand.keyframe("Mara waits", ["Mara"], inputs={"previous_context": [wrong]})
 
 
 def test_what_has_no_figure_is_drawn_from_words(hand):

@@ -21,9 +21,9 @@ def clip(path, frames=100, size=(96, 64), group=1000, form="mp4", codec="libx264
     return path
 
 
-def glimpsed(path, out, count=5):
+def sampled(path, out, count=5):
     out.mkdir()
-    family = FrameSampler.load(ModelSpec(name="glimpse", family="", kinds=(Kind.SAMPLE_FRAMES,)), Device())
+    family = FrameSampler.load(ModelSpec(name="frame-sampler", family="", kinds=(Kind.SAMPLE_FRAMES,)), Device())
     made = list(family.run(Kind.SAMPLE_FRAMES, SampleFramesParams(frames=count), {"clip": [path]}, out, None, seed=0))
     assert [one.name for one in made] == [f"frame-{n + 1}.png" for n in range(len(made))]
     return [Image.open(one) for one in made]
@@ -33,25 +33,25 @@ def glimpsed(path, out, count=5):
     ("form", "codec", "group"), [("mp4", "libx264", 1000), ("matroska", "libx264", 10), ("gif", "gif", 12)]
 )
 def test_the_frames_are_spread_over_the_clip(tmp_path, form, codec, group):
-    found = glimpsed(clip(tmp_path / "clip", form=form, codec=codec, group=group), tmp_path / "out")
+    found = sampled(clip(tmp_path / "clip", form=form, codec=codec, group=group), tmp_path / "out")
     reds = [picture.getpixel((40, 30))[0] for picture in found]
     assert len(reds) == 5
     assert all(abs(red - 240 * (2 * n + 1) / 10) < 40 for n, red in enumerate(reds)), reds
 
 
 def test_they_are_small_whatever_the_clip_is(tmp_path):
-    assert {one.size for one in glimpsed(clip(tmp_path / "a", 4, (1920, 1080)), tmp_path / "x")} == {(512, 288)}
-    assert {one.size for one in glimpsed(clip(tmp_path / "b", 4, (96, 64)), tmp_path / "y")} == {(96, 64)}
+    assert {one.size for one in sampled(clip(tmp_path / "a", 4, (1920, 1080)), tmp_path / "x")} == {(512, 288)}
+    assert {one.size for one in sampled(clip(tmp_path / "b", 4, (96, 64)), tmp_path / "y")} == {(96, 64)}
 
 
 def test_a_clip_of_one_frame_shows_it(tmp_path):
-    assert glimpsed(clip(tmp_path / "clip", 1), tmp_path / "out")
+    assert sampled(clip(tmp_path / "clip", 1), tmp_path / "out")
 
 
 def test_a_damaged_end_hides_nothing_before_it(tmp_path):
     whole = clip(tmp_path / "clip", 200, (320, 200), group=10, form="matroska")
     whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    assert glimpsed(whole, tmp_path / "out")
+    assert sampled(whole, tmp_path / "out")
 
 
 @pytest.mark.parametrize("data", [b"", b"#EXTM3U\nfile:///etc/passwd\n", b"\0\0\0\x20ftypisom" + b"x" * 500])
@@ -59,11 +59,11 @@ def test_what_is_no_clip_is_refused(tmp_path, data):
     path = tmp_path / "clip"
     path.write_bytes(data)
     with pytest.raises(BadInput) as refused:
-        glimpsed(path, tmp_path / "out")
+        sampled(path, tmp_path / "out")
     assert refused.value.field == "clip"
 
 
 def test_the_same_clip_gives_the_same_bytes(tmp_path):
     path = clip(tmp_path / "clip", 30)
-    first, second = (glimpsed(path, tmp_path / name) for name in ("x", "y"))
+    first, second = (sampled(path, tmp_path / name) for name in ("x", "y"))
     assert [one.tobytes() for one in first] == [one.tobytes() for one in second]

@@ -42,7 +42,7 @@ def compose(tmp_path):
         folder = tmp_path / out
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        inputs = {"parts": parts, "timeline": [saved(tmp_path, timeline((frames or sum(LENGTHS)) / FPS))]}
+        inputs = {"segments": parts, "timeline": [saved(tmp_path, timeline((frames or sum(LENGTHS)) / FPS))]}
         if "sound" in wishes:
             inputs["sound"] = [tmp_path / "sound.m4a"]
             write_aac(wishes.pop("sound"), *inputs["sound"])
@@ -166,7 +166,7 @@ def test_every_rate(fps, compose, tmp_path):
     )
     (tmp_path / "line").write_text(line.model_copy(update={"scenes": (place,)}).model_dump_json())
     (tmp_path / "film").mkdir()
-    inputs = {"parts": clips, "timeline": [tmp_path / "line"]}
+    inputs = {"segments": clips, "timeline": [tmp_path / "line"]}
     params = ComposeParams(width=160, height=90, fps=fps)
     (film,) = Composer().run(Kind.COMPOSE, params, inputs, tmp_path / "film", Heard(), seed=1)
     with av.open(str(film)) as container:
@@ -359,7 +359,7 @@ from pipelines.media.film.compose import Composer
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
 folder, parts = Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]]
 out = folder / "limited"
-inputs = {"parts": parts, "timeline": [folder / "timeline.json"], "sound": [folder / "sound.m4a"]}
+inputs = {"segments": parts, "timeline": [folder / "timeline.json"], "sound": [folder / "sound.m4a"]}
 try:
     Composer().run(Kind.COMPOSE, ComposeParams(width=160, height=90), inputs, out, Heard(), seed=1)
     print("accepted")

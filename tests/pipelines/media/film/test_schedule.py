@@ -103,13 +103,13 @@ def test_clips_meet_exactly_and_every_scene_keeps_a_frame_of_its_own(fps, length
 
 
 def test_the_files_say_what_was_planned(tmp_path):
-    words = tmp_path / "words.json"
+    words = tmp_path / "word_timings.json"
     words.write_text('{"seconds": 2.0, "words": []}')
     params = ScheduleParams(scenes=(*scenes(3, transition=0.5), *scenes(3, narrated=True)))
     out = tmp_path / "out"
     out.mkdir()
     made = list(
-        FilmScheduler.load(SPEC, Device()).run(Kind.SCHEDULE, params, {"words": [words]}, out, Silent(), seed=0)
+        FilmScheduler.load(SPEC, Device()).run(Kind.SCHEDULE, params, {"word_timings": [words]}, out, Silent(), seed=0)
     )
     assert [path.name for path in made] == ["timeline.json", "scene-001.json", "scene-002.json"]
     timeline = Timeline.model_validate_json(made[0].read_bytes())
@@ -119,11 +119,11 @@ def test_the_files_say_what_was_planned(tmp_path):
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"seconds": -1}', '{"seconds": "2"}'])
 def test_words_without_a_length_are_refused(tmp_path, content):
-    words = tmp_path / "words.json"
+    words = tmp_path / "word_timings.json"
     words.write_text(content)
     params = ScheduleParams(scenes=scenes(3, narrated=True))
-    with pytest.raises(BadInput, match="words"):
-        list(FilmScheduler().run(Kind.SCHEDULE, params, {"words": [words]}, tmp_path, Silent(), seed=0))
+    with pytest.raises(BadInput, match="word_timings"):
+        list(FilmScheduler().run(Kind.SCHEDULE, params, {"word_timings": [words]}, tmp_path, Silent(), seed=0))
 
 
 def test_a_narration_too_few_is_refused(tmp_path):

@@ -28,7 +28,7 @@ def subtitle(tmp_path):
             files[-1].write_text(words if isinstance(words, str) else json.dumps(words), "utf-8")
         subtitler = Subtitler.load(ModelSpec(name="subtitler", family="", kinds=(Kind.SUBTITLE,)), Device())
         asked = SubtitleParams(**{"width": 640, "height": 360} | params)
-        inputs = {"words": files, "timeline": [saved(tmp_path, line)]}
+        inputs = {"word_timings": files, "timeline": [saved(tmp_path, line)]}
         paths = list(subtitler.run(Kind.SUBTITLE, asked, inputs, out, report or Heard(), seed=1))
         assert {path.name for path in paths} == {path.name for path in out.iterdir()}
         return {path.name: path.read_text("utf-8") for path in paths}
@@ -128,4 +128,4 @@ def test_a_character_that_no_font_has_is_told(subtitle):
 def test_words_that_do_not_fit_are_refused(told, subtitle):
     with pytest.raises(BadInput) as caught:
         subtitle(timeline(5.0, speech=3.0), told)
-    assert caught.value.field == "words"
+    assert caught.value.field == "word_timings"

@@ -282,12 +282,12 @@ def test_given_pictures_get_one_scene_each_and_it_is_said_that_nobody_saw_them(
         pictures.append(tmp_path / f"{number}.png")
         Image.new("RGB", (64, 36), colour).save(pictures[-1])
     report = Notes()
-    board = told(writer, tmp_path / "a", report, idea="", scene_count=None, inputs={"pictures": pictures})
+    board = told(writer, tmp_path / "a", report, idea="", scene_count=None, inputs={"images": pictures})
     assert len(board.scenes) == 3
     assert any("does not see" in warning for warning in report.warnings)
     pictures[1].write_text("no picture")
     with pytest.raises(BadInput, match=r"pictures\[1\]"):
-        told(writer, tmp_path / "b", inputs={"pictures": pictures})
+        told(writer, tmp_path / "b", inputs={"images": pictures})
 
 
 def test_a_long_page_is_read_in_part_and_changes_the_story(folder: Path, tmp_path: Path) -> None:
