@@ -1,1 +1,1 @@
-"""The two hosted story APIs on one port, over the same service as the command line."""
+"""HTTP server of the two hosted story APIs, over the same service as the command line."""

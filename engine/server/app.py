@@ -1,4 +1,4 @@
-"""The application: what the routes share is made, the scheduler and the sender run as long as it does."""
+"""Builds the application: its state, routes, error handlers, and the threads that run during its lifespan."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ from pipelines.base import MissingDependency
 
 log = logging.getLogger("engine.server")
 MIN_FREE_DISK_BYTES = 200 << 20
-"""Bytes of free disk below which the server says that it is not ready."""
+"""Free disk space, in bytes, below which the server is not ready."""
 
 
 def build_state(service: Service, settings: ServerSettings) -> AppState:
-    """What the routes share, over one service."""
+    """Build the components of the server over a service. Raises SettingsError."""
     records = Records(
         service.database, Credits(service.database, settings.credit_budget, parse_prices(settings.credit_costs))
     )
@@ -114,7 +114,7 @@ def build_state(service: Service, settings: ServerSettings) -> AppState:
 
 
 def create_app(service: Service, settings: ServerSettings) -> FastAPI:
-    """The server over a service. The caller starts and ends the service."""
+    """Return the application over a service; the caller starts and closes the service."""
     state = build_state(service, settings)
 
     @asynccontextmanager
@@ -129,9 +129,9 @@ def create_app(service: Service, settings: ServerSettings) -> FastAPI:
         for service_thread in (state.scheduler, state.webhook_sender, state.housekeeper):
             await asyncio.to_thread(service_thread.stop)
 
-    app = FastAPIOffline(  # its page comes from this server, not from somebody's network
+    app = FastAPIOffline(  # serves the scripts of /docs itself: no CDN
         title="Story engine",
-        summary="Stories become films on this machine: the Story API and the Generate-story API, with open models behind them.",
+        summary="Turns stories into films on your own machine: the Story API and the Generate-story API.",
         version="1",
         lifespan=lifespan,
         redoc_url=None,
@@ -154,8 +154,7 @@ def create_app(service: Service, settings: ServerSettings) -> FastAPI:
 
 
 def parse_range_header(header: str) -> list[int] | None:
-    """The first bytes of the parts that a Range header asks for (0 for those that count from the end); None where it is not one
-    that can be followed."""
+    """Return the first byte of each part of a Range header (0 for suffix ranges); None for an invalid header."""
     match = re.fullmatch(r"bytes=\s*((?:\d{0,18}-\d{0,18}\s*,?\s*){1,20})", header)
     starts = []
     for part in match[1].replace(" ", "").strip(",").split(",") if match else ():
@@ -176,7 +175,7 @@ def _add_media_route(app: FastAPI) -> None:
         "/media/{token}/{name}", methods=["GET", "HEAD"], tags=["Media"], include_in_schema=False, **route_options
     )
     def get_media(request: Request, token: str, name: str) -> Response:
-        """A picture, sound or film, by its signed address. Takes range requests; needs no key."""
+        """Return an image, audio file or film by its signed URL. Accepts range requests; needs no key."""
         state: AppState = request.app.state.app_state
         media_token = state.signed_urls.parse_token(token)
         if (
@@ -184,11 +183,11 @@ def _add_media_route(app: FastAPI) -> None:
             or state.signed_urls.is_expired(media_token)
             or state.records.owner_of(media_token.story_id) is None
         ):
-            raise ApiError(404, "there is no such file, or its address is too old")
+            raise ApiError(404, "media file not found or URL expired")
         try:
             path = state.service.store.path(media_token.digest)
         except StoreError:
-            raise ApiError(404, "there is no such file any more") from None
+            raise ApiError(404, "media file no longer exists") from None
         media_type = MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
         headers = {"Cache-Control": "private, max-age=3600, immutable", "ETag": f'"{media_token.digest}"',
                    "Content-Security-Policy": "default-src 'none'; sandbox"}  # fmt: skip
@@ -196,11 +195,14 @@ def _add_media_route(app: FastAPI) -> None:
             return Response(status_code=304, headers=headers)
         size = path.stat().st_size
         if (ranges := parse_range_header(request.headers.get("range", ""))) is None:
-            # Half-understood ranges are none (RFC 9110, 14.2); the file's own answer must not read them otherwise.
+            # RFC 9110, 14.2: ignore an invalid Range header. FileResponse would parse it in another way.
             request.scope["headers"] = [one for one in request.scope["headers"] if one[0] != b"range"]
         elif not any(first < size for first in ranges):
             raise ApiError(
-                416, "the file has no such part", code="no_such_part", headers={"Content-Range": f"bytes */{size}"}
+                416,
+                "requested range not satisfiable",
+                code="range_not_satisfiable",
+                headers={"Content-Range": f"bytes */{size}"},
             )
         return FileResponse(path, media_type=media_type, headers=headers)
 
@@ -208,18 +210,18 @@ def _add_media_route(app: FastAPI) -> None:
 def _add_health_routes(app: FastAPI) -> None:
     @app.get("/healthz", tags=["Operation"], **operation((200,)))
     def health() -> Response:
-        """The server answers."""
+        """Return 200 while the server runs (liveness)."""
         return JSONResponse({"status": "ok"})
 
     @app.get("/readyz", tags=["Operation"], **operation((200, 503)))
     def readiness(request: Request) -> Response:
-        """Work is taken, the history can be read, there is room on the disk."""
+        """Check scheduler, database and free disk space (readiness). Returns 503 if a check fails."""
         state: AppState = request.app.state.app_state
         free = shutil.disk_usage(state.service.store.root).free
         checks = {
             "scheduler": state.scheduler.is_alive(),
-            "room": free >= MIN_FREE_DISK_BYTES,
-            "history": state.records.queue.count_queued() >= 0,
+            "disk_space": free >= MIN_FREE_DISK_BYTES,
+            "database": state.records.queue.count_queued() >= 0,
         }
         return JSONResponse({"ready": all(checks.values()), "checks": checks}, 200 if all(checks.values()) else 503)
 
@@ -229,7 +231,7 @@ def _add_health_routes(app: FastAPI) -> None:
         **operation((200,), response_content={"text/plain": {"schema": {"type": "string"}}}),
     )
     def metrics(request: Request) -> Response:
-        """Figures for Prometheus."""
+        """Return metrics for Prometheus."""
         state: AppState = request.app.state.app_state
         return Response(state.metrics.render(), media_type="text/plain; version=0.0.4")
 
@@ -239,13 +241,13 @@ def _add_error_handlers(app: FastAPI) -> None:
         api_error = to_api_error(error, v1=request.url.path.startswith("/v1"))
         assert api_error is not None
         if isinstance(error, RunFailed | StoreError | DatabaseError):
-            log.error("a request failed", extra={"fields": {"request_id": request_id(request)}}, exc_info=error)
+            log.error("request failed", extra={"fields": {"request_id": request_id(request)}}, exc_info=error)
         return error_response(api_error, request)
 
     def handle_http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        messages = {404: "there is nothing under this address", 405: "this address does not take this method"}
-        message = messages.get(error.status_code, "the request cannot be answered")
+        messages = {404: "not found", 405: "method not allowed"}
+        message = messages.get(error.status_code, "request failed")
         return error_response(ApiError(error.status_code, message, headers=dict(error.headers or {})), request)
 
     def handle_validation_error(request: Request, error: Exception) -> Response:

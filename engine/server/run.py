@@ -1,4 +1,4 @@
-"""Starts the server: refuses what would be unsafe, takes the only place of a scheduler, listens."""
+"""Starts the server: takes the lock of the data folder, rejects unsafe settings, listens."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ from engine.settings import Settings
 from pipelines.models.catalog import load
 
 SHUTDOWN_GRACE_SECONDS = 5
-"""Seconds that open connections have when the server is stopped; work goes on at the next start."""
+"""Seconds that open connections have when the server stops; jobs resume at the next start."""
 
 WORKER_NICENESS = 10
-"""Questions are answered at once also while films are made."""
+"""Niceness of the worker processes, so that requests are answered at once while films are rendered."""
 
 
 class ServerStartError(RuntimeError):
-    """The server cannot start as it was told; the message says why and what to do."""
+    """The server cannot start; the message says why and how to fix it."""
 
 
 def serve(host: str, port: int, models: list[Path]) -> None:
-    """Serve until stopped. Raises CannotServe when another server has the same folder, when it would be open to others, or when the
-    address cannot be listened on; no work has begun then."""
+    """Serve until stopped.
+
+    Raises ServerStartError, before any job starts, when another server uses the same folder, when the server would be
+    open to other machines without an API key, or when it cannot listen on the address."""
     settings, server_settings = Settings.read(), ServerSettings.read()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_acquire_server_lock(settings.data))
@@ -46,38 +48,42 @@ def serve(host: str, port: int, models: list[Path]) -> None:
         service = stack.enter_context(Service(settings, catalog, executor))
         if not is_loopback(host) and not ApiKeys(service.database, server_settings.api_keys).is_required():
             raise ServerStartError(
-                f"without a key the server listens only on this machine, not on {host}; "
-                "make one with `python -m engine keys add NAME`, or set ENGINE_API_KEYS"
+                f"without an API key the server listens on this machine only, not on {host}; "
+                "add a key with `python -m engine keys add NAME`, or set ENGINE_API_KEYS"
             )
         sockets = [stack.enter_context(one) for one in _open_sockets(host, port)]
         configure_logging()
         app = create_app(service, server_settings)
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=SHUTDOWN_GRACE_SECONDS,
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_GRACE_SECONDS,
             timeout_keep_alive=30,
-        )  # fmt: skip
+        )
         _Server(config, app.state.app_state.notifier).run(sockets)
 
 
 def _acquire_server_lock(folder: Path) -> BaseFileLock:
-    """The right to be the server of a folder. Raises CannotServe."""
+    """Take the lock of a data folder. Raises ServerStartError."""
     lock = FileLock(folder / "server.lock", blocking=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise ServerStartError(
-            f"another server works in {folder}; stop it, or set ENGINE_HOME to another folder"
+            f"another server is already using {folder}; stop it, or set ENGINE_HOME to another folder"
         ) from None
     except OSError as error:
         raise ServerStartError(
-            f"{folder} cannot be used ({error.strerror}); set ENGINE_HOME to a folder that can be written to"
+            f"cannot use {folder} ({error.strerror}); set ENGINE_HOME to a writable folder"
         ) from error
     return lock
 
 
 def _open_sockets(host: str, port: int) -> list[socket.socket]:
-    """A socket for each address that `host` means. Raises CannotServe."""
+    """Return one listening socket per address of `host`. Raises ServerStartError."""
     sockets: list[socket.socket] = []
     try:
         for family, _, _, _, address in socket.getaddrinfo(
@@ -88,12 +94,14 @@ def _open_sockets(host: str, port: int) -> list[socket.socket]:
         for one in sockets:
             one.close()
         reason = str(error.strerror).partition(" (")[0]
-        raise ServerStartError(f"cannot listen on {host}, port {port} ({reason}); choose another") from error
+        raise ServerStartError(
+            f"cannot listen on {host}, port {port} ({reason}); choose another host or port"
+        ) from error
     return sockets
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens, once it does. When it stops, whoever waits for a story is answered what there is."""
+    """Prints its URL when it listens. Its shutdown ends the waits of pending requests first."""
 
     def __init__(self, config: uvicorn.Config, notifier: Notifier) -> None:
         super().__init__(config)
@@ -108,6 +116,6 @@ class _Server(uvicorn.Server):
         for server in self.servers:
             for one in server.sockets:
                 host, port = one.getsockname()[:2]
-                # In one piece: other threads write lines too.
+                # One write call: other threads write lines too.
                 sys.stderr.write(f"listening on http://{host}:{port}\n")
                 sys.stderr.flush()

@@ -1,5 +1,6 @@
-"""Who may ask: keys from the environment or made here, and whose they are. Only SHA-256 digests are at rest; a key has
-256 random bits, so nothing slower is needed."""
+"""API keys: the keys of the settings and the keys in the database, each with its owner.
+
+The database stores SHA-256 digests only. A key has 256 random bits, so a slower hash adds no security."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from engine.server.http.errors import ApiError
 from engine.storage.database import Database
 
 LOCAL_OWNER = "local"
-"""The owner of everything on a server without keys."""
+"""Owner of every story on a server without API keys."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS api_keys (digest TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created REAL NOT NULL) STRICT
@@ -25,15 +26,16 @@ CREATE TABLE IF NOT EXISTS api_keys (digest TEXT PRIMARY KEY, name TEXT NOT NULL
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key that was made here. `created` in seconds since 1970."""
+    """A key of the database. `created`: seconds since 1970."""
 
     name: str
     created: float
 
 
 class ApiKeys:
-    """The keys of a server: `given` in the clear by its settings, and those in the file of the history. What once asked for a key
-    never runs open: revoking the last one closes it."""
+    """The keys of a server: `configured` in plain text by its settings, and those in the database.
+
+    A server that required a key once requires one until it restarts: revoking the last key rejects every request."""
 
     def __init__(self, database: Database, configured: Sequence[str] = ()) -> None:
         self._database, self._required = database, False
@@ -42,33 +44,33 @@ class ApiKeys:
         self.is_required()
 
     def add(self, name: str) -> str:
-        """A new key, shown this once. Raises ValueError when the name is taken."""
+        """Create a key and return it; only its digest is stored. Raises ValueError when the name is taken."""
         if any(key.name == name for key in self.list_keys()):
-            raise ValueError(f'there is a key "{name}" already; revoke it first, or choose another name')
+            raise ValueError(f'key "{name}" already exists; revoke it first, or choose another name')
         key = f"se_{secrets.token_urlsafe(32)}"
         with self._database.transaction() as connection:
             connection.execute("INSERT INTO api_keys VALUES (?, ?, ?)", (_digest(key), name, time.time()))
         return key
 
     def list_keys(self) -> Sequence[ApiKey]:
-        """The keys made here, oldest first."""
+        """Return the keys of the database, oldest first."""
         rows = self._database.query("SELECT name, created FROM api_keys ORDER BY created")
         return [ApiKey(row["name"], row["created"]) for row in rows]
 
     def revoke(self, name: str) -> bool:
-        """Whether there was such a key; there is none now."""
+        """Delete a key. Return whether it existed."""
         with self._database.transaction() as connection:
             return bool(connection.execute("DELETE FROM api_keys WHERE name = ?", (name,)).rowcount)
 
     def is_required(self) -> bool:
-        """Whether a key is needed at all."""
+        """Return whether requests need a key."""
         self._required = self._required or bool(
             self._configured or self._database.query("SELECT 1 FROM api_keys LIMIT 1")
         )
         return self._required
 
     def find_owner(self, key: str | None) -> str | None:
-        """Whose key it is; None for no key and for a wrong one. Without any keys everything is one owner's."""
+        """Return the owner of a key; None for an invalid one; LOCAL_OWNER if the server has no keys."""
         if not self.is_required():
             return LOCAL_OWNER
         if not key:
@@ -79,13 +81,13 @@ class ApiKeys:
 
 
 def authenticate(request: Request) -> str:
-    """Whose request this is. Raises ApiError 401, and 403 for a page of another site that speaks to an open server."""
+    """Return the owner of a request. Raises ApiError 401; 403 for a cross-origin request to a server without keys."""
     keys: ApiKeys = request.app.state.app_state.api_keys
     owner = keys.find_owner(_key_from_headers(request))
     if owner is None:
         raise ApiError(
             401,
-            "the API key is missing or wrong; send it in the header X-Api-Key",
+            "missing or invalid API key; send it in the header X-Api-Key",
             headers={"WWW-Authenticate": 'ApiKey realm="story-engine"'},
         )
     if owner == LOCAL_OWNER and not keys.is_required():
@@ -94,7 +96,7 @@ def authenticate(request: Request) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address can only mean this machine."""
+    """Return whether a host name or address is always a loopback address."""
     name = host.strip("[]").lower()
     try:
         return ipaddress.ip_address(name).is_loopback
@@ -103,13 +105,15 @@ def is_loopback(host: str) -> bool:
 
 
 def _reject_cross_origin(request: Request) -> None:
-    """Without keys whoever can send a request is trusted, so a browser must not send it for a page from elsewhere: not under
-    a name that an attacker points at this machine, and not from another origin."""
+    """Raise ApiError 403 for a request that a web page of another origin can send.
+
+    Without keys every local request is trusted. A browser on this machine must not send requests for a page of another
+    origin, nor for a host name that an attacker resolves to this machine (DNS rebinding)."""
     host = request.url.hostname or ""
     origin = request.headers.get("origin", "")
     origin_host = origin.partition("://")[2].rpartition(":")[0] or origin.partition("://")[2]
     if not is_loopback(host) or (origin and not is_loopback(origin_host)):
-        raise ApiError(403, "a server without keys answers only requests of this machine")
+        raise ApiError(403, "without API keys the server accepts only local requests")
 
 
 def _key_from_headers(request: Request) -> str | None:

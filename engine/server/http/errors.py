@@ -1,5 +1,6 @@
-"""One shape for every answer that is not what was asked for: `{error, message, details, request_id}`. Nothing in it comes
-from an exception that nobody foresaw."""
+"""Errors of both APIs as one JSON object: `{error, message, details, request_id}`.
+
+The message of an unexpected exception never reaches a client."""
 
 from __future__ import annotations
 
@@ -36,13 +37,13 @@ ERROR_CODES: Mapping[int, str] = {
 
 
 MAX_FIELD_LENGTH = 300
-"""Letters of a field that an answer names: keys of a client's own may be part of it."""
+"""Maximum length of a field name in an error: a client's own keys can be part of it."""
 _UNKNOWN_NAME = re.compile(r'no (profile|model or alias|model) ".*"(?=; | in models\.yaml|$)', re.DOTALL)
-"""What a request named and nobody knows, which is not repeated."""
+"""An unknown name in a message; the server does not echo it."""
 
 
 class ApiError(Exception):
-    """An answer that is not what was asked for. `details` is JSON for machines."""
+    """An error response. `code`: for programs, by default the code of the status; `details`: a JSON object."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class ApiError(Exception):
 
 
 def to_api_error(error: Exception, *, v1: bool = False) -> ApiError | None:
-    """The answer to an error that speaks to the client; None for a defect of ours."""
+    """Return the response to an expected error; None for an unexpected one."""
     match error:
         case ApiError():
             return error
@@ -72,24 +73,24 @@ def to_api_error(error: Exception, *, v1: bool = False) -> ApiError | None:
             text = f"{field}: {message}" if field else message
             return ApiError(422, text, details={"field": field})
         case FetchError():
-            return ApiError(422, error.message, details={"reason": error.code})
+            return ApiError(422, error.message, details={"code": error.code})
         case MissingDependency():
             return ApiError(503, str(error), code="model_unavailable")
         case PlanningError():
             return ApiError(422, _UNKNOWN_NAME.sub(r"no such \1", str(error)))
         case RunFailed():
-            return ApiError(503, "this machine cannot look at the request's words now; its log says why")
+            return ApiError(503, "text moderation is unavailable; see the server log")
         case StoreFull():
-            return ApiError(503, "there is no room left on the disk of this machine", code="disk_full")
+            return ApiError(503, "no disk space left on the server", code="disk_full")
         case StoreError():
-            return ApiError(503, "the store of this machine cannot be written or read now; its log says why")
+            return ApiError(503, "the artifact store is unavailable; see the server log")
         case DatabaseError():
-            return ApiError(503, "the history of this machine cannot be written or read now; its log says why")
+            return ApiError(503, "the database is unavailable; see the server log")
     return None
 
 
 def error_response(error: ApiError, request: Request) -> JSONResponse:
-    """The error as JSON. The Story API's clients look for `detail`."""
+    """Return the error as JSON. Clients of the Story API read `detail`."""
     body = {
         "error": error.code,
         "message": error.message,
@@ -102,6 +103,6 @@ def error_response(error: ApiError, request: Request) -> JSONResponse:
 
 
 def request_id(request: Request) -> str:
-    """The id that this request has in the log."""
+    """Return the id of a request, as the log has it."""
     found: str = request.scope.get("request_id", "")
     return found

@@ -1,6 +1,6 @@
-"""What came over the wire → what the schemas check: forms (urlencoded, multipart) and JSON, decoded by the fields of a body.
+"""Decode request bodies (urlencoded forms, multipart forms, JSON) into the fields of a request model.
 
-Booleans and numbers are text in a form, arrays are repeated keys, objects are JSON text, and an empty value is none.
+In a form booleans and numbers are text, arrays are repeated keys, objects are JSON text; empty values count as absent.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from engine.story.model import StoryError
 
 MAX_FIELDS = 1000
 MAX_TEXT_BYTES = 8 << 20
-"""Bytes of all that is no file: what is read in one go keeps others waiting."""
+"""Maximum bytes of a body without its files: the event loop decodes them in one go."""
 TRUE_VALUES, FALSE_VALUES = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
 @dataclass(frozen=True)
 class Form:
-    """A decoded request: the values of each name in order, and the files of each name."""
+    """A decoded body: the values of each name in order, and the uploaded files of each name."""
 
     values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     files: Mapping[str, Sequence[UploadFile]] = field(default_factory=dict)
 
     async def digest(self) -> str:
-        """What the request says, whatever boundary a multipart body had."""
+        """Return the SHA-256 hex digest of the values and files; it does not depend on the multipart boundary."""
         parts: list[Any] = [sorted((name, list(values)) for name, values in self.values.items())]
         for name in sorted(self.files):
             for file in self.files[name]:
@@ -52,7 +52,7 @@ class Form:
 
 
 async def read_form(request: Request, max_files: int, max_upload_bytes: int) -> Form:
-    """The form, or JSON object, that a request brings; none is an empty form. Raises ApiError, StoryError."""
+    """Return the form or JSON object of a request, empty for an empty body. Raises ApiError, StoryError."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
         return await _parse_multipart(request, max_files, max_upload_bytes)
@@ -62,18 +62,22 @@ async def read_form(request: Request, max_files: int, max_upload_bytes: int) -> 
     if media_type == "application/json" or media_type.endswith("+json"):
         return _parse_json(text)
     if media_type not in ("", "application/x-www-form-urlencoded"):
-        raise ApiError(400, "send a form (urlencoded or multipart) or JSON", code="unsupported_media_type")
+        raise ApiError(
+            400,
+            "unsupported content type; send a form (urlencoded or multipart) or JSON",
+            code="unsupported_media_type",
+        )
     try:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeDecodeError:
-        raise ApiError(422, "the form is not UTF-8 text") from None
+        raise ApiError(422, "the form is not valid UTF-8") from None
     except ValueError:
         raise ApiError(422, f"the form has more than {MAX_FIELDS} fields") from None
     return Form(_group_values(pairs))
 
 
 async def read_json(request: Request) -> Mapping[str, Any]:
-    """The JSON object that a request brings. Raises ApiError: 400 for what is no JSON, 422 for what is no object."""
+    """Return the JSON object of a request. Raises ApiError: 400 for invalid JSON, 422 for any other JSON value."""
     text = decode_text(await request.body())
     try:
         value = strict_json.loads("body", text)
@@ -85,18 +89,19 @@ async def read_json(request: Request) -> Mapping[str, Any]:
 
 
 def decode_text(body: bytes) -> str:
-    """Bytes as text: only files may be longer. Raises ApiError."""
+    """Return a body without files as text. Raises ApiError 413 above MAX_TEXT_BYTES, 400 for invalid UTF-8."""
     if len(body) > MAX_TEXT_BYTES:
-        raise ApiError(413, f"a request without files may have up to {MAX_TEXT_BYTES >> 20} MB")
+        raise ApiError(413, f"request body without files exceeds {MAX_TEXT_BYTES >> 20} MB")
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError:
-        raise ApiError(400, "the body is not UTF-8 text", code="invalid_text") from None
+        raise ApiError(400, "the body is not valid UTF-8", code="invalid_text") from None
 
 
 def decode_fields(body: type[BaseModel], form: Form) -> dict[str, Any]:
-    """The fields of `body` that the form has, each as what it should be. Fields that are not of `body` are ignored. Raises
-    StoryError naming the field."""
+    """Return the fields of the model `body` that the form has, decoded to their types; other fields are ignored.
+
+    Raises StoryError with the name of the field."""
     decoded_fields: dict[str, Any] = {}
     for name, info in body.model_fields.items():
         values = [value for key in (name, f"{name}[]") for value in form.values.get(key, ())]
@@ -110,7 +115,7 @@ def decode_fields(body: type[BaseModel], form: Form) -> dict[str, Any]:
 
 
 def drop_unknown_keys(annotation: Any, value: Any) -> Any:
-    """A JSON value without the keys that its type does not know; types that keep unknown keys get them."""
+    """Return a JSON value without the keys that its type does not define; models with extra="allow" keep them."""
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):
         members = [arm for arm in typing.get_args(annotation) if arm is not type(None)]
@@ -148,7 +153,7 @@ def _decode_value(name: str, annotation: Any, values: Sequence[Any]) -> Any:
 
 
 def _decode_list(name: str, annotation: Any, values: Sequence[Any]) -> list[Any]:
-    """Repeated keys; one value may be a JSON array of all of them."""
+    """Decode repeated keys, or one JSON array with all values."""
     if len(values) == 1 and isinstance(values[0], list):
         return list(values[0])
     if len(values) == 1 and isinstance(values[0], str) and values[0].lstrip().startswith("["):
@@ -169,19 +174,19 @@ def _decode_object(name: str, value: Any) -> Any:
 
 
 def _decode_boolean(name: str, text: str) -> bool:
-    word = text.strip().lower()
-    if word in TRUE_VALUES or word in FALSE_VALUES:
-        return word in TRUE_VALUES
+    value = text.strip().lower()
+    if value in TRUE_VALUES or value in FALSE_VALUES:
+        return value in TRUE_VALUES
     raise StoryError(name, "must be true or false")
 
 
 def _decode_number(name: str, text: str, *, integer: bool) -> int | float:
-    word = text.strip()
-    if integer and re.fullmatch(r"[+-]?[0-9]{1,18}", word):
-        return int(word)
-    if not integer and re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", word):
-        return float(word)
-    raise StoryError(name, "must be a whole number" if integer else "must be a number")
+    value = text.strip()
+    if integer and re.fullmatch(r"[+-]?[0-9]{1,18}", value):
+        return int(value)
+    if not integer and re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", value):
+        return float(value)
+    raise StoryError(name, "must be an integer" if integer else "must be a number")
 
 
 def _union_members(annotation: Any) -> tuple[Any, ...]:
@@ -205,15 +210,15 @@ async def _parse_multipart(request: Request, max_files: int, max_upload_bytes: i
     try:
         form_data = await request.form(max_files=max_files, max_fields=MAX_FIELDS, max_part_size=MAX_TEXT_BYTES)
     except HTTPException:
-        raise ApiError(400, "the multipart form cannot be read, or has too many parts", code="invalid_form") from None
-    except OSError as error:  # files are laid down in the system's folder for temporary ones while they come
-        raise StoreFull("cannot take uploads in") from error
+        raise ApiError(400, "the multipart form is invalid or has too many parts", code="invalid_form") from None
+    except OSError as error:  # uploads are written to the temporary folder of the system
+        raise StoreFull("cannot store uploads") from error
     pairs = [(name, value) for name, value in form_data.multi_items() if not isinstance(value, UploadFile)]
     files: dict[str, list[UploadFile]] = {}
     for name, value in form_data.multi_items():
         if isinstance(value, UploadFile) and (value.size or value.filename):
             if (value.size or 0) > max_upload_bytes:
-                raise ApiError(413, f"{name}: a file may have up to {max_upload_bytes >> 20} MB")
+                raise ApiError(413, f"{name}: file exceeds {max_upload_bytes >> 20} MB")
             files.setdefault(name.removesuffix("[]"), []).append(value)
     return Form(_group_values(pairs), files)
 

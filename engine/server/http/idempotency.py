@@ -1,4 +1,4 @@
-"""Requests that may be sent twice: the second one gets the answer of the first."""
+"""Idempotent requests: a repeated request with the same Idempotency-Key gets the first response."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS answers (
 
 @dataclass
 class IdempotencyStore:
-    """Answers by their Idempotency-Key, in a table of their own."""
+    """Responses by owner and Idempotency-Key, in a table of the database."""
 
     database: Database
     clock: Callable[[], float] = field(default=time.time)
@@ -35,21 +35,24 @@ class IdempotencyStore:
     async def run_once(
         self, request: Request, owner: str, digest: str, handler: Callable[[], Awaitable[tuple[int, Any]]]
     ) -> Response:
-        """The answer of `make`; with an Idempotency-Key the first answer of that key, and 409 for another request."""
+        """Return the response of `handler`; for a repeated Idempotency-Key the stored response of the first request.
+
+        `digest`: digest of the request body. Raises ApiError: 409 when the key was used with a different request or the
+        first request is still in progress, 422 for an invalid key."""
         key = request.headers.get("idempotency-key")
         if key is None:
             status, body = await handler()
             return JSONResponse(body, status)
         if not 0 < len(key) <= 255:
-            raise ApiError(422, "an Idempotency-Key has 1 to 255 characters")
+            raise ApiError(422, "Idempotency-Key must have 1 to 255 characters")
         fingerprint = f"{request.method} {request.url.path}?{request.url.query} {digest}"
         first = await run_in_threadpool(self.reserve, owner, key, fingerprint)
         if first is not None:
             first_fingerprint, status_, text = first
             if first_fingerprint != fingerprint:
-                raise ApiError(409, "this Idempotency-Key was used for another request")
+                raise ApiError(409, "this Idempotency-Key was used with a different request")
             if status_ is None or text is None:
-                raise ApiError(409, "the first request of this Idempotency-Key is still being answered")
+                raise ApiError(409, "the first request with this Idempotency-Key is still in progress")
             return Response(text, status_, {"Idempotency-Replayed": "true"}, "application/json")
         try:
             status, body = await handler()
@@ -61,7 +64,10 @@ class IdempotencyStore:
         return response
 
     def reserve(self, owner: str, key: str, request: str) -> tuple[str, int | None, str | None] | None:
-        """Remember that a request of this key is being answered. None: it is the first; else what is known of the first."""
+        """Store that a request with this key is in progress; `request` is its fingerprint.
+
+        Return None for the first request; for a later one the fingerprint, status and body of the first (None, None
+        while it is in progress)."""
         with self.database.transaction() as connection:
             row = connection.execute("SELECT * FROM answers WHERE owner = ? AND key = ?", (owner, key)).fetchone()
             if row is not None:
@@ -72,23 +78,23 @@ class IdempotencyStore:
         return None
 
     def store_response(self, owner: str, key: str, status: int, body: str) -> None:
-        """The answer to the request of this key."""
+        """Store the response to the request with this key."""
         with self.database.transaction() as connection:
             connection.execute(
                 "UPDATE answers SET status = ?, body = ? WHERE owner = ? AND key = ?", (status, body, owner, key)
             )
 
     def release(self, owner: str, key: str) -> None:
-        """The request of this key came to nothing; the key may be used again."""
+        """Delete the entry of a request that failed; the key can be used again."""
         with self.database.transaction() as connection:
             connection.execute("DELETE FROM answers WHERE owner = ? AND key = ? AND status IS NULL", (owner, key))
 
     def release_unfinished(self) -> None:
-        """Requests that a stopped server never answered may be asked again under their keys."""
+        """Delete the entries of requests that a stopped server left without a response."""
         with self.database.transaction() as connection:
             connection.execute("DELETE FROM answers WHERE status IS NULL")
 
     def prune(self, max_age: float) -> None:
-        """Forget answers that are older than that."""
+        """Delete responses older than `max_age` seconds."""
         with self.database.transaction() as connection:
             connection.execute("DELETE FROM answers WHERE created < ?", (self.clock() - max_age,))

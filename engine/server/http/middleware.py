@@ -1,4 +1,4 @@
-"""The outermost layer: an id for each request, a cap on its body, a line in the log, and no exception that reaches a client."""
+"""The outermost middleware: request id, size limit of the body, request log, 500 for unexpected exceptions."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from engine.server.http.errors import ApiError, error_response, to_api_error
 log = logging.getLogger("engine.server")
 _VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 RequestObserver = Callable[[str, str, int, float], None]
-"""Method, route, status, seconds until the answer began."""
+"""Receives method, route, status and seconds to the response start of each request."""
 
 
 class RequestMiddleware:
-    """ASGI around the application."""
+    """ASGI middleware around the application."""
 
     def __init__(self, app: ASGIApp, max_body_bytes: int, observe: RequestObserver) -> None:
         self.app, self._max_body_bytes, self._observe = app, max_body_bytes, observe
@@ -37,12 +37,12 @@ class RequestMiddleware:
         try:
             await self.app(scope, exchange.receive, exchange.send)
         except ClientDisconnect:
-            pass  # nobody is there to be answered
+            pass  # the client closed the connection
         except Exception as error:
             api_error = to_api_error(error)
             if api_error is None:
-                log.exception("a request failed", extra={"fields": {"request_id": exchange.id}})
-                api_error = ApiError(500, "the engine made a mistake; its log says which, under this request id")
+                log.exception("unhandled exception", extra={"fields": {"request_id": exchange.id}})
+                api_error = ApiError(500, "internal server error; see the server log for this request id")
             if exchange.status is None:
                 await error_response(api_error, Request(scope))(scope, exchange.receive, exchange.send)
         finally:
@@ -52,18 +52,18 @@ class RequestMiddleware:
             self._observe(scope["method"], route, status, exchange.seconds_to_response or seconds)
             fields = {
                 "request_id": exchange.id, "method": scope["method"], "route": route, "status": status,
-                "ms": round(seconds * 1000, 1),
+                "duration_ms": round(seconds * 1000, 1),
             }  # fmt: skip
             log.info("request", extra={"fields": fields})
 
 
 def _normalize_path(path: str) -> str:
-    """The path of clients that join it to a base URL with a slash too many."""
+    """Return the path with one leading slash and no trailing one: some clients join it to a base URL with a slash."""
     return "/" + path.strip("/") if len(path) > 1 else path
 
 
 class _Exchange:
-    """One request and its answer."""
+    """One request and its response."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int) -> None:
         headers = dict(scope["headers"])
@@ -99,17 +99,17 @@ class _Exchange:
         await self._send(message)
 
     def _body_too_large(self) -> ApiError:
-        return ApiError(413, f"a request may have up to {self._max_body_bytes >> 20} MB")
+        return ApiError(413, f"request body exceeds {self._max_body_bytes >> 20} MB")
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line."""
+    """Format each log record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
-            "what": record.getMessage(),
+            "message": record.getMessage(),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
@@ -118,12 +118,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging() -> None:
-    """Structured logs, from here on."""
+    """Write the logs of the engine to stderr as JSON lines."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     logger = logging.getLogger("engine")
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    # What clients send in malformed forms is answered, not logged.
+    # A malformed form gets an error response; it is no problem of the server.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""How much one key may ask for."""
+"""Rate limit of creating requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class RateLimiter:
-    """A bucket of tokens per owner: `per_minute` creating requests, as many at once. 0: any number."""
+    """A token bucket per owner: `per_minute` requests, in bursts of up to as many. 0: no limit."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute, self._clock = per_minute, clock
@@ -16,7 +16,7 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def acquire(self, owner: str) -> float:
-        """0 if the request may be; else the seconds after which it may."""
+        """Take a token. Return 0 if there was one, else the seconds until the next one."""
         if not self._per_minute:
             return 0.0
         with self._lock:

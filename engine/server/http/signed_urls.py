@@ -1,4 +1,4 @@
-"""Addresses of media that open without a key: signed, bound to a story and the digest of the bytes, good for a while."""
+"""Signed media URLs: they open without a key, name a story and a digest, and expire."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATH = re.compile(r"^/media/([A-Za-z0-9_.~-]+)/[A-Za-z0-9._-]+$")
 
 @dataclass(frozen=True, slots=True)
 class MediaToken:
-    """What an address leads to. `number` tells apart films that have the same bytes; `until` in seconds since 1970."""
+    """The payload of a media URL. `expires`: seconds since 1970; `version` distinguishes films with the same bytes."""
 
     story_id: str
     digest: str
@@ -31,23 +31,25 @@ class MediaToken:
 
 
 class SignedUrls:
-    """Makes and reads addresses. An address that is asked for again within half its time is the same, so that it caches."""
+    """Creates and parses media URLs. `lifetime`: minimum seconds of validity.
+
+    All URLs of one file within one period of `lifetime` are equal, so that clients can cache them."""
 
     def __init__(self, secret: str, lifetime: int, clock: Callable[[], float] = time.time) -> None:
         self._signer = URLSafeSerializer(secret, salt="media", signer_kwargs={"digest_method": hashlib.sha256})
         self._lifetime, self._clock = lifetime, clock
 
     def next_expiry(self) -> int:
-        """When addresses that are made now end; the same for all that are made within one span."""
+        """Return the expiry, in seconds since 1970, of URLs created now; equal for all URLs of one period."""
         return (int(self._clock()) // self._lifetime + 2) * self._lifetime
 
     def sign(self, story_id: str, digest: str, name: str, version: int = 0) -> str:
-        """The path of a file of a story."""
+        """Return the URL path of a file of a story."""
         expires = self.next_expiry()
         return f"/media/{self._signer.dumps([story_id, digest, expires, version])}/{name}"
 
     def parse_token(self, token: str) -> MediaToken | None:
-        """What a token stands for, also when its time is over; None when it is not one of ours."""
+        """Return the payload of a token, also of an expired one; None for an invalid signature."""
         try:
             payload: Any = self._signer.loads(token)
         except BadSignature:
@@ -55,11 +57,11 @@ class SignedUrls:
         return MediaToken(*payload) if isinstance(payload, list) and len(payload) == 4 else None
 
     def is_expired(self, media_token: MediaToken) -> bool:
-        """Whether its time is over."""
+        """Return whether a token has expired."""
         return media_token.expires < self._clock()
 
     def parse_url(self, url: str) -> MediaToken | None:
-        """What an address leads to if it is one of ours, whatever the host in it is called and also when it has expired."""
+        """Return the payload of a media URL of this server, also of an expired one and for any host; else None."""
         try:
             match = _PATH.match(urlsplit(url).path)
         except ValueError:
@@ -70,7 +72,7 @@ class SignedUrls:
 def get_or_create_secret(
     database: Database, name: str, generate: Callable[[], str] = lambda: secrets.token_urlsafe(32)
 ) -> str:
-    """A secret of this installation, made once and kept."""
+    """Return the secret `name` of this installation; create and store it on the first call."""
     database.create_tables(SCHEMA)
     with database.transaction() as connection:
         connection.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (name, generate()))

@@ -1,1 +1,1 @@
-"""Queued work, its records, and what happens around it."""
+"""Stored stories, the job queue and its scheduler, webhooks, credits, metrics."""

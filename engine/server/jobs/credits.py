@@ -1,5 +1,6 @@
-"""What may be spent, where the operator has set a budget: what work will cost is put aside before it begins, and what it really made is
-counted; what was recalled costs nothing."""
+"""Credits, where the operator has set a budget.
+
+The estimated cost of a job is reserved before the job starts. Each executed step is charged; cached steps are free."""
 
 from __future__ import annotations
 
@@ -20,24 +21,24 @@ CREATE INDEX IF NOT EXISTS credits_of_owner ON credits (owner);
 CREATE INDEX IF NOT EXISTS credits_of_story ON credits (story)
 """
 PRICED_KINDS: Mapping[str, Kind] = {"scene_image": Kind.KEYFRAME, "scene_video": Kind.ANIMATE}
-"""What has a price."""
+"""Priced kinds of steps by their names in ENGINE_CREDIT_COSTS."""
 
 
 def parse_prices(costs: Sequence[str]) -> dict[Kind, int]:
-    """`scene_image=1` … → the price of a step of each kind. Raises SettingsError."""
+    """Return the price of each kind from entries such as `scene_image=1`. Raises SettingsError."""
     prices: dict[Kind, int] = {}
     for cost in costs:
         name, _, price = cost.partition("=")
         if name.strip() not in PRICED_KINDS or not price.strip().isdecimal():
             raise SettingsError(
-                f"credit_costs: {cost!r} is not one of {', '.join(PRICED_KINDS)} with a whole number behind ="
+                f"credit_costs: {cost!r} is not one of {', '.join(PRICED_KINDS)} followed by = and an integer"
             )
         prices[PRICED_KINDS[name.strip()]] = int(price)
     return prices
 
 
 class Credits:
-    """The budget of every owner: `budget` in all; 0: there is none, and nothing is counted."""
+    """The credits of every owner: `budget` in total; 0: no budget, and nothing is counted."""
 
     def __init__(self, database: Database, budget: int, costs: Mapping[Kind, int]) -> None:
         self._database, self._budget, self._costs = database, budget, costs
@@ -45,40 +46,41 @@ class Credits:
 
     @property
     def enabled(self) -> bool:
-        """Whether there is a budget."""
+        """Return whether there is a budget."""
         return bool(self._budget)
 
     def cost(self, forecast: Forecast) -> int:
-        """What the steps cost that are still to be done."""
+        """Return the cost of the steps that are not cached."""
         return sum(self._costs.get(row.step.kind, 0) for row in forecast.rows if not row.cached)
 
     def check_balance(self, owner: str, cost: int) -> None:
-        """Whether the owner has so much left. Raises ApiError 402."""
-        remaining = self._budget - self._sum("owner", owner, "max(aside, spent)")
-        if self.enabled and cost > max(remaining, 0):
+        """Raise ApiError 402 if `cost` exceeds the remaining credits of the owner."""
+        remaining = max(0, self._budget - self._sum("owner", owner, "max(aside, spent)"))
+        if self.enabled and cost > remaining:
             raise ApiError(
-                402, f"this needs {cost} credits, and {max(remaining, 0)} are left",
-                details={"needed": cost, "left": max(remaining, 0)},
-            )  # fmt: skip
+                402,
+                f"insufficient credits: {cost} needed, {remaining} remaining",
+                details={"needed": cost, "remaining": remaining},
+            )
 
     def reserve(self, connection: Any, job_id: int, owner: str, story_id: str, cost: int) -> None:
-        """Keep what the work will cost, in the transaction that begins it. Raises ApiError 402."""
+        """Reserve the cost of a job, in the transaction that enqueues it. Raises ApiError 402."""
         if self.enabled:
             self.check_balance(owner, cost)
             connection.execute("INSERT INTO credits VALUES (?, ?, ?, ?, 0)", (job_id, owner, story_id, cost))
 
     def charge(self, job_id: int, kind: Kind) -> None:
-        """A step of that kind was done, and not recalled."""
+        """Charge a job for an executed step of that kind."""
         if self.enabled and self._costs.get(kind):
             with self._database.transaction() as connection:
                 connection.execute("UPDATE credits SET spent = spent + ? WHERE work = ?", (self._costs[kind], job_id))
 
     def settle(self, connection: Any, job_id: int) -> None:
-        """The work has ended: what it did not spend is free again."""
+        """Release the credits that a finished job reserved and did not spend."""
         connection.execute("UPDATE credits SET aside = 0 WHERE work = ?", (job_id,))
 
     def spent_on(self, story_id: str) -> int:
-        """What was spent on a story."""
+        """Return the credits spent on a story."""
         return self._sum("story", story_id, "spent") if self.enabled else 0
 
     def _sum(self, column: str, value: str, expression: str) -> int:

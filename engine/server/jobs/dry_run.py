@@ -1,4 +1,4 @@
-"""What a request would take and cost, before anything is done."""
+"""Cost preview of a request: time, memory, disk space and credits, without running anything."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pipelines.storyboard import Storyboard, StoryboardElement, StoryboardScene
 
 @dataclass(frozen=True, slots=True)
 class CostPreview:
-    """Plans what is asked for and looks what of it is there already."""
+    """Plans requests and looks up the steps that are cached."""
 
     service: Service
     credits: Credits
 
     def cost(self, story: Brief | Story, target: JobTarget) -> int:
-        """The credits that work of that goal takes, where they are counted."""
+        """Return the credits that a job with that target costs; 0 without a budget."""
         if not self.credits.enabled or target in ("storyboard", "elements"):
             return 0
         return self.credits.cost(self._forecast(story, target)[1])
@@ -41,16 +41,18 @@ class CostPreview:
         return planned, self.service.forecast(planned)
 
     def preview(self, story: Brief | Story, target: JobTarget) -> dict[str, Any]:
-        """What a request would take, as far as it can be known before anything is read or written."""
+        """Return the body of a dry run: seconds, memory, disk space, credits and the steps.
+
+        `exact` is false for a request without a storyboard: its plan uses placeholder scenes."""
         planned, forecast = self._forecast(story, target)
         return {
             "dry_run": True,
             "profile": planned.profile,
-            "complete": isinstance(story, Story),
+            "exact": isinstance(story, Story),
             "seconds": round(forecast.seconds, 1),
             "memory_mb": forecast.memory_mb,
             "disk_bytes": forecast.size,
-            "learned": forecast.measured,
+            "measured": forecast.measured,
             "credits": self.cost(story, target),
             "warnings": list(planned.warnings),
             "steps": [
@@ -67,7 +69,7 @@ class CostPreview:
 
 
 def _placeholder_story(brief: Brief) -> Story:
-    """A story of the size that a brief will have: scenes with a few words each and one place for all."""
+    """Return a story with as many scenes as the brief will have, short texts and one shared location."""
     scene = StoryboardScene(image_description="…", narration=120 * "a", location="…")
     count = len(brief.pictures) or brief.scene_count or 3
     return assemble_story(

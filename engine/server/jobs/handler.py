@@ -1,5 +1,5 @@
-"""What a piece of work does: bring a stored story as far as it was asked for. Every goal is the same service, the same plan
-and the same store; what is there already is recalled."""
+"""Runs a job: brings a stored story to the target of the job. Every target uses the same planner and artifact store, so
+finished steps come from the cache."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ PLAN_STAGES: dict[JobTarget, PlanStage] = {
     "concat": "film",
 }
 SCENE_KINDS = frozenset({Kind.SANITIZE_IMAGE, Kind.KEYFRAME, Kind.ENHANCE, Kind.NARRATE})
-"""What step 2 makes of the plan, beside the looks at it; motion comes with step 3."""
+"""Kinds of steps that step 2 runs (besides checks); step 3 runs the animation."""
 STORYBOARD_PERCENT = 8
-"""Percent of a film when its storyboard is there."""
+"""Progress of a film, in percent, when its storyboard is finished."""
 
 
 @dataclass
 class ProgressTracker:
-    """Counts what is done, in percent that never fall, and shelves what was made."""
+    """Receives the events of a run: computes the progress in percent (it never falls), charges credits, and adds
+    finished outputs to the output index."""
 
     job: Job
     records: Records
@@ -47,11 +48,11 @@ class ProgressTracker:
     _step_seconds: dict[str, float] = field(default_factory=dict)
     _fractions: dict[str, float] = field(default_factory=dict)
     _unchecked_outputs: dict[str, tuple[str, tuple[Output, ...]]] = field(default_factory=dict)
-    """Pictures that nobody is shown before they were looked at, by the step that does so."""
+    """Images that are hidden until their check passes, by the id of the check step."""
     percent: int = 0
 
     def set_range(self, start: int, end: int) -> None:
-        """What runs next brings the work from `first` to `last` percent."""
+        """Map the progress of the next run to `start` … `end` percent of the job."""
         self.start_percent, self.end_percent = start, end
 
     def __call__(self, event: RunEvent) -> None:
@@ -87,8 +88,8 @@ class ProgressTracker:
 
 @dataclass(frozen=True, slots=True)
 class JobOutput:
-    """What came of a piece of work: the digest of the film where it is one; whether an earlier version of the story left something
-    behind."""
+    """Result of a job. `film`: digest of the film, if the job made one; `superseded`: the story no longer references
+    some artifacts of its earlier version."""
 
     film: str | None = None
     superseded: bool = False
@@ -96,14 +97,16 @@ class JobOutput:
 
 @dataclass(frozen=True, slots=True)
 class JobHandler:
-    """Does one piece of work at a time."""
+    """Runs one job at a time per thread."""
 
     service: Service
     records: Records
     output_index: OutputIndex
 
     def handle(self, job: Job, record: Record, stop: threading.Event, on_progress: Callable[[int], None]) -> JobOutput:
-        """Do it. Raises StoryError, PlanningError, RunFailed, RunCancelled, StoreError, KeyError when the story was deleted."""
+        """Run a job to its target. `on_progress` receives percent.
+
+        Raises StoryError, PlanningError, RunFailed, RunCancelled, StoreError; KeyError when the story was deleted."""
         plans: list[Plan] = []
 
         def estimate_seconds(step: str) -> float:
@@ -134,7 +137,7 @@ class JobHandler:
         result = self.service.run(story, until, tracker, only=step_ids, run_id=record.id, stop=stop)
         if is_own_story:
             self.records.save_progress(record.id, story, result.warnings)
-        current = self.records.get(record.id)  # what was made may be another story: of this one's clips, or of others
+        current = self.records.get(record.id)  # the job may have run another story, made of clips
         kept_films = [current.film] if current.film else []
         return JobOutput(_film_digest(result), self.service.retain(record.id, current.story, result, kept_films))
 

@@ -1,4 +1,4 @@
-"""Keeps house while stories are made: deletes what has expired, collects what nothing refers to any more."""
+"""Housekeeping: deletes expired stories, old webhooks and stored responses, and unreferenced artifacts."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from collections.abc import Callable
 from engine.server.jobs.stories import Records
 
 INTERVAL_SECONDS = 60.0
-"""Seconds between two looks."""
+"""Seconds between two passes."""
 GC_GRACE_SECONDS = 600.0
-"""Seconds for which the store keeps what was used last: what was fetched or uploaded may be about to be referred to."""
+"""Minimum age of the artifacts that garbage collection deletes: a pending request may refer to a recent upload."""
 SUPERSEDED_GC_SECONDS = 3600.0
-"""Seconds after which what earlier versions of stories left behind is collected."""
+"""Seconds from an update of a story to the deletion of the artifacts that it no longer references."""
 RETENTION_SECONDS = 24 * 3600.0
-"""Seconds for which answers are repeated."""
+"""Seconds for which idempotent responses and finished webhooks are stored."""
 log = logging.getLogger("engine.server")
 
 
 class Housekeeper:
-    """A thread of its own: one film may take longer than any story has left. `tidy` forgets answers and webhooks older than so many
-    seconds, `collect` empties the store of what was not used for so many; `every` are the seconds between two looks."""
+    """A thread that runs housekeeping passes every `interval` seconds.
+
+    `prune(seconds)` deletes responses and webhooks older than that; `gc(seconds)` deletes unreferenced artifacts older
+    than that and returns the number of files and bytes."""
 
     def __init__(
         self,
@@ -37,32 +39,32 @@ class Housekeeper:
         self._records, self._prune, self._gc = records, prune, gc
         self._interval, self._clock = interval, clock
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
         self._gc_due: set[int] = set()
-        self.schedule_gc_after_delete()  # whatever a stopped server left
+        self.schedule_gc_after_delete()  # for the artifacts that a stopped server left
         self._delete_story: Callable[[str], None] = lambda story_id: None
 
     def start(self, delete_story: Callable[[str], None]) -> None:
-        """`forget` stops the work on a story and deletes it."""
+        """Start the thread. `delete_story` cancels the job of a story and deletes it."""
         self._delete_story = delete_story
         self._thread.start()
 
     def stop(self) -> None:
-        """End after what is being done."""
+        """Stop the thread after the current pass."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def schedule_gc_after_delete(self) -> None:
-        """A story was deleted: what only it used is collected when nothing can still be about to use it."""
+        """Schedule a garbage collection after the deletion of a story, at the end of the grace period."""
         self._schedule_gc(GC_GRACE_SECONDS)
 
     def schedule_gc_after_update(self) -> None:
-        """A story changed, and left behind what it was before."""
+        """Schedule a garbage collection of the artifacts that an earlier version of a story used."""
         self._schedule_gc(SUPERSEDED_GC_SECONDS)
 
     def run_once(self) -> None:
-        """What there is to do now. Raises JobsError, StoreError."""
+        """Run one pass. Raises DatabaseError, StoreError."""
         for story_id in self._records.list_expired():
             self._delete_story(story_id)
         self._prune(RETENTION_SECONDS)
@@ -70,7 +72,7 @@ class Housekeeper:
         if any(due <= now for due in self._gc_due):
             self._gc_due = {due for due in self._gc_due if due > now}
             files, size = self._gc(GC_GRACE_SECONDS)
-            log.info("collected", extra={"fields": {"files": files, "bytes": size}})
+            log.info("garbage collected", extra={"fields": {"files": files, "bytes": size}})
 
     def _schedule_gc(self, seconds: float) -> None:
         self._gc_due.add(math.ceil((self._clock() + seconds) / self._interval))
@@ -80,4 +82,4 @@ class Housekeeper:
             try:
                 self.run_once()
             except Exception:
-                log.exception("the house could not be kept; it is tried again")
+                log.exception("housekeeping failed; retrying")

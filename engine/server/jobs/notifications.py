@@ -1,4 +1,4 @@
-"""Who waits for a story to come on: calls that wait for their step, and server-sent events."""
+"""Notifications of changed stories, for requests that wait and for server-sent events."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 KEEP_ALIVE_SECONDS = 15.0
-"""Seconds after which a comment is sent, so that nothing in between closes a quiet connection."""
+"""Seconds between two comments on an idle event stream: proxies close idle connections."""
 
 
 class Notifier:
-    """Rings bells from any thread; they are heard in the event loop."""
+    """Sets asyncio events per story. `notify` works from any thread; subscribers wait in the event loop."""
 
     def __init__(self) -> None:
         self._events: dict[str, set[asyncio.Event]] = {}
@@ -23,19 +23,19 @@ class Notifier:
         self.closing = False
 
     def attach_loop(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The loop in which bells are heard."""
+        """Set the event loop of the subscribers."""
         self._loop = loop
 
     def notify(self, story_id: str) -> None:
-        """Something about the story has changed."""
+        """Wake the subscribers of a story."""
         with self._lock:
             events = list(self._events.get(story_id, ()))
         if self._loop is not None and events:
-            with contextlib.suppress(RuntimeError):  # the loop has just been closed
+            with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(_set_all, events)
 
     def close(self) -> None:
-        """Nobody waits any longer."""
+        """Wake all subscribers and end their waits."""
         self.closing = True
         with self._lock:
             story_ids = list(self._events)
@@ -44,7 +44,7 @@ class Notifier:
 
     @contextlib.contextmanager
     def subscribe(self, story_id: str) -> Iterator[asyncio.Event]:
-        """A bell that rings when the story changes."""
+        """Return an event that is set whenever the story changes."""
         event = asyncio.Event()
         with self._lock:
             self._events.setdefault(story_id, set()).add(event)
@@ -58,7 +58,7 @@ class Notifier:
 
 
 async def wait_until(notifier: Notifier, story_id: str, condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether `done` became true within the time."""
+    """Wait until `condition` holds. Return False after `seconds`, or when the notifier closes."""
     deadline = asyncio.get_running_loop().time() + seconds
     with notifier.subscribe(story_id) as event:
         while not await asyncio.to_thread(condition):
@@ -77,7 +77,8 @@ async def event_stream(
     get_state: Callable[[], dict[str, Any] | None],
     is_final: Callable[[dict[str, Any]], bool],
 ) -> AsyncIterator[bytes]:
-    """Server-sent events: the state of a story now, and whenever it has changed, until it is over or gone."""
+    """Yield server-sent events: `progress` with the current state and each changed one, then `end` after a final state
+    or `deleted` when `get_state` returns None."""
     last_text: str | None = None
     with notifier.subscribe(story_id) as event:
         while not notifier.closing:
@@ -96,7 +97,7 @@ async def event_stream(
             try:
                 await asyncio.wait_for(event.wait(), KEEP_ALIVE_SECONDS)
             except TimeoutError:
-                yield b": still here\n\n"
+                yield b": keep-alive\n\n"
 
 
 def _set_all(events: list[asyncio.Event]) -> None:

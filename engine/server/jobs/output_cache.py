@@ -1,4 +1,4 @@
-"""What the store has of a story, found once and kept up to date while it is made."""
+"""Cache of the finished outputs of stories."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from engine.storage.artifact_store import Output, StoreError
 from engine.story.model import Story
 
 OutputDigests = Mapping[str, str]
-"""Name of an output → digest."""
+"""Digest by name of the output."""
 MAX_CACHED_STORIES = 2000
 
 
 class OutputIndex:
-    """Step id → files, per story. The truth is in the store; this spares planning and looking at every question."""
+    """Output digests by step id, per story. Caches what the planner and the artifact store return for each poll."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -29,11 +29,11 @@ class OutputIndex:
         self._output_counts: dict[str, int] = {}
 
     def outputs_of(self, record: Record) -> Mapping[str, OutputDigests]:
-        """What there is of the story as it is now. Nothing before it is written."""
+        """Return the finished outputs of a story by step id; empty for a story without a storyboard."""
         if not isinstance(record.story, Story):
             return {}
         key = (record.id, record.revision)
-        with self._lock:  # also while looking, or what is made meanwhile would be missed
+        with self._lock:  # held during the lookup too, so that add() cannot miss the new entry
             if key not in self._entries:
                 self._entries[key] = self._find_outputs(record.story, "clips" if record.api == "story" else "keyframes")
                 while len(self._entries) > MAX_CACHED_STORIES:
@@ -42,7 +42,7 @@ class OutputIndex:
             return dict(self._entries[key])
 
     def add(self, story_id: str, step: str, outputs: tuple[Output, ...]) -> None:
-        """A step of the story was made."""
+        """Add the outputs of a finished step."""
         files = {output.name: output.digest for output in outputs}
         with self._lock:
             self._output_counts[story_id] = self._output_counts.get(story_id, 0) + 1
@@ -51,11 +51,11 @@ class OutputIndex:
                     entry[step] = files
 
     def output_count(self, story_id: str) -> int:
-        """Counts what was made of a story since it last changed."""
+        """Return the number of steps finished since the last change of the story."""
         return self._output_counts.get(story_id, 0)
 
     def invalidate(self, story_id: str) -> None:
-        """The story changed, or is no more."""
+        """Drop the entries of a story that was changed or deleted."""
         with self._lock:
             self._output_counts.pop(story_id, None)
             for key in [key for key in self._entries if key[0] == story_id]:
@@ -72,5 +72,5 @@ class OutputIndex:
 
 
 def output_digest(files: Mapping[str, OutputDigests], ref: OutputRef) -> str | None:
-    """The digest of an output, if it is there."""
+    """Return the digest of an output, None if the output does not exist."""
     return files.get(ref.step, {}).get(ref.name)

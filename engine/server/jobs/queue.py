@@ -1,4 +1,4 @@
-"""The work on stories: what waits, what runs, how it ended; a table in the same file as the history."""
+"""The job queue, in the database of the run history."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ CREATE TABLE IF NOT EXISTS deaths (
 """
 
 CRASHES_BEFORE_DEMOTION = 3
-"""Deaths of the server without any progress of a piece of work, from which on other work comes first."""
+"""Server crashes without progress of a job, after which all other jobs take precedence."""
 MAX_CRASHES = 10
-"""… and after which it is given up."""
+"""Server crashes without progress of a job, after which the job fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of work on a story. `told` is what it makes where that is not the story itself."""
+    """One job on a story. `story_json`: the story to run, if it is not the stored one; `progress` in percent."""
 
     id: int
     story_id: str
@@ -50,7 +50,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """Work that is to begin: how far, how urgent, for how many credits; `told` is what it makes where that is not the story itself."""
+    """A job to enqueue. `cost` in credits; `story`: the story to run, if it is not the stored one."""
 
     target: JobTarget
     priority: int = 0
@@ -60,7 +60,7 @@ class JobRequest:
 
 @dataclass
 class JobQueue:
-    """Reads and writes its table. Safe from several threads."""
+    """Reads and writes the table of jobs. Thread-safe."""
 
     database: Database
     credits: Credits
@@ -70,7 +70,7 @@ class JobQueue:
         self.database.create_tables(SCHEMA)
 
     def enqueue(self, connection: Any, owner: str, story_id: str, job_request: JobRequest) -> None:
-        """Work that waits from the end of this transaction on. Raises ApiError 402."""
+        """Add a job, in the transaction of the caller. Raises ApiError 402."""
         story_json = to_json(job_request.story) if job_request.story else None
         cursor = connection.execute(
             "INSERT INTO work (story, goal, priority, state, progress, told, message, word, created) "
@@ -80,22 +80,22 @@ class JobQueue:
         self.credits.reserve(connection, int(cursor.lastrowid), owner, story_id, job_request.cost)
 
     def latest(self, story_id: str) -> Job | None:
-        """The latest work on a story."""
+        """Return the latest job of a story."""
         rows = self.database.query("SELECT * FROM work WHERE story = ? ORDER BY number DESC LIMIT 1", story_id)
         return _to_job(rows[0]) if rows else None
 
     def is_active(self, story_id: str) -> bool:
-        """Whether work on the story waits or runs."""
+        """Return whether a job of the story is queued or running."""
         query = "SELECT 1 FROM work WHERE story = ? AND state IN ('queued', 'running') LIMIT 1"
         return bool(self.database.query(query, story_id))
 
     def count_queued(self) -> int:
-        """How much work waits."""
+        """Return the number of queued jobs."""
         count: int = self.database.query("SELECT count(*) AS n FROM work WHERE state = 'queued'")[0]["n"]
         return count
 
     def claim(self) -> Job | None:
-        """The most urgent work that waits, from now on running."""
+        """Mark the queued job with the highest priority as running and return it; None for an empty queue."""
         with self.database.transaction() as connection:
             row = connection.execute(
                 "SELECT work.* FROM work LEFT JOIN deaths ON deaths.work = number AND times >= ? WHERE state = 'queued' "
@@ -108,13 +108,14 @@ class JobQueue:
         return _to_job(row)
 
     def requeue(self, job: Job) -> None:
-        """Work that is interrupted on purpose waits again, in its old place."""
+        """Return a cancelled job to its place in the queue."""
         with self.database.transaction() as connection:
             connection.execute("UPDATE work SET state = 'queued' WHERE number = ? AND state = 'running'", (job.id,))
 
     def requeue_interrupted(self) -> list[Job]:
-        """Work during which a server died waits again, in its old place. Gives what it died of too often: nobody knows that it was
-        this work, but time and again it came no further."""
+        """Return jobs that ran when the server crashed to their places in the queue, and count the crashes.
+
+        Return the jobs that made no progress over MAX_CRASHES crashes; the caller fails them."""
         with self.database.transaction() as connection:
             connection.execute(
                 "INSERT INTO deaths SELECT number, 1, progress FROM work WHERE state = 'running' ON CONFLICT (work) DO UPDATE "
@@ -128,7 +129,7 @@ class JobQueue:
         return [_to_job(row) for row in rows]
 
     def set_progress(self, job: Job, percent: int) -> None:
-        """So far has it come."""
+        """Store the progress of a running job; it never falls."""
         with self.database.transaction() as connection:
             connection.execute(
                 "UPDATE work SET progress = max(progress, ?) WHERE number = ? AND state = 'running'",
@@ -136,7 +137,7 @@ class JobQueue:
             )
 
     def finish(self, connection: Any, job: Job, state: FinalState, message: str, code: str) -> None:
-        """The work has ended, in the transaction that saves what came of it."""
+        """Store the final state of a job, in the transaction that stores its result."""
         connection.execute(
             "UPDATE work SET state = ?, message = ?, word = ?, ended = ?, progress = ? WHERE number = ?",
             (state, message, code, self.clock(), 100 if state == "done" else job.progress, job.id),
@@ -144,7 +145,7 @@ class JobQueue:
         self.credits.settle(connection, job.id)
 
     def release_credits(self, connection: Any, story_id: str) -> None:
-        """Forget all work on a story, in the transaction that forgets the story: what was put aside for it is free."""
+        """Release the credits that jobs of a story reserved, in the transaction that deletes the story."""
         for row in connection.execute("SELECT number FROM work WHERE story = ?", (story_id,)).fetchall():
             self.credits.settle(connection, row["number"])
 

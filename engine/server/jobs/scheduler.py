@@ -1,4 +1,4 @@
-"""The threads that work: each takes what is most urgent, makes it, notes how it ended."""
+"""The scheduler: threads that claim jobs by priority, run them, and store their outcomes."""
 
 from __future__ import annotations
 
@@ -24,17 +24,15 @@ from engine.story.model import StoryError
 from pipelines.base import MissingDependency
 
 FILM_TARGETS = frozenset({"film", "concat"})
-GAVE_UP_MESSAGE = (
-    "the engine itself was ended again and again while it made this, and came no further; its log may say why"
-)
+GAVE_UP_MESSAGE = "the server was killed repeatedly while working on this story; giving up (see the server log)"
 RETRY_SECONDS = 1.0
-"""Seconds before what the history could not take is tried again."""
+"""Seconds between two attempts to write to an unavailable database."""
 log = logging.getLogger("engine.server")
 
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """How a piece of work ended: for clients `message`, for machines `word`; `film` is a digest."""
+    """How a job ended. `code`: an error code for programs; `film`: digest of the film."""
 
     state: FinalState
     message: str = ""
@@ -43,8 +41,7 @@ class JobOutcome:
 
 
 class JobScheduler:
-    """Starts with `start`; `stop` ends the running work, which waits again at the next start. `threads`: so many stories are made at
-    the same time."""
+    """Runs up to `threads` jobs at the same time. `stop` interrupts them; they resume after the next `start`."""
 
     def __init__(
         self,
@@ -67,16 +64,15 @@ class JobScheduler:
         self.on_superseded: Callable[[], None] = lambda: None
 
     def start(self) -> None:
-        """Go on with what a stopped server left, then take what comes."""
+        """Requeue the jobs that a stopped server left running, then start the threads."""
         for job in self._records.queue.requeue_interrupted():
-            self._save_outcome(
-                job, JobOutcome("failed", GAVE_UP_MESSAGE, "backend_failed")
-            )  # else after the next death
+            # If the database is unavailable, the next start fails the job.
+            self._save_outcome(job, JobOutcome("failed", GAVE_UP_MESSAGE, "backend_failed"))
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """End at once; what is finished is kept."""
+        """Interrupt the running jobs and end the threads; finished steps stay in the store."""
         self._stopping.set()
         self._wake.set()
         with self._lock:
@@ -87,21 +83,21 @@ class JobScheduler:
                 thread.join()
 
     def is_alive(self) -> bool:
-        """Whether work is taken."""
+        """Return whether all threads are alive."""
         return all(thread.is_alive() for thread in self._threads)
 
     def wake(self) -> None:
-        """There is something to do."""
+        """Wake a thread: the queue has a new job."""
         self._wake.set()
 
     def cancel(self, story_id: str) -> None:
-        """Stop the work on a story, if it runs."""
+        """Cancel the running job of a story."""
         with self._lock:
             if story_id in self._running:
                 self._running[story_id].set()
 
     def progress_percent(self, story_id: str, stored: int) -> int:
-        """How far the work on a story has come, as finely as is known."""
+        """Return the progress of a story in percent: the current one, at least the `stored` one."""
         return max(stored, self._percent.get(story_id, 0))
 
     def _run(self) -> None:
@@ -110,10 +106,10 @@ class JobScheduler:
             try:
                 job = self._records.queue.claim()
                 if job is not None:
-                    self._wake.set()  # there may be more, for another thread
+                    self._wake.set()  # another thread may find a further job
                     self._run_job(job)
-            except Exception:  # whatever it was, the queue must not stand still
-                log.exception("the scheduler could not go on; it tries again")
+            except Exception:  # no error may stop the queue
+                log.exception("scheduler error; retrying")
                 self._stopping.wait(RETRY_SECONDS)
                 continue
             if job is None:
@@ -134,23 +130,23 @@ class JobScheduler:
                 del self._running[job.story_id]
             self._percent.pop(job.story_id, None)
         if outcome.state == "cancelled" and self._stopping.is_set():
-            with contextlib.suppress(DatabaseError):  # else it counts as work during which the server died
+            with contextlib.suppress(DatabaseError):  # a job that stays "running" counts a crash at the next start
                 self._records.queue.requeue(job)
             return
         while (error := self._save_outcome(job, outcome)) is not None:
             if not logged:
-                log.error("the end of work cannot be noted yet; it is tried again", exc_info=error)
+                log.error("cannot store the job result; retrying", exc_info=error)
                 logged = True
             if self._stopping.wait(RETRY_SECONDS):
                 return
         self._notifier.notify(job.story_id)
         self.on_job_finished()
         seconds = round(time.monotonic() - started, 3)
-        fields = {"story": job.story_id, "goal": job.target, "state": outcome.state, "message": outcome.message}
-        log.info("work ended", extra={"fields": {**fields, "seconds": seconds}})
+        fields = {"story_id": job.story_id, "target": job.target, "state": outcome.state, "error": outcome.message}
+        log.info("job finished", extra={"fields": {**fields, "seconds": seconds}})
 
     def _handle_job(self, job: Job, stop: threading.Event) -> JobOutcome:
-        """Do it, whatever comes of it."""
+        """Run a job; every exception becomes an outcome."""
         record: Record | None = None
         try:
             record = self._records.get(job.story_id)
@@ -164,7 +160,7 @@ class JobScheduler:
                 return JobOutcome("cancelled")
             message, code = _describe_error(error)
             if code == "internal_error" or isinstance(error, DatabaseError):
-                log.exception("work failed", extra={"fields": {"story": job.story_id, "goal": job.target}})
+                log.exception("job failed", extra={"fields": {"story_id": job.story_id, "target": job.target}})
             if record is not None and record.api == "story":
                 message = to_api_field(message, record.story)
             return JobOutcome("failed", message, code)
@@ -179,7 +175,7 @@ class JobScheduler:
             return False
 
     def _save_outcome(self, job: Job, outcome: JobOutcome) -> DatabaseError | None:
-        """Write down how the work ended; gives why it could not be. Until then the story stands as being worked on."""
+        """Store the outcome of a job. Return the error if the database is unavailable."""
         body = None
         if job.target in FILM_TARGETS and outcome.state != "cancelled":
             status = "success" if outcome.state == "done" else "fail"
@@ -198,7 +194,7 @@ class JobScheduler:
 
 
 def _describe_error(error: Exception) -> tuple[str, str]:
-    """What went wrong, in words for the client, and the word for machines."""
+    """Return the message for the client and the error code."""
     match error:
         case RunFailed():
             disk_full = any(failure.code == DISK_FULL for failure in error.failures.values())
@@ -210,10 +206,10 @@ def _describe_error(error: Exception) -> tuple[str, str]:
         case StoryError() | PlanningError() | InvalidPlan() | StoreError():
             return str(error), "backend_failed"
         case DatabaseError():
-            return "the history of this machine could not be written or read; its log says why", "backend_failed"
-    return "the engine made a mistake; its log says which", "internal_error"
+            return "the database is unavailable; see the server log", "backend_failed"
+    return "internal server error; see the server log", "internal_error"
 
 
 def make_webhook_body(customer_id: str) -> Callable[[Record, str], str]:
-    """The body of a webhook."""
+    """Return a function that renders the JSON body of a webhook from a record and a status."""
     return lambda record, status: json.dumps({"customer_id": customer_id, "batch_id": record.id, "status": status})

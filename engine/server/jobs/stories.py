@@ -1,4 +1,4 @@
-"""Stories, as they are stored: a table in the same file as the history."""
+"""Stored stories, in the database of the run history."""
 
 from __future__ import annotations
 
@@ -29,12 +29,15 @@ CREATE INDEX IF NOT EXISTS stories_by_expiry ON stories (expires) WHERE expires 
 
 
 class StoryBusy(Exception):
-    """Work on the story was begun meanwhile."""
+    """Another request enqueued a job for the story."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A stored story and the last work on it. `stages`: what was asked for so far; `extra`: keys of the client's own."""
+    """A stored story and its latest job.
+
+    `stages`: the stages that the client has requested so far (elements, scenes, film); `extra`: warnings and keys of
+    the client; `film`: digest; times in seconds since 1970."""
 
     id: str
     owner: str
@@ -57,13 +60,13 @@ class Record:
 
     @property
     def is_active(self) -> bool:
-        """Work on it waits or runs."""
+        """Return whether a job of the story is queued or running."""
         return self.job is not None and self.job.state in ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)
 class StatusSnapshot:
-    """As much of a story as tells whether it has changed, and may be shown to whom."""
+    """The columns of a story that polling needs: whether it has changed, and who may read it."""
 
     owner: str
     api: Api
@@ -75,7 +78,7 @@ class StatusSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class StoryUpdate:
-    """What is to be different in a story; None: as it is."""
+    """Changes of a story; None leaves a field unchanged. `stage` is added, `stages` replace the stored ones."""
 
     story: Brief | Story | None = None
     title: str | None = None
@@ -107,7 +110,7 @@ class StoryUpdate:
 
 @dataclass
 class Records:
-    """Reads and writes the tables. Safe from several threads."""
+    """Reads and writes the table of stories. Thread-safe."""
 
     database: Database
     credits: Credits
@@ -119,8 +122,6 @@ class Records:
         self.database.create_tables(SCHEMA)
         self.queue = JobQueue(self.database, self.credits, self.clock)
         self.outbox = Outbox(self.database, self.clock)
-
-    # Stories
 
     def create(
         self,
@@ -134,11 +135,13 @@ class Records:
         extra: Mapping[str, Any] | None = None,
         expires: float | None = None,
     ) -> Record:
-        """A new story and the first work on it. Raises ApiError 402."""
+        """Create a story and enqueue its first job. Raises ApiError 402."""
         now, story_id = self.clock(), str(uuid.uuid4())
         story_fields = json.loads(story.model_dump_json())
-        row = (story_id, owner, api, now, now, 1, to_json(story), story.title, story.description, "0", json.dumps(extra or {}),
-               " ".join(stages), None, 0, webhook, expires)  # fmt: skip
+        row = (
+            story_id, owner, api, now, now, 1, to_json(story), story.title, story.description, "0",
+            json.dumps(extra or {}), " ".join(stages), None, 0, webhook, expires,
+        )  # fmt: skip
         with self.database.transaction() as connection:
             self.database.start_run(story_id, title=story.title, source=f"{api} request", story=story_fields)
             self.database.add_references(story_id, digests=_digests(story))
@@ -147,13 +150,13 @@ class Records:
         return self.get(story_id)
 
     def get(self, story_id: str) -> Record:
-        """The story of that id. Raises KeyError."""
+        """Return the story with that id. Raises KeyError."""
         for row in self.database.query("SELECT * FROM stories WHERE id = ?", story_id):
             return _to_record(row, self.queue.latest(story_id), self.credits.spent_on(story_id))
         raise KeyError(story_id)
 
     def find(self, owner: str, api: Api, story_id: str) -> Record | None:
-        """The story of that id, if it is that owner's."""
+        """Return the story with that id if it belongs to that owner and API and has not expired; else None."""
         try:
             record = self.get(story_id)
         except KeyError:
@@ -162,7 +165,7 @@ class Records:
         return record if record.owner == owner and record.api == api and not expired else None
 
     def status_snapshot(self, story_id: str) -> StatusSnapshot | None:
-        """What polling needs, in one quick question."""
+        """Return the columns that polling needs, in one query; None for an unknown id."""
         rows = self.database.query(
             "SELECT owner, api, revision, expires, state, progress FROM stories LEFT JOIN work ON work.story = stories.id "
             "WHERE stories.id = ? ORDER BY number DESC LIMIT 1",
@@ -171,14 +174,14 @@ class Records:
         return StatusSnapshot(*rows[0]) if rows else None
 
     def owner_of(self, story_id: str) -> str | None:
-        """Whose story that is; None when there is none."""
+        """Return the owner of a story; None for an unknown or expired one."""
         rows = self.database.query(
             "SELECT owner FROM stories WHERE id = ? AND (expires IS NULL OR expires > ?)", story_id, self.clock()
         )
         return rows[0]["owner"] if rows else None
 
     def list_page(self, owner: str, api: Api, limit: int, offset: int) -> tuple[list[Record], int]:
-        """Stories of an owner, newest first, and how many there are in all."""
+        """Return one page of an owner's stories, newest first, and their total number."""
         where = "FROM stories WHERE owner = ? AND api = ? AND (expires IS NULL OR expires > ?)"
         parameters = (owner, api, self.clock())
         rows = self.database.query(
@@ -188,12 +191,14 @@ class Records:
         return [_to_record(row, self.queue.latest(row["id"]), self.credits.spent_on(row["id"])) for row in rows], total
 
     def update(self, record: Record, update: StoryUpdate, job_request: JobRequest | None = None) -> Record:
-        """Change a story, and begin the work on it that is ordered. Raises KeyError when the story is no more, Busy when other work
-        was begun on it after `record` was read, ApiError 402."""
+        """Update a story and enqueue a job.
+
+        Raises KeyError when the story was deleted, StoryBusy when another job was enqueued after `record` was read, and
+        ApiError 402."""
         now = self.clock()
         columns = {**update.to_columns(record), "updated": now}
         with self.database.transaction() as connection:
-            # One at a time: what a second request wants was thought out before the first one changed the story.
+            # A second request was prepared from the story before the first request changed it.
             if job_request and (record.is_active or self.queue.latest(record.id) != record.job):
                 raise StoryBusy(record.id)
             assignments = ", ".join(f"{name} = ?" for name in columns)
@@ -204,26 +209,26 @@ class Records:
             if not cursor.rowcount:
                 raise KeyError(record.id)
             for story in (update.story, job_request.story if job_request else None):
-                if story:  # what came with the request is needed until the work begins
+                if story:  # keeps uploads until the job starts
                     self.database.add_references(record.id, digests=_digests(story))
             if job_request:
                 self.queue.enqueue(connection, record.owner, record.id, job_request)
         return self.get(record.id)
 
     def delete(self, story_id: str) -> None:
-        """Forget a story, the work on it and its webhooks; what only it used may be collected."""
+        """Delete a story with its jobs and webhooks; garbage collection deletes its artifacts."""
         with self.database.transaction() as connection:
             self.queue.release_credits(connection, story_id)
             connection.execute("DELETE FROM stories WHERE id = ?", (story_id,))
             self.database.delete_run(story_id)
 
     def list_expired(self) -> list[str]:
-        """Stories whose time is over."""
+        """Return the ids of expired stories."""
         rows = self.database.query("SELECT id FROM stories WHERE expires IS NOT NULL AND expires < ?", self.clock())
         return [row["id"] for row in rows]
 
     def save_progress(self, story_id: str, story: Brief | Story, new_warnings: Sequence[str] = ()) -> None:
-        """What the work has found out about the story so far."""
+        """Store the story as the running job has changed it, and add warnings."""
         with self.database.transaction() as connection:
             row = connection.execute("SELECT extra FROM stories WHERE id = ?", (story_id,)).fetchone()
             if row is None:
@@ -245,8 +250,9 @@ class Records:
         film: str | None = None,
         webhook_body: Callable[[Record], str] | None = None,
     ) -> None:
-        """The work has ended, and with it the run of the story, if that is still there. Its webhook is saved in the same
-        transaction, so that it can be sent after a crash."""
+        """Store the final state of a job, its film, and the end of its run.
+
+        The same transaction adds the webhook to the outbox, so that a crash cannot lose it."""
         now = self.clock()
         with self.database.transaction() as connection:
             self.queue.finish(connection, job, state, message, code)
@@ -260,17 +266,17 @@ class Records:
             row = connection.execute("SELECT * FROM stories WHERE id = ?", (job.story_id,)).fetchone()
             if row is None:
                 return
-            with contextlib.suppress(KeyError):  # the command line may have forgotten it
+            with contextlib.suppress(KeyError):  # the command line may have deleted the run
                 self.database.finish_run(job.story_id, state, film=film, error=message)
             if row["webhook"] and webhook_body:
                 self.outbox.add(connection, job.story_id, row["webhook"], webhook_body(_to_record(row, None)))
 
     def count_by_state(self) -> dict[str, int]:
-        """How many stories there are, and pieces of work and webhooks in each state."""
+        """Return the numbers of stories, jobs and webhooks: `stories`, `jobs.queued`, `webhooks.sent` …"""
         counts = {"stories": self.database.query("SELECT count(*) AS n FROM stories")[0]["n"]}
-        for table in ("work", "deliveries"):
+        for prefix, table in (("jobs", "work"), ("webhooks", "deliveries")):
             for row in self.database.query(f"SELECT state, count(*) AS n FROM {table} GROUP BY state"):  # noqa: S608
-                counts[f"{table}.{row['state']}"] = row["n"]
+                counts[f"{prefix}.{row['state']}"] = row["n"]
         return counts
 
 
@@ -279,8 +285,10 @@ def _digests(story: StoryBase) -> list[str]:
 
 
 def _to_record(row: Any, job: Job | None, used_credits: int = 0) -> Record:
-    plain_columns = ("id", "owner", "api", "created", "updated", "revision", "title", "description", "visibility", "film",
-             "film_number", "webhook", "expires")  # fmt: skip
+    plain_columns = (
+        "id", "owner", "api", "created", "updated", "revision", "title", "description", "visibility", "film",
+        "film_number", "webhook", "expires",
+    )  # fmt: skip
     return Record(
         **{name: row[name] for name in plain_columns},
         story=from_json(row["told"]),

@@ -1,4 +1,4 @@
-"""Webhooks to be sent: saved with what they tell of, so that they can be sent after a crash."""
+"""The outbox of webhooks: stored in the transaction of the event, so that a crash cannot lose them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due) WHERE state = 'wai
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A webhook to be sent; `id` is the same in every try."""
+    """A webhook to send. `id` is the same in every attempt; `attempts`: number of attempts so far."""
 
     id: str
     story_id: str
@@ -32,7 +32,7 @@ class Delivery:
 
 @dataclass
 class Outbox:
-    """Reads and writes its table. Safe from several threads."""
+    """Reads and writes the table of webhook deliveries. Thread-safe."""
 
     database: Database
     clock: Callable[[], float] = field(default=time.time)
@@ -41,15 +41,16 @@ class Outbox:
         self.database.create_tables(SCHEMA)
 
     def add(self, connection: Any, story_id: str, url: str, body: str) -> None:
-        """A webhook about a story, in the transaction that saves what it tells."""
+        """Add a webhook about a story, in the transaction of the event."""
         connection.execute(
             "INSERT INTO deliveries VALUES (?, ?, ?, ?, 0, ?, 'waiting')",
             (f"msg_{uuid.uuid4().hex}", story_id, url, body, self.clock()),
         )
 
     def list_due(self, limit: int, max_delay: float) -> list[Delivery]:
-        """Webhooks whose time has come. None waits longer than `longest` seconds: a time that lies further ahead was written before
-        the clock was set back."""
+        """Return webhooks that are due, at most `limit`.
+
+        A due time more than `max_delay` seconds ahead counts as due: the clock was set back after it was stored."""
         now = self.clock()
         rows = self.database.query(
             "SELECT * FROM deliveries WHERE state = 'waiting' AND (due <= ? OR due > ?) ORDER BY due LIMIT ?",
@@ -60,7 +61,7 @@ class Outbox:
         return [Delivery(row["id"], row["story"], row["url"], row["body"], row["tries"]) for row in rows]
 
     def record_attempt(self, delivery: Delivery, *, sent: bool, retry_delay: float | None) -> None:
-        """A webhook was tried; without a `pause` it is not tried again."""
+        """Store the result of an attempt; without a `retry_delay` in seconds a failed webhook is not retried."""
         state = "sent" if sent else "waiting" if retry_delay is not None else "given up"
         with self.database.transaction() as connection:
             connection.execute(
@@ -69,6 +70,6 @@ class Outbox:
             )
 
     def prune(self, max_age: float) -> None:
-        """Forget webhooks that are done with and older than that."""
+        """Delete sent and failed webhooks older than `max_age` seconds."""
         with self.database.transaction() as connection:
             connection.execute("DELETE FROM deliveries WHERE state != 'waiting' AND due < ?", (self.clock() - max_age,))

@@ -1,4 +1,6 @@
-"""Sends webhooks from the outbox: saved before they are sent, the same id in every try, signed by Standard Webhooks."""
+"""Sends the webhooks of the outbox, signed by Standard Webhooks (https://www.standardwebhooks.com).
+
+Every attempt has the same id."""
 
 from __future__ import annotations
 
@@ -19,21 +21,21 @@ from engine.server.jobs.webhook_outbox import Delivery, Outbox
 from engine.storage.database import DatabaseError
 
 TIMEOUT_SECONDS = 10.0
-"""How long one try may take in all."""
+"""Timeout of one attempt."""
 MAX_CONCURRENT = 200
-"""Receivers that are waited for at the same time, so that slow ones delay no other."""
+"""Concurrent attempts; slow receivers do not delay others."""
 RETRY_SECONDS = 1.0
-"""Seconds before what the history could not take is tried again."""
+"""Seconds between two attempts to write to an unavailable database."""
 log = logging.getLogger("engine.server")
 
 
 def generate_secret() -> str:
-    """A secret that signs webhooks."""
+    """Return a new secret for signing webhooks."""
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
 class WebhookSender:
-    """A thread that looks for webhooks whose time has come. `pauses`: seconds before each further try."""
+    """A thread that sends due webhooks. `retry_delays`: seconds before each retry."""
 
     def __init__(self, outbox: Outbox, fetcher: UrlFetcher, secret: str, retry_delays: Sequence[float]) -> None:
         self._outbox, self._fetcher, self._retry_delays = outbox, fetcher, tuple(retry_delays)
@@ -43,25 +45,25 @@ class WebhookSender:
         self._wake = asyncio.Event()
         self._stopping = False
         self._thread = threading.Thread(
-            target=self._loop.run_until_complete, args=(self._run(),), name="webhooks", daemon=True
+            target=self._loop.run_until_complete, args=(self._run(),), name="webhook-sender", daemon=True
         )
 
     def start(self) -> None:
-        """Send what waits, and what comes."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Send no more; what waits or was under way is sent after the next start."""
+        """Stop the thread; pending webhooks are sent after the next start."""
         self._stopping = True
         self.wake()
         self._thread.join()
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """Check the outbox now; callable from any thread."""
         self._loop.call_soon_threadsafe(self._wake.set)
 
     def signature_headers(self, delivery: Delivery, now: datetime) -> dict[str, str]:
-        """The headers that sign a try."""
+        """Return the signature headers of an attempt."""
         return {
             "webhook-id": delivery.id,
             "webhook-timestamp": str(int(now.timestamp())),
@@ -78,7 +80,7 @@ class WebhookSender:
                         self._in_flight[delivery.id] = task
                         task.add_done_callback(partial(self._remove_finished, delivery.id))
             except DatabaseError:
-                log.exception("the outbox cannot be read; it is tried again")
+                log.exception("cannot read the webhook outbox; retrying")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), 1.0)
         for pending in self._in_flight.values():
@@ -89,30 +91,30 @@ class WebhookSender:
         del self._in_flight[delivery_id]
 
     async def _attempt(self, delivery: Delivery) -> None:
-        status, reason = 0, ""
+        status, error_code = 0, ""
         try:
             headers = self.signature_headers(delivery, datetime.now(UTC))
             status = await self._fetcher.apost_json(delivery.url, delivery.body.encode(), headers, TIMEOUT_SECONDS)
         except FetchError as error:
-            reason = error.code
+            error_code = error.code
         except Exception:
-            log.exception("a webhook could not be sent")
+            log.exception("cannot send webhook")
         sent = 200 <= status < 300
         retry_delay = (
             None if sent or delivery.attempts >= len(self._retry_delays) else self._retry_delays[delivery.attempts]
         )
         await self._record_attempt(delivery, sent=sent, retry_delay=retry_delay)
         fields = {
-            "story": delivery.story_id,
-            "try": delivery.attempts + 1,
+            "story_id": delivery.story_id,
+            "attempt": delivery.attempts + 1,
             "status": status,
-            "reason": reason,
-            "next": retry_delay,
+            "error_code": error_code,
+            "retry_in_seconds": retry_delay,
         }
         log.info("webhook", extra={"fields": fields})
 
     async def _record_attempt(self, delivery: Delivery, *, sent: bool, retry_delay: float | None) -> None:
-        """Until a try is written down it counts as under way: it must not be sent again and again meanwhile."""
+        """Store the result of an attempt. Retries while the database is unavailable: no webhook is sent twice."""
         logged = False
         while True:
             try:
@@ -120,6 +122,6 @@ class WebhookSender:
                 return
             except DatabaseError:
                 if not logged:
-                    log.exception("a try of a webhook cannot be noted yet; it is tried again")
+                    log.exception("cannot store the webhook attempt; retrying")
                     logged = True
                 await asyncio.sleep(RETRY_SECONDS)

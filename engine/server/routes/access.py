@@ -1,4 +1,4 @@
-"""Stories of owners: whose a story is not, for him it does not exist."""
+"""Access to stories: a story of another owner is reported as not found."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 @dataclass(frozen=True, slots=True)
 class StoryAccess:
-    """Finds what an owner has."""
+    """Finds the stories of an owner."""
 
     records: Records
 
     def get_or_404(self, owner: str, api: Api, story_id: str) -> Record:
-        """The owner's story. Raises ApiError: 400 for what is no id, 404 for what is not there or another's."""
+        """Return the owner's story. Raises ApiError: 400 for a malformed id, 404 for an unknown or foreign one."""
         if not _ID_PATTERN.fullmatch(story_id) and api == "story":
             raise ApiError(400, "the story id is malformed", code="invalid_story_id")
         record = self.records.find(owner, api, story_id) if _ID_PATTERN.fullmatch(story_id) else None
@@ -28,14 +28,14 @@ class StoryAccess:
 
 
 def not_found_error(api: Api) -> ApiError:
-    """The answer where there is no such story."""
+    """Return the error for an unknown story or job."""
     if api == "v1":
-        return ApiError(404, "there is no such job", code="job_not_found")
-    return ApiError(404, "there is no such story", code="story_not_found")
+        return ApiError(404, "job not found", code="job_not_found")
+    return ApiError(404, "story not found", code="story_not_found")
 
 
 def busy_error(api: Api) -> ApiError:
-    """The answer while work on a story keeps other work from beginning."""
+    """Return the error for a story or job whose current job has not finished."""
     if api == "v1":
-        return ApiError(409, "this job is being worked on; wait until it is completed", code="job_busy")
-    return ApiError(400, "this story is being worked on; wait until its status is not processing", code="story_busy")
+        return ApiError(409, "the job is still processing; wait until its status is completed", code="job_busy")
+    return ApiError(400, "the story is still processing; wait until its status is not processing", code="story_busy")

@@ -1,4 +1,4 @@
-"""What clients send along or name: addresses, uploads, times. It is looked at before work begins, and fetched by the work."""
+"""URLs, uploads and expiry times of requests: validated before a job is enqueued, fetched by the job."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ from engine.storage.artifact_store import CHUNK_BYTES, ArtifactStore
 from engine.story.model import AnyStory, InputFile, Story, StoryError, map_input_files
 
 MAX_EXPIRY = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
-"""When a story may delete itself at the latest: beyond lies what no answer could show as a time."""
-OWN_MEDIA_PREFIX = "own:"
+"""Latest expiry, in seconds since 1970: later times have no ISO 8601 form with four digits of the year."""
+OWN_MEDIA_PREFIX = "media:"
 UPLOAD_PREFIX = "upload:"
 IMAGE_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class Attachments:
-    """Reads what comes with requests. `door` leads to pictures and clips, `webhook_door` to receivers of webhooks; a story is kept for
-    `retention_days` where the client says nothing (0: for ever)."""
+    """Resolves the URLs, uploads and times of requests.
+
+    `fetcher` checks URLs of images, clips and audio, `webhook_fetcher` those of webhooks. `retention_days`: default
+    lifetime of a story (0: unlimited)."""
 
     store: ArtifactStore
     records: Records
@@ -42,7 +44,7 @@ class Attachments:
     retention_days: float = 0.0
 
     def storyboard_context(self, record: Record) -> StoryboardContext:
-        """What is needed to read a storyboard that comes back."""
+        """Return the context of a submitted storyboard: the URL resolver and the digests of the current images."""
         files = self.output_index.outputs_of(record)
         digests: dict[str, str] = {}
         assert isinstance(record.story, Story)
@@ -60,15 +62,16 @@ class Attachments:
             digest = output_digest(files, keyframe_source(record.story, number))
             if digest:
                 digests[f"scenes/{number}"] = digest
-        return StoryboardContext(lambda place, url: self.resolve_url(record.owner, place, url), digests)
+        return StoryboardContext(lambda field, url: self.resolve_url(record.owner, field, url), digests)
 
     def resolve_url(self, owner: str, field: str, url: str) -> InputFile:
-        """What an address that a client names leads to: media of the client's own stories are read from disk, all else is
-        fetched when work begins. Raises StoryError naming the place."""
+        """Return the input file of a URL. Raises StoryError with the field.
+
+        Media URLs of the owner's stories resolve to stored files; the job fetches other URLs."""
         media_token = self.signed_urls.parse_url(url)
         if media_token is not None:
             if self.records.owner_of(media_token.story_id) != owner:
-                raise StoryError(field, "leads to nothing here")
+                raise StoryError(field, "unknown or expired media URL")
             return InputFile(source=f"{OWN_MEDIA_PREFIX}{media_token.digest}", digest=media_token.digest)
         url = url.strip()
         try:
@@ -81,7 +84,7 @@ class Attachments:
     def resolve_urls(
         self, owner: str, story: AnyStory, uploads: Sequence[InputFile] = (), *, https: bool = False
     ) -> AnyStory:
-        """The same, with every address looked at, and uploads in their places. Raises StoryError."""
+        """Return the story with every URL resolved and uploads put in. `https`: reject http URLs. Raises StoryError."""
         uploads_by_source = {picture.source: picture for picture in uploads}
 
         def resolve(field: str, picture: InputFile) -> InputFile:
@@ -97,13 +100,13 @@ class Attachments:
         return map_input_files(story, resolve)
 
     async def store_uploads(self, files: Sequence[UploadFile]) -> list[InputFile]:
-        """Uploads as files of the store under names of our own. Raises StoryError for what is plainly no picture."""
+        """Store uploaded images. Raises ApiError 400 for a file without the signature of JPEG, PNG or WebP."""
         pictures = []
         for number, file in enumerate(files):
             head = await file.read(16)
             await file.seek(0)
             if not (head.startswith(IMAGE_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")):
-                raise ApiError(400, f"image_files[{number}]: is no JPEG, PNG or WebP picture", code="invalid_image")
+                raise ApiError(400, f"image_files[{number}]: not a JPEG, PNG or WebP image", code="invalid_image")
             pictures.append(await run_in_threadpool(self._store_upload, file, number))
         return pictures
 
@@ -112,7 +115,7 @@ class Attachments:
         return InputFile(source=f"{UPLOAD_PREFIX}{number}:{output.digest}", digest=output.digest)
 
     def parse_webhook_url(self, url: str | None) -> str | None:
-        """An address for a webhook. Raises StoryError."""
+        """Return the URL of a webhook, None for a blank one. Raises StoryError."""
         url = (url or "").strip()
         if not url:
             return None
@@ -123,14 +126,14 @@ class Attachments:
         return url
 
     def parse_expiry(self, text: str | None) -> float | None:
-        """When a story is deleted by itself. Raises StoryError."""
+        """Return the expiry in seconds since 1970, None for no expiry. `text`: ISO 8601. Raises StoryError."""
         if not text:
             days = self.retention_days
             return min(self.records.clock() + days * 86400, MAX_EXPIRY) if days else None
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
-            raise StoryError("expires_at", "must be a time as 2030-01-31T12:00:00+00:00") from None
+            raise StoryError("expires_at", "must be an ISO 8601 time such as 2030-01-31T12:00:00+00:00") from None
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
         if seconds > MAX_EXPIRY:
             raise StoryError("expires_at", "must be before the year 9999")

@@ -1,4 +1,4 @@
-"""Requests that create stories: what they want, and how work on it begins."""
+"""Requests that create stories: parsing, validation, and enqueueing the first job."""
 
 from __future__ import annotations
 
@@ -21,29 +21,31 @@ from engine.story.model import Brief, InputFile, StoryError
 
 
 class RequestExtensions(RequestModel):
-    """Extensions that every creating request takes."""
+    """Extensions of every creating request."""
 
-    priority: int = Field(0, ge=-10, le=10, description="Extension: more urgent work is done first.")
-    expires_at: str | None = Field(None, max_length=64, description="Extension: when the story deletes itself.")
+    priority: int = Field(0, ge=-10, le=10, description="Extension: jobs with a higher priority run first.")
+    expires_at: str | None = Field(
+        None, max_length=64, description="Extension: expiry time, ISO 8601; the server deletes the story then."
+    )
     webhook_url: str | None = None
 
 
 class IdeaForm(RequestExtensions, IdeaBody):
-    """An idea becomes a film."""
+    """Fields of `POST /story/idea-2-video`."""
 
 
 class UrlForm(RequestExtensions, UrlBody):
-    """The page whose address stands in `idea` becomes a film."""
+    """Fields of `POST /story/url-2-video`: `idea` contains the URL of the page."""
 
 
 class ImagesForm(RequestExtensions, ImagesBody):
-    """Given pictures become a film."""
+    """Fields of `POST /story/images-2-video`."""
 
 
 class StoryboardForm(RequestExtensions, StoryboardBody):
-    """Step 1: an idea, or an idea and pictures, becomes a storyboard."""
+    """Fields of `POST /story` (step 1): an idea, optionally with images."""
 
-    story_id: str | None = Field(None, description="Replaces the storyboard of that story.")
+    story_id: str | None = Field(None, description="Id of a story whose storyboard is replaced.")
 
 
 CREATE_FORMS: Mapping[str, tuple[type[RequestExtensions], bool]] = {
@@ -56,7 +58,7 @@ CREATE_FORMS: Mapping[str, tuple[type[RequestExtensions], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """A creating request that was read and looked at. `old`: the story whose storyboard it replaces."""
+    """A parsed and validated creating request. `existing`: the story whose storyboard it replaces."""
 
     brief: Brief
     target: JobTarget
@@ -66,10 +68,10 @@ class CreateRequest:
 
 
 async def parse_request(state: AppState, owner: str, name: str, form: Form) -> CreateRequest:
-    """What a creating request wants. Raises ApiError, StoryError."""
+    """Parse a creating request. Raises ApiError, StoryError."""
     body, has_files = CREATE_FORMS[name]
     fields = decode_fields(body, form)
-    for path_field in ("image_files", "page"):  # paths mean files of this machine, which no client names
+    for path_field in ("image_files", "page"):  # local paths; clients of the server cannot name files of its machine
         fields.pop(path_field, None)
     extensions = parse(
         RequestExtensions, {key: fields.pop(key) for key in list(RequestExtensions.model_fields) if key in fields}
@@ -83,7 +85,7 @@ async def parse_request(state: AppState, owner: str, name: str, form: Form) -> C
 
 
 async def start_story(state: AppState, owner: str, create_request: CreateRequest) -> Record:
-    """The story, new or with a new storyboard to come, on which work has begun. Raises ApiError, StoryError."""
+    """Create the story, or reset the existing one, and enqueue its job. Raises ApiError, StoryError."""
     brief, extensions = create_request.brief, create_request.extensions
     webhook, expires_at = (
         state.attachments.parse_webhook_url(extensions.webhook_url),
@@ -116,13 +118,13 @@ def _parse_brief(
     warnings = []
     if uploads:
         if fields.pop("image_urls", None):
-            warnings.append("image_urls is ignored, as image_files were sent")
+            warnings.append("image_urls is ignored: image_files takes precedence")
         fields["image_files"] = [picture.source for picture in uploads]
     pictures = fields.get("image_files") or fields.get("image_urls") or []
     if len(pictures) > state.settings.max_images:
-        raise StoryError("image_files" if uploads else "image_urls", f"at most {state.settings.max_images} pictures")
+        raise StoryError("image_files" if uploads else "image_urls", f"at most {state.settings.max_images} images")
     if pictures and fields.pop("scene_count", None):
-        warnings.append("scene_count is ignored: there is one scene per picture")
+        warnings.append("scene_count is ignored: each image becomes one scene")
     count = fields.get("scene_count")
     if isinstance(count, int) and count > state.settings.max_scenes:
         raise StoryError("scene_count", f"at most {state.settings.max_scenes} scenes")

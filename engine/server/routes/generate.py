@@ -43,14 +43,16 @@ GENERATE_EXAMPLE = {
 
 
 class GenerateExtensions(RequestModel):
-    """Extensions of the creating request."""
+    """Extensions of `POST /v1/generate/story`."""
 
-    priority: int = Field(0, ge=-10, le=10, description="Extension: more urgent work is done first.")
-    expires_at: str | None = Field(None, max_length=64, description="Extension: when the job deletes itself.")
+    priority: int = Field(0, ge=-10, le=10, description="Extension: jobs with a higher priority run first.")
+    expires_at: str | None = Field(
+        None, max_length=64, description="Extension: expiry time, ISO 8601; the server deletes the job then."
+    )
 
 
 class GenerateBody(GenerateExtensions, GenerateStoryBody):
-    """Portraits of the characters, then the pictures of the scenes, each with the earlier ones as context."""
+    """Body of `POST /v1/generate/story`."""
 
 
 @router.post(
@@ -58,11 +60,15 @@ class GenerateBody(GenerateExtensions, GenerateStoryBody):
     status_code=202,
     **operation(
         (202, 200, 400, 401, 402, 403, 404, 409, 413, 422, 429, 451, 500, 503),
-        json_body=GenerateBody, parameters=(IDEMPOTENCY_KEY_PARAMETER, DRY_RUN_PARAMETER), example=GENERATE_EXAMPLE,
+        json_body=GenerateBody,
+        parameters=(IDEMPOTENCY_KEY_PARAMETER, DRY_RUN_PARAMETER),
+        example=GENERATE_EXAMPLE,
     ),
-)  # fmt: skip
+)
 async def create_job(request: Request) -> Response:
-    """Begin a job. All that can be checked without the network is checked before the answer."""
+    """Create a job: one portrait per character, then the scene images, each with the earlier images as context.
+
+    The server validates everything except remote files before it responds."""
     state = _state(request)
     owner = authenticate(request)
     content = await read_json(request)
@@ -93,7 +99,7 @@ async def create_job(request: Request) -> Response:
 
 @router.get("/v1/jobs/{job_id}", **operation((200, 401, 403, 404, 422, 500)))
 async def get_job(request: Request, job_id: str) -> Response:
-    """The job: how far it is, and its pictures when it is completed."""
+    """Return the status of a job, and its images once it is completed."""
     state = _state(request)
     owner = authenticate(request)
     return await state.poll_cache.respond(
@@ -104,7 +110,7 @@ async def get_job(request: Request, job_id: str) -> Response:
 
 @router.delete("/v1/jobs/{job_id}", **operation((200, 401, 403, 404, 422, 500)))
 def delete_job(request: Request, job_id: str) -> Response:
-    """Extension: stop the job and delete what it made."""
+    """Extension: cancel and delete a job with its images. Return its last state."""
     state = _state(request)
     record = state.access.get_or_404(authenticate(request), "v1", job_id)
     body = job_response(state.presenter.job_view(record, state.presenter.base_url(request)))
@@ -116,12 +122,14 @@ def delete_job(request: Request, job_id: str) -> Response:
     "/v1/jobs/{job_id}/reroll",
     status_code=202,
     **operation(
-        (202, 400, 401, 402, 403, 404, 409, 413, 422, 429, 451, 500, 503), json_body=RerollBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,),
+        (202, 400, 401, 402, 403, 404, 409, 413, 422, 429, 451, 500, 503),
+        json_body=RerollBody,
+        parameters=(IDEMPOTENCY_KEY_PARAMETER,),
         example={"target": "scene 1"},
     ),
-)  # fmt: skip
+)
 async def reroll_job(request: Request, job_id: str) -> Response:
-    """Extension: make one picture anew, with another seed, and whatever depends on it."""
+    """Extension: generate one image again with another seed, and every image that depends on it."""
     state = _state(request)
     owner = authenticate(request)
     record = await run_in_threadpool(state.access.get_or_404, owner, "v1", job_id)
@@ -152,7 +160,7 @@ async def reroll_job(request: Request, job_id: str) -> Response:
     **operation((200, 401, 403, 404, 422, 500), response_content={"text/event-stream": {"schema": {"type": "string"}}}),
 )
 async def job_events(request: Request, job_id: str) -> Response:
-    """Extension: server-sent events of the job's progress, until it has ended."""
+    """Extension: stream server-sent events of the progress until the job has ended."""
     state = _state(request)
     owner = authenticate(request)
     event_fields = ("job_id", "status", "scenes_completed", "progress_percentage", "message")
@@ -169,14 +177,14 @@ async def job_events(request: Request, job_id: str) -> Response:
 
 @router.get("/v1/models", **operation((200, 401, 403, 500)))
 def list_models(request: Request) -> Response:
-    """What can be named as `model`."""
+    """List the values of `model`."""
     state = _state(request)
     authenticate(request)
     return JSONResponse(models_response(_list_image_models(state.service.catalog)))
 
 
 def _list_image_models(catalog: Catalog) -> list[dict[str, Any]]:
-    """Every alias, and every model, that makes pictures of scenes."""
+    """Return every alias and model that generates scene images."""
     found = []
     for name in (*catalog.aliases, *catalog.models):
         specs = [spec for spec in catalog.candidates(name) if Kind.KEYFRAME in spec.kinds]
@@ -188,7 +196,7 @@ def _list_image_models(catalog: Catalog) -> list[dict[str, Any]]:
                 "id": name,
                 "supports_multiturn": spec.multiturn,
                 "installed": not unavailable_reason(spec),
-                "served_by": spec.name,
+                "resolved_model": spec.name,
                 "licence": spec.licence,
                 "max_references": spec.max_references,
             }
@@ -199,9 +207,9 @@ def _list_image_models(catalog: Catalog) -> list[dict[str, Any]]:
 def _parse_story(
     state: AppState, owner: str, content: Mapping[str, Any]
 ) -> tuple[Story, GenerateExtensions, list[str]]:
-    """The story of a request. Raises StoryError, ApiError."""
+    """Return the story, the extensions and the warnings of a request. Raises StoryError, ApiError."""
     known_fields = drop_unknown_keys(GenerateBody, content)
-    warnings = [f"the key {key} is not known and was ignored" for key in content if key not in known_fields]
+    warnings = [f"unknown key {key} ignored" for key in content if key not in known_fields]
     parse(GenerateBody, known_fields)
     extensions = parse(
         GenerateExtensions,
@@ -221,13 +229,13 @@ def _check_model(catalog: Catalog, name: str) -> None:
     except CatalogError:
         specs = []
     if not specs:
-        raise ApiError(404, "there is no such model; GET /v1/models lists them", code="model_not_found")
+        raise ApiError(404, "model not found; GET /v1/models lists the models", code="model_not_found")
     usable = [spec for spec in specs if not unavailable_reason(spec)]
     if not usable:
-        raise ApiError(503, "this model is not installed here", code="model_unavailable")
+        raise ApiError(503, "model is not installed", code="model_unavailable")
     if not usable[0].multiturn:
         raise ApiError(
-            422, "this model cannot be shown earlier pictures; choose one with supports_multiturn",
+            422, "model does not support multi-image context; choose one with supports_multiturn",
             code="model_not_capable", details={"field": "model"},
         )  # fmt: skip
 

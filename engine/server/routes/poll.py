@@ -1,4 +1,4 @@
-"""Answers to those who follow a story: polls, where what has not changed since somebody asked is not shown anew, and events."""
+"""Cached responses to polls, and event streams."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from engine.server.routes.access import StoryAccess, not_found_error
 from engine.server.routes.presenters import Presenter
 
 MAX_CACHED_RESPONSES, MAX_CACHED_RESPONSE_BYTES = 1000, 200_000
-"""Answers to polls that are kept, and the bytes that one of them may have: a client's own keys can make them long."""
+"""Limits of the cache. Larger responses are not cached: a client's own keys can make them long."""
 
 
 @dataclass
 class PollCache:
-    """Keeps the last answers. To be used in one event loop."""
+    """Caches rendered stories until they change. Not thread-safe; for use in one event loop."""
 
     access: StoryAccess
     presenter: Presenter
@@ -31,7 +31,7 @@ class PollCache:
     async def respond(
         self, base_url: str, owner: str, api: Api, story_id: str, render: Callable[[Record, str], Any]
     ) -> Response:
-        """The owner's story as `render` shows it to who reaches this server under `base`. Raises ApiError as `Owned.find` does."""
+        """Return the owner's story as rendered by `render(record, base_url)`. Raises ApiError as `get_or_404` does."""
         records, presenter = self.access.records, self.presenter
         snapshot = records.status_snapshot(story_id)
         if snapshot is None or (snapshot.owner, snapshot.api) != (owner, api):
@@ -68,7 +68,7 @@ class PollCache:
         render: Callable[[Record, str], dict[str, Any]],
         is_final: Callable[[dict[str, Any]], bool],
     ) -> Response:
-        """Server-sent events of the owner's story as `render` shows it, until it is `over` or gone. Raises ApiError as `answer`."""
+        """Stream the owner's story as rendered by `render` until `is_final` holds. Raises ApiError as `get_or_404`."""
         await run_in_threadpool(self.access.get_or_404, owner, api, story_id)
 
         def get_state() -> dict[str, Any] | None:

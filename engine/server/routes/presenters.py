@@ -1,4 +1,4 @@
-"""Stored stories as clients see them: how far they are, and where what they have can be had."""
+"""Stored stories as clients see them: status, progress, media URLs."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ VISIBLE_STAGES = {
     "animate": ("film",),
     "compose": ("film",),
 }
-"""What was asked for, so that what a step has made is shown: the store may know it already from another story."""
+"""Stages that show the outputs of a step. The client must have requested one of them: the store can have the outputs already,
+from another story."""
 _ENHANCED_ELEMENT = re.compile(r"^enhance:(?!\d+$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Presenter:
-    """Makes views of stored stories. `public_url`: how clients reach this server, where that is not as they ask."""
+    """Builds views of stored stories. `public_url`: base URL for clients; empty: that of the request."""
 
     public_url: str
     signed_urls: SignedUrls
@@ -43,15 +44,15 @@ class Presenter:
     scheduler: JobScheduler
 
     def base_url(self, request: Request) -> str:
-        """How the client reaches this server."""
+        """Return the base URL of this server for the client, without a trailing slash."""
         return (self.public_url or str(request.base_url)).rstrip("/")
 
     def media_url_resolver(self, record: Record, base_url: str) -> MediaUrl:
-        """Where what the story has can be had."""
+        """Return a function from outputs to their media URLs; None for hidden and missing outputs."""
         files: list[Mapping[str, OutputDigests]] = []
 
         def media_url(ref: OutputRef) -> str | None:
-            # The enhanced picture of an element is shown when the element is.
+            # The enhanced image of an element has the stages of the element.
             stages = VISIBLE_STAGES.get(_ENHANCED_ELEMENT.sub("", ref.step).partition(":")[0])
             if stages and record.api == "story" and not set(stages) & set(record.stages):
                 return None
@@ -65,7 +66,7 @@ class Presenter:
         return media_url
 
     def story_view(self, record: Record, base_url: str) -> StoryView:
-        """The story as the Story API shows it."""
+        """Return the view of a story for the Story API."""
         status = story_status(record)
         film = None
         if record.film and status == "success":
@@ -96,7 +97,7 @@ class Presenter:
         )
 
     def job_view(self, record: Record, base_url: str) -> JobView:
-        """The job as the Generate-story API shows it."""
+        """Return the view of a job for the Generate-story API."""
         assert isinstance(record.story, Story)
         job = record.job
         states: dict[str, JobStatus] = {
@@ -124,7 +125,7 @@ class Presenter:
 
 
 def story_status(record: Record) -> StoryStatus:
-    """What the Story API calls the state of a story: it follows from the work on it and the film."""
+    """Return the status of a story in the Story API, derived from its latest job and its film."""
     job = record.job
     if record.is_active:
         return "processing"
@@ -134,7 +135,7 @@ def story_status(record: Record) -> StoryStatus:
 
 
 def _media_file_name(ref: OutputRef) -> str:
-    """A plain name for a medium: what it is, with the ending that tells its type."""
+    """Return the file name of a media URL: the kind of the step and the suffix of the output."""
     suffix = PurePosixPath(ref.name).suffix or ".bin"
     kind = re.sub(r"[^a-z]+", "-", ref.step.partition(":")[0].lower()).strip("-") or "file"
     return f"{kind}{suffix}"

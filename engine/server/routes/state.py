@@ -1,4 +1,4 @@
-"""What all routes share, and how work on stories begins and ends. It decides nothing about films."""
+"""The state that all routes share, and the operations that create, update and delete stories."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from engine.story.model import Brief, Story
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """Everything that a request may need."""
+    """The components of the server, built once by `engine.server.app.build_state`."""
 
     settings: ServerSettings
     service: Service
@@ -54,18 +54,20 @@ class AppState:
     idempotency: IdempotencyStore
 
     def admit(self, owner: str) -> None:
-        """Whether something may be begun. Raises ApiError 429."""
+        """Raise ApiError 429 if the owner exceeds the rate limit or the queue is full."""
         seconds = self.rate_limiter.acquire(owner)
         if seconds:
             raise ApiError(
-                429, "too many requests from this key", headers={"Retry-After": str(max(1, round(seconds + 0.5)))}
+                429, "rate limit exceeded for this API key", headers={"Retry-After": str(max(1, round(seconds + 0.5)))}
             )
         if self.records.queue.count_queued() >= self.settings.max_queued_stories:
             raise ApiError(429, "the queue is full; try again later", code="queue_full", headers={"Retry-After": "60"})
 
     def check(self, story: Brief | Story) -> None:
-        """Whether the words may be told, and the models that are named are there. Raises ApiError 451 naming field and category,
-        never the words, PlanningError and Missing for models."""
+        """Check the texts and models of a story.
+
+        Raises ApiError 451 with field and category of a rejected text (never the text), PlanningError for unknown and
+        MissingDependency for unavailable models."""
         try:
             self.service.check_text(story)
         except RunFailed as error:
@@ -78,14 +80,16 @@ class AppState:
             ) from None
 
     def create(self, owner: str, api: Api, story: Brief | Story, job_request: JobRequest, **options: Any) -> Record:
-        """A new story, and the work on it begins; `more` as `Records.create` takes it. Raises ApiError 402."""
+        """Create a story and enqueue its first job; `options` as in `Records.create`. Raises ApiError 402."""
         record = self.records.create(owner, api, story, job_request, **options)
         self.scheduler.wake()
         return record
 
     def update(self, record: Record, update: StoryUpdate, job_request: JobRequest | None = None) -> Record:
-        """Store a change of a story, and begin the work on it that is ordered. Raises ApiError 402, that of `busy` when other work
-        was begun meanwhile, and 404 for a story that was deleted."""
+        """Update a story and enqueue a job.
+
+        Raises ApiError: 402 for insufficient credits, 404 for a deleted story, 400 or 409 when another request enqueued
+        a job meanwhile."""
         try:
             updated = self.records.update(record, update, job_request)
         except KeyError:
@@ -98,7 +102,7 @@ class AppState:
         return updated
 
     def delete(self, story_id: str) -> None:
-        """Stop work on a story and forget it."""
+        """Delete a story and cancel its job."""
         self.records.delete(story_id)
         self.scheduler.cancel(story_id)
         self.housekeeper.schedule_gc_after_delete()

@@ -1,4 +1,4 @@
-"""The Story API: `/story…`. Each route reads, checks, stores what is asked for, and lets the scheduler do it."""
+"""The Story API: `/story…`. Each route validates a request, stores the change, and enqueues a job."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def _create_operation(name: str, example: Mapping[str, Any]) -> dict[str, Any]:
 
 @router.post("/story/idea-2-video", **_create_operation("idea-2-video", {"idea": "A fox starts a band in a meadow"}))
 async def idea_to_video(request: Request) -> Response:
-    """An idea becomes a film."""
+    """Make a film from an idea. Responds at once; poll the story until its status is `success`."""
     return await _create_story(request, "idea-2-video")
 
 
 @router.post("/story/url-2-video", **_create_operation("url-2-video", {"idea": "Tell what https://example.com/ says"}))
 async def url_to_video(request: Request) -> Response:
-    """A page becomes a film: its address stands in `idea`."""
+    """Make a film from a web page. `idea` contains the URL of the page. Responds at once."""
     return await _create_story(request, "url-2-video")
 
 
@@ -69,19 +69,22 @@ async def url_to_video(request: Request) -> Response:
     "/story/images-2-video", **_create_operation("images-2-video", {"image_urls": ["https://example.com/a.png"]})
 )
 async def images_to_video(request: Request) -> Response:
-    """Pictures become the scenes of a film, in their order."""
+    """Make a film from images: one scene per image, in their order. Responds at once."""
     return await _create_story(request, "images-2-video")
 
 
 @router.post(
     "/story",
     **operation(
-        (*CREATE_STATUS_CODES, 404), form=StoryboardForm, files=True, parameters=(IDEMPOTENCY_KEY_PARAMETER, DRY_RUN_PARAMETER),
+        (*CREATE_STATUS_CODES, 404),
+        form=StoryboardForm,
+        files=True,
+        parameters=(IDEMPOTENCY_KEY_PARAMETER, DRY_RUN_PARAMETER),
         example={"idea": "A fox starts a band in a meadow", "scene_count": 2},
     ),
-)  # fmt: skip
+)
 async def create_storyboard(request: Request) -> Response:
-    """Step 1: the storyboard. Waits for it."""
+    """Step 1: write the storyboard. Waits for the result; `processing` after `sync_wait_seconds`."""
     return await _create_story(request, "storyboard")
 
 
@@ -91,7 +94,7 @@ def list_stories(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> Response:
-    """Extension: your stories, newest first."""
+    """Extension: list the stories of the API key, newest first."""
     state = _state(request)
     found, total = state.records.list_page(authenticate(request), "story", limit, offset)
     base = state.presenter.base_url(request)
@@ -101,7 +104,7 @@ def list_stories(
 
 @router.get("/story/options", **operation((200, 401, 403, 500)))
 def list_options(request: Request) -> Response:
-    """Extension: all values that fields can have here, and the limits of this server."""
+    """Extension: list the values of enumerated fields and the limits of this server."""
     state = _state(request)
     authenticate(request)
     settings = state.settings
@@ -129,7 +132,7 @@ def list_options(request: Request) -> Response:
 
 @router.get("/story/{story_id}", **operation(READ_STATUS_CODES))
 async def get_story(request: Request, story_id: str) -> Response:
-    """The story: its state, storyboard, scenes and film."""
+    """Return a story: status, storyboard, scenes and film."""
     state = _state(request)
     owner = authenticate(request)
     return await state.poll_cache.respond(
@@ -143,7 +146,7 @@ async def get_story(request: Request, story_id: str) -> Response:
     **operation((*READ_STATUS_CODES, 413, 451), form=StoryPutBody, example={"title": "Meadow Band"}),
 )
 async def update_story(request: Request, story_id: str) -> Response:
-    """Title, description, visibility. What is not sent stays."""
+    """Update title, description and visibility. Absent fields stay unchanged."""
     state, record, form = await _load_request(request, story_id)
     body = parse(StoryPutBody, decode_fields(StoryPutBody, form))
     texts = {"title": body.title or "", "description": body.description or ""}
@@ -163,7 +166,7 @@ async def update_story(request: Request, story_id: str) -> Response:
 
 @router.delete("/story/{story_id}", **operation(READ_STATUS_CODES))
 def delete_story(request: Request, story_id: str) -> Response:
-    """Delete the story and its media; work on it is stopped."""
+    """Delete a story with its media, and cancel its job. Return its last state."""
     state = _state(request)
     record = state.access.get_or_404(authenticate(request), "story", story_id)
     body = {"data": story_response(state.presenter.story_view(record, state.presenter.base_url(request)))}
@@ -176,7 +179,7 @@ def delete_story(request: Request, story_id: str) -> Response:
     **operation(UPDATE_STATUS_CODES, form=ElementsStepBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
 )
 async def create_elements(request: Request, story_id: str) -> Response:
-    """Step 1.5: pictures of characters, environments and objects. Waits for them."""
+    """Step 1.5: generate images of characters, environments and objects. Waits for the result."""
     return await _run_step(request, story_id, story_steps.prepare_elements)
 
 
@@ -185,7 +188,7 @@ async def create_elements(request: Request, story_id: str) -> Response:
     **operation(UPDATE_STATUS_CODES, form=ScenesStepBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
 )
 async def create_scenes(request: Request, story_id: str) -> Response:
-    """Step 2: pictures and narrations of the scenes. Waits for them."""
+    """Step 2: generate images and narrations of the scenes. Waits for the result."""
     return await _run_step(request, story_id, story_steps.prepare_scenes)
 
 
@@ -194,7 +197,7 @@ async def create_scenes(request: Request, story_id: str) -> Response:
     **operation(UPDATE_STATUS_CODES, form=VideosStepBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
 )
 async def create_videos(request: Request, story_id: str) -> Response:
-    """Step 3: the film. Answers at once."""
+    """Step 3: make the film. Responds at once."""
     return await _run_step(request, story_id, story_steps.prepare_videos)
 
 
@@ -203,7 +206,7 @@ async def create_videos(request: Request, story_id: str) -> Response:
     **operation(UPDATE_STATUS_CODES, form=ConcatBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
 )
 async def concat_videos(request: Request, story_id: str) -> Response:
-    """A new film of the scene videos, or of exactly the clips that are named. Answers at once."""
+    """Make a film of the scene videos, or of the given clips. Responds at once."""
     return await _run_step(request, story_id, story_steps.prepare_concat)
 
 
@@ -217,7 +220,7 @@ async def concat_videos(request: Request, story_id: str) -> Response:
     ),
 )
 async def reroll_story(request: Request, story_id: str) -> Response:
-    """Extension: make one part anew, with another seed, and whatever depends on it."""
+    """Extension: generate one part again with another seed, and every part that depends on it."""
     return await _run_step(request, story_id, story_steps.prepare_reroll)
 
 
@@ -226,7 +229,7 @@ async def reroll_story(request: Request, story_id: str) -> Response:
     **operation(READ_STATUS_CODES, response_content={"text/event-stream": {"schema": {"type": "string"}}}),
 )
 async def story_events(request: Request, story_id: str) -> Response:
-    """Extension: server-sent events of the story's progress, until nothing is being done any more."""
+    """Extension: stream server-sent events of the progress until the story is not `processing`."""
     state = _state(request)
     owner = authenticate(request)
     event_fields = ("id", "status", "progress_percentage", "message", "video_url")
@@ -245,7 +248,7 @@ async def story_events(request: Request, story_id: str) -> Response:
     )
 
 
-# --- creating ---------------------------------------------------------------------------------------------------------
+# --- creating stories -------------------------------------------------------------------------------------------------
 
 
 async def _create_story(request: Request, name: str) -> Response:
@@ -276,8 +279,7 @@ SYNC_WAIT_INDEX: Mapping[JobTarget, int] = {"elements": 1, "scenes": 2}
 
 
 async def _run_step(request: Request, story_id: str, prepare: story_steps.PrepareStep) -> Response:
-    """One step: the story must be free and have its storyboard; what `step` wants is stored, and waited for where the
-    clients of that step wait."""
+    """Run a step on a story with a storyboard: store its update, enqueue its job, wait for steps 1.5 and 2."""
     state, record, form = await _load_request(request, story_id)
     digest = await form.digest() if "idempotency-key" in request.headers else ""
     deadline = Deadline()
@@ -286,7 +288,7 @@ async def _run_step(request: Request, story_id: str, prepare: story_steps.Prepar
         idle_record = await wait_until_idle(state, record)
         if not isinstance(idle_record.story, Story):
             raise ApiError(
-                400, "this story has no storyboard yet: make it first (POST /story, step 1)", code="step_required",
+                400, "story has no storyboard yet; run step 1 first (POST /story)", code="step_required",
                 details={"step": "storyboard"},
             )  # fmt: skip
         update, target, job_story = await run_in_threadpool(prepare, state, idle_record, form)
@@ -304,11 +306,11 @@ async def _run_step(request: Request, story_id: str, prepare: story_steps.Prepar
     return await state.idempotency.run_once(request, record.owner, digest, handle)
 
 
-# --- underneath -------------------------------------------------------------------------------------------------------
+# --- helpers ----------------------------------------------------------------------------------------------------------
 
 
 async def _load_request(request: Request, story_id: str) -> tuple[AppState, Record, Form]:
-    """The story that a request is about, found before its body is read any further."""
+    """Return the story and the form of a request. Unknown ids are rejected before the body is read."""
     state = _state(request)
     owner = authenticate(request)
     record = await run_in_threadpool(state.access.get_or_404, owner, "story", story_id)

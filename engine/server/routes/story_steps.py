@@ -1,5 +1,7 @@
-"""The steps of a story that is there: what a request of each wants changed, and how far work is to go. They read and check;
-whoever calls them stores the change and waits."""
+"""The steps of an existing story.
+
+Each function parses and validates a request and returns the update and the job target; the caller stores the update and
+enqueues the job."""
 
 from __future__ import annotations
 
@@ -34,17 +36,17 @@ from engine.story.model import Narrator, Scene, Story
 from pipelines.base import Kind
 
 PrepareStep = typing.Callable[[AppState, Record, Form], "tuple[StoryUpdate, JobTarget, Story | None]"]
-"""What a request wants changed, how far work is to go, and what it makes where that is not the story itself."""
+"""Returns the update of the story, the target of the job, and the story to run if it is not the stored one."""
 
 
 class RerollBody(RequestModel):
-    """What to make anew: `scene 2`, `portrait Mara`, `music` …"""
+    """The part to generate again: `scene 2`, `portrait Mara`, `music` …"""
 
     target: str = Field(min_length=1, max_length=300)
 
 
 def prepare_elements(state: AppState, record: Record, form: Form) -> tuple[StoryUpdate, JobTarget, Story | None]:
-    """Step 1.5: what was edited, which model draws, which pictures are made anew."""
+    """Step 1.5: apply the storyboard and the image model; repeat images of earlier runs."""
     body = parse(ElementsStepBody, decode_fields(ElementsStepBody, form))
     story, extra, elements_with_images = _apply_storyboard(state, record, body.storyboard, keep_images=False)
     story = _with_image_model(
@@ -57,7 +59,7 @@ def prepare_elements(state: AppState, record: Record, form: Form) -> tuple[Story
 
 
 def prepare_scenes(state: AppState, record: Record, form: Form) -> tuple[StoryUpdate, JobTarget, Story | None]:
-    """Step 2: what was edited, which model draws, who speaks."""
+    """Step 2: apply the storyboard, the image model and the audio option."""
     body = parse(ScenesStepBody, decode_fields(ScenesStepBody, form))
     story, extra, _ = _apply_storyboard(state, record, body.storyboard, keep_images=False)
     story = apply_audio_option(apply_aspect_ratio(story, body.aspect_ratio), body.audio_option)
@@ -70,11 +72,11 @@ def prepare_scenes(state: AppState, record: Record, form: Form) -> tuple[StoryUp
 
 
 def prepare_videos(state: AppState, record: Record, form: Form) -> tuple[StoryUpdate, JobTarget, Story | None]:
-    """Step 3: how the scenes move. Raises ApiError before step 2."""
+    """Step 3: apply the storyboard and the video options. Raises ApiError before step 2."""
     body = parse(VideosStepBody, decode_fields(VideosStepBody, form))
     if "scenes" not in record.stages or (record.job and record.job.state == "failed" and record.job.target == "scenes"):
         raise ApiError(
-            400, "the scenes of this story have no pictures yet: make them first (POST /story/{id}/scenes, step 2)",
+            400, "story has no scene images yet; run step 2 first (POST /story/{id}/scenes)",
             code="step_required", details={"step": "scenes"},
         )  # fmt: skip
     story, extra, _ = _apply_storyboard(state, record, body.storyboard, keep_images=True)
@@ -88,14 +90,18 @@ def prepare_videos(state: AppState, record: Record, form: Form) -> tuple[StoryUp
     choices = story.choices.model_copy(update={"video_tool": body.motion_type})
     story = story.model_copy(update={"video": video, "choices": choices, "sounds": ()})
     update = StoryUpdate(
-        story=story, extra=extra, stage="film", title=body.title or None, webhook=state.attachments.parse_webhook_url(body.webhook_url),
+        story=story,
+        extra=extra,
+        stage="film",
+        title=body.title or None,
+        webhook=state.attachments.parse_webhook_url(body.webhook_url),
         drop_film=True,
-    )  # fmt: skip
+    )
     return update, "film", None
 
 
 def prepare_concat(state: AppState, record: Record, form: Form) -> tuple[StoryUpdate, JobTarget, Story | None]:
-    """A film of clips, or of the scene videos. Raises ApiError where there are none."""
+    """Concatenate the given clips, or the scene videos. Raises ApiError if there are none."""
     body = parse(ConcatBody, decode_fields(ConcatBody, form))
     assert isinstance(record.story, Story)
     story = record.story
@@ -106,7 +112,7 @@ def prepare_concat(state: AppState, record: Record, form: Form) -> tuple[StoryUp
     )
     if not urls and "film" not in record.stages:
         raise ApiError(
-            400, "there are no scene videos yet and no concat_video_urls: make the videos first (step 3)",
+            400, "story has no scene videos yet; run step 3 first, or send concat_video_urls",
             code="step_required", details={"step": "videos"},
         )  # fmt: skip
     if urls:
@@ -117,7 +123,7 @@ def prepare_concat(state: AppState, record: Record, form: Form) -> tuple[StoryUp
 
 
 def _story_from_clips(state: AppState, record: Record, story: Story, urls: list[str]) -> Story:
-    """A story whose scenes are these clips. Of the story's own scene videos the words come with them."""
+    """Return a story whose scenes are the clips; the story's own scene videos keep their name and narration."""
     outputs = state.output_index.outputs_of(record)
     own_clips = {
         outputs.get(f"animate:{number + 1}", {}).get("clip.mp4"): scene for number, scene in enumerate(story.scenes)
@@ -136,7 +142,7 @@ def _story_from_clips(state: AppState, record: Record, story: Story, urls: list[
 
 
 def prepare_reroll(state: AppState, record: Record, form: Form) -> tuple[StoryUpdate, JobTarget, Story | None]:
-    """One part is made anew, as far as the story was asked for."""
+    """Repeat one part, up to the latest stage that the client has requested."""
     body = parse(RerollBody, decode_fields(RerollBody, form))
     assert isinstance(record.story, Story)
     target: JobTarget = "film" if "film" in record.stages else "scenes" if "scenes" in record.stages else "elements"
@@ -148,7 +154,7 @@ def prepare_reroll(state: AppState, record: Record, form: Form) -> tuple[StoryUp
 def _apply_storyboard(
     state: AppState, record: Record, sent: SubmittedStoryboard | None, *, keep_images: bool
 ) -> tuple[Story, dict[str, Any], frozenset[str]]:
-    """The story after a storyboard was sent, or as it is."""
+    """Return the story with the submitted storyboard, its extra data, and the elements that came with images."""
     assert isinstance(record.story, Story)
     extra = dict(record.extra)
     if sent is None:
@@ -158,12 +164,12 @@ def _apply_storyboard(
     names = set(typing.get_args(Narrator))
     for number, scene in enumerate(edited.story.scenes):
         if scene.narration.strip() in names:
-            extra = _with_warning(extra, f"scenes[{number}].narrator is spoken as text: {scene.narration.strip()}")
+            extra = _with_warning(extra, f"scenes[{number}].narrator is read aloud as text: {scene.narration.strip()}")
     return edited.story, {**extra, "unknown": dict(edited.extra_fields)}, edited.elements_with_images
 
 
 def _reroll_elements(story: Story, elements_with_images: frozenset[str], *, storyboard_sent: bool) -> Story:
-    """Element pictures that were made before are made anew, except those that the sent storyboard brought."""
+    """Repeat the element images, except those that came with the submitted storyboard."""
     steps = [
         element_step_id(part, one.name)
         for part, own in ELEMENT_FIELDS.items()

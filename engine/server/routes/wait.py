@@ -1,4 +1,4 @@
-"""Waiting for the work on a story, as long as a client does."""
+"""Waits for the job of a story, within the timeout of the client."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from engine.server.routes.state import AppState
 
 
 class Deadline:
-    """A client waits for one answer, whatever that answer waits for."""
+    """Measures one timeout over several waits."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
 
     def remaining(self, seconds: float) -> float:
-        """Of so many seconds, those that are not over."""
+        """Return the rest of `seconds` since the creation of this object, at least 0."""
         return max(0.0, self._started + seconds - time.monotonic())
 
 
 async def wait_finished(state: AppState, story_id: str, seconds: float) -> bool:
-    """Whether the work on a story ended within the time."""
+    """Wait for the job of a story. Return whether it ended within `seconds`."""
     return await wait_until(state.notifier, story_id, lambda: not state.records.queue.is_active(story_id), seconds)
 
 
 async def wait_until_idle(state: AppState, record: Record) -> Record:
-    """The story once nothing is being done to it. Raises ApiError 400 while something is."""
+    """Wait until the story has no active job and return it. Raises ApiError 400 after the timeout, 404 if deleted."""
     if record.is_active and not await wait_finished(state, record.id, state.settings.sync_wait_seconds[0]):
         raise busy_error("story")
     current = await run_in_threadpool(state.records.find, record.owner, "story", record.id)

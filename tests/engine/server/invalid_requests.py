@@ -48,7 +48,7 @@ FORBIDDEN_URLS = [
     "zQ7x", "/etc/passwd", "file:///etc/passwd", "ftp://zQ7x.example/a", "gopher://zQ7x/", "data:image/png;base64,AAAA",
     "javascript:alert(1)", "http://", "https:///a.png", "http://10.0.0.1/zQ7x", "http://169.254.169.254/latest/meta-data",
     "http://[::ffff:10.0.0.1]/a", "http://user:zQ7x@a.example/", "http://a.example:25/", "http://0x7f.1/", "http://2130706433/",
-    "own:" + "0" * 64, "upload:0:" + "0" * 64, "page:https://a.example/", "http://a.example/\\@10.0.0.1/",
+    "media:" + "0" * 64, "upload:0:" + "0" * 64, "page:https://a.example/", "http://a.example/\\@10.0.0.1/",
 ]  # fmt: skip
 FILM_PATHS = ["/story/idea-2-video", "/story/url-2-video", "/story/images-2-video"]
 

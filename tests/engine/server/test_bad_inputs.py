@@ -48,7 +48,7 @@ def asked(server):
 
 
 def counts(text):
-    return [line for line in text.splitlines() if line.startswith(("engine_stories", "engine_work"))]
+    return [line for line in text.splitlines() if line.startswith(("engine_stories", "engine_jobs"))]
 
 
 def test_the_table_is_long_and_no_row_is_there_twice():

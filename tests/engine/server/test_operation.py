@@ -154,7 +154,7 @@ class TestCredits:
             ]
             for answer in answers:
                 assert (answer.status_code, answer.json()["error"]) == (402, "insufficient_credits"), answer.text
-                assert answer.json()["details"]["left"] == 2
+                assert answer.json()["details"]["remaining"] == 2
             assert server.story(story["id"]) == story
             assert server.get("/story").json()["total"] == 1
 
@@ -431,7 +431,7 @@ def test_deleting_while_it_is_made_leaves_nothing(server):
     story = server.post("/story", data={"idea": "A snail", "scene_count": 1}).json()["data"]
     assert story["status"] == "new"
     figures = dict(
-        line.rsplit(" ", 1) for line in server.get("/metrics").text.splitlines() if line.startswith("engine_work{")
+        line.rsplit(" ", 1) for line in server.get("/metrics").text.splitlines() if line.startswith("engine_jobs{")
     )
     assert "running" not in "".join(figures)
     assert not server.error_lines()

@@ -84,9 +84,9 @@ def test_work_whose_end_cannot_be_noted_is_done_when_there_is_room_again(at_work
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
-        (KeyError("role"), "internal_error", "the engine made a mistake; its log says which"),
+        (KeyError("role"), "internal_error", "internal server error; see the server log"),
         (RunFailed({"keyframe:1": Failure("DiskFull", "no room")}), "disk_full", "keyframe:1: no room"),
-        (DatabaseError("/home/x/y cannot be used"), "backend_failed", "the history of this machine could not be"),
+        (DatabaseError("/home/x/y cannot be used"), "backend_failed", "the database is unavailable"),
     ],
 )
 def test_what_went_wrong_is_said_and_the_queue_goes_on(at_work, error, code, message):

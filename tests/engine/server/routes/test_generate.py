@@ -204,7 +204,7 @@ def test_a_dry_run_makes_nothing(server):
     before = server.get("/metrics", key=None).text
     answer = server.post("/v1/generate/story?dry_run=true", json=BODY)
     plan = answer.json()
-    assert (answer.status_code, plan["dry_run"], plan["complete"]) == (200, True, True)
+    assert (answer.status_code, plan["dry_run"], plan["exact"]) == (200, True, True)
     assert {"portrait:Ilva", "keyframe:1"} <= {step["id"] for step in plan["steps"]}
     assert plan["seconds"] >= 0
     stories = [line for line in before.splitlines() if line.startswith("engine_stories")]

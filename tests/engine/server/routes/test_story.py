@@ -326,7 +326,7 @@ def test_ranges_that_can_be_followed_are_and_no_others(film, asked, status, cont
     if content_range:
         assert answer.headers["content-range"] == content_range.format(size)
     if status == 416:
-        assert answer.json()["error"] == "no_such_part"
+        assert answer.json()["error"] == "range_not_satisfiable"
     if status == 200:
         assert len(answer.content) == int(size)
 

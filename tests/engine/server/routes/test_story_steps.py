@@ -241,7 +241,7 @@ def test_enhanced_elements_have_the_same_size_other_pixels_and_are_what_scenes_a
     for part in PARTS:
         for old, new in zip(better["storyboard"][part], kept["storyboard"][part], strict=True):
             assert bytes_of(old["image_url"]) == bytes_of(new["image_url"])
-            assert not new["image_url"].startswith("own:")
+            assert not new["image_url"].startswith("media:")
 
 
 def test_a_ratio_named_later_updates_the_story(server):
