@@ -147,7 +147,7 @@ def inputs_of(step, result, store, folder):
             if isinstance(source, StoredInput):
                 files = [(source.name, source.digest)]
             else:
-                outputs = sorted(result.made[source.step].outputs, key=lambda output: output.name)
+                outputs = sorted(result.actions[source.step].outputs, key=lambda output: output.name)
                 files = [(one.name, one.digest) for one in outputs if fnmatchcase(one.name, source.name)]
             for name, digest in files:
                 path = folder / role / str(number) / name

@@ -65,7 +65,7 @@ def prepare_scenes(state: AppState, record: Record, form: Form) -> tuple[StoryUp
     story = apply_audio_option(apply_aspect_ratio(story, body.aspect_ratio), body.audio_option)
     if body.audio_option and (sample := story.audio.voice_sample):
         sample = state.attachments.resolve_url(record.owner, "audio_option.narrator_sample", sample.source)
-        story = story.model_copy(update={"audio": story.audio.model_copy(update={"sample": sample})})
+        story = story.model_copy(update={"audio": story.audio.model_copy(update={"voice_sample": sample})})
     story = _with_image_model(state, story, body.option, Kind.KEYFRAME)
     story = story.model_copy(update={"enhance": body.enhance_image})
     return StoryUpdate(story=story, extra=extra, stage="scenes"), "scenes", None
@@ -88,7 +88,7 @@ def prepare_videos(state: AppState, record: Record, form: Form) -> tuple[StoryUp
         }
     )
     choices = story.choices.model_copy(update={"video_tool": body.motion_type})
-    story = story.model_copy(update={"video": video, "choices": choices, "sounds": ()})
+    story = story.model_copy(update={"video": video, "choices": choices, "audio_tracks": ()})
     update = StoryUpdate(
         story=story,
         extra=extra,
@@ -117,7 +117,7 @@ def prepare_concat(state: AppState, record: Record, form: Form) -> tuple[StoryUp
         )  # fmt: skip
     if urls:
         story = _story_from_clips(state, record, story, urls)
-    story = story.model_copy(update={"sounds": sounds})
+    story = story.model_copy(update={"audio_tracks": sounds})
     update = StoryUpdate(drop_film=True, webhook=state.attachments.parse_webhook_url(body.webhook_url))
     return update, "concat", story
 

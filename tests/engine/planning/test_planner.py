@@ -151,7 +151,7 @@ WEIGHTED = """
 models:
   tiny:
     family: pipelines.image.sharpen:Sharpen
-    kinds: [encode, portrait, element, keyframe]
+    kinds: [encode_prompt, portrait, element, keyframe]
     encodes_prompt: true
     multiturn: true
     max_references: 2
