@@ -61,7 +61,7 @@ def run_task(task: Task, pool: Pool, emit: Callable[[TaskEvent], None]) -> TaskR
         if mode_text is None:
             return result
         modes_used.append(mode_text)
-        report.warn(f"{task.spec.name} ran out of memory; {mode_text}, and it was tried again")
+        report.warn(f"{task.spec.name} ran out of memory; retrying with {mode_text}")
 
 
 class TaskReport:

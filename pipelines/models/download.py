@@ -1,4 +1,4 @@
-"""Bringing weights here. Nothing takes its place on the shelf before every byte of it is what its source states."""
+"""Verified, resumable downloads into the weight store. A file is installed only after its checksum matched."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ ProgressCallback = Callable[[str], None]
 
 
 class Download:
-    """One set of weights on its way to the shelf. What is whole stays in the `partial` folder when a pull breaks off, so that the
-    next one goes on from there."""
+    """The download of one set of weights. An interrupted download keeps its files in the `partial` folder and resumes there."""
 
     def __init__(self, store: WeightStore, weights: Weights, listing: Listing, source: WeightSource) -> None:
         self.store, self.weights, self.listing, self.source = store, weights, listing, source
@@ -30,18 +29,20 @@ class Download:
         self._target_folder = store.home / "snapshots" / name / version
 
     def missing_bytes(self) -> int:
-        """How much must be downloaded, or copied from a folder, as far as sizes tell."""
+        """Return the bytes to download or copy, judged by file sizes."""
         return sum(remote.size for remote in self.listing.files if not any(self._candidates(remote)))
 
     def run(self, on_progress: ProgressCallback = lambda line: None) -> Weights:
-        """Bring every file here, verify it, and lock it. Raises Missing when the source fails, Damaged when it sends other bytes
-        than it states, OSError when there is no room."""
+        """Download, verify and lock every file.
+
+        Raises MissingDependency if the source fails, CorruptWeights on a checksum mismatch, OSError if the disk is full.
+        """
         self._partial_folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{self._partial_folder}.lock", blocking=False)
         try:
             lock.acquire()
         except Timeout:
-            raise MissingDependency(f"{self.weights.repo} is being pulled by another process") from None
+            raise MissingDependency(f"{self.weights.repo} is being downloaded by another process") from None
         try:
             pulled = self._download_all(on_progress)
         finally:
@@ -62,18 +63,18 @@ class Download:
         return pulled
 
     def _obtain_file(self, remote: RemoteFile) -> str:
-        """Have the file, whole, in the partial folder; says how."""
+        """Put the verified file into the partial folder and return how it got there."""
         target = self._partial_folder / remote.name
         target.parent.mkdir(parents=True, exist_ok=True)
         if remote.has_checksum and _matches(remote, target):
-            return "here already"
+            return "already present"
         for found in self._candidates(remote):
             if found != target:
                 _link_or_copy(found, target)
                 if _matches(remote, target):
-                    return "found on this machine"
+                    return "copied from this machine"
         wrong = None
-        for _ in range(2):  # what was begun in an earlier try may be what is wrong
+        for _ in range(2):  # the partial file of an earlier attempt may be the cause
             self.source.fetch(self.listing, remote, self._partial_folder)
             wrong = remote.mismatch_reason(target)
             if wrong is None:
@@ -81,12 +82,12 @@ class Download:
                 return "downloaded, verified"
             target.unlink()
         raise CorruptWeights(
-            f"{self.listing.repo}: {remote.name} did not arrive as it is stated ({wrong}); nothing of it was kept. Pull again, or "
-            "from another mirror"
+            f"{self.listing.repo}: {remote.name} failed verification ({wrong}) and was deleted. Download again, or from "
+            "another mirror"
         )
 
     def _candidates(self, remote: RemoteFile) -> Iterator[Path]:
-        """Files of this machine that are as large as this one and may be it."""
+        """Yield local files of the same size that may be the file."""
         for found in (
             self._partial_folder / remote.name,
             *self._stored_copies(remote),
@@ -97,8 +98,7 @@ class Download:
                     yield found
 
     def _stored_copies(self, remote: RemoteFile) -> Iterator[Path]:
-        """The same bytes under a lock, this one or another: models often share a text encoder. A file that was written to since
-        is none."""
+        """Yield unchanged files of the store with the same SHA-256: models often share a text encoder."""
         for path, seen in self._files_by_digest.get(remote.sha256, ()):
             with contextlib.suppress(OSError):
                 if seen.is_unchanged(path):
@@ -106,7 +106,7 @@ class Download:
 
     @cached_property
     def _files_by_digest(self) -> Mapping[str, list[tuple[Path, FileFingerprint]]]:
-        """All files on the shelf by their SHA-256."""
+        """All files of the store by SHA-256."""
         found: dict[str, list[tuple[Path, FileFingerprint]]] = {}
         for lock in self.store.locks().values():
             for name, seen in lock.files.items():
@@ -123,14 +123,14 @@ class Download:
         shutil.rmtree(older, ignore_errors=True)
 
     def _remove_old_snapshots(self) -> None:
-        """The files of an earlier commit, now that the lock names this one."""
+        """Delete the files of earlier commits."""
         for other in self._target_folder.parent.iterdir():
             if other != self._target_folder:
                 shutil.rmtree(other, ignore_errors=True)
 
 
 def remove(store: WeightStore, weights: Weights) -> int:
-    """Take weights off the shelf; a folder of the user's own is left as it is. Returns how many bytes became free."""
+    """Delete weights from the store, except a local folder of the user. Return the freed bytes."""
     path = store.lock_path(weights)
     lock = Lock.read(path)
     path.unlink(missing_ok=True)
@@ -146,7 +146,7 @@ def remove(store: WeightStore, weights: Weights) -> int:
 
 
 def _matches(remote: RemoteFile, path: Path) -> bool:
-    """Whether the file is the one; a wrong one is removed."""
+    """Return whether the file matches; delete it if not."""
     if not path.is_file():
         return False
     if remote.mismatch_reason(path) is None:
@@ -156,7 +156,7 @@ def _matches(remote: RemoteFile, path: Path) -> bool:
 
 
 def _link_or_copy(found: Path, target: Path) -> None:
-    """The same file under another name where the file system allows it, else a copy."""
+    """Hard-link the file if the file system allows it, else copy it."""
     target.unlink(missing_ok=True)
     try:
         os.link(found.resolve(), target)
@@ -166,6 +166,6 @@ def _link_or_copy(found: Path, target: Path) -> None:
 
 
 def _fsync(path: Path) -> None:
-    """Have the bytes on the disk before anything says that they are there."""
+    """Flush the file to disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())

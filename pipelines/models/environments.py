@@ -1,4 +1,4 @@
-"""Interpreters of their own, for models whose packages exclude those of the engine. Made by `models pull`, never by a run."""
+"""Isolated environments for models whose packages conflict with the engine's. `models pull` creates them; a run never does."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from pathlib import Path
 from pipelines.base import Environment, MissingDependency
 
 WORKER_REQUIREMENTS = ("pydantic>=2.11,<3", "psutil>=6,<8; sys_platform != 'linux'")
-"""What the body of a worker itself is built on; the engine's own code is not installed there but lent to it."""
+"""Requirements of the worker process. The engine's own code is put on its path, not installed."""
 
 MARKER_FILE = "made.json"
-"""Lies in an environment that is complete, and says what is installed there."""
+"""File that marks a complete environment and lists its installed packages."""
 
 
 def environment_folder(home: Path, environment: Environment) -> Path:
-    """Where the environment lies, made or not: models that need the same share it."""
+    """Return the folder of the environment, created or not. Models with equal requirements share it."""
     identity = json.dumps([environment.python, sorted(environment.requires), WORKER_REQUIREMENTS])
     return home / "envs" / hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def interpreter_path(home: Path, environment: Environment) -> str:
-    """The interpreter of an environment; empty while it is not made, and when the Python that it was made from is gone."""
+    """Return the interpreter of an environment, or "" if it is not created or its base Python is gone."""
     folder = environment_folder(home, environment)
     python = _python_path(folder)
     return str(python) if (folder / MARKER_FILE).is_file() and python.exists() else ""
 
 
 def is_intact(home: Path, environment: Environment) -> bool:
-    """Whether the environment still starts and holds what was installed there: dearer than `interpreter`, which only looks."""
+    """Return whether the environment starts and has its installed packages. Slower than `interpreter_path`: starts a process."""
     python = interpreter_path(home, environment)
     if not python:
         return False
@@ -48,15 +48,18 @@ def is_intact(home: Path, environment: Environment) -> bool:
 
 
 def list_environments(home: Path) -> Iterator[Path]:
-    """Where environments lie, made or not."""
+    """Yield the folders of all environments, complete or not."""
     yield from (folder for folder in sorted((home / "envs").glob("*")) if folder.is_dir())
 
 
 def create(home: Path, environment: Environment, *, offline: bool = False) -> str:
-    """Make the environment, with uv where that is installed, else with venv and pip; both speak to the terminal and use the
-    package index that they are set up for, or, `offline`, the folders and caches alone. Returns its interpreter. Raises Missing
-    when a Python or a package cannot be had, when there is no room, and while another process makes it; nothing half made is left."""
-    from filelock import FileLock, Timeout  # here, as the worker's own body does without it
+    """Create the environment with uv if installed, else with venv and pip, and return its interpreter.
+
+    Both tools print to the terminal and use their configured package index, or only local folders and caches if `offline`. Raises
+    MissingDependency if a Python or a package is unavailable, the disk is full, or another process creates the environment. An
+    incomplete environment is deleted.
+    """
+    from filelock import FileLock, Timeout  # imported here: the worker runs without it
 
     folder = environment_folder(home, environment)
     try:
@@ -65,16 +68,16 @@ def create(home: Path, environment: Environment, *, offline: bool = False) -> st
             if not is_intact(home, environment):
                 _create(folder, environment, offline)
     except Timeout:
-        raise MissingDependency("this environment is being made by another process") from None
+        raise MissingDependency("another process is creating this environment") from None
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise MissingDependency(f"no room is left in {home}; make some and pull again") from error
+            raise MissingDependency(f"no disk space left in {home}; free some and download again") from error
         raise MissingDependency(f"{error.filename or folder}: {error.strerror}") from error
     return str(_python_path(folder))
 
 
 def remove(folder: Path) -> int:
-    """Remove the environment in a folder; returns how many bytes became free."""
+    """Delete the environment in a folder and return the freed bytes."""
     freed = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     shutil.rmtree(folder, ignore_errors=True)
     Path(f"{folder}.lock").unlink(missing_ok=True)
@@ -90,13 +93,13 @@ def _create(folder: Path, environment: Environment, offline: bool) -> None:
         else:
             _create_with_pip(environment.python, folder, requires, offline)
         _write_marker(folder, environment)
-    except BaseException:  # also when it is interrupted: what is there is of use to nobody
+    except BaseException:  # on interruption too: an incomplete environment is useless
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
 def _uv_command() -> Sequence[str]:
-    """The command uv: on the path, or installed beside the engine; empty: there is none."""
+    """Return the uv command: on PATH, or installed as a module. Empty if there is none."""
     if found := shutil.which("uv"):
         return [found]
     return [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []
@@ -106,7 +109,7 @@ def _create_with_uv(uv: Sequence[str], version: str, folder: Path, requires: Seq
     alone = ["--offline"] if offline else []
     _run(
         [*uv, "venv", "--quiet", "--no-project", *alone, "--python", version, str(folder)],
-        f"uv could not make an environment with Python {version}",
+        f"uv could not create an environment with Python {version}",
     )
     install = [*uv, "pip", "install", *alone, "--python", str(_python_path(folder)), *requires]
     _run(install, "its packages could not be installed")
@@ -116,14 +119,14 @@ def _create_with_pip(version: str, folder: Path, requires: Sequence[str], offlin
     python = next(_find_pythons(version), None)
     if python is None:
         raise MissingDependency(
-            f"no Python {version} is on this machine; install it, or uv, which brings one (pip install uv)"
+            f"Python {version} not found; install it, or install uv, which downloads one (pip install uv)"
         )
     target = str(_python_path(folder))
-    if importlib.util.find_spec("pip"):  # this interpreter's serves, and the environment needs none
-        _run([python, "-m", "venv", "--without-pip", str(folder)], f"{python} cannot make environments")
+    if importlib.util.find_spec("pip"):  # use this interpreter's pip; the environment needs none
+        _run([python, "-m", "venv", "--without-pip", str(folder)], f"{python} cannot create environments")
         pip = [sys.executable, "-m", "pip", "--python", target]
     else:
-        _run([python, "-m", "venv", str(folder)], f"{python} cannot make environments")
+        _run([python, "-m", "venv", str(folder)], f"{python} cannot create environments")
         pip = [target, "-m", "pip"]
     alone = ["--no-index"] if offline else []
     install = [*pip, "install", "--disable-pip-version-check", "--no-input", "--no-compile", *alone, *requires]
@@ -131,10 +134,10 @@ def _create_with_pip(version: str, folder: Path, requires: Sequence[str], offlin
 
 
 def _write_marker(folder: Path, environment: Environment) -> None:
-    """Say that it is complete, and what came to lie there."""
+    """Mark the environment as complete and record its packages."""
     installed = _installed_packages(str(_python_path(folder)))
     if installed is None:
-        raise MissingDependency("its packages break what the engine lends to it: pydantic cannot be imported there")
+        raise MissingDependency("its packages conflict with the worker: pydantic cannot be imported")
     content = {**environment.model_dump(include={"python", "requires"}), "installed": installed}
     partial = folder / f".{MARKER_FILE}"
     partial.write_text(json.dumps(content, indent=1))
@@ -142,7 +145,7 @@ def _write_marker(folder: Path, environment: Environment) -> None:
 
 
 def _installed_packages(python: str) -> list[str] | None:
-    """What lies in an environment, with versions; None where its interpreter cannot do a worker's work."""
+    """Return the installed packages with versions, or None if the interpreter cannot run a worker."""
     listing = (
         "import importlib.metadata as m; print('\\n'.join(sorted(f'{d.name}=={d.version}' for d in m.distributions())))"
     )
@@ -152,7 +155,7 @@ def _installed_packages(python: str) -> list[str] | None:
 
 
 def _find_pythons(version: str) -> Iterator[str]:
-    """Interpreters of that version on this machine: the one that runs this, those on the path, pyenv's."""
+    """Yield interpreters of that version: the current one, those on PATH, those of pyenv."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates = (
         getattr(sys, "_base_executable", sys.executable),
@@ -163,7 +166,7 @@ def _find_pythons(version: str) -> Iterator[str]:
         asked = [candidate, "-I", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]
         try:
             answer = subprocess.run(asked, capture_output=True, text=True, check=False)
-        except OSError:  # a link to a Python that is gone
+        except OSError:  # a dangling link
             continue
         if f"{answer.stdout.strip()}.".startswith(f"{version}."):
             yield candidate
@@ -181,10 +184,10 @@ def _run(command: Sequence[str], failure: str) -> None:
     except OSError as error:
         raise MissingDependency(f"{failure} ({error.strerror})") from error
     if done.returncode:
-        raise MissingDependency(f"{failure}; what the installer said stands above")
+        raise MissingDependency(f"{failure}; see the installer's output above")
 
 
 def _clean_environ() -> dict[str, str]:
-    """This process's own, without what would mix its packages with those of another interpreter."""
+    """Return the environment variables of this process without those that mix packages of two interpreters."""
     mixing = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__"}
     return {name: value for name, value in os.environ.items() if name not in mixing}

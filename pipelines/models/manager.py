@@ -1,4 +1,4 @@
-"""The stock of models on this machine: what an order for some of them means, carrying it out, looking it over, clearing it."""
+"""Plan and run downloads of models, verify them and delete them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ MessageCallback = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class DownloadSource:
-    """Where weights are to come from: `mirror` is the address of a hub, `folder` a folder of this machine (with the files of one
-    repository, or a folder `owner/name` for each); `offline` asks no network."""
+    """Where weights come from: `mirror` is the URL of a hub; `folder` is a local folder with the files of one repository, or with a
+    subfolder `owner/name` per repository; `offline` uses no network."""
 
     mirror: str = ""
     folder: Path | None = None
     offline: bool = False
 
     def create_source(self, weights: Weights, *, single_repo: bool = True) -> WeightSource:
-        """The source for these weights. A folder that is not one `owner/name` holds those that are asked for `alone`: nothing says
-        whose the files are."""
+        """Return the source of these weights. A folder without subfolders `owner/name` serves only a single repository
+        (`single_repo`): its files do not say where they belong."""
         hub = Hub(self.mirror)
         if self.folder is None:
             return HubCache() if self.offline else hub
@@ -40,7 +40,7 @@ class DownloadSource:
 
 @dataclass(frozen=True, slots=True)
 class DownloadItem:
-    """One set of weights of an order: how it is brought here, or, without `pull`, that it lies here and is only locked."""
+    """One set of weights of a plan. `download` is None for a local folder, which is only hashed and locked."""
 
     model: ModelSpec
     weights: Weights
@@ -49,7 +49,7 @@ class DownloadItem:
 
 @dataclass(frozen=True, slots=True)
 class DownloadPlan:
-    """What is to be brought here for some models: their weights, and interpreters of their own."""
+    """The weights to download and the environments to create for some models."""
 
     models: tuple[ModelSpec, ...]
     items: tuple[DownloadItem, ...]
@@ -58,7 +58,7 @@ class DownloadPlan:
 
     @property
     def missing_bytes(self) -> int:
-        """Bytes that are not on this machine yet."""
+        """Bytes still to download."""
         packages = sum(round(model.env.gb * 1e9) for model in self.environments if model.env)
         return packages + sum(item.download.missing_bytes() for item in self.items if item.download)
 
@@ -67,15 +67,15 @@ class DownloadPlan:
 
 
 class ModelManager:
-    """The models of a catalog, as far as they lie below `home`."""
+    """Downloads, verifies and deletes the models of a catalog below `home`."""
 
     def __init__(self, home: Path, catalog: Catalog) -> None:
         self.store, self.catalog = WeightStore(home), catalog
 
-    # Ordering
+    # Downloads
 
     def resolve_names(self, names: Iterable[str]) -> tuple[ModelSpec, ...]:
-        """The models of these names; a profile stands for the best of each of its picks. Raises CatalogError."""
+        """Return the models with these names. A profile stands for the first model of each of its picks. Raises CatalogError."""
         found: dict[str, ModelSpec] = {}
         for name in names:
             if name in self.catalog.models:
@@ -90,7 +90,7 @@ class ModelManager:
         return tuple(found.values())
 
     def plan_downloads(self, models: Sequence[ModelSpec], download_source: DownloadSource) -> DownloadPlan:
-        """What these models need that is not here and whole. Asks the source what there is. Raises Missing."""
+        """Return what is missing or corrupt for these models, after listing the source. Raises MissingDependency."""
         missing: dict[Path, tuple[ModelSpec, Weights]] = {}
         for model in models:
             for weights in model.weights.values():
@@ -110,16 +110,16 @@ class ModelManager:
         return DownloadPlan(tuple(models), tuple(items), tuple(unmade.values()))
 
     def execute(self, download_plan: DownloadPlan, on_message: MessageCallback) -> None:
-        """Bring everything here. What has arrived is kept when it breaks off. Raises Missing."""
+        """Run the plan. An interrupted download resumes on the next call. Raises MissingDependency."""
         free, needed = self.free_bytes(), download_plan.missing_bytes
         if needed > free:
             raise MissingDependency(
-                f"{needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free in {self.store.home}; make room, or set "
+                f"{needed / 1e9:.1f} GB required, {free / 1e9:.1f} GB free in {self.store.home}; free some disk space, or set "
                 "ENGINE_HOME to a folder on a larger disk"
             )
-        for model in download_plan.environments:  # first, as it may be that it cannot be made here
+        for model in download_plan.environments:  # first: creation can fail before gigabytes are downloaded
             assert model.env is not None
-            on_message(f"{model.name}: an interpreter of its own")
+            on_message(f"{model.name}: isolated environment")
             environments.create(self.store.home, model.env, offline=download_plan.offline)
         for item in download_plan.items:
             on_message(f"{item.model.name}: {item.weights.repo}")
@@ -128,12 +128,12 @@ class ModelManager:
             except OSError as error:
                 if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                     raise MissingDependency(
-                        f"no room is left in {self.store.home}; make some and pull again"
+                        f"no disk space left in {self.store.home}; free some and download again"
                     ) from error
                 raise MissingDependency(f"{error.filename or self.store.home}: {error.strerror}") from error
 
     def free_bytes(self) -> int:
-        """Room on the disk that holds, or will hold, the weights."""
+        """Return the free bytes on the disk of the weights."""
         home = self.store.home
         return shutil.disk_usage(next(place for place in (home, *home.parents) if place.exists())).free
 
@@ -159,16 +159,16 @@ class ModelManager:
             listing = source.list_files(weights, previous_lock.commit if previous_lock else "")
         except MissingDependency as error:
             facts = "; ".join(filter(None, (format_gigabytes(weights.gb), model.licence or "licence unknown")))
-            raise MissingDependency(f"{model.name} ({facts}) cannot be pulled: {error}") from error
+            raise MissingDependency(f"{model.name} ({facts}) cannot be downloaded: {error}") from error
         return Download(self.store, weights, listing, source)
 
     def _local_folder(self, weights: Weights) -> Path:
-        """The folder of this machine that holds them whole. Raises Missing."""
+        """Return the local folder of the weights. Raises MissingDependency if it is missing or incomplete."""
         folder = self.store.home / Path(weights.repo.removeprefix(LOCAL_PREFIX)).expanduser()
         if not folder.is_dir():
             raise MissingDependency(
-                f"models.yaml says that weights lie in {folder}, which is no folder; put them there and pull again: they are then "
-                "hashed and locked in place"
+                f"models.yaml names the weights folder {folder}, which does not exist; put the files there and run models pull "
+                "again to hash and lock them"
             )
         LocalFolder(folder).list_files(weights)
         return folder
@@ -178,10 +178,10 @@ class ModelManager:
         lock = Lock.read(path)
         return lock is not None and find_corruption(lock, self.store.home / lock.folder, path) is None
 
-    # Looking over and clearing
+    # Verification and deletion
 
     def verify(self, models: Iterable[ModelSpec], on_message: MessageCallback) -> bool:
-        """Hash every file of what was pulled for these models; whether all is what it was."""
+        """Hash every downloaded file of these models and return whether all are intact."""
         all_intact, seen = True, set()
         for model in models:
             for weights in model.weights.values():
@@ -193,23 +193,23 @@ class ModelManager:
                 damage = find_corruption(lock, self.store.home / lock.folder, path, rehash_all=True)
                 all_intact = all_intact and damage is None
                 intact_text = (
-                    f"whole: {len(lock.files)} files, {lock.size / 1e9:.2f} GB, at {lock.commit[:12] or 'no commit'}"
+                    f"intact: {len(lock.files)} files, {lock.size / 1e9:.2f} GB, at {lock.commit[:12] or 'no commit'}"
                 )
-                fix_text = f"damaged: {damage}; python -m engine models pull {model.name}"
+                fix_text = f"corrupt: {damage}; python -m engine models pull {model.name}"
                 on_message(f"{model.name}: {weights.repo}: {intact_text if damage is None else fix_text}")
             environment_folder = environments.environment_folder(self.store.home, model.env) if model.env else None
             if model.env and environment_folder and environment_folder.is_dir() and environment_folder not in seen:
                 seen.add(environment_folder)
                 intact = environments.is_intact(self.store.home, model.env)
                 all_intact = all_intact and intact
-                fix_text = f"damaged; python -m engine models pull {model.name}"
-                on_message(f"{model.name}: an interpreter of its own: {'whole' if intact else fix_text}")
+                fix_text = f"corrupt; python -m engine models pull {model.name}"
+                on_message(f"{model.name}: isolated environment: {'intact' if intact else fix_text}")
         if not seen:
-            on_message("nothing of this was pulled: there is nothing to verify")
+            on_message("not downloaded; nothing to verify")
         return all_intact
 
     def remove_models(self, models: Sequence[ModelSpec], on_message: MessageCallback) -> int:
-        """Remove what was pulled for these models, except what others that are here share. Returns the bytes that became free."""
+        """Delete the downloads of these models, except weights that other downloaded models share. Return the freed bytes."""
         names = {model.name for model in models}
         others = [
             model for model in self.catalog.models.values() if model.name not in names and self._is_downloaded(model)
@@ -224,30 +224,30 @@ class ModelManager:
                 ]
                 if sharing:
                     on_message(
-                        f"{model.name}: {weights.repo} is kept for {', '.join(sharing)}; name that too to remove it"
+                        f"{model.name}: {weights.repo} is kept for {', '.join(sharing)}; name that model too to delete it"
                     )
                     continue
                 was_downloaded = self.store.lock_path(weights).exists()
-                freed += remove(self.store, weights)  # also what a pull has begun
-                outcome = "its files stay where they lie" if weights.repo.startswith(LOCAL_PREFIX) else "removed"
-                on_message(f"{model.name}: {weights.repo}: {outcome if was_downloaded else 'not here'}")
+                freed += remove(self.store, weights)  # interrupted downloads too
+                outcome = "local folder, files kept" if weights.repo.startswith(LOCAL_PREFIX) else "deleted"
+                on_message(f"{model.name}: {weights.repo}: {outcome if was_downloaded else 'not downloaded'}")
             if model.env and model.env not in [other.env for other in others]:
                 freed += environments.remove(environments.environment_folder(self.store.home, model.env))
         return freed
 
     def unused_weights(self) -> dict[Path, Lock]:
-        """What was pulled and no model refers to any more."""
+        """Return the locks that no model refers to."""
         used = {self.store.lock_path(one) for model in self.catalog.models.values() for one in model.weights.values()}
         return {path: lock for path, lock in self.store.locks().items() if path not in used}
 
     def unused_environments(self) -> tuple[Path, ...]:
-        """Interpreters of their own that no model has any more, as after other packages were asked for."""
+        """Return the environments that no model uses, such as those of earlier requirements."""
         home = self.store.home
         used = {environments.environment_folder(home, model.env) for model in self.catalog.models.values() if model.env}
         return tuple(folder for folder in environments.list_environments(home) if folder not in used)
 
     def remove_unused(self) -> int:
-        """Remove both. Returns the bytes that became free."""
+        """Delete unused weights and environments. Return the freed bytes."""
         locks = self.unused_weights().values()
         return sum(
             remove(self.store, Weights(repo=lock.repo, revision=lock.revision, files=lock.patterns)) for lock in locks

@@ -1,4 +1,4 @@
-"""Which models are resident in this process, which of them have to go when another one needs the room, and how they save memory."""
+"""The model pool: loaded models of one process, eviction by least recent use, and memory modes."""
 
 from __future__ import annotations
 
@@ -12,40 +12,42 @@ from pipelines.base import Device, Family, MemoryMode, ModelSpec
 from pipelines.models.catalog import family_class
 
 HEADROOM = 0.95
-"""How much of the memory that is free may be planned with: allocators leave gaps."""
+"""Usable share of the free memory; the rest is lost to fragmentation."""
 
 
 class Pool:
-    """Loaded families within `budget_mb` of memory. The least recently used goes first; a model that is larger than the budget
-    is loaded alone, and sparingly where its family knows how. `measure` tells the memory in MB that a GPU's models have taken and that is
-    free beside them; without a GPU what the specs estimate is counted."""
+    """Loaded families within `budget_mb` of memory, evicted by least recent use.
+
+    A model larger than the budget is loaded alone, in a memory mode if its family has one. `measure` returns the memory in MB that
+    models occupy on the GPU and the free memory, or None without a GPU; then the estimates of the specs count.
+    """
 
     def __init__(
         self, device: Device, budget_mb: int, measure: Callable[[Device], tuple[int, int] | None] | None = None
     ) -> None:
         self.device, self.budget_mb = device, budget_mb
         self.load_count = 0
-        """How often a model was loaded here."""
+        """Number of model loads."""
         self._measure = measure or measure_gpu_memory
         self._resident: dict[str, tuple[ModelSpec, Family]] = {}  # least recently used first
         self._memory_modes: dict[str, MemoryMode] = {}
 
     def resident(self) -> tuple[str, ...]:
-        """Names of the loaded models."""
+        """Return the names of the loaded models."""
         return tuple(self._resident)
 
     def memory_mode(self, spec: ModelSpec) -> MemoryMode:
-        """How the model saves memory here."""
+        """Return the memory mode of the model in this process."""
         return self._memory_modes.get(spec.name, MemoryMode.NONE)
 
     @contextlib.contextmanager
     def use(self, spec: ModelSpec, memory_mode: MemoryMode = MemoryMode.NONE) -> Iterator[Family]:
-        """The family of `spec`, loaded, saving memory at least as `memory_mode` says if it can. It stays loaded afterwards,
-        until its room is needed."""
+        """Load the family of `spec` if necessary, in at least `memory_mode` if it has that mode, and keep it loaded until its memory is
+        needed."""
         self._apply_memory_mode(spec, memory_mode)
         known = self._resident.pop(spec.name, None)
         if known is not None and known[0] != spec:
-            known[1].close()  # the same name stands for something else now
+            known[1].close()  # an overlay changed the entry
             known = None
         if known is None:
             while self._resident and not self._fits(spec):
@@ -56,20 +58,22 @@ class Pool:
         yield known[1]
 
     def relieve_memory(self, spec: ModelSpec, *, already_unloaded: bool) -> str | None:
-        """Memory ran out while `spec` was used: unload everything, and say what is different at the next try; None when nothing
-        is left to give up. What can be told apart from the model itself goes first: `again` says that this has been tried."""
+        """Free memory after `spec` ran out of it, and return the change for the next attempt, or None if no mode is left.
+
+        The first step unloads the other models; `already_unloaded` skips it.
+        """
         others = len(self._resident) > 1 or spec.name not in self._resident
         self.evict_all()
         modes = [rung for rung in memory_modes(spec) if rung > self.memory_mode(spec)]
         if not already_unloaded and (others or not modes):
-            return "all loaded models were unloaded"
+            return "all models unloaded"
         if not modes:
             return None
         self._memory_modes[spec.name] = modes[0]
         return DESCRIPTIONS[modes[0]]
 
     def evict_all(self) -> None:
-        """Give back all memory that can be given back."""
+        """Unload all models and release cached GPU memory."""
         for name in tuple(self._resident):
             self._evict(name)
         gc.collect()
@@ -78,7 +82,7 @@ class Pool:
             torch.cuda.empty_cache()
 
     def _apply_memory_mode(self, spec: ModelSpec, memory_mode: MemoryMode) -> None:
-        """What helped before, or what is plain from the sizes, is not found out by failing once more."""
+        """Enter a memory mode that helped before, or that the size of the model requires, without failing first."""
         if self.device.kind != "cpu" and spec.memory_mb > self.budget_mb:
             memory_mode = max(memory_mode, MemoryMode.MODEL_OFFLOAD)
         modes = [rung for rung in memory_modes(spec) if rung >= memory_mode > self.memory_mode(spec)]
@@ -102,23 +106,22 @@ class Pool:
 
 
 DESCRIPTIONS = {
-    MemoryMode.MODEL_OFFLOAD: "its parts now take turns",
-    MemoryMode.GROUP_OFFLOAD: "its blocks now wait in main memory until they are needed",
-    MemoryMode.VAE_TILING: "pictures are now decoded in tiles",
-    MemoryMode.LEAF_OFFLOAD: "its layers now wait in main memory one by one, which is slow",
-    MemoryMode.INT8: "its weights now have eight bits",
-    MemoryMode.REDUCED_SIZE: "it is now made at three quarters of the size and scaled up",
+    MemoryMode.MODEL_OFFLOAD: "model CPU offload",
+    MemoryMode.GROUP_OFFLOAD: "group offload",
+    MemoryMode.VAE_TILING: "VAE tiling",
+    MemoryMode.LEAF_OFFLOAD: "leaf-level offload (slow)",
+    MemoryMode.INT8: "8-bit weights",
+    MemoryMode.REDUCED_SIZE: "three quarters of the size, scaled up afterwards",
 }
 
 
 def memory_modes(spec: ModelSpec) -> tuple[MemoryMode, ...]:
-    """How the family of a model can save memory, least harmful first."""
+    """Return the memory modes of a model's family, least harmful first."""
     return tuple(sorted(getattr(family_class(spec), "memory_modes", ())))
 
 
 def measure_gpu_memory(device: Device) -> tuple[int, int] | None:
-    """MB that this process's models have taken on a GPU and MB that are free beside them, other programs' share left out; None
-    where that cannot be asked for."""
+    """Return (allocated MB, free MB) of a CUDA device for this process, without the memory of other programs, or None without CUDA."""
     if device.kind != "cuda":
         return None
     try:

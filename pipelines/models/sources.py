@@ -1,4 +1,4 @@
-"""Where weights come from: a model hub or its mirror, the hub's cache on this machine, or a folder.
+"""Sources of weights: a model hub or its mirror, the local hub cache, or a folder.
 
 A source says which files there are and what their bytes must be; `pipelines.models.download` believes nothing else. Only an explicit
 `models pull` comes here, never a run. `huggingface_hub` is imported when a hub or its cache is asked.
@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """One file of a repository. Its content is stated by `sha256`, or by `git` (SHA-1 of the git blob) for small files, or, in a
-    folder that states nothing, not at all. `size` is in bytes."""
+    """One file of a repository. Large files have a `sha256`, small ones a `git` checksum (SHA-1 of the git blob), files of a plain
+    folder none. `size` is in bytes."""
 
     name: str
     size: int
@@ -34,25 +34,25 @@ class RemoteFile:
 
     @property
     def has_checksum(self) -> bool:
-        """Whether anybody says what its bytes must be."""
+        """Whether the source gives a checksum."""
         return bool(self.sha256 or self.git_sha1)
 
     def mismatch_reason(self, path: Path) -> str | None:
-        """Why a file cannot be this one, in words; None when its bytes are what is stated."""
+        """Return why the local file does not match, or None if size and checksum do."""
         size = path.stat().st_size
         if size != self.size:
             return f"{size:,} bytes instead of {self.size:,}"
         if self.sha256:
-            return None if _digest(path, hashlib.sha256()) == self.sha256 else "its SHA-256 is another"
+            return None if _digest(path, hashlib.sha256()) == self.sha256 else "its SHA-256 differs"
         if self.git_sha1:
             blob = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
-            return None if _digest(path, blob) == self.git_sha1 else "its git hash is another"
+            return None if _digest(path, blob) == self.git_sha1 else "its git hash differs"
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The files that a model is made of, at one commit (empty for a folder). `note` is what a user should know of the source."""
+    """The files of a repository at one commit ("" for a folder). `note` is a remark for the user about the source."""
 
     repo: str
     commit: str
@@ -62,27 +62,27 @@ class Listing:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Total size in bytes."""
         return sum(remote.size for remote in self.files)
 
 
 class WeightSource(Protocol):
-    """One place that weights come from."""
+    """A source of weights."""
 
     def list_files(self, weights: Weights, commit: str = "") -> Listing:
-        """What there is of these weights, at that commit when one is given. Raises Missing, naming what mends it."""
+        """List the files of these weights, at `commit` if given. Raises MissingDependency with the fix."""
 
     def fetch(self, listing: Listing, remote: RemoteFile, target_folder: Path) -> None:
-        """Bring a file below the folder `into`, under its name; go on where the last try was cut. Raises Missing."""
+        """Download a file into the folder `into`, resuming a partial file. Raises MissingDependency."""
 
     def local_candidates(self, listing: Listing, remote: RemoteFile) -> Iterator[Path]:
-        """Files of this machine that may be it."""
+        """Return local files that may be this one."""
 
 
 @dataclass(frozen=True)
 class Hub:
-    """A model hub at `endpoint` (default: HF_ENDPOINT, else the public one). The account's token goes to the endpoint of the
-    environment only, never to one that was named for this pull."""
+    """A model hub at `endpoint` (default: HF_ENDPOINT, else the public hub). The account's token is sent only to the endpoint of the
+    environment, never to a mirror that a command names."""
 
     endpoint: str = ""
 
@@ -98,7 +98,7 @@ class Hub:
             one = siblings[name]
             if one.size is None or not (one.lfs or one.blob_id):
                 raise MissingDependency(
-                    f"{weights.repo}: {self._endpoint_url} does not state what {name} must hold; use another mirror"
+                    f"{weights.repo}: {self._endpoint_url} gives no checksum for {name}; use another mirror"
                 )
             files.append(
                 RemoteFile(
@@ -106,7 +106,9 @@ class Hub:
                 )
             )
         if not any(remote.name.endswith(WEIGHT_SUFFIXES) for remote in files):
-            raise MissingDependency(f"{weights.repo}: no file that could be loaded is there (safetensors, no pickles)")
+            raise MissingDependency(
+                f"{weights.repo}: the repository has no loadable files (safetensors; pickles are not loaded)"
+            )
         if lost := unmatched_patterns({remote.name for remote in files}, weights.files):
             raise MissingDependency(
                 f"{weights.repo}: {self._endpoint_url} has no {', '.join(lost)}, which models.yaml names"
@@ -117,8 +119,8 @@ class Hub:
         )
 
     def fetch(self, listing: Listing, remote: RemoteFile, target_folder: Path) -> None:
-        """The library's own download keeps nothing of a file whose download broke off; files have gigabytes, so what has
-        arrived stays beside the file and the next try asks for the rest."""
+        """Download with HTTP range requests into a partial file. The hub library discards interrupted downloads, which
+        matters for files of several gigabytes."""
         _import_huggingface_hub()
         from huggingface_hub.file_download import hf_hub_url, http_get
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
@@ -150,7 +152,7 @@ class Hub:
         return self.endpoint or os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
 
     def _call_api(self, repo: str, request: Callable[[], T]) -> T:
-        """The answer to a question to the hub; what may go wrong is said in words that mend it."""
+        """Call the hub and translate its errors into MissingDependency with the fix."""
         from huggingface_hub import errors
 
         try:
@@ -164,32 +166,32 @@ class Hub:
             raise MissingDependency(f"{repo}: {self._endpoint_url} has no such revision") from None
         except errors.RepositoryNotFoundError:
             raise MissingDependency(
-                f"{self._endpoint_url} shows no repository {repo}; if it is private or gated, set HF_TOKEN (or run `hf auth login`)"
+                f"{self._endpoint_url} has no repository {repo}; if it is private or gated, set HF_TOKEN (or run `hf auth login`)"
             ) from None
         except errors.EntryNotFoundError:
             raise MissingDependency(
-                f"{repo}: {self._endpoint_url} has lost a file since it was listed; pull again"
+                f"{repo}: {self._endpoint_url} no longer has a listed file; download again"
             ) from None
         except errors.OfflineModeIsEnabled:
             raise MissingDependency(
-                f"{repo}: HF_HUB_OFFLINE is set; unset it, or pull with --offline or --from FOLDER"
+                f"{repo}: HF_HUB_OFFLINE is set; unset it, or use --offline or --from FOLDER"
             ) from None
         except (errors.HTTPError, OSError, ValueError) as error:  # type: ignore[attr-defined]
             if _disk_full(error):
                 raise
             raise HubUnreachable(
-                f"{repo}: {self._endpoint_url} cannot be reached or broke off; pull again to go on from there, name a mirror with --from "
+                f"{repo}: {self._endpoint_url} is unreachable or dropped the connection; run the command again to resume, or name a mirror with --from "
                 "https://… or HF_ENDPOINT, or a folder that holds the files with --from FOLDER"
             ) from error
 
 
 class HubUnreachable(MissingDependency):
-    """The hub does not answer, or not to the end."""
+    """The hub did not answer, or dropped the connection."""
 
 
 @dataclass(frozen=True)
 class HubCache:
-    """The hub library's own cache on this machine: asks no network. Its files lie under what the hub stated of them."""
+    """The local cache of the hub library; uses no network. It names files by their checksums."""
 
     folder: Path | None = None
 
@@ -197,7 +199,7 @@ class HubCache:
         snapshot = self._snapshot(weights.repo, commit or weights.revision)
         if snapshot is None:
             raise MissingDependency(
-                f"{weights.repo} is not in the hub's cache on this machine; pull it where there is a network, or name a folder that "
+                f"{weights.repo} is not in the local hub cache; download it on a machine with network access, or name a folder that "
                 "holds the files with --from FOLDER"
             )
         names = _list_folder(weights, snapshot)
@@ -208,7 +210,7 @@ class HubCache:
 
     def fetch(self, listing: Listing, remote: RemoteFile, target_folder: Path) -> None:
         raise MissingDependency(
-            f"{listing.repo}: {remote.name} in the hub's cache is damaged; pull it where there is a network"
+            f"{listing.repo}: {remote.name} in the local hub cache is corrupt; download it with network access"
         )
 
     def local_candidates(self, listing: Listing, remote: RemoteFile) -> Iterator[Path]:
@@ -233,17 +235,17 @@ class HubCache:
 
 @dataclass(frozen=True)
 class LocalFolder:
-    """A folder that holds the files of a repository. What they are is what they are: nobody states what they must be."""
+    """A local folder with the files of a repository, without checksums."""
 
     path: Path
 
     def list_files(self, weights: Weights, commit: str = "") -> Listing:
         names = _list_folder(weights, self.path)
         files = tuple(RemoteFile(name, (self.path / name).stat().st_size) for name in names)
-        return Listing(weights.repo, commit, files, note=f"as they lie in {self.path}; not compared with the hub")
+        return Listing(weights.repo, commit, files, note=f"from {self.path}; not compared with the hub")
 
     def fetch(self, listing: Listing, remote: RemoteFile, target_folder: Path) -> None:
-        raise MissingDependency(f"{self.path / remote.name} is not there any more")
+        raise MissingDependency(f"{self.path / remote.name} no longer exists")
 
     def local_candidates(self, listing: Listing, remote: RemoteFile) -> Iterator[Path]:
         path = self.path / remote.name
@@ -253,7 +255,7 @@ class LocalFolder:
 
 @dataclass(frozen=True)
 class HubWithFolder:
-    """A hub that states, and a folder that saves the download of what it holds. Without the hub, the folder alone."""
+    """A hub for checksums, with a folder that saves downloading files it holds. Without the hub, the folder alone."""
 
     hub: Hub
     folder: LocalFolder
@@ -276,11 +278,11 @@ class HubWithFolder:
 
 
 def _list_folder(weights: Weights, folder: Path) -> list[str]:
-    """The names of the files in a folder that are these weights. Raises Missing where some are lost."""
+    """Return the names of the weight files in a folder. Raises MissingDependency if some are missing."""
     names = sorted(select_files(list_file_names(folder), weights.files)) if folder.is_dir() else []
     if not any(name.endswith(WEIGHT_SUFFIXES) for name in names):
         raise MissingDependency(
-            f"{weights.repo}: no weights are in {folder} (safetensors and what belongs to them); it must hold the files of that "
+            f"{weights.repo}: {folder} has no weights (safetensors with configuration); it must hold the files of that "
             f"repository, or have them in {weights.repo} below it"
         )
     if lost := missing_files(folder, names, weights.files):
@@ -292,7 +294,7 @@ def _list_folder(weights: Weights, folder: Path) -> list[str]:
 
 
 def _remote_from_cache(path: Path, name: str) -> RemoteFile:
-    """What the hub's cache says of a file: it keeps each under its SHA-256, or under its git hash."""
+    """Return a file of the hub cache, which names each file by its SHA-256 or its git hash."""
     kept = path.resolve()
     size = kept.stat().st_size
     if re.fullmatch(r"[0-9a-f]{64}", kept.name):
@@ -301,9 +303,9 @@ def _remote_from_cache(path: Path, name: str) -> RemoteFile:
 
 
 def _check_file_name(name: str) -> str:
-    """The name of a file, which came from outside, leads nowhere but below its folder."""
+    """Check that a file name from outside stays below its folder."""
     if PurePosixPath(name).is_absolute() or set(name) & set("\\:\0") or ".." in PurePosixPath(name).parts:
-        raise MissingDependency("the hub names a file that would lie outside of its folder; use another mirror")
+        raise MissingDependency("the hub lists a file path outside its folder; use another mirror")
     return name
 
 
@@ -322,5 +324,7 @@ def _import_huggingface_hub() -> Any:
     try:
         import huggingface_hub
     except ImportError:
-        raise MissingDependency('pulling from a hub needs huggingface_hub; pip install "story-engine[gpu]"') from None
+        raise MissingDependency(
+            'downloading from a hub needs huggingface_hub; pip install "story-engine[gpu]"'
+        ) from None
     return huggingface_hub

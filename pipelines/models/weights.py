@@ -1,10 +1,10 @@
-"""Weights on this machine: where they lie, what they must be, and that they still are.
+"""The weight store: downloaded model weights, their lock files and their verification.
 
-What was pulled has a lock: the commit and the SHA-256 of every file. Finding a lock reads no weights, so planning stays
-fast; `folder` is what a family calls before it loads, and nothing comes out of it that is not what the lock says.
+Each download has a lock file with the commit and the SHA-256 of every file. Reading a lock reads no weights, so planning stays fast. A
+family calls `verified_folder` before it loads; that function returns only files that match the lock.
 
-Under the home folder: `locks/<lock>.json`, `snapshots/<lock>/<commit>/` with its files (the same bytes in several models are
-one file under several names), `partial/` for what is still on its way, `envs/<digest>/` for interpreters of their own.
+Layout below the home folder: `locks/<lock>.json`, `snapshots/<lock>/<commit>/` (identical files of several models are hard links),
+`partial/` for interrupted downloads, `envs/<digest>/` for isolated environments.
 """
 
 from __future__ import annotations
@@ -24,28 +24,26 @@ from pipelines.base import MissingDependency, ModelSpec, Weights
 from pipelines.models.environments import interpreter_path
 
 LOCAL_PREFIX = "file:"
-"""Begins a `Weights.repo` that is a folder of this machine; a relative one lies in the home folder."""
+"""Prefix of a `Weights.repo` that names a local folder. A relative path is relative to the home folder."""
 
 SAFE_SUFFIXES = (".safetensors", ".json", ".txt", ".model", ".jinja", ".tiktoken", ".onnx")
-"""Endings of the files that models are made of: none of these can hold code. No other file is pulled, locked or loaded, but for
-those of `NAMED`."""
+"""Suffixes of model files that cannot contain code. Other files are not downloaded, locked or loaded, except `PICKLE_SUFFIXES`."""
 
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth")
-"""Endings of files that a careless reader could be made to run code by. Only those are pulled, locked and loaded that a pattern
-of models.yaml names by their ending; their families read them in ways that run none: as bare numbers, or as
-`torch.load(weights_only=True)` does."""
+"""Suffixes of files that can contain pickled code. They are downloaded, locked and loaded only if a pattern in models.yaml names the
+suffix. Their families read them without running code: as raw numbers, or by `torch.load(weights_only=True)`."""
 
 
 WEIGHT_SUFFIXES = (".safetensors", ".onnx", *PICKLE_SUFFIXES)
-"""Endings of files that hold the numbers of a model; the others say what they mean."""
+"""Suffixes of files that contain tensors. The other files are configuration and vocabularies."""
 
 
 class CorruptWeights(MissingDependency):
-    """Files of a model are not what was locked; the message names the command that mends it."""
+    """Model files differ from their lock. The message names the command that repairs them."""
 
 
 class FileFingerprint(BaseModel):
-    """One file: what it must be, and how the file system showed it when that was last found true."""
+    """The expected SHA-256 of one file, and its size, mtime and inode at the last successful verification."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -55,13 +53,13 @@ class FileFingerprint(BaseModel):
     inode: int
 
     def is_unchanged(self, path: Path) -> bool:
-        """Whether nothing was written to the file since it was hashed."""
+        """Return whether size, mtime and inode are those of the last verification."""
         stat = path.stat()
         return (stat.st_size, stat.st_mtime_ns, stat.st_ino) == (self.size, self.mtime_ns, self.inode)
 
 
 class Lock(BaseModel):
-    """What was pulled. `folder` is relative to the home folder unless it lies elsewhere."""
+    """The lock of one download. `folder` is relative to the home folder, or absolute if it is outside of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -74,17 +72,17 @@ class Lock(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over names and contents: the same for the same files, wherever they lie."""
+        """SHA-256 over file names and file digests. It does not depend on the folder."""
         lines = (f"{seen.sha256}  {name}\n" for name, seen in sorted(self.files.items()))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Total size in bytes."""
         return sum(seen.size for seen in self.files.values())
 
     def write(self, path: Path) -> None:
-        """Written whole or not at all."""
+        """Write the lock atomically: temporary file, fsync, rename."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".", suffix=".tmp", delete=False) as file:
             file.write(self.model_dump_json(indent=1))
@@ -94,7 +92,7 @@ class Lock(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Lock | None:
-        """The lock of that file; None where there is none that can be read."""
+        """Return the lock, or None if the file is missing or invalid."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):
@@ -102,13 +100,13 @@ class Lock(BaseModel):
 
 
 class WeightStore:
-    """The weights below `home`."""
+    """The downloaded weights below `home`."""
 
     def __init__(self, home: Path) -> None:
         self.home = home.expanduser().absolute()
 
     def resolve_spec(self, spec: ModelSpec) -> ModelSpec:
-        """The model, knowing where its weights and its interpreter lie as far as they were pulled."""
+        """Return `spec` with the folders of its downloaded weights and the interpreter of its environment filled in."""
         if not (spec.weights or spec.env):
             return spec
         weights = {role: self._resolve_weights(one) for role, one in spec.weights.items()}
@@ -127,23 +125,25 @@ class WeightStore:
         return weights.model_copy(update=found)
 
     def lock_path(self, weights: Weights) -> Path:
-        """Where the lock of these weights lies, pulled or not: the same repository, revision and patterns share it."""
+        """Return the path of the lock file, downloaded or not. Equal repository, revision and patterns share one lock."""
         return self.home / "locks" / f"{lock_name(weights)}.json"
 
     def locks(self) -> Mapping[Path, Lock]:
-        """All that was pulled, by the files that say so."""
+        """Return all valid locks by the path of their file."""
         found = {path: Lock.read(path) for path in sorted((self.home / "locks").glob("*.json"))}
         return {path: lock for path, lock in found.items() if lock is not None}
 
     def lock_folder(
         self, weights: Weights, folder: Path, *, commit: str = "", known_digests: Mapping[str, str] | None = None
     ) -> Weights:
-        """Lock the files in `folder` as these weights: all that can be loaded and that the patterns name. `known` holds
-        digests that were just computed (name → SHA-256), which are not computed again. Raises Missing when no file is there."""
+        """Write the lock of the loadable files in `folder` that match the patterns of `weights`.
+
+        `known_digests` (name → SHA-256) saves hashing files that were just verified. Raises MissingDependency if no file matches.
+        """
         folder = folder.absolute()
         names = sorted(select_files(list_file_names(folder), weights.files))
         if not names:
-            raise MissingDependency(f"{folder}: no weights are there (files ending in {', '.join(SAFE_SUFFIXES)})")
+            raise MissingDependency(f"{folder}: no weight files found (expected suffixes: {', '.join(SAFE_SUFFIXES)})")
         files = {name: _fingerprint(folder / name, (known_digests or {}).get(name)) for name in names}
         within = folder.relative_to(self.home) if folder.is_relative_to(self.home) else folder
         lock = Lock(
@@ -156,48 +156,54 @@ class WeightStore:
 
 
 def verified_folder(spec: ModelSpec, role: str = "model") -> Path:
-    """The folder with the files of a model that are what was locked, for a family's `load`. A file that was written to since
-    it was hashed is hashed again. Raises Missing when the weights are not here, Damaged when they are not what they were."""
+    """Return the folder of the verified weights of a model, for `Family.load`.
+
+    Files that changed since their last verification are hashed again. Raises MissingDependency if the weights are not downloaded,
+    CorruptWeights if a file does not match its lock.
+    """
     weights = spec.weights.get(role)
     if weights is None:
-        raise MissingDependency(f'{spec.name}: models.yaml names no weights "{role}"')
+        raise MissingDependency(f'{spec.name}: models.yaml has no weights "{role}" for this model')
     lock = Lock.read(Path(weights.lock)) if weights.lock else None
     if lock is None:
         facts = ", ".join(filter(None, (*missing_weights(spec), spec.licence)))
-        raise MissingDependency(f"{spec.name}: not pulled ({facts}); {pull_command(spec)}")
+        raise MissingDependency(f"{spec.name}: not downloaded ({facts}); {pull_command(spec)}")
     place = Path(weights.folder)
     if damage := find_corruption(lock, place, Path(weights.lock)):
-        raise CorruptWeights(f"{spec.name}: its weights are not what was pulled ({damage}); {pull_command(spec)}")
+        raise CorruptWeights(f"{spec.name}: weights are corrupt ({damage}); {pull_command(spec)}")
     return place
 
 
 def missing_weights(spec: ModelSpec) -> tuple[str, ...]:
-    """What is to be said of the weights that are not here: their size, and what stands before it; empty when all are here."""
+    """Return facts about weights that are not downloaded (size, gated access), or an empty tuple if all are downloaded."""
     absent = [one for one in spec.weights.values() if not one.folder]
     if not absent:
         return ()
     gated = any(one.gated for one in absent)
     return (
         format_gigabytes(sum(one.gb for one in absent)) or "size unknown",
-        *(("gated by its owner",) if gated else ()),
+        *(("gated repository",) if gated else ()),
     )
 
 
 def format_gigabytes(size: float) -> str:
-    """A size in GB with two digits that count, a small one in MB; empty for one that nobody has said."""
+    """Format a size given in GB (10⁹ bytes) with two significant digits, below 1 GB in MB. Return "" for 0 (unknown)."""
     if size < 0.995:
         return f"{size * 1000:.0f} MB" if size else ""
     return f"{size:.0f} GB" if size >= 9.95 else f"{size:.2g} GB"
 
 
 def pull_command(spec: ModelSpec) -> str:
-    """The command that brings the weights of a model here, or mends them."""
+    """Return the command that downloads or repairs the weights of a model."""
     return f"python -m engine models pull {spec.name}"
 
 
 def find_corruption(lock: Lock, folder: Path, lock_file: Path, *, rehash_all: bool = False) -> str | None:
-    """What is wrong with the files of a lock, in words; None when nothing is. Only files that were written to are hashed,
-    or `every` one; when they prove right that is noted in the lock file `path`."""
+    """Return what is wrong with the locked files in `folder`, or None if they are intact.
+
+    Hashes only files that changed since their last verification, or all of them with `rehash_all`. Stores the new fingerprints of
+    intact files in `lock_file`.
+    """
     noted: dict[str, FileFingerprint] = {}
     for name, seen in lock.files.items():
         file = folder / name
@@ -208,26 +214,28 @@ def find_corruption(lock: Lock, folder: Path, lock_file: Path, *, rehash_all: bo
         except OSError as error:
             return f"{name} cannot be read ({error.strerror})"
         if found.sha256 != seen.sha256:
-            return f"{name} has other bytes"
+            return f"{name} has a wrong SHA-256"
         noted[name] = found
     if strange := sorted(select_files(list_file_names(folder), lock.patterns) - set(lock.files)):
-        return f"{strange[0]} was not there then"
+        return f"{strange[0]} is not in the lock"
     if any(noted[name] != lock.files[name] for name in noted):
-        with contextlib.suppress(OSError):  # a shelf that may only be read is hashed again each time
+        with contextlib.suppress(OSError):  # a read-only store is hashed again each time
             lock.model_copy(update={"files": {**lock.files, **noted}}).write(lock_file)
     return None
 
 
 def lock_name(weights: Weights) -> str:
-    """A plain name, readable and unique, for a repository at a revision limited to patterns."""
+    """Return a readable, unique file name for a repository, revision and set of patterns."""
     identity = json.dumps([weights.repo, weights.revision, sorted(weights.files)])
     readable = re.sub(r"[^A-Za-z0-9._-]+", "-", weights.repo.removeprefix(LOCAL_PREFIX)).strip("-.")[-60:]
     return f"{readable}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
 def select_files(names: Iterable[str], patterns: Collection[str] = ()) -> set[str]:
-    """Those of the files that are loaded: of the ones that can be, those that match a pattern (`*` does not cross folders, `**`
-    does). Without patterns what diffusers and transformers load: no second copy in another precision or another form."""
+    """Return the files that are loaded: those with an allowed suffix that match a pattern (`*` stays in one folder, `**` does not).
+
+    Without patterns, return what diffusers and transformers load, without second copies in another precision or format.
+    """
     endings = SAFE_SUFFIXES + tuple(
         ending for ending in PICKLE_SUFFIXES if any(pattern.endswith(ending) for pattern in patterns)
     )
@@ -235,7 +243,7 @@ def select_files(names: Iterable[str], patterns: Collection[str] = ()) -> set[st
     wishes = [_glob_to_regex(pattern) for pattern in patterns]
     if wishes:
         return {name for name in able if any(wish.fullmatch(name) for wish in wishes)}
-    if "model_index.json" in able:  # the parts lie in folders; what lies beside them is the same in one file
+    if "model_index.json" in able:  # components are in subfolders; a top-level file duplicates them
         able = {name for name in able if "/" in name or not name.endswith(".safetensors")}
     elif able & {"model.safetensors", "model.safetensors.index.json"}:
         able = {name for name in able if not name.startswith("consolidated")}
@@ -243,12 +251,12 @@ def select_files(names: Iterable[str], patterns: Collection[str] = ()) -> set[st
 
 
 def unmatched_patterns(names: Collection[str], patterns: Collection[str]) -> list[str]:
-    """Files that the patterns name one by one and that are not among `names`."""
+    """Return the patterns without wildcards that are not in `names`."""
     return [pattern for pattern in patterns if not set(pattern) & set("*?") and pattern not in names]
 
 
 def missing_files(folder: Path, names: Collection[str], patterns: Collection[str] = ()) -> list[str]:
-    """What a folder lacks of what its own files name: shards of an index, parts of a pipeline; and what the patterns name."""
+    """Return what a folder lacks: shards of its indexes, components of its pipeline, and files that the patterns name."""
     lost = unmatched_patterns(names, patterns)
     for name in names:
         if name.endswith(".safetensors.index.json"):
@@ -264,7 +272,7 @@ def missing_files(folder: Path, names: Collection[str], patterns: Collection[str
 
 
 def _read_json_object(path: Path, key: str = "") -> Mapping[str, object]:
-    """The entries of a JSON file, or of the object under a key of it; none where it holds something else."""
+    """Return the object in a JSON file, or the object under `key`. Return an empty mapping for anything else."""
     try:
         found = json.loads(path.read_text("utf-8"))
         found = found.get(key, {}) if key and isinstance(found, dict) else found
@@ -278,17 +286,17 @@ def _is_hidden(name: str) -> bool:
 
 
 def _without_precision(name: str) -> str:
-    """The name without its precision: `unet/model.fp16.safetensors` → `unet/model.safetensors`."""
+    """Return the name without its precision: `unet/model.fp16.safetensors` → `unet/model.safetensors`."""
     return re.sub(r"\.(?:fp16|bf16|fp8)(?=[.-])", "", name)
 
 
 def list_file_names(folder: Path) -> list[str]:
-    """All files below a folder, as relative names with `/`."""
+    """Return the relative POSIX paths of all files below a folder."""
     return [(Path(root) / name).relative_to(folder).as_posix() for root, _, names in os.walk(folder) for name in names]
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file as 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -306,7 +314,7 @@ def _fingerprint(path: Path, sha256: str | None = None) -> FileFingerprint:
 
 
 def _is_complete(lock: Lock, folder: Path) -> bool:
-    """Whether all files are there and as large as they were."""
+    """Return whether all files exist with their locked size."""
     try:
         return all((folder / name).stat().st_size == seen.size for name, seen in lock.files.items())
     except OSError:

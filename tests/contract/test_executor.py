@@ -211,7 +211,7 @@ def test_memory_that_runs_out_is_a_ladder(fresh, tmp_path):
     assert read_log(log) == ["INT8"] * 4, "all speed, groups, tiles, quantized; it has no leaves"
     assert [one.message for one in said if isinstance(one, TaskWarning)] == done.record["warnings"]
     assert [message.partition("; ")[2] for message in done.record["warnings"]] == [
-        f"{DESCRIPTIONS[rung]}, and it was tried again"
+        f"retrying with {DESCRIPTIONS[rung]}"
         for rung in (MemoryMode.GROUP_OFFLOAD, MemoryMode.VAE_TILING, MemoryMode.INT8)
     ]
     assert done.record["memory_mode"] == MemoryMode.INT8

@@ -192,7 +192,7 @@ def test_a_film_comes_out_of_a_gpu_that_is_too_small(shelf, tmp_path):
     painted = [record for record in records.values() if record["model"] == "flux2-klein-4b"]
     assert {record["memory_mode"] for record in painted} == {MemoryMode.REDUCED_SIZE}
     (fallen,) = [record for record in painted if record["memory_steps"]]
-    assert fallen["memory_steps"] == ["all loaded models were unloaded", *DESCRIPTIONS.values()]
+    assert fallen["memory_steps"] == ["all models unloaded", *DESCRIPTIONS.values()]
     assert len(fallen["warnings"]) == len(fallen["memory_steps"])
     drawn = next(record for record in painted if record["kind"] == Kind.KEYFRAME)
     assert drawn["facts"]["size"][0] < WIDTH, "drawn smaller, and scaled up to what was asked"

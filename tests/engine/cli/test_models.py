@@ -101,7 +101,7 @@ def test_what_was_pulled_is_listed_verified_and_not_pulled_again(command: Comman
     assert (code, hub.downloads()) == (0, ["config.json", "model.safetensors"])
     assert out.splitlines()[-1] == "big: all weights are here"
     assert "installed" in line(command("list")[1], "big ")
-    assert "big: o/big: whole: 2 files, 0.00 GB, at c0ffee000000" in command("verify")[1]
+    assert "big: o/big: intact: 2 files, 0.00 GB, at c0ffee000000" in command("verify")[1]
     hub.requests.clear()
     assert command("pull", "big") == (0, "big: all weights are here\n", "")
     assert hub.requests == []
@@ -144,7 +144,7 @@ def test_damage_is_found_and_mended(command: Command, tmp_path: Path) -> None:
     file.write_bytes(b"87654321" * 500)
     code, out, _ = command("verify", "big")
     assert code == 4
-    assert "damaged: model.safetensors has other bytes; python -m engine models pull big" in out
+    assert "corrupt: model.safetensors has a wrong SHA-256; python -m engine models pull big" in out
     assert command("pull", "big", "--yes")[0] == 0
     assert command("verify", "big")[0] == 0
 
@@ -183,7 +183,7 @@ def test_weights_of_ones_own_are_locked_where_they_lie_and_stay_when_the_model_g
 ) -> None:
     code, _, err = command("pull", "mine", "--yes")
     assert code == 4
-    assert "is no folder; put them there" in err
+    assert "does not exist; put the files there" in err
     own = tmp_path / "home" / "weights" / "mine"
     own.mkdir(parents=True)
     (own / "model.safetensors").write_bytes(b"12345678")
@@ -191,7 +191,7 @@ def test_weights_of_ones_own_are_locked_where_they_lie_and_stay_when_the_model_g
     assert code == 0
     assert "file:mine is hashed and locked in place" in out
     assert "installed" in line(command("list")[1], "mine ")
-    assert command("rm", "mine")[1].splitlines()[0] == "mine: file:mine: its files stay where they lie"
+    assert command("rm", "mine")[1].splitlines()[0] == "mine: file:mine: local folder, files kept"
     assert (own / "model.safetensors").is_file()
     assert "to pull" in line(command("list")[1], "mine ")
 
@@ -219,18 +219,18 @@ def test_of_a_folder_with_files_of_one_repository_no_second_one_is_taken(
     command("rm", "big", "sibling")
     code, _, err = command("pull", "sibling", "--yes", "--offline", "--from", tmp_path / "flat")
     assert code == 4
-    assert f"no weights are in {tmp_path / 'flat' / 'o' / 'big'}" in err
+    assert f"{tmp_path / 'flat' / 'o' / 'big'} has no weights" in err
 
 
 def test_what_would_be_shared_is_not_kept_for_a_model_that_is_not_here(command: Command, tmp_path: Path) -> None:
     command("pull", "big", "--yes")  # sibling would want the same, and a LoRA that was never pulled
-    assert command("rm", "big")[1].splitlines()[0] == "big: o/big: removed"
+    assert command("rm", "big")[1].splitlines()[0] == "big: o/big: deleted"
     assert not list((tmp_path / "home" / "weights").rglob("*.safetensors"))
 
 
 def test_what_needs_no_weights_and_what_is_not_here_is_said(command: Command) -> None:
     assert command("pull", "sharpen") == (0, "sharpen: no weights are needed\n", "")
-    assert command("rm", "big")[1].splitlines()[0] == "big: o/big: not here"
+    assert command("rm", "big")[1].splitlines()[0] == "big: o/big: not downloaded"
 
 
 @pytest.mark.parametrize(
@@ -238,9 +238,9 @@ def test_what_needs_no_weights_and_what_is_not_here_is_said(command: Command) ->
     [
         (("pull", "bog"), 2, 'no model or profile "bog" in models.yaml; did you mean "big"?'),
         (("pull", "big", "--from", "/no/such/folder"), 2, "neither an address nor a folder"),
-        (("pull", "big", "--offline"), 4, "o/big is not in the hub's cache on this machine"),
-        (("pull", "big", "--from", "http://127.0.0.1:9"), 4, "o/big: http://127.0.0.1:9 cannot be reached"),
-        (("pull", "big", "--from", "http://127.0.0.1:9"), 4, "big (13 GB; OpenRAIL++-M) cannot be pulled: "),
+        (("pull", "big", "--offline"), 4, "o/big is not in the local hub cache"),
+        (("pull", "big", "--from", "http://127.0.0.1:9"), 4, "o/big: http://127.0.0.1:9 is unreachable"),
+        (("pull", "big", "--from", "http://127.0.0.1:9"), 4, "big (13 GB; OpenRAIL++-M) cannot be downloaded: "),
         (("pull", "zzz"), 2, 'no model or profile "zzz" in models.yaml; `python -m engine models list` shows all'),
         (("rm",), 2, "name a model, or say --unused"),
     ],

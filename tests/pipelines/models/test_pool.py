@@ -100,7 +100,7 @@ def test_what_is_beside_a_model_goes_before_its_speed(happened):
     pool = Pool(Device(), 1000)
     use(pool, "a")
     assert economy_in(pool, SAVING) == MemoryMode.NONE
-    assert pool.relieve_memory(SAVING, already_unloaded=False) == "all loaded models were unloaded"
+    assert pool.relieve_memory(SAVING, already_unloaded=False) == "all models unloaded"
     assert economy_in(pool, SAVING) == MemoryMode.NONE
     assert pool.relieve_memory(SAVING, already_unloaded=True) == DESCRIPTIONS[MemoryMode.GROUP_OFFLOAD]
     assert economy_in(pool, SAVING) == MemoryMode.GROUP_OFFLOAD

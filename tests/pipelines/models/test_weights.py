@@ -42,16 +42,18 @@ def test_what_was_never_pulled_is_missing_and_the_message_says_how_to_mend_it() 
         weights={"model": Weights(repo="o/n", gb=13)},
     )
     with pytest.raises(
-        MissingDependency, match=r"big: not pulled \(13 GB, Apache-2.0\); python -m engine models pull big"
+        MissingDependency, match=r"big: not downloaded \(13 GB, Apache-2.0\); python -m engine models pull big"
     ):
         verified_folder(never)
-    with pytest.raises(MissingDependency, match='names no weights "lora"'):
+    with pytest.raises(MissingDependency, match='has no weights "lora"'):
         verified_folder(never, "lora")
 
 
 def test_other_bytes_of_the_same_size_are_never_loaded(model: ModelSpec) -> None:
     touched(verified_folder(model) / "vae" / "model.safetensors", b"87654321" * 1000)
-    with pytest.raises(CorruptWeights, match=r"model.safetensors has other bytes.*python -m engine models pull tiny"):
+    with pytest.raises(
+        CorruptWeights, match=r"model.safetensors has a wrong SHA-256.*python -m engine models pull tiny"
+    ):
         verified_folder(model)
 
 
@@ -65,7 +67,7 @@ def test_cut_and_lost_files_are_never_loaded(model: ModelSpec, harm: str) -> Non
 
 def test_a_file_that_was_not_there_then_is_not_loaded(model: ModelSpec) -> None:
     (verified_folder(model) / "vae" / "config.json").write_text("{}")
-    with pytest.raises(CorruptWeights, match=r"vae/config.json was not there then"):
+    with pytest.raises(CorruptWeights, match=r"vae/config.json is not in the lock"):
         verified_folder(model)
 
 
@@ -117,7 +119,7 @@ def test_a_shelf_may_be_moved_to_another_place(tmp_path: Path) -> None:
 
 def test_a_folder_without_weights_cannot_be_locked(tmp_path: Path) -> None:
     (tmp_path / "pickle.bin").write_bytes(b"")
-    with pytest.raises(MissingDependency, match="no weights are there"):
+    with pytest.raises(MissingDependency, match="no weight files found"):
         WeightStore(tmp_path / "shelf").lock_folder(Weights(repo="file:x"), tmp_path)
 
 
