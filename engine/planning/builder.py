@@ -6,7 +6,16 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from engine.planning.plan import OutputRef, Plan, PlanningError, PlanResult, Step, StepInput, StoredInput
+from engine.planning.plan import (
+    OutputRef,
+    Plan,
+    PlanningError,
+    PlanningErrorCode,
+    PlanResult,
+    Step,
+    StepInput,
+    StoredInput,
+)
 from engine.planning.step_ids import (
     IDEA_CHECK_ID,
     TEXT_CHECK_ID,
@@ -18,7 +27,7 @@ from engine.planning.step_ids import (
 )
 from engine.story.model import Brief, InputFile, StoryBase, user_texts
 from pipelines.base import Kind, MissingDependency, ModelSpec, Params
-from pipelines.models.catalog import Catalog, CatalogError
+from pipelines.models.catalog import Catalog, CatalogError, CatalogErrorCode
 from pipelines.step_params import (
     AnimateParams,
     CheckImageParams,
@@ -42,7 +51,7 @@ class PlanBuilder:
         try:
             self.profile = self.catalog.profile(self.story.choices.profile)
         except CatalogError as error:
-            raise PlanningError(f"profile: {error}") from error
+            raise _planning_error("profile", error) from error
         self.steps: list[Step] = []
         # Step of a picture, or digest of a given clip → step that looks at it; None: nobody can.
         self.image_check_ids: dict[str, str] | None = {}
@@ -57,10 +66,10 @@ class PlanBuilder:
                 self._requested_model(kind, tool_or_alias), kind, profile=self.profile, language=language
             )
         except CatalogError as error:
-            raise PlanningError(f"models.{kind}: {error}") from error
+            raise _planning_error(f"models.{kind}", error) from error
         for skipped, reason in choice.skipped:
-            reason_text = f"is {reason}" if reason.startswith("not ") else reason
-            self.warnings[f"{kind}: {choice.spec.name} serves instead of {skipped}, which {reason_text}"] = None
+            clause = f"is {reason}" if reason.is_fixable else str(reason)
+            self.warnings[f"{kind}: {choice.spec.name} serves instead of {skipped}, which {clause}"] = None
         return choice.spec
 
     def _requested_model(self, kind: Kind, tool_or_alias: str | None) -> str:
@@ -195,3 +204,17 @@ class PlanBuilder:
             must_wait = image_checks and step.kind not in (Kind.CHECK_IMAGE, Kind.SAMPLE_FRAMES)
             steps.append(replace(step, after=tuple(image_checks)) if must_wait else step)
         return PlanResult(Plan(tuple(steps)), self.profile, tuple(self.warnings))
+
+
+_PLANNING_ERROR_CODES = {
+    CatalogErrorCode.UNKNOWN_PROFILE: PlanningErrorCode.UNKNOWN_PROFILE,
+    CatalogErrorCode.UNKNOWN_MODEL: PlanningErrorCode.UNKNOWN_MODEL,
+    CatalogErrorCode.NO_SUITABLE_MODEL: PlanningErrorCode.NO_SUITABLE_MODEL,
+}
+
+
+def _planning_error(field_path: str, error: CatalogError) -> PlanningError:
+    """Return the error of the catalog as an error of a field of the request."""
+    return PlanningError(
+        field_path, str(error), _PLANNING_ERROR_CODES[error.code], value=error.value, redacted=error.redacted
+    )

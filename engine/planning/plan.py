@@ -11,6 +11,7 @@ import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -26,8 +27,26 @@ class InvalidPlan(ValueError):
     """The steps do not form a plan: two of one name, an unknown step referred to, a circle."""
 
 
+class PlanningErrorCode(StrEnum):
+    """The kinds of `PlanningError`."""
+
+    UNKNOWN_PROFILE = "unknown_profile"
+    UNKNOWN_MODEL = "unknown_model"
+    NO_SUITABLE_MODEL = "no_suitable_model"
+
+
 class PlanningError(ValueError):
-    """The story asks for something that no installed model can do."""
+    """The story asks for something that no installed model can do.
+
+    `field` is the field of the request, `value` the unknown name as the client wrote it (empty when there is none), `redacted`
+    the message without `value`, for logs and answers."""
+
+    def __init__(
+        self, field: str, message: str, code: PlanningErrorCode, *, value: str = "", redacted: str | None = None
+    ) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field, self.message, self.code, self.value = field, message, code, value
+        self.redacted = message if redacted is None else redacted
 
 
 @dataclass(frozen=True, slots=True)

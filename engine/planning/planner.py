@@ -8,7 +8,7 @@ from typing import Literal
 
 from engine.planning import prompts
 from engine.planning.builder import PlanBuilder
-from engine.planning.plan import OutputRef, Plan, PlanningError, PlanResult, StepInput
+from engine.planning.plan import OutputRef, Plan, PlanningError, PlanningErrorCode, PlanResult, StepInput
 from engine.planning.step_ids import (
     IDEA_CHECK_ID,
     TEXT_CHECK_ID,
@@ -277,7 +277,9 @@ def _plan_clips(builder: PlanBuilder, story: Story) -> None:
     voice_alias = VOICE_CLONING_ALIAS if sample else None
     if voice_alias and not (model := builder.resolve_model(Kind.NARRATE, voice_alias, story.language)).clones_voice:
         raise PlanningError(
-            f'{NARRATOR_SAMPLE_FIELD}: "{model.name}" cannot speak with a given voice; leave models.{Kind.NARRATE} out'
+            NARRATOR_SAMPLE_FIELD,
+            f'"{model.name}" cannot speak with a given voice; leave models.{Kind.NARRATE} out',
+            PlanningErrorCode.NO_SUITABLE_MODEL,
         )
     for number, scene in enumerate(story.scenes):
         if is_narrated(story, scene):

@@ -33,7 +33,7 @@ HALF_PRECISION_ONLY = ("flash", "sage", "_native_cudnn")
 TORCHAO_HINT = 'weights of eight bits need torchao; `pip install "story-engine[gpu]"`'
 BITSANDBYTES_HINT = "weights of four bits need bitsandbytes; `pip install bitsandbytes`"
 CALIBRATION_PREFIX = "MagCache Calibration Results"
-"""Begin of the line in which diffusers tells the ratios that it measured."""
+"""Start of the log line in which diffusers reports the measured ratios."""
 RECOMPILE_LIMIT = 64
 """How many kinds of one block are compiled in a process before the others run as they are."""
 _BLOCK_LIST_NAME = re.compile(r"blocks$|^layers$")
@@ -251,7 +251,10 @@ def _module_names(network: Any, modules: Iterable[torch.nn.Module]) -> list[str]
 
 
 class _MagRatioHandler(logging.Handler):
-    """Hears the ratios that MagCache measured, one list for each pass of a step."""
+    """Collects the ratios that MagCache measures, one list for each pass of a step.
+
+    diffusers reports them only in a log line and then discards them, so this class parses that line. It is the only place
+    that depends on its wording; `test_the_ratios_of_a_model_are_measured_in_a_run_that_skips_nothing` runs it on the real library."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)

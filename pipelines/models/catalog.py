@@ -7,21 +7,83 @@ import importlib
 import importlib.util
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.base import Family, Kind, MissingDependency, ModelSpec
 from pipelines.models.weights import WeightStore, format_gigabytes, missing_weights, pull_command
 
-_UNAVAILABLE_PREFIXES = ("not installed", "not pulled")
+
+class CatalogErrorCode(StrEnum):
+    """The kinds of `CatalogError`."""
+
+    INVALID_FILE = "invalid_file"
+    UNKNOWN_PROFILE = "unknown_profile"
+    UNKNOWN_MODEL = "unknown_model"
+    NO_SUITABLE_MODEL = "no_suitable_model"
 
 
 class CatalogError(ValueError):
-    """models.yaml (or an overlay) says something that cannot be; the message names the file and the entry."""
+    """An error in models.yaml or an overlay (the message names the file and the entry), or a request for an unknown or
+    unsuitable model.
+
+    `value` is the unknown name as the user wrote it; empty when there is none. `redacted` is the message without `value`, for
+    logs and answers.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        code: CatalogErrorCode = CatalogErrorCode.INVALID_FILE,
+        *,
+        value: str = "",
+        redacted: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code, self.value = code, value
+        self.redacted = message if redacted is None else redacted
+
+    @classmethod
+    def unknown_name(cls, code: CatalogErrorCode, noun: str, value: str, hint: str) -> CatalogError:
+        """Return the error for a name that the catalog does not have. `hint` follows the name and does not repeat it."""
+        return cls(f'no {noun} "{value}"{hint}', code, value=value, redacted=f"no such {noun}{hint}")
+
+
+class UnusableCode(StrEnum):
+    """Why a model cannot run a step."""
+
+    WRONG_KIND = "wrong_kind"
+    LANGUAGE_NOT_SUPPORTED = "language_not_supported"
+    NOT_INSTALLED = "not_installed"
+    NOT_DOWNLOADED = "not_downloaded"
+
+
+@dataclass(frozen=True, slots=True)
+class UnusableReason:
+    """Why a model cannot run a step: a code for decisions and a message for people."""
+
+    code: UnusableCode
+    message: str
+
+    @property
+    def is_fixable(self) -> bool:
+        """Whether installing or downloading something makes the model usable."""
+        return self.code in (UnusableCode.NOT_INSTALLED, UnusableCode.NOT_DOWNLOADED)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class SkippedModel(NamedTuple):
+    """A model that was tried before the selected one, and why it cannot serve."""
+
+    name: str
+    reason: UnusableReason
 
 
 class Profile(BaseModel):
@@ -42,10 +104,10 @@ class Profile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ModelSelection:
-    """Which model serves, and which were picked before it but cannot, with the reason."""
+    """The selected model, and the models that were preferred to it but cannot serve."""
 
     spec: ModelSpec
-    skipped: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[SkippedModel, ...] = ()
 
 
 class Catalog(BaseModel):
@@ -72,46 +134,49 @@ class Catalog(BaseModel):
         try:
             return self.models[name]
         except KeyError:
-            raise CatalogError(f'no model "{name}" in models.yaml{suggest(name, self.models)}') from None
+            hint = f" in models.yaml{suggest(name, self.models)}"
+            raise CatalogError.unknown_name(CatalogErrorCode.UNKNOWN_MODEL, "model", name, hint) from None
 
     def candidates(self, name: str, profile: str | None = None) -> tuple[ModelSpec, ...]:
         """The models behind a name (an alias or a model), in the order in which they are tried."""
         if name in self.models:
             return (self.models[name],)
         if name not in self.aliases:
-            raise CatalogError(
-                f'no model or alias "{name}" in models.yaml{suggest(name, [*self.models, *self.aliases])}'
-            )
+            hint = f" in models.yaml{suggest(name, [*self.models, *self.aliases])}"
+            raise CatalogError.unknown_name(CatalogErrorCode.UNKNOWN_MODEL, "model or alias", name, hint)
         picks = self.profiles[profile].models_for(name) if profile else ()
         return tuple(self.models[model] for model in dict.fromkeys((*picks, *self.aliases[name])))
 
     def choose(
         self, name: str, kind: Kind, *, profile: str | None = None, language: str | None = None
     ) -> ModelSelection:
-        """The first model behind `name` that can do `kind`, speaks `language` (where that matters) and is installed. Raises
-        Missing when one would serve if it were installed, CatalogError when none can."""
+        """Return the first model behind `name` that supports `kind` and `language` and is installed.
+
+        Raises MissingDependency if a model would serve after an installation or a download, else CatalogError."""
         picks = self.profiles[profile].models_for(name) if profile else ()
-        skipped: list[tuple[str, str]] = []
+        skipped: list[SkippedModel] = []
         for spec in self.candidates(name, profile):
             reason = self.unsuitable_reason(spec, kind, language)
             if reason is None:
-                # What nobody picked is not missed, nor is what was never made for this kind of step.
+                # A model outside the profile's picks, or of another kind, was not expected to serve.
                 skipped_wanted = [
-                    one for one in skipped if kind in self.models[one[0]].kinds and (not picks or one[0] in picks)
+                    one for one in skipped if kind in self.models[one.name].kinds and (not picks or one.name in picks)
                 ]
                 return ModelSelection(spec, tuple(skipped_wanted))
-            skipped.append((spec.name, reason))
+            skipped.append(SkippedModel(spec.name, reason))
         reasons = "; ".join(f"{model}: {reason}" for model, reason in skipped)
-        if any(reason.startswith(_UNAVAILABLE_PREFIXES) for _, reason in skipped):
+        if any(one.reason.is_fixable for one in skipped):
             raise MissingDependency(f'"{name}" cannot serve the step "{kind}" here ({reasons})')
-        raise CatalogError(f'no model serves "{name}" for the step "{kind}" ({reasons})')
+        raise CatalogError(
+            f'no model serves "{name}" for the step "{kind}" ({reasons})', CatalogErrorCode.NO_SUITABLE_MODEL
+        )
 
-    def unsuitable_reason(self, spec: ModelSpec, kind: Kind, language: str | None = None) -> str | None:
-        """Why the model cannot serve, in words for the user; None when it can."""
+    def unsuitable_reason(self, spec: ModelSpec, kind: Kind, language: str | None = None) -> UnusableReason | None:
+        """Return why the model cannot run a step of `kind` in `language`; None if it can."""
         if kind not in spec.kinds:
-            return f"cannot {kind}"
+            return UnusableReason(UnusableCode.WRONG_KIND, f"cannot {kind}")
         if language and spec.languages and language not in spec.languages:
-            return f"does not speak {language} well"
+            return UnusableReason(UnusableCode.LANGUAGE_NOT_SUPPORTED, f"does not speak {language} well")
         return unavailable_reason(spec)
 
     def profile(self, name: str) -> str:
@@ -119,7 +184,8 @@ class Catalog(BaseModel):
         Raises CatalogError, or Missing when there is none."""
         if name != "auto":
             if name not in self.profiles:
-                raise CatalogError(f'no profile "{name}"{suggest(name, [*self.profiles, "auto"])}')
+                hint = suggest(name, [*self.profiles, "auto"])
+                raise CatalogError.unknown_name(CatalogErrorCode.UNKNOWN_PROFILE, "profile", name, hint)
             return name
         for candidate in self.profiles:
             if self.profile_shortfall(candidate) is None:
@@ -140,14 +206,17 @@ class Catalog(BaseModel):
         return None
 
 
-def unavailable_reason(spec: ModelSpec) -> str | None:
-    """What this machine lacks for a model, with the commands that mend it, in words; None when nothing is lacking."""
-    modules = missing_modules(spec)
-    if not modules and not pending_downloads(spec):
+def unavailable_reason(spec: ModelSpec) -> UnusableReason | None:
+    """Return what this machine lacks for a model, with the commands that fix it; None if the model is available."""
+    modules, downloads = missing_modules(spec), pending_downloads(spec)
+    if not modules and not downloads:
         return None
     facts = [f"missing {', '.join(modules)}"] if modules else []
-    facts += (*pending_downloads(spec), spec.licence) if pending_downloads(spec) else ()
-    return f"{_UNAVAILABLE_PREFIXES[0] if modules else _UNAVAILABLE_PREFIXES[1]} ({'; '.join(filter(None, (', '.join(filter(None, facts)), fix_command(spec))))})"
+    facts += (*downloads, spec.licence) if downloads else ()
+    details = "; ".join(filter(None, (", ".join(filter(None, facts)), fix_command(spec))))
+    if modules:
+        return UnusableReason(UnusableCode.NOT_INSTALLED, f"not installed ({details})")
+    return UnusableReason(UnusableCode.NOT_DOWNLOADED, f"not pulled ({details})")
 
 
 def pending_downloads(spec: ModelSpec) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ The message of an unexpected exception never reaches a client."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,8 +37,6 @@ ERROR_CODES: Mapping[int, str] = {
 
 MAX_FIELD_LENGTH = 300
 """Maximum length of a field name in an error: a client's own keys can be part of it."""
-_UNKNOWN_NAME = re.compile(r'no (profile|model or alias|model) ".*"(?=; | in models\.yaml|$)', re.DOTALL)
-"""An unknown name in a message; the server does not echo it."""
 
 
 class ApiError(Exception):
@@ -76,8 +73,8 @@ def to_api_error(error: Exception, *, v1: bool = False) -> ApiError | None:
             return ApiError(422, error.message, details={"code": error.code})
         case MissingDependency():
             return ApiError(503, str(error), code="model_unavailable")
-        case PlanningError():
-            return ApiError(422, _UNKNOWN_NAME.sub(r"no such \1", str(error)))
+        case PlanningError(field=field, redacted=message):
+            return ApiError(422, f"{field}: {message}")
         case RunFailed():
             return ApiError(503, "text moderation is unavailable; see the server log")
         case StoreFull():

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from engine.planning.plan import OutputRef, PlanningError
+from engine.planning.builder import PlanBuilder
+from engine.planning.plan import OutputRef, PlanningError, PlanningErrorCode
 from engine.planning.planner import plan_brief, plan_story
 from engine.planning.prompts import (
     MAX_SHEET_IMAGES,
@@ -19,6 +20,7 @@ from engine.schemas import generate_requests, story_requests
 from engine.story.model import Character, InputFile, SceneCharacter, map_input_files
 from pipelines.base import Kind
 from pipelines.models import catalog
+from pipelines.models.catalog import SkippedModel, UnusableCode, UnusableReason
 
 
 @pytest.fixture(scope="module")
@@ -325,6 +327,37 @@ def test_what_no_model_can_do_is_named(body, models, change, message):
     with pytest.raises(PlanningError) as caught:
         plan_story(generate_requests.to_story(body | change), models)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "code", "value"),
+    [
+        ({"profile": "my secret"}, "profile", PlanningErrorCode.UNKNOWN_PROFILE, "my secret"),
+        ({"models": {"narrate": "my secret"}}, "models.narrate", PlanningErrorCode.UNKNOWN_MODEL, "my secret"),
+        ({"models": {"narrate": "camera"}}, "models.narrate", PlanningErrorCode.NO_SUITABLE_MODEL, ""),
+    ],
+)
+def test_a_planning_error_has_a_field_a_code_the_unknown_name_and_a_message_without_it(
+    body, models, change, field, code, value
+):
+    with pytest.raises(PlanningError) as caught:
+        plan_story(generate_requests.to_story(body | change), models)
+    assert (caught.value.field, caught.value.code, caught.value.value) == (field, code, value)
+    assert not value or value not in caught.value.redacted
+
+
+@pytest.mark.parametrize("code", UnusableCode)
+def test_the_warning_about_a_skipped_model_depends_on_the_code_of_the_reason_and_not_on_its_wording(
+    story, models, code, monkeypatch
+):
+    narrator = models.spec("kokoro")
+    skipped = (SkippedModel("other", UnusableReason(code, "not ABC")),)
+    monkeypatch.setattr(catalog.Catalog, "choose", lambda *_args, **_options: catalog.ModelSelection(narrator, skipped))
+    builder = PlanBuilder(story, models)
+    builder.resolve_model(Kind.NARRATE)
+    fixable = code in (UnusableCode.NOT_INSTALLED, UnusableCode.NOT_DOWNLOADED)
+    clause = "is not ABC" if fixable else "not ABC"
+    assert f"narrate: kokoro serves instead of other, which {clause}" in builder.warnings
 
 
 @pytest.mark.parametrize("tool", ["Seedream", "FluxTurbo", "NanoBanana", "QwenImage"])

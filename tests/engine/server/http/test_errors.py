@@ -7,6 +7,8 @@ import time
 import pytest
 import requests
 
+from engine.planning.plan import PlanningError, PlanningErrorCode
+from engine.server.http.errors import to_api_error
 from tests.engine.server.conftest import KEY, OTHER_KEY, Server
 
 IDEA = {"idea": "A fox"}
@@ -198,3 +200,12 @@ def test_who_hangs_up_while_sending_is_no_mistake_of_the_server(server):
             time.sleep(0.1)
     assert server.get("/story/options").status_code == 200
     assert not server.error_lines()
+
+
+@pytest.mark.parametrize("wording", ['no profile "{}"', "the profile {} is unknown", '{}; no model "x" in models.yaml'])
+def test_the_answer_to_a_planning_error_never_has_the_value_whatever_the_wording_of_the_message(wording):
+    error = PlanningError(
+        "profile", wording.format("my secret"), PlanningErrorCode.UNKNOWN_PROFILE, value="my secret", redacted="unknown"
+    )
+    answer = to_api_error(error)
+    assert (answer.status, answer.message) == (422, "profile: unknown")
