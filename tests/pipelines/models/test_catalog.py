@@ -165,7 +165,7 @@ models:
 def test_absent_weights_are_not_installed_and_the_message_says_what_pulling_them_means(tmp_path):
     models = load(overlay(tmp_path, WEIGHTED), home=tmp_path)
     assert str(models.unsuitable_reason(models.spec("big"), Kind.KEYFRAME)) == (
-        "not pulled (14 GB, gated by its owner, Apache-2.0; python -m engine models pull big)"
+        "not pulled (14 GB, gated repository, Apache-2.0; python -m engine models pull big)"
     )
     with pytest.raises(MissingDependency, match="models pull big"):
         models.choose("big", Kind.KEYFRAME)
@@ -175,7 +175,7 @@ def test_both_commands_are_named_where_packages_are_absent_too(tmp_path):
     text = WEIGHTED.replace("kinds:", "requires: [no_such_module_anywhere]\n    extra: gpu\n    kinds:", 1)
     models = load(overlay(tmp_path, text), home=tmp_path)
     assert str(models.unsuitable_reason(models.spec("big"), Kind.KEYFRAME)) == (
-        "not installed (missing no_such_module_anywhere, 14 GB, gated by its owner, Apache-2.0; "
+        "not installed (missing no_such_module_anywhere, 14 GB, gated repository, Apache-2.0; "
         'pip install "story-engine[gpu]" && python -m engine models pull big)'
     )
 
