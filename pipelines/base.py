@@ -201,7 +201,7 @@ class Family(Protocol):
     `version` is bumped when the output changes on purpose: it is part of the key too.
     `params` maps each kind that the family can do to the parameters it takes (`pipelines.step_params`, or a stricter subclass).
 
-    A family that can do with less memory has `economies: ClassVar[tuple[Economy, ...]]`: the rungs of the out-of-memory ladder
+    A family that can do with less memory has `memory_modes: ClassVar[tuple[MemoryMode, ...]]`: the rungs of the out-of-memory ladder
     that help it, in order. `load` is called again with the next of them in `device.memory_mode` when memory ran out.
 
     A family that rests on more than packages (a program, fonts, data) may have a static method `checkup() -> Iterable[str]`: what

@@ -74,7 +74,7 @@ class TaskWarning:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no result. `type` is a stable word: one of those below, or the name of an exception. `message` speaks
+    """Why there is no result. `code` is a stable word: one of those below, or the name of an exception. `message` speaks
     to the user and never holds the text of an unforeseen exception; that is in `detail`, for the log. `field` names what
     cannot be used, `category` the rule that refused it. Trying again can help only if `retryable`."""
 
@@ -89,7 +89,7 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class TaskResult:
     """A task has ended. Without `error` its `outputs` are complete: (name, path), in the order in which the family gave
-    them. `lost` says that nobody knows how it ended, as its worker died. `record` is what was measured: `seconds` (without
+    them. `crashed` says that nobody knows how it ended, as its worker died. `record` is what was measured: `seconds` (without
     `load_seconds`), `loaded` (whether the model had to be), `peak_memory_mb`, `device`, `memory_mode`, `memory_steps` (what was given up for memory), `warnings`, `facts`, `libraries`. `resident` names the models that are
     loaded there now."""
 

@@ -64,7 +64,7 @@ class StepWarning(StepEvent):
 @dataclass(frozen=True, slots=True)
 class StepDone(StepEvent):
     """The outputs of the step are in the store. `seconds`, `peak_memory_mb` (of the GPU, where one was used) and `memory_mode` are of the
-    making, also when `recalled`."""
+    making, also when `cached`."""
 
     key: str
     cached: bool

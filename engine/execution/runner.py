@@ -47,7 +47,7 @@ LOCK_POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """How a run ended. `made` holds what is in the store for each step, whether made now or recalled."""
+    """How a run ended. `actions` holds what is in the store for each step, whether made now or recalled."""
 
     actions: Mapping[str, Action]
     cached: frozenset[str]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 REDUCED_SCALE = 0.75
-"""Of the width and of the height is what is left under `Economy.SMALLER`."""
+"""Of the width and of the height is what is left under `MemoryMode.REDUCED_SIZE`."""
 EPSILON = 1e-6
 """What rounding errors of floating point may amount to."""
 

@@ -166,7 +166,7 @@ def test_a_huge_message_arrives_whole(executor, tmp_path):
         (families.Unimportable, "Missing", "", "unimportable needs the module no_such_module_at_all"),
         (families.Failing, "KeyError", "", "failing could not enhance (KeyError)"),
         (families.FullDisk, "DiskFull", "", "no room left on the disk"),
-        (families.EscapingOutput, "RuntimeError", "", "stray could not enhance (RuntimeError)"),
+        (families.EscapingOutput, "RuntimeError", "", "escapingoutput could not enhance (RuntimeError)"),
     ],
 )
 def test_a_failure_says_what_the_user_can_do_and_keeps_the_rest_for_the_log(
@@ -276,7 +276,7 @@ def test_a_task_survives_its_json_form(tmp_path):
 
 
 def seen(done: TaskResult) -> dict:
-    """What `families.Where` saw."""
+    """What `families.EnvironmentReporter` saw."""
     return json.loads(done.outputs[0][1].read_text())
 
 
@@ -314,7 +314,7 @@ def test_cancel_ends_the_worker_and_all_that_it_started(local, tmp_path):
         pass
     local.cancel(one.id)
     [done] = listen(local, {one.id})
-    assert (done.error.type, done.lost) == ("Cancelled", False)
+    assert (done.error.code, done.crashed) == ("Cancelled", False)
     wait_for_the_end_of(int(pid) for pid in (tmp_path / "log").read_text().split())
     assert outcome(local, task(tmp_path, spec())).ok
 

@@ -184,7 +184,7 @@ def test_a_run_ends_with_the_film_goes_on_where_it_was_and_shows_in_the_list(com
 
     code, out, _ = command("reroll", path, "scene", "3", "--json")
     events = [json.loads(line) for line in out.splitlines()]
-    made = {event["step"] for event in events if event["event"] == "StepDone" and not event["recalled"]}
+    made = {event["step"] for event in events if event["event"] == "StepDone" and not event["cached"]}
     assert "keyframe:3" in made
     assert made <= redone
 

@@ -132,7 +132,7 @@ def test_only_the_engine_itself_is_lent_and_nothing_that_is_installed_beside_it(
 
 
 def test_a_worker_is_built_on_what_an_environment_is_given() -> None:
-    """What `BODY` names, and what that brings; of all that is installed here nothing else is imported."""
+    """What `WORKER_REQUIREMENTS` names, and what that brings; of all that is installed here nothing else is imported."""
     code = "import sys; import engine.execution.worker, pipelines.step_params; print(*{m.split('.')[0] for m in sys.modules})"
     root = Path(environments.__file__).parents[2]
     modules = set(subprocess.check_output([sys.executable, "-c", code], text=True, cwd=root).split())

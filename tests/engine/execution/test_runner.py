@@ -57,7 +57,7 @@ def after(*names, of="text.txt"):
 
 
 def text(runner, result, step_id):
-    return runner.store.path(result.made[step_id].outputs[0].digest).read_text("utf-8")
+    return runner.store.path(result.actions[step_id].outputs[0].digest).read_text("utf-8")
 
 
 def flip(path: Path) -> None:
@@ -219,7 +219,7 @@ def test_what_happens_is_told_in_order(runner):
         ("RunStarted", ""),
         ("StepStarted", "a"),
         ("StepProgress", "a"),
-        ("StepWarned", "a"),
+        ("StepWarning", "a"),
         ("StepProgress", "a"),
         ("StepDone", "a"),
         ("StepStarted", "b"),
@@ -235,9 +235,9 @@ def test_the_warnings_of_recalled_work_are_told_again(runner):
     runner.run(plan)
     told = []
     runner.run(plan, on_event=told.append)
-    assert [type(event).__name__ for event in told] == ["RunStarted", "StepWarned", "StepDone", "RunDone"]
+    assert [type(event).__name__ for event in told] == ["RunStarted", "StepWarning", "StepDone", "RunDone"]
     assert told[1].message == "älter als gedacht – ok 🙂"
-    assert told[2].recalled
+    assert told[2].cached
     assert told[2].seconds >= 0
 
 
@@ -462,7 +462,7 @@ def test_two_runs_of_one_runner_wait_for_each_other(runner, log):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(len(result.recalled) for result in results) == [0, 3, 3]
+    assert sorted(len(result.cached) for result in results) == [0, 3, 3]
     assert len(read_log(log)) == 3
 
 
