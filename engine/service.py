@@ -278,7 +278,7 @@ class Service:
     def start_run(self, run_id: str, story: Brief | Story, *, source: str, out: str) -> None:
         """Note that a run begins. What it will need of the store is safe from collection from here on."""
         self.database.start_run(
-            run_id, title=story.title or Path(source).stem, source=source, out=out, story=_to_dict(story)
+            run_id, title=story.title or Path(source).stem, source=source, output_folder=out, story=_to_dict(story)
         )
         self.database.add_references(run_id, digests=[picture.digest for picture in input_files(story).values()])
 

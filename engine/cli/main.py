@@ -186,7 +186,7 @@ def open_run(run_id: Annotated[str, typer.Argument(help="Id of a run, as `ls` sh
     from engine.outputs.export import PAGE_FILE
 
     with _service(None) as service:
-        page = Path(_find_run(service, run_id).out) / PAGE_FILE
+        page = Path(_find_run(service, run_id).output_folder) / PAGE_FILE
     if not page.is_file():
         _exit(EXIT_USAGE, f"{page} is not there; run the story again to write it")
     print(page)

@@ -98,7 +98,7 @@ def runs_text(runs: Sequence[Run]) -> str:
     if not runs:
         return "nothing was made yet"
     rows = [["id", "when", "state", "title", "folder"]]
-    rows += [[run.id, _format_time(run.updated), run.status, run.title[:40] or "–", run.out] for run in runs]
+    rows += [[run.id, _format_time(run.updated), run.status, run.title[:40] or "–", run.output_folder] for run in runs]
     return format_table(rows)
 
 
@@ -110,7 +110,7 @@ def run_text(run: Run) -> str:
         f"state    {run.status}" + (f": {run.error}" if run.error else ""),
         f"begun    {_format_time(run.created)}, last changed {_format_time(run.updated)}",
         f"story    {run.source}",
-        f"folder   {run.out}" + ("" if Path(run.out).is_dir() else " (not there any more)"),
+        f"folder   {run.output_folder}" + ("" if Path(run.output_folder).is_dir() else " (not there any more)"),
         *(f"take     {step}: {take + 1}" for step, take in takes.items()),
         *(f"note     {warning}" for warning in run.warnings),
     ]

@@ -11,25 +11,18 @@ from pipelines.base import MemoryMode, ModelSpec
 EXPIRY_SECONDS = 24 * 3600.0
 """Seconds after which all speed is tried again: what took the room may be gone."""
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS economies (
-    model TEXT PRIMARY KEY, economy INTEGER NOT NULL, at REAL NOT NULL
-) STRICT, WITHOUT ROWID;
-"""
-
 
 class MemoryModeStore:
     """Kept in the history, by model."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database, self._clock = database, clock
-        database.create_tables(_SCHEMA)
 
     def get(self, spec: ModelSpec) -> MemoryMode:
         """How to begin with the model."""
         since = self._clock() - EXPIRY_SECONDS
-        rows = self._database.query("SELECT economy FROM economies WHERE model = ? AND at > ?", spec.name, since)
-        return MemoryMode(rows[0]["economy"]) if rows else MemoryMode.NONE
+        rows = self._database.query("SELECT mode FROM memory_modes WHERE model = ? AND updated > ?", spec.name, since)
+        return MemoryMode(rows[0]["mode"]) if rows else MemoryMode.NONE
 
     def record(self, model: str, mode: MemoryMode) -> None:
         """The model did its work, saving memory like this."""
@@ -37,6 +30,7 @@ class MemoryModeStore:
             return
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT INTO economies VALUES (?1, ?2, ?3) ON CONFLICT (model) DO UPDATE SET economy = ?2, at = ?3 WHERE economy < ?2 OR at <= ?4",
+                "INSERT INTO memory_modes (model, mode, updated) VALUES (?1, ?2, ?3) "
+                "ON CONFLICT (model) DO UPDATE SET mode = ?2, updated = ?3 WHERE mode < ?2 OR updated <= ?4",
                 (model, int(mode), self._clock(), self._clock() - EXPIRY_SECONDS),
             )

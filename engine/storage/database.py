@@ -21,32 +21,13 @@ from typing import Any, Literal, Self
 
 import psutil
 
-SCHEMA_VERSION = 1
-"""Of the tables, kept in the file's `user_version`."""
+from engine.storage.migrations import NewerSchema, migrate
 
 BUSY_TIMEOUT_SECONDS = 30.0
 """How long to wait for another process that writes."""
 
 MAX_TIMINGS = 50
 """How many of the last timings of a model an estimate is made from; older ones are dropped."""
-
-SCHEMA = """
-CREATE TABLE runs (
-    id TEXT PRIMARY KEY, created REAL NOT NULL, updated REAL NOT NULL, title TEXT NOT NULL, source TEXT NOT NULL,
-    out TEXT NOT NULL, status TEXT NOT NULL, process TEXT NOT NULL, story TEXT NOT NULL, film TEXT,
-    warnings TEXT NOT NULL, error TEXT NOT NULL
-) STRICT;
-CREATE INDEX runs_by_time ON runs (created DESC);
-CREATE TABLE refers (
-    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, what TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (run, what, value)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE timings (
-    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, model TEXT NOT NULL, work REAL NOT NULL, seconds REAL NOT NULL,
-    peak_memory_mb INTEGER NOT NULL, bytes INTEGER NOT NULL
-) STRICT;
-CREATE INDEX timings_by_model ON timings (kind, model, id DESC);
-"""
 
 RunStatus = Literal["running", "done", "failed", "cancelled", "interrupted"]
 
@@ -58,14 +39,14 @@ class DatabaseError(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of a story. `status` is `interrupted` when the process that ran it is no more; `film` is a digest;
-    `source` and `out` are paths as the user gave them; times are seconds since 1970."""
+    `source` and `output_folder` are paths as the user gave them; times are seconds since 1970."""
 
     id: str
     created: float
     updated: float
     title: str
     source: str
-    out: str
+    output_folder: str
     status: RunStatus
     story: Mapping[str, Any]
     film: str | None = None
@@ -97,8 +78,8 @@ class Database:
             self._connection, self._reader = self._connect(), self._connect()
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
+                self._migrate()
                 self._connection.execute("PRAGMA foreign_keys = ON")
-                self._create_schema()
             except BaseException:
                 self._connection.close()
                 self._reader.close()
@@ -118,17 +99,31 @@ class Database:
 
     # Runs
 
-    def start_run(self, run_id: str, *, title: str, source: str = "", out: str = "", story: Mapping[str, Any]) -> Run:
+    def start_run(
+        self, run_id: str, *, title: str, source: str = "", output_folder: str = "", story: Mapping[str, Any]
+    ) -> Run:
         """A run begins, or one of that id begins again."""
         now = self._clock()
-        row = (run_id, now, now, title, source, out, "running", _process_identity(), json.dumps(story), None, "[]", "")
+        columns = {
+            "id": run_id,
+            "created": now,
+            "updated": now,
+            "title": title,
+            "source": source,
+            "output_folder": output_folder,
+            "status": "running",
+            "process": _process_identity(),
+            "story_json": json.dumps(story),
+            "film": None,
+            "warnings": "[]",
+            "error": "",
+        }
+        updates = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in ("id", "created"))
         with self._transaction() as connection:
             connection.execute(
-                f"INSERT INTO runs VALUES ({', '.join('?' * len(row))}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608
-                "updated = excluded.updated, title = excluded.title, source = excluded.source, out = excluded.out, "
-                "status = excluded.status, process = excluded.process, story = excluded.story, film = NULL, "
-                "warnings = '[]', error = ''",
-                row,
+                f"INSERT INTO runs ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608
+                f"ON CONFLICT (id) DO UPDATE SET {updates}",
+                tuple(columns.values()),
             )
         return self.get_run(run_id)
 
@@ -183,21 +178,27 @@ class Database:
         try:
             with self._transaction() as connection:
                 if exclusive:
-                    before = connection.execute("SELECT run, what, value FROM refers WHERE run = ?", (run_id,))
+                    before = connection.execute(
+                        "SELECT run_id, kind, value FROM run_references WHERE run_id = ?", (run_id,)
+                    )
                     dropped = {tuple(row) for row in before} - rows
-                    connection.executemany("DELETE FROM refers WHERE run = ? AND what = ? AND value = ?", dropped)
-                connection.executemany("INSERT OR IGNORE INTO refers VALUES (?, ?, ?)", rows)
+                    connection.executemany(
+                        "DELETE FROM run_references WHERE run_id = ? AND kind = ? AND value = ?", dropped
+                    )
+                connection.executemany("INSERT OR IGNORE INTO run_references VALUES (?, ?, ?)", rows)
         except sqlite3.IntegrityError as error:
             raise KeyError(run_id) from error
         return bool(dropped)
 
     def live_keys(self) -> frozenset[str]:
         """The actions that any run needs."""
-        return frozenset(row["value"] for row in self._query("SELECT value FROM refers WHERE what = 'key'"))
+        return frozenset(row["value"] for row in self._query("SELECT value FROM run_references WHERE kind = 'key'"))
 
     def live_digests(self) -> frozenset[str]:
         """The blobs that any run needs besides those of its actions."""
-        query = "SELECT value FROM refers WHERE what = 'digest' UNION SELECT film FROM runs WHERE film IS NOT NULL"
+        query = (
+            "SELECT value FROM run_references WHERE kind = 'digest' UNION SELECT film FROM runs WHERE film IS NOT NULL"
+        )
         return frozenset(row["value"] for row in self._query(query))
 
     # How long things take
@@ -211,7 +212,7 @@ class Database:
             raise ValueError(f"work must be positive, not {work}")
         with self._transaction() as connection:
             connection.execute(
-                "INSERT INTO timings (kind, model, work, seconds, peak_memory_mb, bytes) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO timings (kind, model, work_units, seconds, peak_memory_mb, output_bytes) VALUES (?, ?, ?, ?, ?, ?)",
                 (kind, model, work, seconds, peak_memory_mb, size),
             )
             connection.execute(
@@ -226,19 +227,11 @@ class Database:
         if not rows:
             return None
         return Estimate(
-            seconds=statistics.median(row["seconds"] / row["work"] for row in rows) * work,
+            seconds=statistics.median(row["seconds"] / row["work_units"] for row in rows) * work,
             peak_memory_mb=max(row["peak_memory_mb"] for row in rows),
-            bytes=round(statistics.median(row["bytes"] / row["work"] for row in rows) * work),
+            bytes=round(statistics.median(row["output_bytes"] / row["work_units"] for row in rows) * work),
             samples=len(rows),
         )
-
-    # More tables in the same file
-
-    def create_tables(self, schema: str) -> None:
-        """Make the tables of `schema` (statements that are harmless when done again, ended by `;`)."""
-        with self._transaction() as connection:
-            for statement in filter(str.strip, schema.split(";")):
-                connection.execute(statement)
 
     def query(self, query: str, *values: object) -> list[sqlite3.Row]:
         """The rows of a query."""
@@ -251,17 +244,15 @@ class Database:
 
     # Underneath
 
-    def _create_schema(self) -> None:
-        with (
-            self._transaction() as connection
-        ):  # of two processes that find no tables, the second one waits and finds them
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > SCHEMA_VERSION:
-                raise DatabaseError(f"{self.path} was written by a newer version of this program; update it")
-            if version == 0:
-                for statement in filter(str.strip, SCHEMA.split(";")):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    def _migrate(self) -> None:
+        """Bring the schema up to date. Of several processes one does it; the others wait."""
+        with self._transaction() as connection:
+            try:
+                migrate(connection)
+            except NewerSchema as error:
+                raise DatabaseError(
+                    f"{self.path} was written by a newer version of this program ({error}); update the program"
+                ) from error
 
     def _query(self, query: str, *values: object) -> list[sqlite3.Row]:
         if self._writer_thread == threading.get_ident():
@@ -317,9 +308,9 @@ def _run_from_row(row: sqlite3.Row) -> Run:
     run = Run(
         **{
             name: row[name]
-            for name in ("id", "created", "updated", "title", "source", "out", "status", "film", "error")
+            for name in ("id", "created", "updated", "title", "source", "output_folder", "status", "film", "error")
         },
-        story=json.loads(row["story"]),
+        story=json.loads(row["story_json"]),
         warnings=tuple(json.loads(row["warnings"])),
     )
     return replace(run, status="interrupted") if run.status == "running" and not _is_alive(row["process"]) else run

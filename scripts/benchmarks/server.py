@@ -105,7 +105,7 @@ def measure_queue(server_class: Any, home: Path, count: int) -> None:
     newest = [story["id"] for story in page["data"]]
     server.stop(kill=True)
     with sqlite3.connect(home / "many" / "engine.sqlite") as connection:
-        rows = [row[0] for row in connection.execute("SELECT story FROM work ORDER BY number")]
+        rows = [row[0] for row in connection.execute("SELECT story_id FROM jobs ORDER BY id")]
     print_figures(
         {
             "enqueued": len(ids), "unique": len(set(ids)) == count, "listed": page["total"],

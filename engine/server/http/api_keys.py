@@ -19,10 +19,6 @@ from engine.storage.database import Database
 LOCAL_OWNER = "local"
 """Owner of every story on a server without API keys."""
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS api_keys (digest TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created REAL NOT NULL) STRICT
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
@@ -40,7 +36,6 @@ class ApiKeys:
     def __init__(self, database: Database, configured: Sequence[str] = ()) -> None:
         self._database, self._required = database, False
         self._configured = {_digest(key): f"key-{_digest(key)[:16]}" for key in configured}
-        database.create_tables(SCHEMA)
         self.is_required()
 
     def add(self, name: str) -> str:
@@ -49,7 +44,9 @@ class ApiKeys:
             raise ValueError(f'key "{name}" already exists; revoke it first, or choose another name')
         key = f"se_{secrets.token_urlsafe(32)}"
         with self._database.transaction() as connection:
-            connection.execute("INSERT INTO api_keys VALUES (?, ?, ?)", (_digest(key), name, time.time()))
+            connection.execute(
+                "INSERT INTO api_keys (digest, name, created) VALUES (?, ?, ?)", (_digest(key), name, time.time())
+            )
         return key
 
     def list_keys(self) -> Sequence[ApiKey]:

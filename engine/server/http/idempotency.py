@@ -14,13 +14,6 @@ from starlette.responses import JSONResponse, Response
 from engine.server.http.errors import ApiError
 from engine.storage.database import Database
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS answers (
-    owner TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, status INTEGER, body TEXT, created REAL NOT NULL,
-    PRIMARY KEY (owner, key)
-) STRICT
-"""
-
 
 @dataclass
 class IdempotencyStore:
@@ -28,9 +21,6 @@ class IdempotencyStore:
 
     database: Database
     clock: Callable[[], float] = field(default=time.time)
-
-    def __post_init__(self) -> None:
-        self.database.create_tables(SCHEMA)
 
     async def run_once(
         self, request: Request, owner: str, digest: str, handler: Callable[[], Awaitable[tuple[int, Any]]]
@@ -63,17 +53,20 @@ class IdempotencyStore:
         await run_in_threadpool(self.store_response, owner, key, status, bytes(response.body).decode())
         return response
 
-    def reserve(self, owner: str, key: str, request: str) -> tuple[str, int | None, str | None] | None:
-        """Store that a request with this key is in progress; `request` is its fingerprint.
+    def reserve(self, owner: str, key: str, fingerprint: str) -> tuple[str, int | None, str | None] | None:
+        """Store the fingerprint of a request with this key that is in progress.
 
         Return None for the first request; for a later one the fingerprint, status and body of the first (None, None
         while it is in progress)."""
         with self.database.transaction() as connection:
-            row = connection.execute("SELECT * FROM answers WHERE owner = ? AND key = ?", (owner, key)).fetchone()
+            row = connection.execute(
+                "SELECT * FROM idempotency_keys WHERE owner = ? AND key = ?", (owner, key)
+            ).fetchone()
             if row is not None:
-                return row["request"], row["status"], row["body"]
+                return row["fingerprint"], row["status"], row["body"]
             connection.execute(
-                "INSERT INTO answers VALUES (?, ?, ?, NULL, NULL, ?)", (owner, key, request, self.clock())
+                "INSERT INTO idempotency_keys (owner, key, fingerprint, created) VALUES (?, ?, ?, ?)",
+                (owner, key, fingerprint, self.clock()),
             )
         return None
 
@@ -81,20 +74,23 @@ class IdempotencyStore:
         """Store the response to the request with this key."""
         with self.database.transaction() as connection:
             connection.execute(
-                "UPDATE answers SET status = ?, body = ? WHERE owner = ? AND key = ?", (status, body, owner, key)
+                "UPDATE idempotency_keys SET status = ?, body = ? WHERE owner = ? AND key = ?",
+                (status, body, owner, key),
             )
 
     def release(self, owner: str, key: str) -> None:
         """Delete the entry of a request that failed; the key can be used again."""
         with self.database.transaction() as connection:
-            connection.execute("DELETE FROM answers WHERE owner = ? AND key = ? AND status IS NULL", (owner, key))
+            connection.execute(
+                "DELETE FROM idempotency_keys WHERE owner = ? AND key = ? AND status IS NULL", (owner, key)
+            )
 
     def release_unfinished(self) -> None:
         """Delete the entries of requests that a stopped server left without a response."""
         with self.database.transaction() as connection:
-            connection.execute("DELETE FROM answers WHERE status IS NULL")
+            connection.execute("DELETE FROM idempotency_keys WHERE status IS NULL")
 
     def prune(self, max_age: float) -> None:
         """Delete responses older than `max_age` seconds."""
         with self.database.transaction() as connection:
-            connection.execute("DELETE FROM answers WHERE created < ?", (self.clock() - max_age,))
+            connection.execute("DELETE FROM idempotency_keys WHERE created < ?", (self.clock() - max_age,))

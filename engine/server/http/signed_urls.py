@@ -15,7 +15,6 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from engine.storage.database import Database
 
-SCHEMA = "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT"
 MEDIA_TYPES = {"png": "image/png", "wav": "audio/wav", "mp4": "video/mp4", "srt": "text/plain"}
 _PATH = re.compile(r"^/media/([A-Za-z0-9_.~-]+)/[A-Za-z0-9._-]+$")
 
@@ -73,8 +72,7 @@ def get_or_create_secret(
     database: Database, name: str, generate: Callable[[], str] = lambda: secrets.token_urlsafe(32)
 ) -> str:
     """Return the secret `name` of this installation; create and store it on the first call."""
-    database.create_tables(SCHEMA)
     with database.transaction() as connection:
-        connection.execute("INSERT OR IGNORE INTO secrets VALUES (?, ?)", (name, generate()))
+        connection.execute("INSERT OR IGNORE INTO secrets (name, value) VALUES (?, ?)", (name, generate()))
         value: str = connection.execute("SELECT value FROM secrets WHERE name = ?", (name,)).fetchone()["value"]
     return value

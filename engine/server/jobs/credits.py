@@ -13,13 +13,6 @@ from engine.server.settings import SettingsError
 from engine.storage.database import Database
 from pipelines.base import Kind
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS credits (
-    work INTEGER PRIMARY KEY, owner TEXT NOT NULL, story TEXT NOT NULL, aside INTEGER NOT NULL, spent INTEGER NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS credits_of_owner ON credits (owner);
-CREATE INDEX IF NOT EXISTS credits_of_story ON credits (story)
-"""
 PRICED_KINDS: Mapping[str, Kind] = {"scene_image": Kind.KEYFRAME, "scene_video": Kind.ANIMATE}
 """Priced kinds of steps by their names in ENGINE_CREDIT_COSTS."""
 
@@ -42,7 +35,6 @@ class Credits:
 
     def __init__(self, database: Database, budget: int, costs: Mapping[Kind, int]) -> None:
         self._database, self._budget, self._costs = database, budget, costs
-        database.create_tables(SCHEMA)
 
     @property
     def enabled(self) -> bool:
@@ -55,7 +47,7 @@ class Credits:
 
     def check_balance(self, owner: str, cost: int) -> None:
         """Raise ApiError 402 if `cost` exceeds the remaining credits of the owner."""
-        remaining = max(0, self._budget - self._sum("owner", owner, "max(aside, spent)"))
+        remaining = max(0, self._budget - self._sum("owner", owner, "max(reserved, spent)"))
         if self.enabled and cost > remaining:
             raise ApiError(
                 402,
@@ -67,21 +59,24 @@ class Credits:
         """Reserve the cost of a job, in the transaction that enqueues it. Raises ApiError 402."""
         if self.enabled:
             self.check_balance(owner, cost)
-            connection.execute("INSERT INTO credits VALUES (?, ?, ?, ?, 0)", (job_id, owner, story_id, cost))
+            connection.execute(
+                "INSERT INTO credits (job_id, owner, story_id, reserved, spent) VALUES (?, ?, ?, ?, 0)",
+                (job_id, owner, story_id, cost),
+            )
 
     def charge(self, job_id: int, kind: Kind) -> None:
         """Charge a job for an executed step of that kind."""
         if self.enabled and self._costs.get(kind):
             with self._database.transaction() as connection:
-                connection.execute("UPDATE credits SET spent = spent + ? WHERE work = ?", (self._costs[kind], job_id))
+                connection.execute("UPDATE credits SET spent = spent + ? WHERE job_id = ?", (self._costs[kind], job_id))
 
     def settle(self, connection: Any, job_id: int) -> None:
         """Release the credits that a finished job reserved and did not spend."""
-        connection.execute("UPDATE credits SET aside = 0 WHERE work = ?", (job_id,))
+        connection.execute("UPDATE credits SET reserved = 0 WHERE job_id = ?", (job_id,))
 
     def spent_on(self, story_id: str) -> int:
         """Return the credits spent on a story."""
-        return self._sum("story", story_id, "spent") if self.enabled else 0
+        return self._sum("story_id", story_id, "spent") if self.enabled else 0
 
     def _sum(self, column: str, value: str, expression: str) -> int:
         query = f"SELECT coalesce(sum({expression}), 0) AS n FROM credits WHERE {column} = ?"  # noqa: S608

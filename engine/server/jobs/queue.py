@@ -15,19 +15,6 @@ JobTarget = Literal["storyboard", "elements", "scenes", "film", "concat", "keyfr
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 FinalState = Literal["done", "failed", "cancelled"]
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS work (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, story TEXT NOT NULL REFERENCES stories (id) ON DELETE CASCADE,
-    goal TEXT NOT NULL, priority INTEGER NOT NULL, state TEXT NOT NULL, progress INTEGER NOT NULL, told TEXT,
-    message TEXT NOT NULL, word TEXT NOT NULL, created REAL NOT NULL, ended REAL
-) STRICT;
-CREATE INDEX IF NOT EXISTS work_of_story ON work (story, number DESC);
-CREATE INDEX IF NOT EXISTS work_to_do ON work (priority DESC, number) WHERE state = 'queued';
-CREATE TABLE IF NOT EXISTS deaths (
-    work INTEGER PRIMARY KEY REFERENCES work (number) ON DELETE CASCADE, times INTEGER NOT NULL, progress INTEGER NOT NULL
-) STRICT
-"""
-
 CRASHES_BEFORE_DEMOTION = 3
 """Server crashes without progress of a job, after which all other jobs take precedence."""
 MAX_CRASHES = 10
@@ -66,14 +53,11 @@ class JobQueue:
     credits: Credits
     clock: Callable[[], float] = field(default=time.time)
 
-    def __post_init__(self) -> None:
-        self.database.create_tables(SCHEMA)
-
     def enqueue(self, connection: Any, owner: str, story_id: str, job_request: JobRequest) -> None:
         """Add a job, in the transaction of the caller. Raises ApiError 402."""
         story_json = to_json(job_request.story) if job_request.story else None
         cursor = connection.execute(
-            "INSERT INTO work (story, goal, priority, state, progress, told, message, word, created) "
+            "INSERT INTO jobs (story_id, target, priority, state, progress, story_json, message, code, created) "
             "VALUES (?, ?, ?, 'queued', 0, ?, '', '', ?)",
             (story_id, job_request.target, job_request.priority, story_json, self.clock()),
         )
@@ -81,36 +65,36 @@ class JobQueue:
 
     def latest(self, story_id: str) -> Job | None:
         """Return the latest job of a story."""
-        rows = self.database.query("SELECT * FROM work WHERE story = ? ORDER BY number DESC LIMIT 1", story_id)
+        rows = self.database.query("SELECT * FROM jobs WHERE story_id = ? ORDER BY id DESC LIMIT 1", story_id)
         return _to_job(rows[0]) if rows else None
 
     def is_active(self, story_id: str) -> bool:
         """Return whether a job of the story is queued or running."""
-        query = "SELECT 1 FROM work WHERE story = ? AND state IN ('queued', 'running') LIMIT 1"
+        query = "SELECT 1 FROM jobs WHERE story_id = ? AND state IN ('queued', 'running') LIMIT 1"
         return bool(self.database.query(query, story_id))
 
     def count_queued(self) -> int:
         """Return the number of queued jobs."""
-        count: int = self.database.query("SELECT count(*) AS n FROM work WHERE state = 'queued'")[0]["n"]
+        count: int = self.database.query("SELECT count(*) AS n FROM jobs WHERE state = 'queued'")[0]["n"]
         return count
 
     def claim(self) -> Job | None:
         """Mark the queued job with the highest priority as running and return it; None for an empty queue."""
         with self.database.transaction() as connection:
             row = connection.execute(
-                "SELECT work.* FROM work LEFT JOIN deaths ON deaths.work = number AND times >= ? WHERE state = 'queued' "
-                "ORDER BY times IS NOT NULL, priority DESC, number LIMIT 1",
+                "SELECT jobs.* FROM jobs LEFT JOIN crash_counts ON job_id = id AND crashes >= ? WHERE state = 'queued' "
+                "ORDER BY crashes IS NOT NULL, priority DESC, id LIMIT 1",
                 (CRASHES_BEFORE_DEMOTION,),
             ).fetchone()
             if row is None:
                 return None
-            connection.execute("UPDATE work SET state = 'running' WHERE number = ?", (row["number"],))
+            connection.execute("UPDATE jobs SET state = 'running' WHERE id = ?", (row["id"],))
         return _to_job(row)
 
     def requeue(self, job: Job) -> None:
         """Return a cancelled job to its place in the queue."""
         with self.database.transaction() as connection:
-            connection.execute("UPDATE work SET state = 'queued' WHERE number = ? AND state = 'running'", (job.id,))
+            connection.execute("UPDATE jobs SET state = 'queued' WHERE id = ? AND state = 'running'", (job.id,))
 
     def requeue_interrupted(self) -> list[Job]:
         """Return jobs that ran when the server crashed to their places in the queue, and count the crashes.
@@ -118,12 +102,13 @@ class JobQueue:
         Return the jobs that made no progress over MAX_CRASHES crashes; the caller fails them."""
         with self.database.transaction() as connection:
             connection.execute(
-                "INSERT INTO deaths SELECT number, 1, progress FROM work WHERE state = 'running' ON CONFLICT (work) DO UPDATE "
-                "SET times = iif(excluded.progress > progress, 1, times + 1), progress = excluded.progress"
+                "INSERT INTO crash_counts (job_id, crashes, progress) "
+                "SELECT id, 1, progress FROM jobs WHERE state = 'running' ON CONFLICT (job_id) DO UPDATE "
+                "SET crashes = iif(excluded.progress > progress, 1, crashes + 1), progress = excluded.progress"
             )
-            connection.execute("UPDATE work SET state = 'queued' WHERE state = 'running'")
+            connection.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
             rows = connection.execute(
-                "SELECT work.* FROM work JOIN deaths ON deaths.work = number WHERE state = 'queued' AND times >= ?",
+                "SELECT jobs.* FROM jobs JOIN crash_counts ON job_id = id WHERE state = 'queued' AND crashes >= ?",
                 (MAX_CRASHES,),
             ).fetchall()
         return [_to_job(row) for row in rows]
@@ -132,32 +117,32 @@ class JobQueue:
         """Store the progress of a running job; it never falls."""
         with self.database.transaction() as connection:
             connection.execute(
-                "UPDATE work SET progress = max(progress, ?) WHERE number = ? AND state = 'running'",
+                "UPDATE jobs SET progress = max(progress, ?) WHERE id = ? AND state = 'running'",
                 (percent, job.id),
             )
 
     def finish(self, connection: Any, job: Job, state: FinalState, message: str, code: str) -> None:
         """Store the final state of a job, in the transaction that stores its result."""
         connection.execute(
-            "UPDATE work SET state = ?, message = ?, word = ?, ended = ?, progress = ? WHERE number = ?",
+            "UPDATE jobs SET state = ?, message = ?, code = ?, finished_at = ?, progress = ? WHERE id = ?",
             (state, message, code, self.clock(), 100 if state == "done" else job.progress, job.id),
         )
         self.credits.settle(connection, job.id)
 
     def release_credits(self, connection: Any, story_id: str) -> None:
         """Release the credits that jobs of a story reserved, in the transaction that deletes the story."""
-        for row in connection.execute("SELECT number FROM work WHERE story = ?", (story_id,)).fetchall():
-            self.credits.settle(connection, row["number"])
+        for row in connection.execute("SELECT id FROM jobs WHERE story_id = ?", (story_id,)).fetchall():
+            self.credits.settle(connection, row["id"])
 
 
 def _to_job(row: Any) -> Job:
     return Job(
-        id=row["number"],
-        story_id=row["story"],
-        target=row["goal"],
+        id=row["id"],
+        story_id=row["story_id"],
+        target=row["target"],
         state=row["state"],
         progress=row["progress"],
-        story_json=row["told"],
+        story_json=row["story_json"],
         message=row["message"],
-        code=row["word"],
+        code=row["code"],
     )

@@ -17,15 +17,6 @@ from engine.storage.database import Database
 from engine.story.model import Brief, Story, StoryBase, from_json, input_files, to_json
 
 Api = Literal["story", "v1"]
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS stories (
-    id TEXT PRIMARY KEY, owner TEXT NOT NULL, api TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL,
-    revision INTEGER NOT NULL, told TEXT NOT NULL, title TEXT NOT NULL, description TEXT NOT NULL, visibility TEXT NOT NULL,
-    extra TEXT NOT NULL, stages TEXT NOT NULL, film TEXT, film_number INTEGER NOT NULL, webhook TEXT, expires REAL
-) STRICT;
-CREATE INDEX IF NOT EXISTS stories_by_owner ON stories (owner, api, created DESC, id);
-CREATE INDEX IF NOT EXISTS stories_by_expiry ON stories (expires) WHERE expires IS NOT NULL
-"""
 
 
 class StoryBusy(Exception):
@@ -93,18 +84,20 @@ class StoryUpdate:
     def to_columns(self, record: Record) -> dict[str, Any]:
         columns: dict[str, Any] = {}
         if self.story is not None:
-            columns["told"] = to_json(self.story)
-        for name in ("title", "description", "visibility", "webhook"):
+            columns["story_json"] = to_json(self.story)
+        for name in ("title", "description", "visibility"):
             if getattr(self, name) is not None:
                 columns[name] = getattr(self, name)
+        if self.webhook is not None:
+            columns["webhook_url"] = self.webhook
         if self.extra is not None:
-            columns["extra"] = json.dumps(self.extra)
+            columns["client_data"] = json.dumps(self.extra)
         if self.stages is not None:
             columns["stages"] = " ".join(self.stages)
         if self.stage is not None and self.stage not in record.stages:
             columns["stages"] = " ".join((*record.stages, self.stage))
         if self.drop_film:
-            columns["film"] = None
+            columns["film_digest"] = None
         return columns
 
 
@@ -119,7 +112,6 @@ class Records:
     outbox: Outbox = field(init=False)
 
     def __post_init__(self) -> None:
-        self.database.create_tables(SCHEMA)
         self.queue = JobQueue(self.database, self.credits, self.clock)
         self.outbox = Outbox(self.database, self.clock)
 
@@ -138,14 +130,19 @@ class Records:
         """Create a story and enqueue its first job. Raises ApiError 402."""
         now, story_id = self.clock(), str(uuid.uuid4())
         story_fields = json.loads(story.model_dump_json())
-        row = (
-            story_id, owner, api, now, now, 1, to_json(story), story.title, story.description, "0",
-            json.dumps(extra or {}), " ".join(stages), None, 0, webhook, expires,
-        )  # fmt: skip
+        columns = {
+            "id": story_id, "owner": owner, "api": api, "created": now, "updated": now, "revision": 1,
+            "story_json": to_json(story), "title": story.title, "description": story.description, "visibility": "0",
+            "client_data": json.dumps(extra or {}), "stages": " ".join(stages), "film_version": 0, "webhook_url": webhook,
+            "expires": expires,
+        }  # fmt: skip
         with self.database.transaction() as connection:
             self.database.start_run(story_id, title=story.title, source=f"{api} request", story=story_fields)
             self.database.add_references(story_id, digests=_digests(story))
-            connection.execute(f"INSERT INTO stories VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+            connection.execute(
+                f"INSERT INTO stories ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608
+                tuple(columns.values()),
+            )
             self.queue.enqueue(connection, owner, story_id, job_request)
         return self.get(story_id)
 
@@ -167,8 +164,8 @@ class Records:
     def status_snapshot(self, story_id: str) -> StatusSnapshot | None:
         """Return the columns that polling needs, in one query; None for an unknown id."""
         rows = self.database.query(
-            "SELECT owner, api, revision, expires, state, progress FROM stories LEFT JOIN work ON work.story = stories.id "
-            "WHERE stories.id = ? ORDER BY number DESC LIMIT 1",
+            "SELECT owner, api, revision, expires, state, progress FROM stories LEFT JOIN jobs ON jobs.story_id = stories.id "
+            "WHERE stories.id = ? ORDER BY jobs.id DESC LIMIT 1",
             story_id,
         )
         return StatusSnapshot(*rows[0]) if rows else None
@@ -230,13 +227,13 @@ class Records:
     def save_progress(self, story_id: str, story: Brief | Story, new_warnings: Sequence[str] = ()) -> None:
         """Store the story as the running job has changed it, and add warnings."""
         with self.database.transaction() as connection:
-            row = connection.execute("SELECT extra FROM stories WHERE id = ?", (story_id,)).fetchone()
+            row = connection.execute("SELECT client_data FROM stories WHERE id = ?", (story_id,)).fetchone()
             if row is None:
                 return
-            extra = json.loads(row["extra"])
+            extra = json.loads(row["client_data"])
             extra["warnings"] = list(dict.fromkeys((*extra.get("warnings", ()), *new_warnings)))
             connection.execute(
-                "UPDATE stories SET told = ?, extra = ?, updated = ?, revision = revision + 1 WHERE id = ?",
+                "UPDATE stories SET story_json = ?, client_data = ?, updated = ?, revision = revision + 1 WHERE id = ?",
                 (to_json(story), json.dumps(extra), self.clock(), story_id),
             )
 
@@ -261,20 +258,21 @@ class Records:
             )
             if film:
                 connection.execute(
-                    "UPDATE stories SET film = ?, film_number = film_number + 1 WHERE id = ?", (film, job.story_id)
+                    "UPDATE stories SET film_digest = ?, film_version = film_version + 1 WHERE id = ?",
+                    (film, job.story_id),
                 )
             row = connection.execute("SELECT * FROM stories WHERE id = ?", (job.story_id,)).fetchone()
             if row is None:
                 return
             with contextlib.suppress(KeyError):  # the command line may have deleted the run
                 self.database.finish_run(job.story_id, state, film=film, error=message)
-            if row["webhook"] and webhook_body:
-                self.outbox.add(connection, job.story_id, row["webhook"], webhook_body(_to_record(row, None)))
+            if row["webhook_url"] and webhook_body:
+                self.outbox.add(connection, job.story_id, row["webhook_url"], webhook_body(_to_record(row, None)))
 
     def count_by_state(self) -> dict[str, int]:
         """Return the numbers of stories, jobs and webhooks: `stories`, `jobs.queued`, `webhooks.sent` …"""
         counts = {"stories": self.database.query("SELECT count(*) AS n FROM stories")[0]["n"]}
-        for prefix, table in (("jobs", "work"), ("webhooks", "deliveries")):
+        for prefix, table in (("jobs", "jobs"), ("webhooks", "webhook_deliveries")):
             for row in self.database.query(f"SELECT state, count(*) AS n FROM {table} GROUP BY state"):  # noqa: S608
                 counts[f"{prefix}.{row['state']}"] = row["n"]
         return counts
@@ -285,14 +283,25 @@ def _digests(story: StoryBase) -> list[str]:
 
 
 def _to_record(row: Any, job: Job | None, used_credits: int = 0) -> Record:
-    plain_columns = (
-        "id", "owner", "api", "created", "updated", "revision", "title", "description", "visibility", "film",
-        "film_number", "webhook", "expires",
-    )  # fmt: skip
+    same_name = (
+        "id",
+        "owner",
+        "api",
+        "created",
+        "updated",
+        "revision",
+        "title",
+        "description",
+        "visibility",
+        "expires",
+    )
     return Record(
-        **{name: row[name] for name in plain_columns},
-        story=from_json(row["told"]),
-        extra=json.loads(row["extra"]),
+        **{name: row[name] for name in same_name},
+        story=from_json(row["story_json"]),
+        film=row["film_digest"],
+        film_number=row["film_version"],
+        webhook=row["webhook_url"],
+        extra=json.loads(row["client_data"]),
         stages=tuple(row["stages"].split()),
         job=job,
         used_credits=used_credits,

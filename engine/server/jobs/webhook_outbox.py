@@ -10,14 +10,6 @@ from typing import Any
 
 from engine.storage.database import Database
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS deliveries (
-    id TEXT PRIMARY KEY, story TEXT NOT NULL REFERENCES stories (id) ON DELETE CASCADE, url TEXT NOT NULL, body TEXT NOT NULL,
-    tries INTEGER NOT NULL, due REAL NOT NULL, state TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due) WHERE state = 'waiting'
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -37,13 +29,10 @@ class Outbox:
     database: Database
     clock: Callable[[], float] = field(default=time.time)
 
-    def __post_init__(self) -> None:
-        self.database.create_tables(SCHEMA)
-
     def add(self, connection: Any, story_id: str, url: str, body: str) -> None:
         """Add a webhook about a story, in the transaction of the event."""
         connection.execute(
-            "INSERT INTO deliveries VALUES (?, ?, ?, ?, 0, ?, 'waiting')",
+            "INSERT INTO webhook_deliveries (id, story_id, url, body, attempts, due_at, state) VALUES (?, ?, ?, ?, 0, ?, 'waiting')",
             (f"msg_{uuid.uuid4().hex}", story_id, url, body, self.clock()),
         )
 
@@ -53,23 +42,25 @@ class Outbox:
         A due time more than `max_delay` seconds ahead counts as due: the clock was set back after it was stored."""
         now = self.clock()
         rows = self.database.query(
-            "SELECT * FROM deliveries WHERE state = 'waiting' AND (due <= ? OR due > ?) ORDER BY due LIMIT ?",
+            "SELECT * FROM webhook_deliveries WHERE state = 'waiting' AND (due_at <= ? OR due_at > ?) ORDER BY due_at LIMIT ?",
             now,
             now + max_delay + 1.0,
             limit,
         )
-        return [Delivery(row["id"], row["story"], row["url"], row["body"], row["tries"]) for row in rows]
+        return [Delivery(row["id"], row["story_id"], row["url"], row["body"], row["attempts"]) for row in rows]
 
     def record_attempt(self, delivery: Delivery, *, sent: bool, retry_delay: float | None) -> None:
         """Store the result of an attempt; without a `retry_delay` in seconds a failed webhook is not retried."""
-        state = "sent" if sent else "waiting" if retry_delay is not None else "given up"
+        state = "sent" if sent else "waiting" if retry_delay is not None else "failed"
         with self.database.transaction() as connection:
             connection.execute(
-                "UPDATE deliveries SET tries = tries + 1, state = ?, due = ? WHERE id = ?",
+                "UPDATE webhook_deliveries SET attempts = attempts + 1, state = ?, due_at = ? WHERE id = ?",
                 (state, self.clock() + (retry_delay or 0.0), delivery.id),
             )
 
     def prune(self, max_age: float) -> None:
         """Delete sent and failed webhooks older than `max_age` seconds."""
         with self.database.transaction() as connection:
-            connection.execute("DELETE FROM deliveries WHERE state != 'waiting' AND due < ?", (self.clock() - max_age,))
+            connection.execute(
+                "DELETE FROM webhook_deliveries WHERE state != 'waiting' AND due_at < ?", (self.clock() - max_age,)
+            )

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from engine.storage.database import MAX_TIMINGS, SCHEMA_VERSION, Database, DatabaseError
+from engine.storage.database import MAX_TIMINGS, Database, DatabaseError
 from tests.fixtures.rooms import fill_disk, small_disk
 
 DIGEST = "d" * 64
@@ -21,11 +21,13 @@ def jobs(tmp_path):
 
 
 def test_a_run_is_found_again_as_it_was_told(jobs):
-    begun = jobs.start_run("r1", title="Der Räuber 🙂", source="story.yaml", out="films", story={"scenes": [1, "zwei"]})
+    begun = jobs.start_run(
+        "r1", title="Der Räuber 🙂", source="story.yaml", output_folder="films", story={"scenes": [1, "zwei"]}
+    )
     assert begun.status == "running"
     jobs.finish_run("r1", "done", film=DIGEST, warnings=["no voice"])
     run = jobs.get_run("r1")
-    assert (run.title, run.source, run.out) == ("Der Räuber 🙂", "story.yaml", "films")
+    assert (run.title, run.source, run.output_folder) == ("Der Räuber 🙂", "story.yaml", "films")
     assert (run.status, run.film, run.warnings, run.story) == ("done", DIGEST, ("no voice",), {"scenes": [1, "zwei"]})
     assert run.updated >= run.created
 
@@ -124,16 +126,6 @@ def test_no_work_is_no_sample(jobs, work):
         jobs.add_timing("mix", "m", work=work, seconds=1)
 
 
-def test_a_newer_history_is_left_alone(tmp_path):
-    path = tmp_path / "jobs.db"
-    Database(path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    connection.close()
-    with pytest.raises(DatabaseError, match="newer version"):
-        Database(path)
-
-
 def test_a_damaged_history_says_what_to_do(tmp_path):
     path = tmp_path / "jobs.db"
     path.write_bytes(b"this is no database at all " * 100)
@@ -184,7 +176,7 @@ def test_threads_share_one_connection(jobs):
 def test_what_went_wrong_is_told_also_when_the_database_has_ended_the_transaction_itself(jobs):
     jobs.start_run("r1", title="t", story={})
     with pytest.raises(sqlite3.IntegrityError), jobs.transaction() as connection:  # noqa: PT012
-        connection.execute("DELETE FROM refers")
+        connection.execute("DELETE FROM run_references")
         connection.execute("INSERT OR ROLLBACK INTO runs SELECT * FROM runs")
     jobs.start_run("r2", title="t", story={})
     assert {run.id for run in jobs.list_runs()} == {"r1", "r2"}

@@ -135,7 +135,7 @@ def test_what_was_sent_is_not_sent_again_while_that_cannot_be_written_down(tmp_p
         sender = WebhookSender(outbox, UrlFetcher(allow_private=True), SECRET, (0.1,))
         sender.start()
         deadline = time.monotonic() + 20
-        while records.count_by_state().get("deliveries.sent") != 1:
+        while records.count_by_state().get("webhooks.sent") != 1:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         sender.stop()
