@@ -1,4 +1,4 @@
-"""What this machine has, what is missing, and the command that mends it."""
+"""The report of `doctor`: the state of this machine, missing requirements, and the commands that install them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipelines.models.catalog import Catalog, family_class, install_hint, load, 
 
 
 def machine_report(settings: Settings) -> str:
-    """A report for people: machine, folders, models, and what the installed models say of themselves."""
+    """Return the report as text: machine, folders, models, checks of the installed families, profiles."""
     devices = device_placements()
     catalog = load(home=settings.weights, device_mb=largest_device_mb(devices))
     sections = [_machine(devices), _folders(settings), _models(catalog), _family_checks(catalog), _profiles(catalog)]
@@ -33,7 +33,7 @@ def _machine(placements: Iterable[DevicePlacement]) -> str:
             ["engine", engine_version()],
             ["python", f"{platform.python_version()} on {platform.system()} {platform.machine()} ({sys.executable})"],
             ["cpu slots", str(len(cpu_placements()))],
-            ["gpu", ", ".join(devices) or "none: what is made for one would run on the processor, very slowly"],
+            ["gpu", ", ".join(devices) or "none (GPU models would run on the CPU, very slowly)"],
             ["memory", f"{format_bytes(memory.total)}, {format_bytes(memory.available)} free"],
         ]
     )
@@ -41,20 +41,24 @@ def _machine(placements: Iterable[DevicePlacement]) -> str:
 
 def _folders(settings: Settings) -> str:
     rows = []
-    for name, path in (("store and history", settings.data), ("weights", settings.weights)):
+    for name, path in (("store, history", settings.data), ("weights", settings.weights)):
         existing = next(parent for parent in (path, *path.parents) if parent.exists())
         rows.append(
             [
                 name,
                 str(path),
-                f"{format_bytes(shutil.disk_usage(existing).free)} free" + ("" if path.exists() else ", not made yet"),
+                f"{format_bytes(shutil.disk_usage(existing).free)} free"
+                + ("" if path.exists() else ", not created yet"),
             ]
         )
     return format_table(rows)
 
 
 def _models(catalog: Catalog) -> str:
-    """What is ready for each kind of step, and what else this machine could have. `encode` comes with the models that want it."""
+    """Return the installed models for each kind of step, and others that fit this machine.
+
+    `encode_prompt` is left out: the models that need it bring it.
+    """
     rows: list[list[str]] = []
     installs: dict[str, None] = {}
     for kind in Kind:
@@ -67,14 +71,14 @@ def _models(catalog: Catalog) -> str:
         rows.append(
             [
                 str(kind),
-                ", ".join(ready) or "nothing",
-                f"more: {_shorten_list(spec.name for spec in more)}" if more else "",
+                ", ".join(ready) or "none",
+                f"available: {_shorten_list(spec.name for spec in more)}" if more else "",
             ]
         )
     lines = [
         format_table(rows),
         "",
-        "To have more of these (all, with sizes and licences: python -m engine models list):",
+        "To install more (sizes and licences: python -m engine models list):",
     ]
     return "\n".join(
         [*lines, *(f"  {line}" for line in (*filter(None, installs), "python -m engine models pull NAME"))]
@@ -82,17 +86,17 @@ def _models(catalog: Catalog) -> str:
 
 
 def _fits_device(spec: ModelSpec, device_mb: int) -> bool:
-    """Whether this machine can run a model at the speed that it is made for."""
+    """Return whether a model runs on the CPU or fits this machine's GPU."""
     return spec.device == "cpu" or spec.memory_mb <= device_mb
 
 
 def _shorten_list(names: Iterable[str], most: int = 4) -> str:
-    every = list(names)
-    return ", ".join(every[:most]) + (f" and {len(every) - most} others" if len(every) > most else "")
+    listed = list(names)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} others" if len(listed) > most else "")
 
 
 def _family_checks(catalog: Catalog) -> str:
-    """Families that rest on something besides packages (a program, fonts, data) look for it themselves."""
+    """Return what the families of installed models report about programs, fonts and data that they need."""
     lines = []
     for spec in catalog.models.values():
         if unavailable_reason(spec):
@@ -103,12 +107,11 @@ def _family_checks(catalog: Catalog) -> str:
         except MissingDependency as error:
             lines.append(f"{spec.name}: {error}")
         except ImportError as error:
-            lines.append(f"{spec.name}: its family cannot be loaded ({error.name or 'import failed'})")
-    return "\n".join(lines) or "nothing to report of installed models"
+            lines.append(f"{spec.name}: its family cannot be imported ({error.name or 'import failed'})")
+    return "\n".join(lines) or "no installed model has a check of its own"
 
 
 def _profiles(catalog: Catalog) -> str:
-    auto = None
     try:
         auto = catalog.profile("auto")
     except ValueError as error:

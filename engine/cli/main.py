@@ -1,7 +1,7 @@
-"""The command line. It parses, calls the service, and shows; nothing is decided here.
+"""The command line. It parses arguments, calls the service and prints results; decisions belong to the service.
 
-Exit codes: 0 done · 2 the command or the story is wrong · 3 steps failed, the rest is kept · 4 this machine lacks something
-(room, rights, a package) · 130 stopped.
+Exit codes: 0 success · 2 invalid command or story · 3 steps failed (finished steps are kept) · 4 a requirement of this machine
+is missing (disk space, permissions, a package, model weights) · 130 interrupted.
 """
 
 from __future__ import annotations
@@ -30,32 +30,33 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Turns stories into films on this machine, with open models.",
-    epilog="Exit codes: 0 done, 2 wrong command or story, 3 steps failed, 4 this machine lacks something, 130 stopped.",
+    help="Turn stories into films on this machine, with open models.",
+    epilog="Exit codes: 0 success, 2 invalid command or story, 3 steps failed, 4 disk space, permissions, a package or model weights "
+    "are missing, 130 interrupted.",
 )
 models.register(app)
 serve.register(app)
 
-Spec = Annotated[Path, typer.Argument(help="A story: JSON or YAML, the body of a request of either hosted API.")]
+Spec = Annotated[Path, typer.Argument(help="Story file, JSON or YAML: the request body of either hosted API.")]
 RequestTypeOption = Annotated[
     str | None,
     typer.Option(
-        "--as", help="Which request the file is, when its fields do not tell: generate-story, idea-2-video, …"
+        "--type", help="Request type of the file: generate-story, idea-2-video, … [default: detected from its fields]."
     ),
 ]
-OutOption = Annotated[Path | None, typer.Option(help="Folder for the film and its parts [default: films/NAME].")]
+OutOption = Annotated[Path | None, typer.Option(help="Output folder of the film and its parts [default: films/NAME].")]
 ProfileOption = Annotated[
-    str | None, typer.Option("--profile", help="A named choice of models; auto: the best installed.")
+    str | None, typer.Option("--profile", help="Named set of models, or auto for the best installed profile.")
 ]
 OverlayOption = Annotated[
-    list[Path] | None, typer.Option("--models", help="A file like models.yaml that wins over it.")
+    list[Path] | None, typer.Option("--models", help="Overlay file whose entries override models.yaml.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line: every event as it happens.")]
-UntilOption = Annotated[str, typer.Option(help="How far to go: portraits, keyframes, clips or film.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print each event as one line of JSON.")]
+UntilOption = Annotated[str, typer.Option(help="Last stage: portraits, keyframes, clips or film.")]
 
 
 def main() -> None:
-    """Run the command line; errors become one clear line and an exit code."""
+    """Run the command line. Print an expected error as one line and exit with its code."""
     signal.signal(signal.SIGTERM, _handle_sigterm)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -69,7 +70,7 @@ def main() -> None:
         code = _exit_code(error)
         if code is None:
             raise
-        _exit(code, str(error) + (f"; the cause is in {_log_file()}" if code == EXIT_FAILED else ""))
+        _exit(code, str(error) + (f"; see the log {_log_file()}" if code == EXIT_FAILED else ""))
 
 
 @app.command()
@@ -81,12 +82,12 @@ def run(
     models: OverlayOption = None,
     until: UntilOption = "film",
     only: Annotated[
-        list[str] | None, typer.Option(help='Only this part: "scene 3", "portrait Mara", "clips" …')
+        list[str] | None, typer.Option(help='Make only this part: "scene 3", "portrait Mara", "clips", …')
     ] = None,
     as_json: JsonOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan only; make nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and exit.")] = False,
 ) -> None:
-    """Make the film of a story. Running it again makes only what has changed."""
+    """Make the film of a story. A second run repeats only the steps that changed."""
     if dry_run:
         plan(spec, out, request_type, profile, models, until, as_json)
         return
@@ -99,7 +100,7 @@ def run(
 def reroll(
     spec: Spec,
     target: Annotated[
-        list[str], typer.Argument(help='What to make anew: scene 3 · portrait Mara · portrait "Mara/soaked" · music')
+        list[str], typer.Argument(help='Part to make again: scene 3 · portrait Mara · portrait "Mara/soaked" · music')
     ],
     out: OutOption = None,
     request_type: RequestTypeOption = None,
@@ -108,7 +109,7 @@ def reroll(
     until: UntilOption = "film",
     as_json: JsonOption = False,
 ) -> None:
-    """Make one part of a story anew, with another seed, and whatever depends on it."""
+    """Make one part of a story again with another seed. Steps that depend on it run again too."""
     from engine.planning.targets import resolve_target
     from engine.service import run_id_for
 
@@ -133,7 +134,7 @@ def plan(
     until: UntilOption = "film",
     as_json: JsonOption = False,
 ) -> None:
-    """Show what would be made, what is there already, and what the rest takes."""
+    """Show the steps of a story and their cost. For each step: cached, or the time, memory and disk space that it takes."""
     from engine.cli.tables import forecast_json, forecast_text
     from engine.planning.planner import plan_brief, plan_story
     from engine.service import run_id_for
@@ -161,8 +162,8 @@ def plan(
 
 
 @app.command("ls")
-def list_runs(limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20) -> None:
-    """List what was made."""
+def list_runs(limit: Annotated[int, typer.Option(help="Maximum number of runs, newest first.")] = 20) -> None:
+    """List the runs in the history."""
     from engine.cli.tables import runs_text
 
     with _service(None) as service:
@@ -171,9 +172,9 @@ def list_runs(limit: Annotated[int, typer.Option(help="How many, newest first.")
 
 @app.command()
 def show(
-    run_id: Annotated[str, typer.Argument(help="Id of a run, as `ls` shows it; the first letters are enough.")],
+    run_id: Annotated[str, typer.Argument(help="Run id from `ls`; a unique prefix is enough.")],
 ) -> None:
-    """Show one run: its story, state, warnings and files."""
+    """Show one run: story, state, takes, warnings and output folder."""
     from engine.cli.tables import run_text
 
     with _service(None) as service:
@@ -181,36 +182,36 @@ def show(
 
 
 @app.command("open")
-def open_run(run_id: Annotated[str, typer.Argument(help="Id of a run, as `ls` shows it.")]) -> None:
-    """Open the storyboard page of a run."""
+def open_run(run_id: Annotated[str, typer.Argument(help="Run id from `ls`.")]) -> None:
+    """Open the storyboard page of a run in the browser."""
     from engine.outputs.export import PAGE_FILE
 
     with _service(None) as service:
         page = Path(_find_run(service, run_id).output_folder) / PAGE_FILE
     if not page.is_file():
-        _exit(EXIT_USAGE, f"{page} is not there; run the story again to write it")
+        _exit(EXIT_USAGE, f"{page} does not exist; run the story again to create it")
     print(page)
     typer.launch(str(page))
 
 
 @app.command()
-def gc(grace: Annotated[float, typer.Option(help="Hours for which unused files are kept.")] = 1.0) -> None:
-    """Remove from the store what no run refers to."""
+def gc(grace: Annotated[float, typer.Option(help="Keep unused files younger than this many hours.")] = 1.0) -> None:
+    """Delete files of the artifact store that no run refers to."""
     with _service(None) as service:
         files, size = service.gc(grace=grace * 3600)
     print(f"{files} files removed, {size / 1e6:.1f} MB freed")
 
 
-@app.command()
-def forget(run_id: Annotated[str, typer.Argument(help="Id of a run, as `ls` shows it.")]) -> None:
-    """Remove a run from the history; `gc` then frees what only it used. Its folder is left alone."""
+@app.command("rm")
+def remove_run(run_id: Annotated[str, typer.Argument(help="Run id from `ls`.")]) -> None:
+    """Remove a run from the history. `gc` then frees its files in the store; the output folder stays."""
     with _service(None) as service:
         service.database.delete_run(_find_run(service, run_id).id)
 
 
 @app.command()
 def doctor() -> None:
-    """Look at this machine: devices, memory, disk, ffmpeg, fonts, installed models, and what to install for more."""
+    """Report devices, disk space and installed models. Shows the commands that install missing requirements."""
     from engine.cli.doctor import machine_report
     from engine.settings import Settings
 
@@ -219,20 +220,26 @@ def doctor() -> None:
 
 @app.command()
 def schema(
-    request_type: Annotated[str, typer.Option("--as", help="Which request.")] = "generate-story",
-    page: Annotated[bool, typer.Option("--page", help="The whole documentation of spec files, as Markdown.")] = False,
+    request_type: Annotated[str, typer.Option("--type", help="Request type.")] = "generate-story",
+    record: Annotated[bool, typer.Option("--record", help="Print the JSON Schema of story.json instead.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the reference of story files and story.json as Markdown.")
+    ] = False,
 ) -> None:
-    """Print the JSON Schema of a spec file, for editors."""
+    """Print the JSON Schema of story files or story.json."""
     import json
 
+    from engine.outputs.story_record import StoryRecord
     from engine.schemas.reference_page import get_body, render_page
 
-    print(
-        render_page() if page else json.dumps(get_body(request_type).model_json_schema(), ensure_ascii=False, indent=2)
-    )
+    if markdown:
+        print(render_page())
+        return
+    model = StoryRecord if record else get_body(request_type)
+    print(json.dumps(model.model_json_schema(), ensure_ascii=False, indent=2))
 
 
-# --- underneath -------------------------------------------------------------------------------------------------------
+# --- helpers ----------------------------------------------------------------------------------------------------------
 
 
 def _run_story(
@@ -276,9 +283,9 @@ def _run_story(
             film = export(result, service.store, out, slug(spec.stem, "film"), warnings)
             service.finish_run(run_id, result)
             progress.print_message(str(film))
-    except KeyboardInterrupt as stopped:  # said here, as the library that parses commands would only say "Aborted"
-        service.fail_run(run_id, stopped)
-        _exit(EXIT_INTERRUPTED, "Stopped. What was finished is kept; the same command goes on from there.")
+    except KeyboardInterrupt as interrupt:  # Typer would print only "Aborted"
+        service.fail_run(run_id, interrupt)
+        _exit(EXIT_INTERRUPTED, "Interrupted. Finished steps are kept; run the same command to resume.")
     except BaseException as error:
         service.fail_run(run_id, error)
         raise
@@ -286,7 +293,7 @@ def _run_story(
 
 def _profile_line(service: Service) -> str:
     name = service.catalog.profile("auto")
-    return f"profile {name}: {service.catalog.profiles[name].description} (the best that is installed and fits this machine)"
+    return f"profile {name}: {service.catalog.profiles[name].description} (the best installed profile that fits this machine)"
 
 
 def _load_request(spec: Path, request_type: str | None, profile: str | None) -> Story | Brief:
@@ -319,7 +326,7 @@ def _output_folder(spec: Path, out: Path | None) -> Path:
 
 
 def _check_writable(out: Path) -> None:
-    """Found out before any work is done."""
+    """Fail before any work starts when the output folder is not writable. Raises ExportError."""
     from engine.outputs.export import ExportError
 
     probe = out / ".writable"
@@ -350,12 +357,12 @@ def _service(models: list[Path] | None) -> Iterator[Service]:
 def _find_run(service: Service, run_id: str) -> Run:
     found = service.database.find_runs(run_id)
     if len(found) != 1:
-        _exit(EXIT_USAGE, f'{"no run" if not found else "several runs"} "{run_id}"; `ls` lists them')
+        _exit(EXIT_USAGE, f'{"no run" if not found else "several runs match"} "{run_id}"; `ls` lists all runs')
     return found[0]
 
 
 def _exit_code(error: Exception) -> int | None:
-    """The exit code of an error that speaks to the user; None for a defect of ours, which shows where it happened."""
+    """Return the exit code of an expected error; None for a bug, which keeps its traceback."""
     from engine.execution.errors import RunFailed
     from engine.outputs.export import ExportError
     from engine.planning.plan import PlanningError

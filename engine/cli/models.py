@@ -1,4 +1,4 @@
-"""The commands about models: `models list`, `pull`, `verify`, `rm`. What they need is imported when they run."""
+"""The commands `models list`, `pull`, `verify` and `rm`. Each command imports its dependencies when it runs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_INTERRUPTED = 2, 4, 130
 
-models_app = typer.Typer(no_args_is_help=True, help="What can make what, and bringing weights here.")
+models_app = typer.Typer(no_args_is_help=True, help="List, download and verify models.")
 
 OverlayOption = Annotated[
-    list[Path] | None, typer.Option("--models", help="A file like models.yaml that wins over it.")
+    list[Path] | None, typer.Option("--models", help="Overlay file whose entries override models.yaml.")
 ]
-NamesArgument = Annotated[list[str], typer.Argument(help="Models, or profiles: the best of each of its picks.")]
+NamesArgument = Annotated[
+    list[str], typer.Argument(help="Models or profiles; a profile stands for the best model of each of its picks.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -29,21 +31,23 @@ def register(app: typer.Typer) -> None:
 @models_app.command("list")
 def list_models(
     models: OverlayOption = None,
-    page: Annotated[bool, typer.Option("--page", help="The documentation of all models, as Markdown.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the reference of all models as Markdown.")
+    ] = False,
 ) -> None:
-    """List models: what they do, whether they are here and fit this machine, their licences."""
+    """List models and profiles: kinds of steps, installed or missing, GPU memory, languages and licence."""
     from engine.cli.tables import models_text
     from pipelines.models.reference_page import render_page
 
     manager = _create_manager(models)
-    if page:
+    if markdown:
         print(render_page(manager.catalog))
         return
     print(models_text(manager.catalog))
     for path, lock in manager.unused_weights().items():
-        print(f"no model uses {lock.repo} ({lock.size / 1e9:.1f} GB, {path.stem}); `models rm --unused` removes it")
+        print(f"no model uses {lock.repo} ({lock.size / 1e9:.1f} GB, {path.stem}); `models rm --unused` deletes it")
     for folder in manager.unused_environments():
-        print(f"no model uses the environment {folder.name}; `models rm --unused` removes it")
+        print(f"no model uses the environment {folder.name}; `models rm --unused` deletes it")
 
 
 @models_app.command()
@@ -53,18 +57,20 @@ def pull(
         str,
         typer.Option(
             "--from",
-            help="Address of a mirror, or a folder that holds the files [default: HF_ENDPOINT or the public hub].",
+            help="URL of a mirror, or a folder with the files [default: HF_ENDPOINT or the public hub].",
         ),
     ] = "",
     offline: Annotated[
         bool,
-        typer.Option("--offline", envvar="HF_HUB_OFFLINE", help="Ask no network: the hub's cache and folders alone."),
+        typer.Option(
+            "--offline", envvar="HF_HUB_OFFLINE", help="Use no network, only the hub's cache and local folders."
+        ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     models: OverlayOption = None,
 ) -> None:
-    """Bring the weights of models here, or mend them. Sizes, licences and the room on the disk are shown first. What breaks off goes on
-    where it ended. Every file is compared with the SHA-256 that the hub states, and again with that before each time it is loaded.
+    """Download or repair model weights. Shows sizes, licences and free disk space first; interrupted downloads resume.
+    The SHA-256 of each file is checked against the hub's after the download and again before each load.
     """
     from engine.cli.tables import download_plan_text
     from pipelines.models.catalog import install_hint, missing_modules
@@ -75,19 +81,19 @@ def pull(
     if download_plan:
         print(download_plan_text(download_plan, manager.store.home, manager.free_bytes(), manager.catalog.device_mb))
         if not yes and not _confirm():
-            _exit(EXIT_INTERRUPTED, "Nothing was pulled.")
+            _exit(EXIT_INTERRUPTED, "Nothing was downloaded.")
         try:
             manager.execute(download_plan, print)
         except KeyboardInterrupt:
-            _exit(EXIT_INTERRUPTED, "Stopped. What has arrived is kept; the same command goes on from there.")
-    for what, names in (
-        ("all weights are here", [model.name for model in chosen if model.weights or model.env]),
-        ("no weights are needed", [model.name for model in chosen if not (model.weights or model.env)]),
+            _exit(EXIT_INTERRUPTED, "Interrupted. Downloaded data is kept; run the same command to resume.")
+    for state, names in (
+        ("all weights are installed", [model.name for model in chosen if model.weights or model.env]),
+        ("no weights needed", [model.name for model in chosen if not (model.weights or model.env)]),
     ):
         if names:
-            print(f"{', '.join(names)}: {what}")
+            print(f"{', '.join(names)}: {state}")
     for command in dict.fromkeys(install_hint(model) for model in chosen if missing_modules(model)):
-        print(f"still needed: {command}")
+        print(f"missing packages: {command}")
 
 
 @models_app.command()
@@ -95,7 +101,7 @@ def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Models or profiles [default: all].")] = None,
     models: OverlayOption = None,
 ) -> None:
-    """Hash every file of what was pulled. Exit code 4 when something is not what it was."""
+    """Verify checksums of downloaded files. Exits with 4 if any is corrupt."""
     manager = _create_manager(models)
     if not manager.verify(manager.resolve_names(names or manager.catalog.models), print):
         raise SystemExit(EXIT_UNAVAILABLE)
@@ -104,20 +110,20 @@ def verify(
 @models_app.command("rm")
 def remove_models(
     names: Annotated[list[str] | None, typer.Argument(help="Models or profiles.")] = None,
-    unused: Annotated[bool, typer.Option("--unused", help="What no model refers to any more.")] = False,
+    unused: Annotated[bool, typer.Option("--unused", help="Delete weights that no model refers to.")] = False,
     models: OverlayOption = None,
 ) -> None:
-    """Remove what was pulled for models, except what others share. Folders that models.yaml names by `file:` are left alone."""
+    """Delete downloaded weights, except those that other models share. `file:` folders of models.yaml are never deleted."""
     manager = _create_manager(models)
     if not names and not unused:
-        _exit(EXIT_USAGE, "name a model, or say --unused")
+        _exit(EXIT_USAGE, "name a model, or pass --unused")
     freed = manager.remove_models(manager.resolve_names(names or ()), print) + (
         manager.remove_unused() if unused else 0
     )
     print(f"{freed / 1e9:.2f} GB freed")
 
 
-# --- underneath -------------------------------------------------------------------------------------------------------
+# --- helpers ----------------------------------------------------------------------------------------------------------
 
 
 def _create_manager(models: list[Path] | None) -> ModelManager:
@@ -137,14 +143,14 @@ def _parse_download_source(origin: str, offline: bool) -> DownloadSource:
         return DownloadSource(mirror=origin.rstrip("/"), offline=offline)
     folder = Path(origin).expanduser() if origin else None
     if folder is not None and not folder.is_dir():
-        _exit(EXIT_USAGE, f"--from {origin}: neither an address nor a folder")
+        _exit(EXIT_USAGE, f"--from {origin}: neither a URL nor a folder")
     return DownloadSource(folder=folder, offline=offline)
 
 
 def _confirm() -> bool:
     if not sys.stdin.isatty():
-        _exit(EXIT_USAGE, "nobody is here to ask; say --yes")
-    return typer.confirm("Go on?")
+        _exit(EXIT_USAGE, "stdin is not a terminal; pass --yes")
+    return typer.confirm("Continue?")
 
 
 def _exit(code: int, message: str) -> NoReturn:

@@ -1,5 +1,4 @@
-"""How a run looks on a terminal: live lines with what is being done and how long it will take, plain lines in a file or a pipe,
-or one JSON object per event."""
+"""Progress output of a run: a live display on a terminal, plain lines in a file or a pipe, or one JSON object per event."""
 
 from __future__ import annotations
 
@@ -31,21 +30,21 @@ from engine.execution.run_events import (
 
 
 class ProgressView(Protocol):
-    """Shows one run after another."""
+    """Prints the events of one run after another."""
 
     def __enter__(self) -> ProgressView: ...
     def __exit__(self, *_: object) -> None: ...
     def __call__(self, event: RunEvent) -> None: ...
 
     def set_forecast(self, forecast: Forecast) -> None:
-        """What the next run will take."""
+        """Set the expected steps and seconds of the next run."""
 
     def print_message(self, message: str) -> None:
-        """A line that stays."""
+        """Print one permanent line."""
 
 
 class JsonView:
-    """One JSON object per line: every event as it happens, then what is said at the end as `message`."""
+    """One JSON object per line: each event as it happens, and other text as a `Message` event."""
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
@@ -70,8 +69,11 @@ class JsonView:
 
 
 class RemainingTimeEstimator:
-    """How long a run will still take: the seconds expected of the steps that are left, shared by the slots, corrected by how the
-    steps so far compared with what was expected of them."""
+    """Estimate of the time that a run still needs.
+
+    The expected seconds of the remaining steps, divided by the number of slots and scaled by actual over expected time of the
+    steps that are done.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -95,14 +97,14 @@ class RemainingTimeEstimator:
             self._expected_total += expected
 
     def remaining_seconds(self) -> float:
-        """Seconds from now."""
+        """Return the estimated seconds until the run ends."""
         pace = self._actual_total / self._expected_total if self._expected_total > 1.0 else 1.0
         left = sum(seconds * (1.0 - self._fractions.get(step, 0.0)) for step, seconds in self._expected.items())
         return left * pace / self._slots
 
 
 class PlainView:
-    """One line per finished step, for logs and pipes."""
+    """One line per executed step, for logs and pipes."""
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
@@ -142,13 +144,13 @@ class PlainView:
             case StepFailed(step=step, error=error):
                 self.print_message(f"failed: {describe_failure(step, error)}")
             case RunDone() if self._cached_count:
-                self.print_message(f"{self._cached_count} of {self._total} steps were recalled, nothing was made twice")
+                self.print_message(f"{self._cached_count} of {self._total} steps reused from cache")
             case _:
                 pass
 
 
 class LiveView:
-    """A bar, the steps in the making, and the time that is left."""
+    """Progress bar, running steps and remaining time."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -195,7 +197,7 @@ class LiveView:
             case RunDone():
                 self._running.clear()
                 if self._cached_count:
-                    self._console.print(Text(f"  {self._cached_count} of {self._total} steps recalled", "dim"))
+                    self._console.print(Text(f"  {self._cached_count} of {self._total} steps reused from cache", "dim"))
             case _:
                 pass
 
@@ -215,7 +217,7 @@ class LiveView:
 
 
 def create_view(*, as_json: bool) -> ProgressView:
-    """The view that fits: JSON when asked for, live on a terminal, plain lines elsewhere."""
+    """Return a JSON view if `as_json`, a live display on a terminal, plain lines elsewhere."""
     if as_json:
         return JsonView()
     console = Console()
@@ -223,10 +225,10 @@ def create_view(*, as_json: bool) -> ProgressView:
 
 
 def format_duration(seconds: float) -> str:
-    """`8 s`, `2 min 10 s`, `1 h 5 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    """Return a duration as `8 s`, `2 min 10 s` or `1 h 5 min`."""
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60} s"
+    return f"{total // 3600} h {total % 3600 // 60} min"

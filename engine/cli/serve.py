@@ -1,4 +1,4 @@
-"""The commands of the server: `serve` and `keys`. What they need is imported when they run."""
+"""The commands `serve` and `keys`. Each command imports its dependencies when it runs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
     from engine.server.http.api_keys import ApiKeys
 
-keys_app = typer.Typer(no_args_is_help=True, help="Keys that clients of the server use.")
-SETTINGS_HELP = f"Settings, by the environment or by the TOML file that ENGINE_SETTINGS names (there without ENGINE_, in small letters):\n\n\b\n{describe_settings()}"
+keys_app = typer.Typer(no_args_is_help=True, help="Manage the API keys of the server's clients.")
+SETTINGS_HELP = (
+    "Settings come from the environment or from the TOML file at ENGINE_SETTINGS (names without ENGINE_, in lower case):"
+    f"\n\n\b\n{describe_settings()}"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -27,11 +30,11 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     host: Annotated[
-        str, typer.Option(help="Where to listen. Anywhere but on this machine itself needs a key.")
+        str, typer.Option(help="Address to listen on. All but loopback addresses require an API key.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 8000,
     models: Annotated[
-        list[Path] | None, typer.Option("--models", help="A file like models.yaml that wins over it.")
+        list[Path] | None, typer.Option("--models", help="Overlay file whose entries override models.yaml.")
     ] = None,
 ) -> None:
     """Serve both hosted story APIs on one port."""
@@ -50,8 +53,8 @@ def serve(
 
 
 @keys_app.command("add")
-def add_key(name: Annotated[str, typer.Argument(help="Whose key it is; stories belong to names.")]) -> None:
-    """Make a key and show it, this once."""
+def add_key(name: Annotated[str, typer.Argument(help="Owner of the key; each story belongs to an owner.")]) -> None:
+    """Create a key and print it. It cannot be shown again."""
     for keys in _open_keys():
         try:
             print(keys.add(name))
@@ -61,7 +64,7 @@ def add_key(name: Annotated[str, typer.Argument(help="Whose key it is; stories b
 
 @keys_app.command("list")
 def list_keys() -> None:
-    """List the names of the keys made here."""
+    """List the keys created on this machine, with their owners."""
     import datetime
 
     for keys in _open_keys():
@@ -70,11 +73,11 @@ def list_keys() -> None:
 
 
 @keys_app.command("revoke")
-def revoke_key(name: Annotated[str, typer.Argument(help="As `keys list` shows it.")]) -> None:
-    """Make a key useless, at once."""
+def revoke_key(name: Annotated[str, typer.Argument(help="Owner, from `keys list`.")]) -> None:
+    """Revoke a key."""
     for keys in _open_keys():
         if not keys.revoke(name):
-            raise typer.BadParameter(f'there is no key "{name}"')
+            raise typer.BadParameter(f'no key "{name}"')
 
 
 def _open_keys() -> Iterator[ApiKeys]:
@@ -82,5 +85,5 @@ def _open_keys() -> Iterator[ApiKeys]:
     from engine.settings import Settings
     from engine.storage.database import Database
 
-    with Database(Settings.read().database) as jobs:
-        yield ApiKeys(jobs)
+    with Database(Settings.read().database) as database:
+        yield ApiKeys(database)

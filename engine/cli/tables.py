@@ -1,4 +1,4 @@
-"""Plans, runs and models as text for people and JSON for programs. Pure."""
+"""Plans, runs and models as tables of text and as JSON. Pure functions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pipelines.models.manager import DownloadPlan
 from pipelines.models.reference_page import group_by_task
 from pipelines.models.weights import format_gigabytes
 
-STORYBOARD_PENDING = "The storyboard is not written yet; the rest can be planned once it is."
+STORYBOARD_PENDING = "The storyboard is not written yet; later steps are planned after it is written."
 
 
 def format_table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell."""
+    """Return rows of equal length as lines, each column as wide as its widest cell."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -29,34 +29,37 @@ def format_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def format_bytes(size: float) -> str:
-    """Bytes in MB or GB."""
+    """Return a number of bytes in MB or GB."""
     return f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
 
 
 def forecast_text(
     plan_result: PlanResult, forecast: Forecast, warnings: Iterable[str] = (), *, partial: bool = False
 ) -> str:
-    """The graph with what each step takes, then what all of it takes."""
-    rows = [["step", "model", "needs", "takes", "memory", "disk"]]
+    """Return the plan as a table with the cost of each step, then the total cost and the warnings."""
+    rows = [["step", "model", "depends on", "time", "memory", "disk"]]
     for row in forecast.rows:
         cost = (
-            ["there", "", ""]
+            ["cached", "", ""]
             if row.cached
             else [format_duration(row.seconds), f"{row.memory_mb} MB", format_bytes(row.size)]
         )
-        needs = ", ".join(sorted(row.step.dependencies()))
-        rows.append([row.step.id, row.step.spec.name, needs if len(needs) <= 48 else needs[:47] + "…", *cost])
+        depends_on = ", ".join(sorted(row.step.dependencies()))
+        if len(depends_on) > 48:
+            depends_on = depends_on[:47] + "…"
+        rows.append([row.step.id, row.step.spec.name, depends_on, *cost])
     cached = sum(row.cached for row in forecast.rows)
     source = (
-        "learned from this machine's earlier steps"
+        "measured on this machine"
         if forecast.measured
-        else "in part guessed: not all kinds of steps ran here yet"
+        else "partly estimated: some step kinds have not run on this machine"
     )
     lines = [
         format_table(rows),
         "",
-        f"profile {plan_result.profile}: {len(forecast.rows)} steps, {cached} there, {len(forecast.rows) - cached} to make",
-        f"about {format_duration(forecast.seconds)}, at most {forecast.memory_mb} MB in one step, {format_bytes(forecast.size)} on disk ({source})",
+        f"{len(forecast.rows)} steps: {cached} cached, {len(forecast.rows) - cached} to run (profile {plan_result.profile})",
+        f"about {format_duration(forecast.seconds)}, at most {forecast.memory_mb} MB of memory per step, "
+        f"{format_bytes(forecast.size)} of disk space ({source})",
         *(f"note: {warning}" for warning in (*warnings, *plan_result.warnings)),
         *([STORYBOARD_PENDING] if partial else []),
     ]
@@ -66,13 +69,13 @@ def forecast_text(
 def forecast_json(
     plan_result: PlanResult, forecast: Forecast, warnings: Iterable[str] = (), *, partial: bool = False
 ) -> str:
-    """The same as one JSON object; `complete` is false while the storyboard is not written."""
+    """Return the plan as one JSON object; `complete` is false until the storyboard is written."""
     steps = [
         {
             "id": row.step.id,
             "kind": str(row.step.kind),
             "model": row.step.spec.name,
-            "needs": sorted(row.step.dependencies()),
+            "depends_on": sorted(row.step.dependencies()),
             "cached": row.cached,
             "seconds": round(row.seconds, 3),
             "memory_mb": row.memory_mb,
@@ -86,7 +89,7 @@ def forecast_json(
         "seconds": round(forecast.seconds, 3),
         "memory_mb": forecast.memory_mb,
         "bytes": forecast.size,
-        "learned": forecast.measured,
+        "measured": forecast.measured,
         "warnings": [*warnings, *plan_result.warnings],
         "steps": steps,
     }
@@ -94,23 +97,23 @@ def forecast_json(
 
 
 def runs_text(runs: Sequence[Run]) -> str:
-    """One line per run."""
+    """Return a table with one line per run."""
     if not runs:
-        return "nothing was made yet"
-    rows = [["id", "when", "state", "title", "folder"]]
+        return "no runs yet"
+    rows = [["id", "updated", "state", "title", "folder"]]
     rows += [[run.id, _format_time(run.updated), run.status, run.title[:40] or "–", run.output_folder] for run in runs]
     return format_table(rows)
 
 
 def run_text(run: Run) -> str:
-    """All that is known of a run."""
+    """Return the details of a run, one per line."""
     takes = run.story.get("takes") or {}
     lines = [
         f"{run.title or 'Untitled'} ({run.id})",
         f"state    {run.status}" + (f": {run.error}" if run.error else ""),
-        f"begun    {_format_time(run.created)}, last changed {_format_time(run.updated)}",
+        f"started  {_format_time(run.created)}, updated {_format_time(run.updated)}",
         f"story    {run.source}",
-        f"folder   {run.output_folder}" + ("" if Path(run.output_folder).is_dir() else " (not there any more)"),
+        f"folder   {run.output_folder}" + ("" if Path(run.output_folder).is_dir() else " (deleted)"),
         *(f"take     {step}: {take + 1}" for step, take in takes.items()),
         *(f"note     {warning}" for warning in run.warnings),
     ]
@@ -118,7 +121,7 @@ def run_text(run: Run) -> str:
 
 
 def download_plan_text(download_plan: DownloadPlan, home: Path, free: int, device_mb: int) -> str:
-    """What a pull will bring here, before it is asked whether it shall."""
+    """Return what `models pull` will download: files, sizes, licences, environments and free disk space."""
     lines = []
     for item in download_plan.items:
         model, pull = item.model, item.download
@@ -126,18 +129,18 @@ def download_plan_text(download_plan: DownloadPlan, home: Path, free: int, devic
             lines.append(f"{model.name} {_gpu_shortfall_text(model, device_mb)}")
         if pull is None:
             lines.append(
-                f"{model.name} ({model.licence or 'licence unknown'}): {item.weights.repo} is hashed and locked in place"
+                f"{model.name} ({model.licence or 'licence unknown'}): {item.weights.repo} is hashed and locked in its folder"
             )
             continue
         listing = pull.listing
         gated = ", gated by its owner" if item.weights.gated else ""
         hub_licence = (
-            f"; the hub says {listing.licence}"
+            f"; licence on the hub: {listing.licence}"
             if listing.licence.casefold() not in ("", model.licence.casefold())
             else ""
         )
         lines.append(f"{model.name} ({model.licence or 'licence unknown'}{hub_licence}{gated})")
-        download_text = f"{format_bytes(pull.missing_bytes())} to bring here of {format_bytes(listing.size)}"
+        download_text = f"{format_bytes(pull.missing_bytes())} to download of {format_bytes(listing.size)}"
         lines.append(
             f"  {listing.repo} at {listing.commit[:12] or 'no commit'}: {download_text}, {len(listing.files)} files"
         )
@@ -146,13 +149,13 @@ def download_plan_text(download_plan: DownloadPlan, home: Path, free: int, devic
         assert model.env is not None
         packages = f"Python {model.env.python} with {', '.join(model.env.requires)}"
         size = f": about {format_bytes(model.env.gb * 1e9)} of packages" if model.env.gb else ""
-        lines.append(f"{model.name}: an interpreter of its own, {packages}{size}")
-    lines.append(f"{format_bytes(download_plan.missing_bytes)} in all; {format_bytes(free)} are free in {home}")
+        lines.append(f"{model.name}: a separate environment, {packages}{size}")
+    lines.append(f"{format_bytes(download_plan.missing_bytes)} in total; {format_bytes(free)} free in {home}")
     return "\n".join(lines)
 
 
 def models_text(catalog: Catalog) -> str:
-    """What each model does, whether it is here and fits this machine, what it may be used for; then the profiles."""
+    """Return a table of models per task (kinds, state, GPU memory, languages, licence), then the profiles."""
     lines = []
     for heading, specs in group_by_task(catalog.models.values()):
         rows = [
@@ -167,7 +170,7 @@ def models_text(catalog: Catalog) -> str:
             ]
             for spec in specs
         ]
-        head = ["model", "does", "state", "GPU", "multi-turn", "languages", "licence"]
+        head = ["model", "step kinds", "state", "GPU", "multi-turn", "languages", "licence"]
         used_columns = [column for column in range(len(head)) if any(row[column] for row in rows)]
         lines += [
             heading.upper(),
@@ -184,37 +187,38 @@ def models_text(catalog: Catalog) -> str:
 def _install_state(spec: ModelSpec) -> str:
     absent = missing_modules(spec)
     notes = [f"missing {', '.join(absent)}"] if absent else []
-    notes += [f"to pull: {', '.join(pending_downloads(spec))}"] if pending_downloads(spec) else []
+    notes += [f"to download: {', '.join(pending_downloads(spec))}"] if pending_downloads(spec) else []
     return "; ".join(notes) or "installed"
 
 
 def _install_commands(catalog: Catalog) -> list[str]:
-    """What brings here what is not."""
+    """Return the commands that install missing packages and weights."""
     installs = dict.fromkeys(install_hint(spec) for spec in catalog.models.values() if missing_modules(spec))
-    lines = [f"for what is missing: {line}" for line in installs if line]
+    lines = [f"to install missing packages: {line}" for line in installs if line]
     if any(pending_downloads(spec) for spec in catalog.models.values()):
-        lines.append("for what is to pull: python -m engine models pull MODEL (or PROFILE)")
+        lines.append("to download weights: python -m engine models pull MODEL (or PROFILE)")
     return lines
 
 
 def _gpu_fit_text(spec: ModelSpec, device_mb: int) -> str:
-    """Whether a model fits this machine's GPU, by what it is said to need before it was measured here."""
+    """Return the declared GPU memory of a model and whether it fits this machine's GPU."""
     if spec.device == "cpu":
         return ""
     if not device_mb:
-        return f"{format_gigabytes(spec.memory_mb / 1000)}; none here"
+        return f"{format_gigabytes(spec.memory_mb / 1000)}; no GPU"
     if spec.memory_mb <= device_mb:
         return f"{format_gigabytes(spec.memory_mb / 1000)}; fits"
-    return f"{format_gigabytes(spec.memory_mb / 1000)}; {'in parts, slower' if _supports_offloading(spec) else 'too large'}"
+    state = "fits with offloading, slower" if _supports_offloading(spec) else "too large"
+    return f"{format_gigabytes(spec.memory_mb / 1000)}; {state}"
 
 
 def _gpu_shortfall_text(spec: ModelSpec, device_mb: int) -> str:
-    """What is to be known of a model that this machine's GPU does not hold."""
-    needs = f"is made for a GPU with {format_gigabytes(spec.memory_mb / 1000)}"
+    """Return the consequence of running a model that needs more GPU memory than this machine has."""
+    needs = f"needs a GPU with {format_gigabytes(spec.memory_mb / 1000)}"
     if not device_mb:
-        return f"{needs}; none is here: it would run on the processor, very slowly"
-    end = "it will run in parts, slower" if _supports_offloading(spec) else "it is too large"
-    return f"{needs}; {device_mb / 1000:.0f} GB are here: {end}"
+        return f"{needs}; this machine has none: it would run on the CPU, very slowly"
+    end = "it will run with offloading, slower" if _supports_offloading(spec) else "it is too large"
+    return f"{needs}; this machine has {device_mb / 1000:.0f} GB: {end}"
 
 
 def _supports_offloading(spec: ModelSpec) -> bool:

@@ -1,1 +1,1 @@
-"""What a finished run leaves in the user's folder."""
+"""The output folder of a run: exported files, `story.json`, the storyboard page."""

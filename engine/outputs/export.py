@@ -1,7 +1,7 @@
-"""A finished story as files that people open: film, portraits, keyframes, clips, voices, subtitles, `story.json`, `sheet.html`.
+"""Export of a run to a folder: film, portraits, keyframes, clips, narration, subtitles, `story.json`, `storyboard.html`.
 
-Names are made here; of the user's words only letters and digits of ASCII survive in them. Each file is written beside its place
-and renamed, and what an earlier export left that no longer belongs is removed.
+File names keep only ASCII letters and digits of the user's text. Each file is written to a temporary name in its folder and
+renamed. Files of an earlier export that the new one does not have are deleted.
 """
 
 from __future__ import annotations
@@ -15,42 +15,51 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from engine.execution.run_result import RunResult
+from engine.outputs.story_record import (
+    RECORD_FILE,
+    ModelRecord,
+    ModerationRecord,
+    ReferenceRecord,
+    ReferenceRole,
+    StepRecord,
+    StoryRecord,
+    TimelineRecord,
+)
 from engine.outputs.storyboard_page import render_storyboard_page
 from engine.planning.plan import OutputRef
 from engine.planning.step_ids import element_source, is_narrated, keyframe_source, portrait_source, scene_id
 from engine.storage.artifact_store import Action, ArtifactStore
-from engine.story.model import Story
+from engine.story.model import Element, Story
 from pipelines.base import Kind
 
-RECORD_FILE, PAGE_FILE = "story.json", "sheet.html"
+PAGE_FILE = "storyboard.html"
 
 
 class ExportError(RuntimeError):
-    """The output folder cannot be written; the message says why."""
+    """The output folder is not writable. The message names the file and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """One file of the export: where it goes, which output it is; for reference pictures whom or what it shows."""
+    """One file of the export: its path, the step output that it copies and, for a reference image, its subject."""
 
     file: str
     source: OutputRef
-    role: str = ""
+    role: ReferenceRole | None = None
     name: str = ""
     state: str | None = None
 
 
 def slug(text: str, fallback: str) -> str:
-    """Letters and digits of ASCII, small, joined by dashes; `fallback` where nothing is left."""
+    """Return the ASCII letters and digits of a text in lower case, joined by dashes, or `fallback` if there are none."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48] or fallback
 
 
 def export_files(story: Story, stem: str) -> Iterator[ExportFile]:
-    """Every file that a finished story can have, in the order of the story."""
+    """Yield every file that a finished story can have, in the order of the story."""
     for number, character in enumerate(story.characters, start=1):
         name = f"{number:02d}-{slug(character.name, 'character')}"
         yield ExportFile(f"portraits/{name}.png", portrait_source(story, character.name), "character", character.name)
@@ -58,10 +67,14 @@ def export_files(story: Story, stem: str) -> Iterator[ExportFile]:
             file = f"portraits/{name}-{slug(state.name, f'state-{order}')}.png"
             source = portrait_source(story, character.name, state.name)
             yield ExportFile(file, source, "character", character.name, state.name)
-    for role, places in (("location", story.locations), ("object", story.objects)):
-        for number, place in enumerate(places, start=1):
-            file = f"{role}s/{number:02d}-{slug(place.name, role)}.png"
-            yield ExportFile(file, element_source(story, role, place.name), role, place.name)
+    elements: tuple[tuple[ReferenceRole, tuple[Element, ...]], ...] = (
+        ("location", story.locations),
+        ("object", story.objects),
+    )
+    for role, elements_of_role in elements:
+        for number, element in enumerate(elements_of_role, start=1):
+            file = f"{role}s/{number:02d}-{slug(element.name, role)}.png"
+            yield ExportFile(file, element_source(story, role, element.name), role, element.name)
     for number, scene in enumerate(story.scenes):
         name = f"scene-{number + 1:02d}"
         yield ExportFile(f"keyframes/{name}.png", keyframe_source(story, number))
@@ -79,100 +92,93 @@ def export_files(story: Story, stem: str) -> Iterator[ExportFile]:
 
 
 def export(result: RunResult, store: ArtifactStore, out: Path, stem: str, warnings: Iterable[str] = ()) -> Path:
-    """Write everything that was made into `out`; gives the film, or the folder when there is no film yet. Raises ExportError."""
+    """Write the outputs of a run to `out`. Return the path of the film, or `out` before it is composed. Raises ExportError."""
     files: dict[ExportFile, str] = {}
     try:
         out.mkdir(parents=True, exist_ok=True)
-        before = _previous_files(out)
-        for piece in export_files(result.story, stem):
-            digest = _output_digest(result.actions, piece.source)
+        previous = _previous_files(out)
+        for exported in export_files(result.story, stem):
+            digest = _output_digest(result.actions, exported.source)
             if digest:
-                _copy_file(store.path(digest), out / piece.file)
-                files[piece] = digest
+                _copy_file(store.path(digest), out / exported.file)
+                files[exported] = digest
         record = build_record(result, store, files, warnings)
-        _write_text(out / RECORD_FILE, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+        _write_text(out / RECORD_FILE, record.to_json())
         _write_text(out / PAGE_FILE, render_storyboard_page(record))
-        for stale in before - {piece.file for piece in files}:
+        for stale in previous - {exported.file for exported in files}:
             (out / stale).unlink(missing_ok=True)
     except OSError as error:
         raise ExportError(
-            f"{error.filename or out}: cannot be written ({error.strerror}); what was made is kept"
+            f"{error.filename or out}: cannot be written ({error.strerror}); finished steps are kept in the store"
         ) from error
-    film = out / f"{stem}.mp4"
-    return film if film.name in {piece.file for piece in files} else out
+    return out / record.film if record.film else out
 
 
 def build_record(
     result: RunResult, store: ArtifactStore, files: Mapping[ExportFile, str], warnings: Iterable[str]
-) -> dict[str, Any]:
-    """All that made the film: story, models, seeds, licences, timings, warnings."""
-    steps = [_step_record(result, step.id) for step in result.planned.plan if step.id in result.actions]
-    credits_ = dict.fromkeys(
-        credit for step in steps for credit in (*step["credits"], *step["facts"].get("credits", ()))
+) -> StoryRecord:
+    """Return the record of a run; `files` gives the digest of each exported file."""
+    steps = tuple(_step_record(result, step.id) for step in result.planned.plan if step.id in result.actions)
+    timeline = _output_digest(result.actions, OutputRef("schedule", "timeline.json"))
+    return StoryRecord(
+        engine=engine_version(),
+        profile=result.planned.profile,
+        title=result.story.title,
+        story=result.story,
+        timeline=TimelineRecord.model_validate_json(store.path(timeline).read_bytes()) if timeline else None,
+        models={step.model: ModelRecord(family=step.family, licence=step.licence) for step in steps},
+        credits=tuple(
+            dict.fromkeys(credit for step in steps for credit in (*step.credits, *step.details.get("credits", ())))
+        ),
+        warnings=(*warnings, *result.warnings),
+        moderation=ModerationRecord(
+            text=_checked_by(steps, Kind.CHECK_TEXT), images=_checked_by(steps, Kind.CHECK_IMAGE)
+        ),
+        files={exported.file: digest for exported, digest in files.items()},
+        references=tuple(
+            ReferenceRecord(file=exported.file, role=exported.role, name=exported.name, state=exported.state)
+            for exported in files
+            if exported.role
+        ),
+        steps=steps,
     )
-    models = {step["model"]: {"family": step["family"], "licence": step["licence"]} for step in steps}
-    schedule = _output_digest(result.actions, OutputRef("schedule", "timeline.json"))
-    return {
-        "format": 1,
-        "engine": engine_version(),
-        "profile": result.planned.profile,
-        "title": result.story.title,
-        "story": json.loads(result.story.model_dump_json()),
-        "timeline": json.loads(store.path(schedule).read_bytes()) if schedule else None,
-        "models": models,
-        "credits": list(credits_),
-        "warnings": [*warnings, *result.warnings],
-        "checked": {"texts": _checked_by(steps, Kind.CHECK_TEXT), "pictures": _checked_by(steps, Kind.CHECK_IMAGE)},
-        "files": {piece.file: digest for piece, digest in files.items()},
-        "references": [
-            {"file": piece.file, "role": piece.role, "name": piece.name, "state": piece.state}
-            for piece in files
-            if piece.role
-        ],
-        "steps": steps,
-    }
 
 
-def _checked_by(steps: Iterable[Mapping[str, Any]], kind: Kind) -> str:
-    """What looked at the texts or pictures, in words for people."""
-    by = dict.fromkeys(step["facts"].get("checked_by", step["model"]) for step in steps if step["kind"] == kind)
-    return ", ".join(by) or "not checked"
+def _checked_by(steps: Iterable[StepRecord], kind: Kind) -> str:
+    """Return the names of the checks that ran, as text for people, or `not checked`."""
+    names = dict.fromkeys(str(step.details.get("checked_by", step.model)) for step in steps if step.kind == kind)
+    return ", ".join(names) or "not checked"
 
 
 def engine_version() -> str:
-    """The installed version of this engine."""
+    """Return the installed version of the engine, or `unknown`."""
     try:
         return version("story-engine")
     except PackageNotFoundError:
         return "unknown"
 
 
-def _step_record(result: RunResult, step_id: str) -> dict[str, Any]:
+def _step_record(result: RunResult, step_id: str) -> StepRecord:
     action, step = result.actions[step_id], result.planned.plan[step_id]
     record = action.record
-    return {
-        "id": step_id,
-        "kind": str(step.kind),
-        "key": action.key,
-        "outputs": {output.name: output.digest for output in action.outputs},
-        **{
-            name: record.get(name, default)
-            for name, default in (
-                ("model", step.spec.name),
-                ("family", ""),
-                ("family_version", ""),
-                ("revision", ""),
-                ("licence", ""),
-                ("credits", []),
-                ("seed", step.seed),
-                ("take", step.take),
-                ("seconds", 0.0),
-                ("peak_memory_mb", 0),
-                ("warnings", []),
-                ("facts", {}),
-            )
-        },
-    }
+    return StepRecord(
+        id=step_id,
+        kind=str(step.kind),
+        key=action.key,
+        outputs={output.name: output.digest for output in action.outputs},
+        model=record.get("model", step.spec.name),
+        family=record.get("family", ""),
+        family_version=record.get("family_version", ""),
+        revision=record.get("revision", ""),
+        licence=record.get("licence", ""),
+        credits=record.get("credits", ()),
+        seed=record.get("seed", step.seed),
+        take=record.get("take", step.take),
+        seconds=record.get("seconds", 0.0),
+        peak_memory_mb=record.get("peak_memory_mb", 0),
+        warnings=record.get("warnings", ()),
+        details=record.get("facts", {}),
+    )
 
 
 def _output_digest(actions: Mapping[str, Action], source: OutputRef) -> str | None:
@@ -181,7 +187,7 @@ def _output_digest(actions: Mapping[str, Action], source: OutputRef) -> str | No
 
 
 def _previous_files(out: Path) -> set[str]:
-    """Which files an earlier export made here, as far as its record can be trusted: plain relative paths only."""
+    """Return the files that the `story.json` of an earlier export lists. Only plain relative paths are trusted."""
     try:
         files = json.loads((out / RECORD_FILE).read_bytes())["files"]
         paths = {str(file): PurePosixPath(str(file)) for file in files}
@@ -191,7 +197,7 @@ def _previous_files(out: Path) -> set[str]:
 
 
 def _copy_file(blob: Path, target: Path) -> None:
-    """A copy, never a link: what the user does to it must not reach the store."""
+    """Copy a blob. A link would let edits by the user reach the store."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:

@@ -1,11 +1,11 @@
-"""A finished film as MoviePy clips, for those who want to cut it further with the tool that they know."""
+"""Import of a finished film into MoviePy, for further editing."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from engine.outputs.story_record import RECORD_FILE, RecordError, read_record
 from pipelines.base import BadInput, MissingDependency
 
 if TYPE_CHECKING:
@@ -13,31 +13,27 @@ if TYPE_CHECKING:
 
 
 def to_moviepy(folder: Path) -> CompositeVideoClip:
-    """The scenes of the film in `folder` (what `run` wrote) as one composite: its `clips` are the scenes at their places in the film,
-    cross-faded where they overlap, its sound is the film's. Raises Missing without moviepy, BadInput for another folder."""
+    """Return the film in `folder` (the output folder of `run`) as one composite clip.
+
+    Its `clips` are the scenes at their start times, cross-faded where they overlap; its audio is the film's audio.
+    Raises MissingDependency without moviepy and BadInput if the folder has no finished film.
+    """
     try:
         from moviepy import CompositeVideoClip, VideoFileClip, vfx
     except ImportError as error:
         raise MissingDependency('editing needs moviepy; pip install "story-engine[edit]"') from error
-    record = _load_record(folder)
-    timeline = record["timeline"]
-    scenes = []
-    for number, place in enumerate(timeline["scenes"], start=1):
-        clip = VideoFileClip(str(folder / "clips" / f"scene-{number:02d}.mp4"), audio=False)
-        head = place["timing"].get("head", 0)
-        effects = [vfx.CrossFadeIn(head / timeline["fps"])] if head else []
-        scenes.append(clip.with_start(place["start"] / timeline["fps"]).with_effects(effects))
-    film = next(file for file in record["files"] if file.endswith(".mp4") and "/" not in file)
-    sound = VideoFileClip(str(folder / film)).audio
-    composite = CompositeVideoClip(scenes)
-    return composite.with_audio(sound) if sound else composite
-
-
-def _load_record(folder: Path) -> dict[str, Any]:
     try:
-        record: dict[str, Any] = json.loads((folder / "story.json").read_bytes())
-        if record["timeline"] and any(file.endswith(".mp4") and "/" not in file for file in record["files"]):
-            return record
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise BadInput("folder", f"{folder} holds no finished film", "Run the story first; its folder has a story.json.")
+        record = read_record(folder / RECORD_FILE)
+    except RecordError as error:
+        raise BadInput("folder", f"{folder} has no finished film ({error})", "Run the story first.") from error
+    timeline, film = record.timeline, record.film
+    if timeline is None or film is None:
+        raise BadInput("folder", f"{folder} has no finished film", "Run the story to its end first.")
+    scenes = []
+    for number, scene in enumerate(timeline.scenes, start=1):
+        clip = VideoFileClip(str(folder / "clips" / f"scene-{number:02d}.mp4"), audio=False)
+        effects = [vfx.CrossFadeIn(scene.timing.head / timeline.fps)] if scene.timing.head else []
+        scenes.append(clip.with_start(scene.start / timeline.fps).with_effects(effects))
+    composite = CompositeVideoClip(scenes)
+    audio = VideoFileClip(str(folder / film)).audio
+    return composite.with_audio(audio) if audio else composite

@@ -1,1 +1,1 @@
-"""One pure module per hosted API: request ⇄ Story ⇄ response."""
+"""Request and response bodies of both hosted APIs, and story files."""

@@ -1,4 +1,4 @@
-"""What the bodies of both hosted APIs have in common: strictness, the engine's own extension keys, frames, errors in the client's words."""
+"""Common parts of the request bodies of both hosted APIs: strict models, extension keys, frame sizes, validation errors."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from pipelines.step_params import Language, Transition
 
 AspectRatio = Literal["16:9", "4:3", "1:1", "3:4", "9:16"]
 DEFAULT_SHORT_SIDE = 720
-"""Pixels of the shorter side of a film whose size nobody named."""
+"""Default length of the shorter side of a film, in pixels."""
 
 Body = TypeVar("Body", bound="RequestModel")
 
 
 class RequestModel(BaseModel):
-    """Part of a request, exactly as it is sent."""
+    """Strict, immutable part of a request. Unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class AudioOption(RequestModel):
-    """What is heard. A key that is left out keeps its default."""
+    """Narration and music. A missing key keeps its default."""
 
-    has_bg_music: bool = Field(True, description="Music is composed to fit the story.")
-    has_narration: bool = Field(True, description="The story is told by a voice; off when `native_audio` is on.")
-    native_audio: bool = Field(False, description="The video model makes effects and speech itself.")
-    narrator: str = Field("Rachel", description="One of the 21 voices; looked at only when narration is on.")
+    has_bg_music: bool = Field(True, description="Background music that fits the story.")
+    has_narration: bool = Field(True, description="A narrator speaks the story; off if `native_audio` is on.")
+    native_audio: bool = Field(False, description="The video model generates sound effects and speech.")
+    narrator: str = Field("Rachel", description="One of 21 voices; ignored if narration is off.")
     narrator_sample: str | None = Field(
         None,
         min_length=1,
-        description="Extension: path or address of a recording, 5 to 30 seconds of one voice, with which a model that can do so speaks.",
+        description="Extension: path or URL of a recording of one voice, 5 to 30 seconds. A voice cloning model speaks with this voice.",
     )
 
     def to_audio(self, mood: str = "") -> Audio:
-        """The effective choice. Raises StoryError for an unknown narrator who would have to speak."""
+        """Return the effective audio settings. Raises StoryError for an unknown narrator if narration is on."""
         narrates = self.has_narration and not self.native_audio
         narrators = typing.get_args(Narrator)
         if narrates and self.narrator not in narrators:
@@ -62,32 +62,39 @@ class AudioOption(RequestModel):
 
 
 class VideoOptions(RequestModel):
-    """Extension: the frame of the film and how scenes follow one another."""
+    """Extension: frame size, frame rate, transitions and subtitles of the film."""
 
-    width: int | None = Field(None, ge=64, le=4096, multiple_of=2, description="Pixels; default by aspect ratio.")
-    height: int | None = Field(None, ge=64, le=4096, multiple_of=2, description="Pixels; default by aspect ratio.")
+    width: int | None = Field(None, ge=64, le=4096, multiple_of=2, description="Pixels; default from the aspect ratio.")
+    height: int | None = Field(
+        None, ge=64, le=4096, multiple_of=2, description="Pixels; default from the aspect ratio."
+    )
     fps: int = Field(24, ge=8, le=60, description="Frames per second of the film.")
     transition: Literal["none", "dissolve", "dip", "wipe", "match"] | None = Field(
-        None, description="How one scene becomes the next."
+        None, description="Transition between scenes; default: by the request type."
     )
-    transition_seconds: float = Field(0.75, gt=0, le=5)
-    subtitles: Subtitles = Field("soft", description="A track to switch on, burned into the picture, or none.")
+    transition_seconds: float = Field(0.75, gt=0, le=5, description="Length of each transition.")
+    subtitles: Subtitles = Field(
+        "soft", description="`soft`: a subtitle track; `burned`: drawn into the frames; `off`: none."
+    )
 
 
 class EngineOptions(RequestModel):
-    """Extension keys that every body takes: what the hosted services have no words for."""
+    """Extension keys of every request body: settings that the hosted APIs do not have."""
 
-    seed: int = Field(0, ge=0, lt=2**63, description="Same story, same seed, same machine: same film.")
-    profile: str = Field("auto", description="A named choice of models (`models list`); `auto`: the best installed.")
-    models: dict[str, str] = Field({}, description='Model by kind of step, e.g. `{"narrate": "espeak"}`.')
-    video: VideoOptions = Field(VideoOptions(), description="Frame, rate, transitions, subtitles.")
-    enhance_image: bool = Field(False, description="Scene pictures get a pass for detail, at the same size.")
+    seed: int = Field(
+        0, ge=0, lt=2**63, description="Seed. The same story and seed give the same film on the same machine."
+    )
+    profile: str = Field("auto", description="Named set of models (`models list`); `auto`: the best installed profile.")
+    models: dict[str, str] = Field({}, description='Model for a kind of step, e.g. `{"narrate": "espeak"}`.')
+    video: VideoOptions = Field(VideoOptions(), description="Frame size, frame rate, transitions, subtitles.")
+    enhance_image: bool = Field(False, description="Enhance the detail of scene images, at the same size.")
     music_mood: str = Field(
-        "", description="Mood words, such as calm, energetic, happy, nostalgic or tender; default: read from the story."
+        "",
+        description="Mood of the music, such as calm, energetic, happy, nostalgic or tender; default: derived from the story.",
     )
 
     def to_model_choices(self, image_tool: str | None = None, video_tool: str | None = None) -> ModelChoices:
-        """Which models the request wants. Raises StoryError for an unknown kind of step."""
+        """Return the requested models. Raises StoryError for an unknown kind of step."""
         kinds = [str(kind) for kind in Kind]
         for kind in self.models:
             if kind not in kinds:
@@ -96,7 +103,7 @@ class EngineOptions(RequestModel):
         return ModelChoices(profile=self.profile, image_tool=image_tool, video_tool=video_tool, models=models)
 
     def to_video(self, ratio: tuple[int, int], transition: Transition | None, seconds: float = 5.0) -> Video:
-        """The film's video options; `transition` is the request's own wish, which the extension overrules."""
+        """Return the video options of the film; `video.transition` overrides `transition`."""
         width, height = frame_size(ratio)
         if self.video.transition is not None:
             transition = None if self.video.transition == "none" else self.video.transition
@@ -112,13 +119,13 @@ class EngineOptions(RequestModel):
 
 
 def frame_size(ratio: tuple[int, int], short_side: float = DEFAULT_SHORT_SIDE) -> tuple[int, int]:
-    """Even pixels of a frame of that ratio: 16:9 → 1280 × 720, 9:16 → 720 × 1280."""
+    """Return the frame size of an aspect ratio in even pixels: 16:9 → 1280 × 720, 9:16 → 720 × 1280."""
     unit = short_side / min(ratio)
     return _round_to_even(ratio[0] * unit), _round_to_even(ratio[1] * unit)
 
 
 def with_frame_defaults(content: Mapping[str, Any], short_side: int, fps: int) -> dict[str, Any]:
-    """A request body in which the film has this size and rate, unless it names its own."""
+    """Return a request body with this frame size and rate as defaults."""
     video = content.get("video") or {}
     ratio = content.get("aspect_ratio") or "16:9"
     if not isinstance(video, dict) or not isinstance(ratio, str):
@@ -133,12 +140,12 @@ def with_frame_defaults(content: Mapping[str, Any], short_side: int, fps: int) -
 
 
 def parse_aspect_ratio(field: str, text: str) -> tuple[int, int]:
-    """`W:H` → numbers. Raises StoryError naming `field`."""
+    """Return the two numbers of `W:H`. Raises StoryError with `field`."""
     match = re.fullmatch(r"(\d{1,4}):(\d{1,4})", text)
     across, down = (int(match[1]), int(match[2])) if match else (0, 0)
     if not across or not down or max(across, down) > 4 * min(across, down):
         raise StoryError(
-            field, f'"{text}" is no aspect ratio; one of 16:9, 4:3, 1:1, 3:4, 9:16, or W:H up to 4:1', text
+            field, f'"{text}" is not an aspect ratio; use 16:9, 4:3, 1:1, 3:4, 9:16, or W:H up to 4:1', text
         )
     return across, down
 
@@ -157,7 +164,7 @@ SCRIPT_LANGUAGES: Sequence[tuple[str, Language]] = (
 
 
 def detect_language(text: str) -> Language:
-    """The language that the script of most letters points to; English for Latin letters. Kana decide before Han."""
+    """Return the language of the script that most letters belong to; English for Latin letters. Kana decide before Han."""
     letters = sum(char.isalpha() for char in text)
     for script, language in SCRIPT_LANGUAGES:
         share = len(re.findall(script, text)) / max(letters, 1)
@@ -167,7 +174,7 @@ def detect_language(text: str) -> Language:
 
 
 def parse(body: type[Body], content: Mapping[str, Any]) -> Body:
-    """Validate a request body. Raises StoryError with the first thing that is wrong, in the client's words."""
+    """Validate a request body. Raises StoryError with the first invalid field."""
     try:
         return body.model_validate(content)
     except ValidationError as error:
@@ -175,7 +182,7 @@ def parse(body: type[Body], content: Mapping[str, Any]) -> Body:
 
 
 def to_story_error(error: ValidationError, body: type[BaseModel]) -> StoryError:
-    """The first thing that is wrong: which field, what, and what would be right."""
+    """Return the first validation error with its field path, and a suggestion for an unknown key."""
     first = min(
         error.errors(include_url=False), key=lambda e: (e["type"] == "missing", [str(part) for part in e["loc"]])
     )
@@ -192,7 +199,7 @@ def to_story_error(error: ValidationError, body: type[BaseModel]) -> StoryError:
         limit = (
             f"at least {bounds['min_length']}" if first["type"] == "too_short" else f"at most {bounds['max_length']}"
         )
-        message = f"must hold {limit}, holds {len(first['input'])}"
+        message = f"must have {limit} items, has {len(first['input'])}"
     elif first["type"] == "missing":
         return MissingField(field_name(loc), "is missing")
     elif first["type"] == "literal_error":
@@ -202,20 +209,20 @@ def to_story_error(error: ValidationError, body: type[BaseModel]) -> StoryError:
 
 
 def field_name(loc: Sequence[int | str]) -> str:
-    """`("scenes", 2, "characters", 0, "name")` → `scenes[2].characters[0].name`."""
+    """Return the path of a field as text: `("scenes", 2, "name")` → `scenes[2].name`."""
     text = ""
     for part in loc:
         if isinstance(part, int):
             text += f"[{part}]"
         elif re.fullmatch(r"(literal|function|model|union|tagged|constrained|lax|strict|json|is-instance).*\[.*", part):
-            continue  # pydantic's own names for the arms of a union
+            continue  # pydantic's names for the members of a union
         else:
             text += f".{part}" if text else part
     return text
 
 
 def known_keys(body: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
-    """The keys that stand at a place of a body."""
+    """Return the keys of the object at a path of a body."""
     annotation: Any = body
     for part in loc:
         annotation = _child_annotation(annotation, part)
@@ -230,11 +237,11 @@ def _child_annotation(annotation: Any, part: int | str) -> Any:
     if model:
         field = model.model_fields.get(str(part))
         return field.annotation if field else None
-    for arm in _union_members(annotation):
-        arguments = typing.get_args(arm)
-        if typing.get_origin(arm) in (list, tuple):
+    for member in _union_members(annotation):
+        arguments = typing.get_args(member)
+        if typing.get_origin(member) in (list, tuple):
             return arguments[0]
-        if typing.get_origin(arm) is dict:
+        if typing.get_origin(member) is dict:
             return arguments[1]
     return None
 
@@ -245,7 +252,7 @@ def _union_members(annotation: Any) -> tuple[Any, ...]:
 
 
 def _model_class(annotation: Any) -> type[BaseModel] | None:
-    for arm in _union_members(annotation):
-        if isinstance(arm, type) and issubclass(arm, BaseModel):
-            return arm
+    for member in _union_members(annotation):
+        if isinstance(member, type) and issubclass(member, BaseModel):
+            return member
     return None

@@ -1,4 +1,4 @@
-"""The Generate-story API: its request body ⇄ Story. No other file knows its field names."""
+"""Request body of the Generate-story API → Story. Only this module and `generate_responses` know its field names."""
 
 from __future__ import annotations
 
@@ -36,87 +36,90 @@ NAME = "generate-story"
 
 
 class StateBody(RequestModel):
-    """A character at another moment."""
+    """Another look of a character."""
 
-    appearance: str = Field("", description="What is different in this state.")
-    reference_url: str | None = Field(
-        None, description="A picture of the character in this state: address or local path."
-    )
+    appearance: str = Field("", description="Differences from the base look.")
+    reference_url: str | None = Field(None, description="Image of the character in this state: URL or local path.")
 
 
 class CharacterBody(RequestModel):
-    """A character: looks in words, a reference picture, or both."""
+    """A character with a description, a reference image, or both."""
 
     name: str = Field(min_length=1, max_length=200)
-    appearance: str = Field("", description="Looks, used for the portrait; needed unless there is a reference.")
-    reference_url: str | None = Field(None, description="A picture of the character: address or local path.")
-    states: dict[str, StateBody] = Field({}, max_length=5, description="Other looks by name, at most 5.")
+    appearance: str = Field("", description="Look of the character; required without `reference_url`.")
+    reference_url: str | None = Field(None, description="Image of the character: URL or local path.")
+    states: dict[str, StateBody] = Field({}, max_length=5, description="Other looks by name.")
 
 
 class SceneCharacterBody(RequestModel):
-    """Who is in a scene, and in which state."""
+    """A character of a scene, in one state."""
 
-    name: str
-    state: str | None = None
+    name: str = Field(description="Name of one of `characters`.")
+    state: str | None = Field(None, description="One of the character's `states`; default: the base look.")
 
 
 class LocationBody(RequestModel):
-    """A place with a name that scenes refer to."""
+    """A location that scenes refer to by name."""
 
     name: str = Field(min_length=1, max_length=200)
-    description: str = ""
-    reference_url: str | None = None
+    description: str = Field("", description="Look of the location.")
+    reference_url: str | None = Field(None, description="Image of the location: URL or local path.")
 
 
 class ReferenceImageBody(RequestModel):
-    """A picture that every scene sees."""
+    """A reference image of all scenes."""
 
-    description: str
-    url: str = Field(min_length=1)
+    description: str = Field(description="Content of the image.")
+    url: str = Field(min_length=1, description="URL or local path.")
 
 
 class SceneBody(RequestModel):
     """One scene. `narration`, `camera_movement` and `duration` are extensions."""
 
-    prompt: str = Field("", description="What is seen.")
-    characters: list[SceneCharacterBody] = Field([], description="Who is on stage.")
+    prompt: str = Field("", description="Content of the scene image.")
+    characters: list[SceneCharacterBody] = Field([], description="Characters of the scene.")
     location: str | None = Field(None, description="Name of one of `locations`.")
     aspect_ratio: str | None = Field(None, description="Overrides the request's.")
     narration: str | None = Field(
-        None, description="Extension: the words to be spoken; drafted from the prompt when left out."
+        None, description="Extension: text of the narration; default: drafted from the prompt."
     )
     camera_movement: str = Field(
-        "", description="Extension: slow push in, pull out, pan left, tilt up, track, static …"
+        "",
+        description="Extension: camera movement, such as slow push in, pull out, pan left, tilt up, track or static.",
     )
-    duration: float | None = Field(None, gt=0, le=600, description="Extension: seconds, when nobody speaks.")
+    duration: float | None = Field(None, gt=0, le=600, description="Extension: seconds, if the scene has no narration.")
 
 
 class GenerateStoryBody(EngineOptions):
-    """`POST /v1/generate/story`, with the engine's extension keys."""
+    """`POST /v1/generate/story`: a complete story, with the extension keys of this engine."""
 
-    model: str = Field(description="An image model or alias that can see several pictures (`models list`).")
+    model: str = Field(description="Image model or alias that takes several reference images (`models list`).")
     characters: list[CharacterBody] = Field(min_length=1, max_length=10)
     scenes: list[SceneBody] = Field(min_length=2, max_length=10)
     aspect_ratio: str | None = Field(None, description="16:9 (default), 4:3, 1:1, 3:4, 9:16, or W:H.")
-    image_size: str | None = Field(None, description="Scene pictures: WxH, 1K or 2K; default: the film's frame.")
+    image_size: str | None = Field(
+        None, description="Size of scene images: WxH, 1K or 2K; default: the film's frame size."
+    )
     locations: list[LocationBody] = Field([], max_length=MAX_ELEMENTS)
     prompt: str = Field("", description="Context for all scenes.")
-    raw_prompts: bool | None = Field(None, description="true: scene prompts go to the model as they are.")
+    raw_prompts: bool | None = Field(None, description="Send scene prompts to the model unchanged.")
     reference_images: list[ReferenceImageBody] = Field([], max_length=5)
-    setting: str | None = None
-    style: str | None = None
+    setting: str | None = Field(None, description="Time and place of the story.")
+    style: str | None = Field(None, description="Visual style of all images.")
     strictness: Strictness | None = Field(
-        None, description="normal (default), or liberal, which lets brands, gore and adult scenes pass."
+        None, description="normal (default), or liberal, which allows brands, gore and adult scenes."
     )
     title: str = Field("", description="Extension: title of the film.")
-    language: Language | None = Field(None, description="Extension: language of the narration; default by its script.")
+    language: Language | None = Field(
+        None, description="Extension: language of the narration; default: detected from its script."
+    )
     audio: AudioOption = Field(
         AudioOption(), description="Extension: narration, music, narrator, as in `audio_option`."
     )
 
 
 def to_story(content: Mapping[str, Any]) -> Story:
-    """The Story of a request body. Raises StoryError naming the field."""
+    """Return the Story of a request body. Raises StoryError with the field."""
     body = parse(GenerateStoryBody, content)
     ratio = parse_aspect_ratio("aspect_ratio", body.aspect_ratio or "16:9")
     scenes = tuple(_scene(number, scene, body, ratio) for number, scene in enumerate(body.scenes))
@@ -156,7 +159,7 @@ def to_story(content: Mapping[str, Any]) -> Story:
 
 def _character(number: int, body: CharacterBody) -> Character:
     if not (body.appearance.strip() or body.reference_url):
-        raise StoryError(f"characters[{number}].appearance", "is missing: give looks in words, or a reference_url")
+        raise StoryError(f"characters[{number}].appearance", "is missing: set `appearance` or `reference_url`")
     return Character(
         name=body.name,
         appearance=body.appearance,
@@ -170,7 +173,7 @@ def _character(number: int, body: CharacterBody) -> Character:
 
 def _scene(number: int, body: SceneBody, request: GenerateStoryBody, ratio: tuple[int, int]) -> Scene:
     if not (body.prompt.strip() or request.prompt.strip()):
-        raise StoryError(f"scenes[{number}].prompt", "is missing: say what is seen")
+        raise StoryError(f"scenes[{number}].prompt", "is missing: describe the scene")
     if body.aspect_ratio:
         ratio = parse_aspect_ratio(f"scenes[{number}].aspect_ratio", body.aspect_ratio)
     width, height = _image_size(request.image_size, ratio) if request.image_size or body.aspect_ratio else (None, None)
@@ -195,7 +198,7 @@ def _image_size(size: str | None, ratio: tuple[int, int]) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{2,4})[xX×](\d{2,4})", size)
     width, height = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (64 <= width <= 4096 and 64 <= height <= 4096):
-        raise StoryError("image_size", f'"{size}" is not served; give WxH (64..4096 pixels each), 1K or 2K', size)
+        raise StoryError("image_size", f'"{size}" is not supported; use WxH (64 to 4096 pixels each), 1K or 2K', size)
     return width, height
 
 
@@ -204,7 +207,7 @@ def _input_file(source: str | None) -> InputFile | None:
 
 
 def draft_narration(prompt: str, limit: int = 220) -> str:
-    """What a narrator can say of a scene that came without words: the prompt's first sentences, without camera talk."""
+    """Return a narration for a scene without one: the first sentences of its prompt, without those about the camera."""
     sentences = re.split(r"(?<=[.!?…])\s+|(?<=[。！？।؟])\s*", prompt.strip())
     camera = re.compile(
         r"\b(camera|shot|close[- ]up|wide angle|lens|bokeh|zoom|pan(s|ning)?|4k|8k|cinematic)\b", re.IGNORECASE

@@ -1,18 +1,19 @@
-"""The page and the schema that document spec files, made from the types."""
+"""Reference of story files and `story.json` as Markdown, generated from the models."""
 
 from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from engine.outputs.story_record import RecordModel, StoryRecord
 from engine.schemas import generate_requests, story_requests
 from engine.schemas.common import EngineOptions
-from engine.story.model import StoryError
+from engine.story.model import Story, StoryError
 from pipelines.models.catalog import suggest
 
 REQUEST_BODIES: dict[str, type[BaseModel]] = {
@@ -20,40 +21,58 @@ REQUEST_BODIES: dict[str, type[BaseModel]] = {
     **story_requests.REQUEST_BODIES,
 }
 INTRODUCTION = """\
-# Spec files
+# Story files
 
-`python -m engine run FILE` takes the JSON body of any creating request of the two hosted APIs as it is; YAML says the same with
-fewer quotes. Where the APIs take an address, a path beside the file is taken too. Which request a file is, is recognised by its
-fields: `scenes` makes it a generate-story body, `image_urls` or `image_files` an images-2-video body, an `idea` that holds an address
-(or a `page`) an url-2-video body, any other `idea` an idea-2-video body; `--as NAME` says it when that is not meant.
+`python -m engine run FILE` reads a story file: the JSON body of any request of the two hosted APIs that creates a story. The same
+content as YAML works too. A relative path works wherever the APIs take a URL. The fields of a file determine its request type:
 
-Unknown keys are refused with a suggestion. Keys marked *extension* are this engine's own. For editors:
-`python -m engine schema --as NAME > schema.json`. This page is made from the types by `python -m engine schema --page`.
+- `scenes` without `idea`: generate-story
+- `image_urls` or `image_files`: images-2-video
+- `page`, or an `idea` with a URL: url-2-video
+- any other `idea`: idea-2-video
+
+`--type NAME` sets the request type instead. Unknown keys are refused with a suggestion. Keys marked *extension* exist only in this
+engine. For editors: `python -m engine schema --type NAME > schema.json`.
+
+`python -m engine schema --markdown` generates this page from the types.
+"""
+RECORD_INTRODUCTION = """\
+# story.json
+
+`python -m engine run` writes `story.json` beside the film: the story, models, seeds, licences, run times and warnings of everything
+in the folder. `version` increases when a field changes; `engine.outputs.story_record.read_record` refuses other versions.
+JSON Schema: `python -m engine schema --record`.
 """
 
 
 def get_body(name: str) -> type[BaseModel]:
-    """The type of a request body. Raises StoryError with a suggestion."""
+    """Return the model of a request type. Raises StoryError with a suggestion."""
     if name not in REQUEST_BODIES:
-        raise StoryError("--as", f'no form "{name}"{suggest(name, REQUEST_BODIES)}')
+        raise StoryError("--type", f'no request type "{name}"{suggest(name, REQUEST_BODIES)}')
     return REQUEST_BODIES[name]
 
 
 def render_page() -> str:
-    """The whole page, as Markdown."""
+    """Return the reference of story files and `story.json` as Markdown."""
     parts = [INTRODUCTION]
     for name, body in REQUEST_BODIES.items():
         parts.append(f"## {name}\n\n{_doc_text(body)}\n\n{_fields_table(body)}")
-    parts.append("# Parts of bodies\n")
-    for part in _nested_models():
-        parts.append(f"## {_title(part)}\n\n{_doc_text(part)}\n\n{_fields_table(part)}")
+    parts.append("# Objects in story files\n")
+    parts += [_section(model) for model in _nested_models(*REQUEST_BODIES.values())]
+    parts.append(RECORD_INTRODUCTION)
+    record_models: list[type[BaseModel]] = [StoryRecord, *_nested_models(StoryRecord)]
+    parts += [_section(model) for model in record_models if issubclass(model, RecordModel)]
     return "\n".join(parts).rstrip("\n")
 
 
-def _nested_models() -> Iterator[type[BaseModel]]:
-    """Every object that stands inside a body, once, in the order of first use."""
+def _section(model: type[BaseModel]) -> str:
+    return f"## {_title(model)}\n\n{_doc_text(model)}\n\n{_fields_table(model)}"
+
+
+def _nested_models(*roots: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Yield every model inside the roots once, in the order of first use."""
     seen: dict[type[BaseModel], None] = {}
-    queue = list(REQUEST_BODIES.values())
+    queue = list(roots)
     while queue:
         for field in queue.pop(0).model_fields.values():
             for model in _models(field.annotation):
@@ -65,13 +84,13 @@ def _nested_models() -> Iterator[type[BaseModel]]:
 
 def _fields_table(body: type[BaseModel]) -> str:
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
-    fields = sorted(body.model_fields.items(), key=lambda item: item[0] in EngineOptions.model_fields)
-    for name, field in fields:
-        words = (field.description or "").replace("|", "\\|").replace("\n", " ")
-        if name in EngineOptions.model_fields and issubclass(body, EngineOptions):
-            words = f"*extension* {words}"
-        words = words.replace("Extension: ", "*extension* ")
-        rows.append(f"| `{name}` | {_field_type_text(field)} | {_default_text(field)} | {words} |")
+    extensions = EngineOptions.model_fields if issubclass(body, EngineOptions) else {}
+    for name, field in sorted(body.model_fields.items(), key=lambda item: item[0] in extensions):
+        meaning = (field.description or "").replace("|", "\\|").replace("\n", " ")
+        if name in extensions:
+            meaning = f"*extension* {meaning}"
+        meaning = meaning.replace("Extension: ", "*extension* ")
+        rows.append(f"| `{name}` | {_field_type_text(field)} | {_default_text(field)} | {meaning} |")
     return "\n".join(rows) + "\n"
 
 
@@ -83,10 +102,10 @@ def _field_type_text(field: FieldInfo) -> str:
             value = getattr(one, attribute, None)
             if value is not None:
                 bounds.append(f"{sign} {value}")
-        for attribute, words in (("min_length", "at least {}"), ("max_length", "at most {}")):
+        for attribute, phrase in (("min_length", "at least"), ("max_length", "at most")):
             value = getattr(one, attribute, None)
             if value is not None:
-                bounds.append(words.format(value))
+                bounds.append(f"{phrase} {value}")
     return text + (f", {', '.join(bounds)}" if bounds else "")
 
 
@@ -100,21 +119,23 @@ def _type_text(annotation: Any) -> str:
         return ", ".join(f"`{one}`" if isinstance(one, str) else f"{one}" for one in arguments)
     if origin in (list, tuple):
         return f"list of {_type_text(arguments[0])}"
-    if origin is dict:
+    if origin in (dict, Mapping):
         return f"object: name → {_type_text(arguments[1])}"
+    if annotation is Story:
+        return "object"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         title = _title(annotation)
         return f"[{title}](#{title.lower().replace(' ', '-')})"
-    return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(
+    return {"str": "text", "int": "integer", "float": "number", "bool": "true or false", "Any": "any"}.get(
         getattr(annotation, "__name__", ""), str(annotation)
     )
 
 
 def _default_text(field: FieldInfo) -> str:
     if field.is_required():
-        return "**needed**"
+        return "**required**"
     default = field.get_default(call_default_factory=True)
-    if isinstance(default, BaseModel) or default in (None, "", [], {}):
+    if isinstance(default, BaseModel) or default in (None, "", [], {}, ()):
         return "–"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

@@ -1,4 +1,4 @@
-"""The Story API's advanced mode: the bodies of its steps, and what a storyboard that a client sends back means for a Story."""
+"""Step-by-step mode of the Story API: request bodies of its steps, and the edit of a Story by a submitted storyboard."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ MotionType = Literal[
     "SeedanceFast", "Hunyuan", "Pixverse", "PixverseT3", "PicoMotion", "StaticMotion", "Wan", "Sora", "SoraPro",
 ]  # fmt: skip
 ELEMENT_FIELDS: Mapping[str, str] = {"characters": "characters", "environments": "locations", "objects": "objects"}
-"""The arrays of a storyboard that hold elements, and what a Story calls them."""
+"""Arrays of elements in a storyboard → fields of a Story."""
 
 
 class SubmittedModel(BaseModel):
-    """Part of a storyboard as a client sends it. What is not known is kept and given back."""
+    """Part of a submitted storyboard. Unknown keys are stored and returned."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -55,7 +55,7 @@ class SubmittedElement(SubmittedModel):
 
 
 class SubmittedScene(SubmittedModel):
-    """A scene; `narrator` holds the words to be spoken, `narration` and `camera` are other names that clients use."""
+    """A scene. `narrator` is the text of the narration; `narration` and `camera` are aliases that clients use."""
 
     name: str | None = Field(None, max_length=20_000)
     image_description: str | None = Field(None, max_length=20_000)
@@ -69,7 +69,7 @@ class SubmittedScene(SubmittedModel):
 
 
 class SubmittedStoryboard(SubmittedModel):
-    """A storyboard. An array that is there replaces the stored one; one that is not there leaves it as it is."""
+    """A storyboard. Each array replaces the stored one; a missing array changes nothing."""
 
     characters: list[SubmittedElement] | None = Field(None, max_length=MAX_ELEMENTS)
     environments: list[SubmittedElement] | None = Field(None, max_length=MAX_ELEMENTS)
@@ -78,71 +78,74 @@ class SubmittedStoryboard(SubmittedModel):
 
 
 class StepBody(RequestModel):
-    """What steps 1.5 and 2 share."""
+    """Fields of steps 1.5 and 2."""
 
-    option: ImageOption | None = Field(None, description="Which image model draws; default Seedream.")
-    aspect_ratio: AspectRatio | None = Field(None, description="Default: that of the steps before, else 16:9.")
+    option: ImageOption | None = Field(None, description="Image model; default Seedream.")
+    aspect_ratio: AspectRatio | None = Field(None, description="Default: from the previous steps, else 16:9.")
     storyboard: SubmittedStoryboard | None = Field(
-        None, description="JSON of the storyboard, edited or not; its arrays replace the stored ones."
+        None, description="JSON of the storyboard; its arrays replace the stored ones."
     )
-    enhance_image: bool = Field(False, description="A pass for detail at the same size.")
+    enhance_image: bool = Field(False, description="Enhance the detail of the images, at the same size.")
 
 
 class ElementsStepBody(StepBody):
-    """`POST /story/{story_id}/elements` (step 1.5): pictures of characters, environments and objects."""
+    """`POST /story/{story_id}/elements` (step 1.5): images of characters, environments and objects."""
 
 
 class ScenesStepBody(StepBody):
-    """`POST /story/{story_id}/scenes` (step 2): pictures and narrations of the scenes."""
+    """`POST /story/{story_id}/scenes` (step 2): images and narrations of the scenes."""
 
-    audio_option: AudioOption | None = Field(None, description="JSON; replaces that of step 1.")
+    audio_option: AudioOption | None = Field(None, description="JSON; replaces the value of step 1.")
 
 
 class VideosStepBody(RequestModel):
     """`POST /story/{story_id}/videos` (step 3): the film."""
 
-    title: str | None = Field(None, max_length=20_000, description="Empty: the title stays.")
-    storyboard: SubmittedStoryboard | None = Field(None, description="JSON of the storyboard; its scenes are filmed.")
+    title: str | None = Field(None, max_length=20_000, description="Empty: keep the title.")
+    storyboard: SubmittedStoryboard | None = Field(
+        None, description="JSON of the storyboard with the scenes of the film."
+    )
     is_transition: bool = Field(False, description="Transition clips between scenes.")
     motion_type: MotionType = "Auto"
-    duration: int = Field(5, ge=1, le=10, description="Seconds per scene, when nobody speaks.")
-    loop: int = Field(1, ge=1, le=6, description="Repetitions of the motion, when nobody speaks.")
+    duration: int = Field(5, ge=1, le=10, description="Seconds per scene without narration.")
+    loop: int = Field(1, ge=1, le=6, description="Repetitions of the motion in scenes without narration.")
     webhook_url: str | None = None
 
 
 class StoryPutBody(RequestModel):
-    """`PUT /story/{story_id}`: what is not sent stays."""
+    """`PUT /story/{story_id}`: missing fields keep their values."""
 
     title: str | None = Field(None, max_length=20_000)
     description: str | None = Field(None, max_length=20_000)
     visibility_status: Literal["0", "1", "2", 0, 1, 2] | None = Field(
         None, description="0 private, 1 unlisted, 2 public."
     )
-    additional_videos: list[Any] | None = Field(None, description="JSON array; kept.")
+    additional_videos: list[Any] | None = Field(None, description="JSON array; stored and returned unchanged.")
 
 
 class ConcatBody(RequestModel):
-    """`POST /story/{story_id}/concat`: clips become a new film."""
+    """`POST /story/{story_id}/concat`: a new film from clips."""
 
     concat_video_urls: list[str] | None = Field(
-        None, max_length=200, description="The film, in this order; left out: the scene videos."
+        None, max_length=200, description="Clips in the order of the film; default: the scene videos."
     )
-    audio_urls: list[str] | None = Field(
-        None, max_length=20, description="Sound laid over the film; several are mixed."
-    )
+    audio_urls: list[str] | None = Field(None, max_length=20, description="Audio tracks mixed over the film.")
     webhook_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoryboardContext:
-    """What must be known to read a sent storyboard: how an address becomes a picture (`find` raises StoryError), and the
-    digests of what the story shows now, by `characters/NAME` … and `scenes/NUMBER` (from 0)."""
+    """Context of a submitted storyboard.
+
+    `resolve_file(field, url)` returns the file of a URL and raises StoryError. `current_digests` are the digests of the images
+    that the story shows, by `characters/NAME`, `environments/NAME`, `objects/NAME` and `scenes/NUMBER` (from 0).
+    """
 
     resolve_file: Callable[[str, str], InputFile]
     current_digests: Mapping[str, str] = field(default_factory=dict)
 
     def is_unchanged(self, key: str, submitted: InputFile, stored: InputFile | None) -> bool:
-        """Whether a picture that came is the one that is there already."""
+        """Return whether a submitted image is the stored or the shown one."""
         if stored is not None and submitted.source == stored.source:
             return True
         return bool(submitted.digest) and submitted.digest == self.current_digests.get(key)
@@ -150,7 +153,7 @@ class StoryboardContext:
 
 @dataclass(frozen=True, slots=True)
 class StoryEdit:
-    """A story after a storyboard was sent: what is not known to the engine, by part; which elements came with pictures."""
+    """An edited story, the unknown keys of its storyboard by part, and the elements that were submitted with images."""
 
     story: Story
     extra_fields: Mapping[str, Any]
@@ -165,8 +168,10 @@ def apply_storyboard(
     *,
     keep_images: bool,
 ) -> StoryEdit:
-    """The story with the arrays of `sent` in place of its own. Texts stay as sent. With `keep_pictures` a scene whose
-    picture came back keeps it although its words changed. Raises StoryError naming the place."""
+    """Return the story with the arrays of a submitted storyboard. Texts are stored unchanged.
+
+    With `keep_images`, a scene keeps its submitted image even if its text changed. Raises StoryError with the field.
+    """
     updates: dict[str, Any] = {}
     extra: dict[str, Any] = {**extra_fields, **({"": submitted.extra_fields} if submitted.extra_fields else {})}
     elements_with_images: set[str] = set()
@@ -200,7 +205,7 @@ def apply_storyboard(
 
 
 def apply_audio_option(story: Story, option: AudioOption | None) -> Story:
-    """The story with another audio choice; where a voice is wanted and a scene has no words, they are drafted."""
+    """Return the story with other audio settings. If narration is on, draft it for scenes without one."""
     audio = option.to_audio(story.audio.mood) if option else story.audio
     scenes = story.scenes
     if audio.narration:
@@ -214,7 +219,7 @@ def apply_audio_option(story: Story, option: AudioOption | None) -> Story:
 
 
 def apply_aspect_ratio(story: Story, ratio: str | None) -> Story:
-    """The story in another shape, its shorter side as long as before."""
+    """Return the story with another aspect ratio and the same length of the shorter side."""
     if ratio is None:
         return story
     short = min(story.video.width, story.video.height)
@@ -223,7 +228,7 @@ def apply_aspect_ratio(story: Story, ratio: str | None) -> Story:
 
 
 def validate_story(story: Story, updates: Mapping[str, Any]) -> Story:
-    """A story with changes, all its rules looked at. Raises StoryError in the words of a storyboard."""
+    """Return the story with validated updates. Raises StoryError with the field of the storyboard."""
     fields = {name: getattr(story, name) for name in Story.model_fields} | dict(updates)
     try:
         return Story.model_validate(fields)
@@ -239,7 +244,7 @@ def validate_story(story: Story, updates: Mapping[str, Any]) -> Story:
 def _element_image(
     field_path: str, key: str, entry: SubmittedElement, stored: InputFile | None, context: StoryboardContext
 ) -> tuple[InputFile | None, bool]:
-    """The picture of an element, and whether one came: of two different addresses the one that is new."""
+    """Return the image of an element and whether the client sent one. Of two URLs, prefer the one that changed."""
     candidates = [
         context.resolve_file(f"{field_path}.{name}", url)
         for name, url in (("image_url", entry.image_url), ("URL", entry.URL))
@@ -247,22 +252,22 @@ def _element_image(
     ]
     if not candidates:
         return None, False
-    new = [picture for picture in candidates if not context.is_unchanged(key, picture, stored)]
+    new = [image for image in candidates if not context.is_unchanged(key, image, stored)]
     return (new[0] if new else stored), True
 
 
 def _build_element(
     part: str, entry: SubmittedElement, old: Character | Element | None, reference: InputFile | None
 ) -> Character | Element:
-    words = entry.description or ""
+    description = entry.description or ""
     if part == "characters":
         states: tuple[State, ...] = old.states if isinstance(old, Character) else ()
-        return Character(name=entry.name, appearance=words, reference=reference, states=states)
-    return Element(name=entry.name, description=words, reference=reference)
+        return Character(name=entry.name, appearance=description, reference=reference, states=states)
+    return Element(name=entry.name, description=description, reference=reference)
 
 
 def _find_renames(before: Sequence[str], after: Sequence[str]) -> dict[str, str]:
-    """Names that changed in their place: the old one is gone, the new one was not there."""
+    """Return old → new names at the same index, where the old name disappeared and the new one did not exist."""
     if len(before) != len(after):
         return {}
     pairs = zip(before, after, strict=True)
@@ -270,22 +275,22 @@ def _find_renames(before: Sequence[str], after: Sequence[str]) -> dict[str, str]
 
 
 def _apply_renames(scene: Scene, cast: Mapping[str, list[str]], renamed: Mapping[str, Mapping[str, str]]) -> Scene:
-    """The scene with the new names, without those that are no more."""
+    """Return the scene with renamed elements and without deleted ones."""
 
     def current_names(own: str, names: Iterable[str]) -> list[str]:
         changed = (renamed.get(own, {}).get(name, name) for name in names)
         return [name for name in dict.fromkeys(changed) if name in cast[own]]
 
-    states = {presence.name: presence.state for presence in scene.characters}
+    states = {one.name: one.state for one in scene.characters}
     old_names = {new: old for old, new in renamed.get("characters", {}).items()}
-    people = current_names("characters", (presence.name for presence in scene.characters))
-    place = current_names("locations", [scene.location] if scene.location else [])
+    people = current_names("characters", (one.name for one in scene.characters))
+    locations = current_names("locations", [scene.location] if scene.location else [])
     return scene.model_copy(
         update={
             "characters": tuple(
                 SceneCharacter(name=name, state=states.get(old_names.get(name, name))) for name in people
             ),
-            "location": place[0] if place else None,
+            "location": locations[0] if locations else None,
             "objects": tuple(current_names("objects", scene.objects)),
         }
     )
@@ -304,21 +309,21 @@ def _merge_scenes(
     for number, entry in enumerate(submitted):
         old_number = numbers[number]
         old = before[old_number] if old_number is not None else None
-        words = entry.narrator if entry.narrator is not None else entry.narration
+        narration = entry.narrator if entry.narrator is not None else entry.narration
         camera = entry.camera_movement if entry.camera_movement is not None else entry.camera
         prompt = entry.image_description if entry.image_description is not None else (old.prompt if old else "")
-        if words is None:
-            words = old.narration if old else draft_narration(prompt) if story.audio.narration and prompt else ""
+        if narration is None:
+            narration = old.narration if old else draft_narration(prompt) if story.audio.narration and prompt else ""
         scene = (old or Scene()).model_copy(
             update={
                 "name": entry.name if entry.name is not None else (old.name if old else ""),
                 "prompt": prompt,
-                "narration": words,
+                "narration": narration,
                 "camera": camera if camera is not None else (old.camera if old else ""),
             }
         )
         if old is None:
-            scene = scene.model_copy(update=_mentioned_elements(f"{prompt} {words}", cast))
+            scene = scene.model_copy(update=_mentioned_elements(f"{prompt} {narration}", cast))
         changed = old is None or old.prompt != prompt
         picture = old.picture if old else None
         if entry.image_url and entry.image_url.strip():
@@ -332,7 +337,7 @@ def _merge_scenes(
 
 
 def _match_scenes(before: Sequence[Scene], submitted: Sequence[SubmittedScene]) -> list[int | None]:
-    """Which stored scene each sent one was: that of its name if the name is the only one, else that of its place."""
+    """Return the index of the stored scene of each submitted one: by a unique name, else by position."""
     names = [scene.name for scene in before]
     free = set(range(len(before)))
     found: list[int | None] = []
@@ -349,11 +354,13 @@ def _match_scenes(before: Sequence[Scene], submitted: Sequence[SubmittedScene]) 
 
 
 def _mentioned_elements(text: str, cast: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Who and what a new scene speaks of."""
-    low = text.casefold()
-    people, places, things = ([name for name in cast[own] if name.casefold() in low] for own in ELEMENT_FIELDS.values())
+    """Return the characters, location and objects whose names are in the text of a new scene."""
+    folded = text.casefold()
+    people, locations, objects = (
+        [name for name in cast[own] if name.casefold() in folded] for own in ELEMENT_FIELDS.values()
+    )
     return {
         "characters": tuple(SceneCharacter(name=name) for name in people),
-        "location": places[0] if places else None,
-        "objects": tuple(things),
+        "location": locations[0] if locations else None,
+        "objects": tuple(objects),
     }

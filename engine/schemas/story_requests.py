@@ -1,4 +1,4 @@
-"""The Story API: its request bodies ⇄ Brief. No other file knows its field names."""
+"""Request bodies of the Story API → Brief. Only this module, `story_edits` and `story_responses` know its field names."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ DEFAULT_IMAGES_IDEA = "A story told by these pictures."
 
 
 class ElementBody(RequestModel):
-    """A character, environment or object with a name; its picture is used when it has one."""
+    """A character, environment or object, with an optional reference image."""
 
     name: str = Field(min_length=1, max_length=200)
-    description: str = ""
-    image_url: str | None = Field(None, description="Address or local path.")
-    URL: str | None = Field(None, description="The same as `image_url`.")
+    description: str = Field("", description="Look of the element.")
+    image_url: str | None = Field(None, description="Reference image: URL or local path.")
+    URL: str | None = Field(None, description="Same as `image_url`.")
 
     def input_file(self) -> InputFile | None:
         source = self.image_url or self.URL
@@ -52,7 +52,7 @@ class ElementBody(RequestModel):
 
 
 class ElementsBody(RequestModel):
-    """What the story must contain, under these exact names."""
+    """Elements that the story must contain, under these names."""
 
     characters: list[ElementBody] = Field([], max_length=MAX_ELEMENTS)
     environments: list[ElementBody] = Field([], max_length=MAX_ELEMENTS)
@@ -60,22 +60,22 @@ class ElementsBody(RequestModel):
 
 
 class _CreateBody(EngineOptions):
-    """What all creating requests share."""
+    """Fields of all requests that create a story."""
 
     audio_option: AudioOption = Field(
-        AudioOption(), description="Narration, music, narrator; an object, or JSON text of one."
+        AudioOption(), description="Narration, music, narrator: an object or its JSON text."
     )
-    aspect_ratio: AspectRatio = "16:9"
-    language: Language = "English"
-    title: str = ""
+    aspect_ratio: AspectRatio = Field("16:9", description="Aspect ratio of the film.")
+    language: Language = Field("English", description="Language of the narration.")
+    title: str = Field("", description="Title of the film; default: written with the story.")
     strictness: Strictness | None = Field(
-        None, description="Extension: normal, or liberal, which lets brands, gore and adult scenes pass."
+        None, description="Extension: normal (default), or liberal, which allows brands, gore and adult scenes."
     )
 
     @field_validator("audio_option", "elements", mode="before", check_fields=False)
     @classmethod
     def _parse_json_text(cls, value: Any) -> Any:
-        """Forms carry objects as JSON text."""
+        """Decode objects that forms send as JSON text."""
         if not isinstance(value, str):
             return value
         if not value.strip():
@@ -87,50 +87,51 @@ class _CreateBody(EngineOptions):
 
 
 class _FilmBody(_CreateBody):
-    """What the automatic endpoints share."""
+    """Fields of the endpoints that make a whole film."""
 
-    video_tool: VideoTool = "Auto"
+    video_tool: VideoTool = Field("Auto", description="Video model.")
     is_transition: bool = Field(False, description="Transition clips between scenes.")
-    scene_duration: Literal["5", "10", 5, 10] = Field("5", description="Seconds per scene, when nobody speaks.")
-    webhook_url: str | None = None
+    scene_duration: Literal["5", "10", 5, 10] = Field("5", description="Seconds per scene without narration.")
+    webhook_url: str | None = Field(None, description="URL that the server notifies when the story ends.")
 
 
 class IdeaBody(_FilmBody):
-    """`POST /story/idea-2-video`: an idea becomes a film."""
+    """`POST /story/idea-2-video`: a film from an idea."""
 
-    idea: str
+    idea: str = Field(description="Idea of the story.")
     scene_count: int | None = Field(None, ge=1, le=MAX_SCENES, description="Default 3.")
-    image_tool: ImageTool = "Seedream"
-    elements: ElementsBody | None = None
+    image_tool: ImageTool = Field("Seedream", description="Image model.")
+    elements: ElementsBody | None = Field(None, description="Elements that the story must contain.")
 
 
 class UrlBody(IdeaBody):
-    """`POST /story/url-2-video`: the page whose address stands in `idea` becomes a film. `page` is an extension."""
+    """`POST /story/url-2-video`: a film from the web page whose URL is in `idea`."""
 
-    page: str | None = Field(None, description="Extension: local path of the saved page (HTML or text).")
+    page: str | None = Field(None, description="Extension: local path of a saved page (HTML or text).")
     page_pictures: int = Field(
-        0, ge=0, le=MAX_PAGE_IMAGES, description="Extension: so many pictures of the page become objects of the story."
+        0,
+        ge=0,
+        le=MAX_PAGE_IMAGES,
+        description="Extension: number of images of the page that become objects of the story.",
     )
 
 
 class ImagesBody(_FilmBody):
-    """`POST /story/images-2-video`: given pictures become the scenes of a film, in their order."""
+    """`POST /story/images-2-video`: a film from images, one scene each, in their order."""
 
-    idea: str | None = None
-    image_urls: list[str] = Field([], description="Addresses or local paths; one scene each.")
-    image_files: list[str] = Field([], description="Local paths; win over `image_urls`.")
+    idea: str | None = Field(None, description="Idea of the story.")
+    image_urls: list[str] = Field([], description="URLs or local paths, one scene each.")
+    image_files: list[str] = Field([], description="Local paths; override `image_urls`.")
 
 
 class StoryboardBody(_CreateBody):
-    """`POST /story` (step 1): an idea, or an idea and pictures."""
+    """`POST /story` (step 1): a storyboard from an idea, or from an idea and images."""
 
-    idea: str
-    scene_count: int | None = Field(
-        None, ge=1, le=MAX_SCENES, description="Default 3; ignored when there are pictures."
-    )
-    elements: ElementsBody | None = None
-    image_urls: list[str] = Field([])
-    image_files: list[str] = Field([])
+    idea: str = Field(description="Idea of the story.")
+    scene_count: int | None = Field(None, ge=1, le=MAX_SCENES, description="Default 3; ignored if images are given.")
+    elements: ElementsBody | None = Field(None, description="Elements that the story must contain.")
+    image_urls: list[str] = Field([], description="URLs or local paths, one scene each.")
+    image_files: list[str] = Field([], description="Local paths; override `image_urls`.")
 
 
 REQUEST_BODIES: Mapping[str, type[IdeaBody | UrlBody | ImagesBody | StoryboardBody]] = {
@@ -141,29 +142,29 @@ REQUEST_BODIES: Mapping[str, type[IdeaBody | UrlBody | ImagesBody | StoryboardBo
 }
 
 IGNORED_FIELDS: Mapping[str, frozenset[str]] = {"images-2-video": frozenset({"image_tool", "scene_count", "elements"})}
-"""Fields of the other endpoints that clients send here too; they have no effect."""
+"""Fields of other endpoints that clients also send to this one; they have no effect."""
 
 
 def to_brief(request_type: str, content: Mapping[str, Any]) -> Brief:
-    """The Brief of a request body; `name` is one of `BODIES`. Raises StoryError naming the field."""
+    """Return the Brief of a request body; `request_type` is one of `REQUEST_BODIES`. Raises StoryError with the field."""
     ignored = IGNORED_FIELDS.get(request_type, frozenset())
     present = {key: value for key, value in content.items() if value not in ("", None) and key not in ignored}
     body = parse(REQUEST_BODIES[request_type], present)
     elements = getattr(body, "elements", None) or ElementsBody()
-    pictures = getattr(body, "image_files", []) or getattr(body, "image_urls", [])
+    images = getattr(body, "image_files", []) or getattr(body, "image_urls", [])
     idea = (body.idea or "").strip()
     if isinstance(body, ImagesBody):
-        if not pictures:
-            raise MissingField("image_urls", "is missing: give image_files or image_urls")
+        if not images:
+            raise MissingField("image_urls", "is missing: set `image_files` or `image_urls`")
         idea = idea or DEFAULT_IMAGES_IDEA
     if not idea:
-        raise MissingField("idea", "is blank: say what the story is about")
+        raise MissingField("idea", "is blank: describe the story")
     page = None
     if isinstance(body, UrlBody):
-        address = body.page or find_url(idea)
-        if not address:
-            raise MissingField("idea", "holds no http(s) address, and there is no `page`")
-        page = InputFile(source=address)
+        source = body.page or find_url(idea)
+        if not source:
+            raise MissingField("idea", "contains no http(s) URL, and `page` is not set")
+        page = InputFile(source=source)
     seconds = float(getattr(body, "scene_duration", 5))
     try:
         return Brief(
@@ -186,8 +187,8 @@ def to_brief(request_type: str, content: Mapping[str, Any]) -> Brief:
             locations=_to_elements(elements.environments),
             objects=_to_elements(elements.objects),
             idea=idea,
-            scene_count=len(pictures) or getattr(body, "scene_count", None) or 3,
-            pictures=tuple(InputFile(source=source) for source in pictures),
+            scene_count=len(images) or getattr(body, "scene_count", None) or 3,
+            pictures=tuple(InputFile(source=source) for source in images),
             page=page,
             page_pictures=getattr(body, "page_pictures", 0),
         )
@@ -196,8 +197,10 @@ def to_brief(request_type: str, content: Mapping[str, Any]) -> Brief:
 
 
 def find_url(text: str) -> str | None:
-    """The first address in a text, without the punctuation and quotes that close a sentence behind it; a bracket that the address
-    itself opens belongs to it."""
+    """Return the first URL in a text, or None.
+
+    Punctuation and quotes at the end of a sentence are not part of the URL. A closing bracket is, if the URL opens it.
+    """
     match = re.search(r"https?://\S+", text, re.IGNORECASE)
     if match is None:
         return None
@@ -208,7 +211,7 @@ def find_url(text: str) -> str | None:
 
 
 def to_api_field(field_path: str, story: StoryBase) -> str:
-    """A place of a story in the words of this API: where a client of it would change that."""
+    """Return the field of this API that sets a field of the story."""
     part = "elements" if isinstance(story, Brief) else "storyboard"
     field_path = field_path.replace("locations[", "environments[").replace(
         NARRATOR_SAMPLE_FIELD, "audio_option.narrator_sample"

@@ -11,7 +11,7 @@ from pipelines.models.weights import format_gigabytes
 INTRODUCTION = """\
 # Models
 
-What can make what. This page is made from `models.yaml` by `python -m engine models list --page`; what of it is here
+What can make what. This page is made from `models.yaml` by `python -m engine models list --markdown`; what of it is here
 on this machine, and fits its GPU, is said by `python -m engine models list`.
 
 ## Bringing weights here

@@ -85,7 +85,7 @@ def test_the_record_says_what_was_looked_at_by_what(command, story, requires, pi
     models = {"nsfw-check": {"requires": requires}}
     assert command(story, "run", "--until", "portraits", models=models)[0] == 0
     record = json.loads(next(Path("films").rglob("story.json")).read_text("utf-8"))
-    assert record["checked"] == {"texts": "words of ten languages", "pictures": pictures}
+    assert record["moderation"] == {"text": "words of ten languages", "images": pictures}
 
 
 def test_a_step_that_reads_a_picture_waits_until_it_was_looked_at(story):

@@ -1,4 +1,4 @@
-"""`models pull`, `list`, `verify`, `rm` as their user meets them, against a hub on this machine."""
+"""`models pull`, `list`, `verify` and `rm` end to end, against a fake hub on this machine."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def command(
             main.main()
         except SystemExit as end:
             code = end.code or 0
-        said = capsys.readouterr()
+        captured = capsys.readouterr()
         assert isinstance(code, int)
-        return code, said.out, said.err
+        return code, captured.out, captured.err
 
     return call
 
@@ -84,32 +84,34 @@ def line(text: str, word: str) -> str:
     return next(line for line in text.splitlines() if line.startswith(word))
 
 
-def test_size_licence_and_room_are_shown_and_nothing_comes_before_it_is_agreed(command: Command, hub: FakeHub) -> None:
+def test_pull_shows_size_licence_and_disk_space_and_downloads_nothing_without_consent(
+    command: Command, hub: FakeHub
+) -> None:
     code, out, err = command("pull", "big")
     assert code == 2
-    assert "nobody is here to ask; say --yes" in err
-    assert "big (OpenRAIL++-M; the hub says apache-2.0)" in out
-    assert "o/big at c0ffee000000: 0.0 MB to bring here of 0.0 MB, 2 files" in out
-    assert "big is made for a GPU with 9 GB; none is here: it would run on the processor, very slowly" in out
-    assert "are free in" in out
+    assert "stdin is not a terminal; pass --yes" in err
+    assert "big (OpenRAIL++-M; licence on the hub: apache-2.0)" in out
+    assert "o/big at c0ffee000000: 0.0 MB to download of 0.0 MB, 2 files" in out
+    assert "big needs a GPU with 9 GB; this machine has none: it would run on the CPU, very slowly" in out
+    assert " free in " in out
     assert hub.downloads() == []
 
 
-def test_what_was_pulled_is_listed_verified_and_not_pulled_again(command: Command, hub: FakeHub) -> None:
-    assert "to pull: 13 GB" in line(command("list")[1], "big ")
+def test_downloaded_weights_are_listed_verified_and_not_downloaded_again(command: Command, hub: FakeHub) -> None:
+    assert "to download: 13 GB" in line(command("list")[1], "big ")
     code, out, _ = command("pull", "big", "--yes")
     assert (code, hub.downloads()) == (0, ["config.json", "model.safetensors"])
-    assert out.splitlines()[-1] == "big: all weights are here"
+    assert out.splitlines()[-1] == "big: all weights are installed"
     assert "installed" in line(command("list")[1], "big ")
     assert "big: o/big: intact: 2 files, 0.00 GB, at c0ffee000000" in command("verify")[1]
     hub.requests.clear()
-    assert command("pull", "big") == (0, "big: all weights are here\n", "")
+    assert command("pull", "big") == (0, "big: all weights are installed\n", "")
     assert hub.requests == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a signal of POSIX")
-def test_a_pull_that_is_killed_goes_on_where_it_was(command: Command, hub: FakeHub, tmp_path: Path) -> None:
-    large = bytes(range(256)) * 46_000  # more than the 10 MB in which the hub's library writes
+def test_a_killed_download_resumes(command: Command, hub: FakeHub, tmp_path: Path) -> None:
+    large = bytes(range(256)) * 46_000  # larger than the 10 MB chunks of huggingface_hub
     hub.files["o/big"]["model.safetensors"] = large
     hub.stall_after, hub.release = {"model.safetensors": 11_000_000}, threading.Event()
     environment = {
@@ -118,8 +120,18 @@ def test_a_pull_that_is_killed_goes_on_where_it_was(command: Command, hub: FakeH
         "HF_HUB_CACHE": str(tmp_path / "cache"),
         "PYTHONPATH": str(ROOT),
     }
-    words = [sys.executable, "-m", "engine", "models", "pull", "big", "--yes", "--models", str(tmp_path / "more.yaml")]
-    killed = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    arguments = [
+        sys.executable,
+        "-m",
+        "engine",
+        "models",
+        "pull",
+        "big",
+        "--yes",
+        "--models",
+        str(tmp_path / "more.yaml"),
+    ]
+    killed = subprocess.Popen(arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     partial = tmp_path / "home" / "weights" / "partial"
     deadline = time.monotonic() + 30
     while not any(path.stat().st_size for path in partial.rglob("*.begun")):
@@ -131,14 +143,14 @@ def test_a_pull_that_is_killed_goes_on_where_it_was(command: Command, hub: FakeH
     hub.release.set()
     hub.stall_after.clear()
     hub.requests.clear()
-    assert "to pull" in line(command("list")[1], "big ")
+    assert "to download" in line(command("list")[1], "big ")
     assert command("pull", "big", "--yes")[0] == 0
-    (wanted,) = (wanted for _, path, _, wanted in hub.requests if path.endswith("model.safetensors"))
-    assert int(wanted.removeprefix("bytes=").removesuffix("-")) > 0
+    (byte_range,) = (header for _, path, _, header in hub.requests if path.endswith("model.safetensors"))
+    assert int(byte_range.removeprefix("bytes=").removesuffix("-")) > 0
     assert command("verify", "big")[0] == 0
 
 
-def test_damage_is_found_and_mended(command: Command, tmp_path: Path) -> None:
+def test_verify_finds_a_corrupt_file_and_pull_repairs_it(command: Command, tmp_path: Path) -> None:
     command("pull", "big", "--yes")
     (file,) = (tmp_path / "home" / "weights" / "snapshots").rglob("model.safetensors")
     file.write_bytes(b"87654321" * 500)
@@ -149,27 +161,25 @@ def test_damage_is_found_and_mended(command: Command, tmp_path: Path) -> None:
     assert command("verify", "big")[0] == 0
 
 
-def test_a_profile_stands_for_the_best_of_its_picks_and_what_is_still_needed_is_said(
-    command: Command, hub: FakeHub
-) -> None:
+def test_pulling_a_profile_downloads_its_best_models_and_names_missing_packages(command: Command, hub: FakeHub) -> None:
     code, out, _ = command("pull", "great", "--yes")
     assert code == 0
     assert set(hub.downloads()) == {"config.json", "model.safetensors", "lora.safetensors"}
-    assert 'still needed: pip install "story-engine[gpu]"' in out
+    assert 'missing packages: pip install "story-engine[gpu]"' in out
 
 
-def test_what_others_share_is_kept(command: Command, tmp_path: Path) -> None:
+def test_rm_keeps_weights_that_another_model_shares(command: Command, tmp_path: Path) -> None:
     command("pull", "big", "sibling", "--yes")
     code, out, _ = command("rm", "sibling")
     assert code == 0
     assert "sibling: o/big is kept for big" in out
     assert "installed" in line(command("list")[1], "big ")
-    assert "to pull: 100 MB" in line(command("list")[1], "sibling ")
+    assert "to download: 100 MB" in line(command("list")[1], "sibling ")
     command("rm", "big", "sibling")
     assert not list((tmp_path / "home" / "weights").rglob("*.safetensors"))
 
 
-def test_what_no_model_names_any_more_is_told_and_removed(command: Command, tmp_path: Path) -> None:
+def test_unused_weights_are_listed_and_deleted(command: Command, tmp_path: Path) -> None:
     command("pull", "big", "--yes")
     (tmp_path / "more.yaml").write_text("models: {}")
     assert "no model uses o/big" in command("list")[1]
@@ -178,9 +188,7 @@ def test_what_no_model_names_any_more_is_told_and_removed(command: Command, tmp_
     assert "no model uses" not in command("list")[1]
 
 
-def test_weights_of_ones_own_are_locked_where_they_lie_and_stay_when_the_model_goes(
-    command: Command, tmp_path: Path
-) -> None:
+def test_local_weights_are_locked_in_their_folder_and_never_deleted(command: Command, tmp_path: Path) -> None:
     code, _, err = command("pull", "mine", "--yes")
     assert code == 4
     assert "does not exist; put the files there" in err
@@ -189,16 +197,14 @@ def test_weights_of_ones_own_are_locked_where_they_lie_and_stay_when_the_model_g
     (own / "model.safetensors").write_bytes(b"12345678")
     code, out, _ = command("pull", "mine", "--yes")
     assert code == 0
-    assert "file:mine is hashed and locked in place" in out
+    assert "file:mine is hashed and locked in its folder" in out
     assert "installed" in line(command("list")[1], "mine ")
     assert command("rm", "mine")[1].splitlines()[0] == "mine: file:mine: local folder, files kept"
     assert (own / "model.safetensors").is_file()
-    assert "to pull" in line(command("list")[1], "mine ")
+    assert "to download" in line(command("list")[1], "mine ")
 
 
-def test_a_folder_with_a_repository_of_each_name_serves_without_a_network(
-    command: Command, hub: FakeHub, tmp_path: Path
-) -> None:
+def test_pull_reads_a_folder_of_repositories_without_network(command: Command, hub: FakeHub, tmp_path: Path) -> None:
     for repo, files in hub.files.items():
         for name, content in files.items():
             (tmp_path / "stick" / repo).mkdir(parents=True, exist_ok=True)
@@ -209,7 +215,7 @@ def test_a_folder_with_a_repository_of_each_name_serves_without_a_network(
     assert hub.requests == []
 
 
-def test_of_a_folder_with_files_of_one_repository_no_second_one_is_taken(
+def test_a_folder_with_the_files_of_one_repository_serves_only_that_repository(
     command: Command, hub: FakeHub, tmp_path: Path
 ) -> None:
     (tmp_path / "flat").mkdir()
@@ -222,14 +228,14 @@ def test_of_a_folder_with_files_of_one_repository_no_second_one_is_taken(
     assert f"{tmp_path / 'flat' / 'o' / 'big'} has no weights" in err
 
 
-def test_what_would_be_shared_is_not_kept_for_a_model_that_is_not_here(command: Command, tmp_path: Path) -> None:
-    command("pull", "big", "--yes")  # sibling would want the same, and a LoRA that was never pulled
+def test_rm_deletes_shared_weights_if_the_other_model_is_not_installed(command: Command, tmp_path: Path) -> None:
+    command("pull", "big", "--yes")  # sibling shares these weights, but its LoRA is not downloaded
     assert command("rm", "big")[1].splitlines()[0] == "big: o/big: deleted"
     assert not list((tmp_path / "home" / "weights").rglob("*.safetensors"))
 
 
-def test_what_needs_no_weights_and_what_is_not_here_is_said(command: Command) -> None:
-    assert command("pull", "sharpen") == (0, "sharpen: no weights are needed\n", "")
+def test_pull_of_a_model_without_weights_and_rm_of_a_missing_model_say_so(command: Command) -> None:
+    assert command("pull", "sharpen") == (0, "sharpen: no weights needed\n", "")
     assert command("rm", "big")[1].splitlines()[0] == "big: o/big: not downloaded"
 
 
@@ -237,15 +243,15 @@ def test_what_needs_no_weights_and_what_is_not_here_is_said(command: Command) ->
     ("arguments", "code", "message"),
     [
         (("pull", "bog"), 2, 'no model or profile "bog" in models.yaml; did you mean "big"?'),
-        (("pull", "big", "--from", "/no/such/folder"), 2, "neither an address nor a folder"),
+        (("pull", "big", "--from", "/no/such/folder"), 2, "neither a URL nor a folder"),
         (("pull", "big", "--offline"), 4, "o/big is not in the local hub cache"),
         (("pull", "big", "--from", "http://127.0.0.1:9"), 4, "o/big: http://127.0.0.1:9 is unreachable"),
         (("pull", "big", "--from", "http://127.0.0.1:9"), 4, "big (13 GB; OpenRAIL++-M) cannot be downloaded: "),
         (("pull", "zzz"), 2, 'no model or profile "zzz" in models.yaml; `python -m engine models list` shows all'),
-        (("rm",), 2, "name a model, or say --unused"),
+        (("rm",), 2, "name a model, or pass --unused"),
     ],
 )
-def test_what_cannot_be_is_one_clear_line(
+def test_an_impossible_command_prints_one_line(
     command: Command, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
     found, _, err = command(*arguments)
@@ -253,14 +259,14 @@ def test_what_cannot_be_is_one_clear_line(
     assert message in err
 
 
-def test_a_gated_model_names_the_page(command: Command, hub: FakeHub) -> None:
+def test_the_error_of_a_gated_model_names_its_page(command: Command, hub: FakeHub) -> None:
     hub.gated = True
     code, _, err = command("pull", "big", "--yes")
     assert code == 4
     assert f"accept its licence at {hub.url}/o/big" in err.replace("https://huggingface.co", hub.url)
 
 
-def test_too_little_room_is_said_before_anything_is_downloaded(
+def test_too_little_disk_space_fails_before_any_download(
     command: Command, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.models.manager.ModelManager.free_bytes", lambda self: 1000)
@@ -270,29 +276,27 @@ def test_too_little_room_is_said_before_anything_is_downloaded(
     assert hub.downloads() == []
 
 
-def test_an_interpreter_of_its_own_is_shown_and_made(
+def test_pull_creates_the_environment_of_a_model(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = '  apart: {family: "a:B", kinds: [enhance], env: {python: "3.99", requires: [x==1]}}\n'
     (tmp_path / "more.yaml").write_text(CATALOG.replace("profiles:", entry + "profiles:"))
-    assert "to pull: an environment of its own" in line(command("list")[1], "apart ")
-    made: list[object] = []
+    assert "to download: an environment of its own" in line(command("list")[1], "apart ")
+    created: list[object] = []
     monkeypatch.setattr(
-        environments, "create", lambda home, environment, offline: made.append((home, environment.requires))
+        environments, "create", lambda home, environment, offline: created.append((home, environment.requires))
     )
     code, out, _ = command("pull", "apart", "--yes")
     assert code == 0
-    assert "apart: an interpreter of its own, Python 3.99 with x==1" in out
-    assert made == [(tmp_path / "home" / "weights", ("x==1",))]
+    assert "apart: a separate environment, Python 3.99 with x==1" in out
+    assert created == [(tmp_path / "home" / "weights", ("x==1",))]
 
 
-def test_models_are_listed_with_what_they_can_and_whether_they_fit(
-    command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_list_shows_capabilities_and_gpu_fit(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     out = command("list")[1]
-    assert "9 GB; none here" in line(out, "big ")
+    assert "9 GB; no GPU" in line(out, "big ")
     assert "yes" in line(out, "illustrator ")
     assert line(out, "profile great") == "profile great: the best [needs a GPU with at least 23 GB, none is here]"
-    assert "for what is to pull: python -m engine models pull MODEL (or PROFILE)" in out
+    assert "to download weights: python -m engine models pull MODEL (or PROFILE)" in out
     monkeypatch.setattr("engine.execution.devices._nvidia_gpus", lambda: [("GPU-a", 24_000)])
     assert "9 GB; fits" in line(command("list")[1], "big ")

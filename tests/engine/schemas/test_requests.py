@@ -1,4 +1,4 @@
-"""Bodies of both hosted APIs become one Story or Brief; what is wrong is named where the client wrote it."""
+"""Request bodies of both hosted APIs → Story or Brief. Errors name the field of the request."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_a_generate_story_body_becomes_a_story(body):
     assert story.choices.image_tool == "local-story"
 
 
-def test_words_are_drafted_from_the_prompt_where_a_scene_has_none(body):
+def test_a_missing_narration_is_drafted_from_the_prompt(body):
     assert [scene.narration for scene in generate_requests.to_story(body).scenes] == [
         "One.",
         "Mara finds Tomas",
@@ -33,7 +33,7 @@ def test_words_are_drafted_from_the_prompt_where_a_scene_has_none(body):
     ]
 
 
-def test_an_empty_narration_stays_silent(body):
+def test_an_empty_narration_stays_empty(body):
     body["scenes"][0]["narration"] = ""
     assert generate_requests.to_story(body).scenes[0].narration == ""
 
@@ -46,26 +46,26 @@ REFUSED = [
     (lambda b: b["scenes"][0].update(promt="x"), 'scenes[0].promt: unknown key; did you mean "prompt"?'),
     (lambda b: b.update(styel="x"), 'styel: unknown key; did you mean "style"?'),
     (lambda b: b["video"].update(sutitles="soft") if b.setdefault("video", {}) is not None else None, 'video.sutitles: unknown key; did you mean "subtitles"?'),
-    (lambda b: b.update(scenes=b["scenes"][:1]), "scenes: must hold at least 2, holds 1"),
-    (lambda b: b.update(scenes=b["scenes"][:1] * 11), "scenes: must hold at most 10, holds 11"),
-    (lambda b: b.update(locations=[{"name": f"hill {n}"} for n in range(100_000)]), "locations: must hold at most 200, holds 100000"),
+    (lambda b: b.update(scenes=b["scenes"][:1]), "scenes: must have at least 2 items, has 1"),
+    (lambda b: b.update(scenes=b["scenes"][:1] * 11), "scenes: must have at most 10 items, has 11"),
+    (lambda b: b.update(locations=[{"name": f"hill {n}"} for n in range(100_000)]), "locations: must have at most 200 items, has 100000"),
     (lambda b: b.update(scenes=None), "scenes: Input should be a valid list"),
-    (lambda b: b.update(characters=[]), "characters: must hold at least 1, holds 0"),
+    (lambda b: b.update(characters=[]), "characters: must have at least 1 items, has 0"),
     (lambda b: b["characters"].append({"name": "Mara", "appearance": "x"}), 'characters[2].name: "Mara" is there twice; names must be unique'),
-    (lambda b: b["characters"].append({"name": "Odd"}), "characters[2].appearance: is missing: give looks in words, or a reference_url"),
+    (lambda b: b["characters"].append({"name": "Odd"}), "characters[2].appearance: is missing: set `appearance` or `reference_url`"),
     (lambda b: b["characters"].append({"name": "", "appearance": "x"}), "characters[2].name: String should have at least 1 character"),
-    (lambda b: b["characters"][0].update(states={str(n): {} for n in range(6)}), "characters[0].states: must hold at most 5, holds 6"),
+    (lambda b: b["characters"][0].update(states={str(n): {} for n in range(6)}), "characters[0].states: must have at most 5 items, has 6"),
     (lambda b: b["scenes"][0]["characters"].append({"name": "Mara", "state": "soaked"}), 'scenes[0].characters[1].name: "Mara" is in this scene twice; one character has one state in a scene'),
-    (lambda b: b["scenes"][0].update(prompt="  "), "scenes[0].prompt: is missing: say what is seen"),
+    (lambda b: b["scenes"][0].update(prompt="  "), "scenes[0].prompt: is missing: describe the scene"),
     (lambda b: b.pop("model"), "model: is missing"),
     (lambda b: b.update(seed=-1), "seed: Input should be greater than or equal to 0"),
     (lambda b: b.update(seed=True), "seed: Input should be a valid integer"),
     (lambda b: b.update(seed=float("nan")), "seed: Input should be a valid integer"),
     (lambda b: b["scenes"][0].update(duration=float("nan")), "scenes[0].duration: Input should be a finite number"),
     (lambda b: b["scenes"][0].update(duration=0), "scenes[0].duration: Input should be greater than 0"),
-    (lambda b: b.update(aspect_ratio="16x9"), 'aspect_ratio: "16x9" is no aspect ratio; one of 16:9, 4:3, 1:1, 3:4, 9:16, or W:H up to 4:1'),
-    (lambda b: b.update(aspect_ratio="0:9"), 'aspect_ratio: "0:9" is no aspect ratio; one of 16:9, 4:3, 1:1, 3:4, 9:16, or W:H up to 4:1'),
-    (lambda b: b.update(image_size="huge"), 'image_size: "huge" is not served; give WxH (64..4096 pixels each), 1K or 2K'),
+    (lambda b: b.update(aspect_ratio="16x9"), 'aspect_ratio: "16x9" is not an aspect ratio; use 16:9, 4:3, 1:1, 3:4, 9:16, or W:H up to 4:1'),
+    (lambda b: b.update(aspect_ratio="0:9"), 'aspect_ratio: "0:9" is not an aspect ratio; use 16:9, 4:3, 1:1, 3:4, 9:16, or W:H up to 4:1'),
+    (lambda b: b.update(image_size="huge"), 'image_size: "huge" is not supported; use WxH (64 to 4096 pixels each), 1K or 2K'),
     (lambda b: b.update(strictness="lax"), "strictness: \"lax\" is not one of 'normal' or 'liberal'"),
     (lambda b: b.update(language="Klingon"), "language: \"Klingon\" is not one of 'Arabic', 'Chinese', 'English', 'French', 'German', 'Hindi', 'Japanese', 'Korean', 'Spanish' or 'Turkish'"),
     (lambda b: b.update(models={"narrat": "espeak"}), 'models: no kind of step "narrat"; did you mean "narrate"?'),
@@ -76,11 +76,11 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("change", "message"), REFUSED, ids=[message[:50] for _, message in REFUSED])
-def test_what_is_wrong_is_named_where_it_stands(body, change, message):
+def test_an_invalid_generate_story_body_is_refused_with_the_field(body, change, message):
     assert refused(change, body) == message
 
 
-def test_an_unknown_narrator_is_refused_only_when_somebody_would_speak(body):
+def test_an_unknown_narrator_is_refused_only_with_narration(body):
     message = refused(lambda b: b.update(audio={"narrator": "Bob"}), body)
     assert message.startswith('audio.narrator: no narrator "Bob"; one of: Rachel, Aria')
     body["audio"]["has_narration"] = False
@@ -108,7 +108,7 @@ def test_native_audio_switches_narration_off(body):
         (None, "1:1", (720, 720)),
     ],
 )
-def test_scene_pictures_have_the_size_that_was_asked_for(body, size, ratio, expected):
+def test_scene_images_have_the_requested_size(body, size, ratio, expected):
     body["image_size"] = size
     body["scenes"][0]["aspect_ratio"] = ratio
     scene = generate_requests.to_story(body).scenes[0]
@@ -119,7 +119,7 @@ def test_scene_pictures_have_the_size_that_was_asked_for(body, size, ratio, expe
     ("ratio", "frame"),
     [((16, 9), (1280, 720)), ((4, 3), (960, 720)), ((1, 1), (720, 720)), ((3, 4), (720, 960)), ((9, 16), (720, 1280))],
 )
-def test_frames_are_even_and_have_the_ratio(ratio, frame):
+def test_frame_sizes_are_even_and_have_the_aspect_ratio(ratio, frame):
     assert frame_size(ratio) == frame
 
 
@@ -135,25 +135,25 @@ def test_frames_are_even_and_have_the_ratio(ratio, frame):
         ("", "English"),
     ],
 )
-def test_the_language_is_read_from_the_script(text, language):
+def test_the_language_is_detected_from_the_script(text, language):
     assert detect_language(text) == language
 
 
-def test_a_drafted_narration_leaves_camera_talk_out_and_stays_short():
+def test_a_drafted_narration_is_short_and_omits_camera_instructions():
     prompt = "Close-up shot, bokeh. Mara lights the lamp. " + "The wind howls around the tower. " * 20
     text = draft_narration(prompt)
     assert text.startswith("Mara lights the lamp. The wind")
     assert len(text) <= 260
 
 
-def test_field_names_read_like_the_json():
+def test_field_paths_use_json_notation():
     assert field_name(("scenes", 2, "characters", 0, "name")) == "scenes[2].characters[0].name"
 
 
 # --- Story API --------------------------------------------------------------------------------------------------------
 
 
-def test_an_idea_with_nothing_else_has_the_documented_defaults():
+def test_a_request_with_only_an_idea_has_the_documented_defaults():
     brief = story_requests.to_brief("idea-2-video", {"idea": "A shy fox learns to drum."})
     assert (brief.scene_count, brief.language, brief.video.seconds, brief.video.transition) == (3, "English", 5.0, None)
     assert (brief.audio.narration, brief.audio.music, brief.audio.narrator) == (True, True, "Rachel")
@@ -166,7 +166,7 @@ def test_scene_duration_is_text_or_number(duration):
     )
 
 
-def test_objects_may_be_json_text_as_in_a_form():
+def test_objects_may_be_json_text():
     elements = {
         "characters": [{"name": "Fox", "description": "red", "URL": "fox.png"}],
         "environments": [{"name": "Meadow"}],
@@ -187,7 +187,7 @@ def test_empty_optional_fields_count_as_absent():
     )
 
 
-def test_images_decide_the_number_of_scenes_and_files_win_over_addresses():
+def test_images_set_the_number_of_scenes_and_image_files_override_image_urls():
     body = {"image_urls": ["a.png"], "image_files": ["b.png", "c.png"], "scene_count": 7}
     brief = story_requests.to_brief("images-2-video", body)
     assert [picture.source for picture in brief.pictures] == ["b.png", "c.png"]
@@ -196,7 +196,7 @@ def test_images_decide_the_number_of_scenes_and_files_win_over_addresses():
 
 
 @pytest.mark.parametrize(
-    ("idea", "address"),
+    ("idea", "url"),
     [
         ("Make a film of https://example.com/a?b=1.", "https://example.com/a?b=1"),
         ('Look: "http://example.com/x", please', "http://example.com/x"),
@@ -204,15 +204,15 @@ def test_images_decide_the_number_of_scenes_and_files_win_over_addresses():
         ("no address here", None),
     ],
 )
-def test_the_first_address_in_the_idea_counts_without_the_sentence_around_it(idea, address):
-    assert story_requests.find_url(idea) == address
+def test_find_url_returns_the_first_url_without_surrounding_punctuation(idea, url):
+    assert story_requests.find_url(idea) == url
 
 
 @pytest.mark.parametrize(
     ("name", "body", "message"),
     [
         ("idea-2-video", {}, "idea: is missing"),
-        ("idea-2-video", {"idea": "   "}, "idea: is blank: say what the story is about"),
+        ("idea-2-video", {"idea": "   "}, "idea: is blank: describe the story"),
         ("idea-2-video", {"idea": "word " * 100_000}, "idea: String should have at most 100000 characters"),
         ("idea-2-video", {"idea": "x", "scene_count": 0}, "scene_count: Input should be greater than or equal to 1"),
         ("idea-2-video", {"idea": "x", "scene_count": 21}, "scene_count: Input should be less than or equal to 20"),
@@ -220,18 +220,18 @@ def test_the_first_address_in_the_idea_counts_without_the_sentence_around_it(ide
         ("idea-2-video", {"idea": "x", "audio_option": "[1]"}, "audio_option: Input should be a valid dictionary or instance of AudioOption"),
         ("idea-2-video", {"idea": "x", "aspect_ratio": "2:1"}, "aspect_ratio: \"2:1\" is not one of '16:9', '4:3', '1:1', '3:4' or '9:16'"),
         ("idea-2-video", {"idea": "x", "elements": {"characters": [{"name": "A"}, {"name": "A"}]}}, 'characters[1].name: "A" is there twice; names must be unique'),
-        ("url-2-video", {"idea": "no address"}, "idea: holds no http(s) address, and there is no `page`"),
-        ("images-2-video", {"idea": "x"}, "image_urls: is missing: give image_files or image_urls"),
+        ("url-2-video", {"idea": "no address"}, "idea: contains no http(s) URL, and `page` is not set"),
+        ("images-2-video", {"idea": "x"}, "image_urls: is missing: set `image_files` or `image_urls`"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_story_api_body_is_named(name, body, message):
+def test_an_invalid_story_api_body_is_refused_with_the_field(name, body, message):
     with pytest.raises(StoryError) as caught:
         story_requests.to_brief(name, body)
     assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
-    ("idea", "address"),
+    ("idea", "url"),
     [
         ("https://a.example/b", "https://a.example/b"),
         ("(https://a.example/b).", "https://a.example/b"),
@@ -241,13 +241,13 @@ def test_what_is_wrong_with_a_story_api_body_is_named(name, body, message):
         ("no address", None),
     ],
 )
-def test_the_address_ends_where_the_sentence_goes_on(idea, address):
-    assert story_requests.find_url(idea) == address
+def test_find_url_keeps_brackets_that_the_url_opens(idea, url):
+    assert story_requests.find_url(idea) == url
 
 
-def test_a_story_has_no_more_things_than_can_be_drawn():
-    things = [{"name": f"thing {number}"} for number in range(201)]
+def test_a_story_has_at_most_200_elements_of_each_type():
+    elements = [{"name": f"element {number}"} for number in range(201)]
     for part in ("characters", "environments", "objects"):
-        with pytest.raises(StoryError, match=rf"^elements.{part}: must hold at most 200, holds 201$"):
-            story_requests.to_brief("idea-2-video", {"idea": "A fair", "elements": {part: things}})
-    story_requests.to_brief("idea-2-video", {"idea": "A fair", "elements": {"objects": things[:200]}})
+        with pytest.raises(StoryError, match=rf"^elements.{part}: must have at most 200 items, has 201$"):
+            story_requests.to_brief("idea-2-video", {"idea": "A fair", "elements": {part: elements}})
+    story_requests.to_brief("idea-2-video", {"idea": "A fair", "elements": {"objects": elements[:200]}})

@@ -10,7 +10,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_the_page_is_current():
     written = (ROOT / "docs" / "models.md").read_text("utf-8")
-    assert written == render_page(catalog.load()) + "\n", "run: python -m engine models list --page > docs/models.md"
+    assert written == render_page(catalog.load()) + "\n", (
+        "run: python -m engine models list --markdown > docs/models.md"
+    )
 
 
 def test_every_model_stands_on_it_once_with_its_licence():
