@@ -1,12 +1,12 @@
 # syntax=docker/dockerfile:1
-# The engine on a machine with an NVIDIA GPU. What torch brings from the package index holds CUDA, so the host needs its driver and
-# NVIDIA's container toolkit, and this image no CUDA of its own.
+# The engine on a machine with an NVIDIA GPU. The torch package includes CUDA, so the host needs only the NVIDIA driver and the NVIDIA
+# container toolkit.
 #
 #   docker build -t story-engine .
 #   docker run --rm --gpus all -v story-engine:/data story-engine models pull PROFILE --yes
 #   docker run --rm --gpus all -v story-engine:/data -e ENGINE_API_KEYS=… -p 8000:8000 story-engine
 #
-# Stories, films and weights lie in the volume. Nothing is pulled unless it is asked.
+# The volume holds stories, films and weights. Weights are downloaded only by `models pull`.
 
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /src
@@ -15,12 +15,12 @@ ENV PATH=/opt/engine/bin:$PATH
 COPY pyproject.toml README.md LICENSE NOTICE models.yaml ./
 COPY engine engine
 COPY pipelines pipelines
-# Which versions is said by pyproject.toml.
+# pyproject.toml sets the versions.
 # hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip pip install ".[gpu,serve,draft]"
 
 FROM python:3.12-slim-bookworm
-# A compiler, as torch.compile writes C. Debian keeps one version of a package only, so none is named.
+# torch.compile needs a C compiler. Debian has one version of each package, so versions are not pinned.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gcc libc6-dev \
