@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +15,7 @@ from threading import Event as StopEvent
 from threading import Lock
 from typing import Any
 
-from engine.execution.errors import RunCancelled, RunFailed
+from engine.execution.errors import RunCancelled, RunFailed, failure_field
 from engine.execution.estimates import Forecast, TimingEstimator, forecast
 from engine.execution.inline import InlineExecutor
 from engine.execution.memory_modes import MemoryModeStore
@@ -29,11 +28,12 @@ from engine.inputs.importer import PAGE_NOT_READ, InputImporter
 from engine.inputs.page_images import SKIPPED_MESSAGE, add_image_objects, fetch_page_images, is_too_small
 from engine.planning.plan import Plan, PlanningError, PlanResult, Step
 from engine.planning.planner import PlanStage, plan_brief, plan_story, plan_text_check, with_check_steps
-from engine.planning.step_ids import sanitize_id
+from engine.planning.step_ids import COMPOSE_ID, READ_ID, WRITE_ID, sanitize_id
 from engine.settings import Settings
 from engine.storage.artifact_store import Action, ArtifactStore
 from engine.storage.database import Database, Run
 from engine.story.assembly import assemble_story
+from engine.story.field_path import FieldPath
 from engine.story.model import AnyStory, Brief, Story, input_files
 from pipelines.base import Kind
 from pipelines.models.catalog import Catalog
@@ -146,13 +146,13 @@ class Service:
         plan_result = plan_brief(brief, self.catalog)
         self._check_inputs(plan_result, run_id, stop)
         result, warnings = self._execute(plan_result, None, on_event, run_id, stop)
-        path = self.store.path(_output_digest(result.actions["write"], "storyboard.json"))
+        path = self.store.path(_output_digest(result.actions[WRITE_ID], "storyboard.json"))
         storyboard = Storyboard.model_validate_json(path.read_bytes())
         story = assemble_story(brief, storyboard)
         self.check_text(story)
         image_warnings: tuple[str, ...] = ()
-        if brief.page_pictures and "read" in result.actions:
-            page = json.loads(self.store.path(_output_digest(result.actions["read"], "page.json")).read_bytes())
+        if brief.page_pictures and READ_ID in result.actions:
+            page = json.loads(self.store.path(_output_digest(result.actions[READ_ID], "page.json")).read_bytes())
             story, image_warnings = self._add_page_images(page, brief.page_pictures, story, run_id, stop)
         return story, (*page_warnings, *plan_result.warnings, *warnings, *image_warnings)
 
@@ -162,9 +162,9 @@ class Service:
             return brief, ()
         plan_result = plan_brief(brief, self.catalog)
         try:
-            self._execute(plan_result, plan_result.plan.closure(["read"]).by_id, lambda event: None, run_id, stop)
+            self._execute(plan_result, plan_result.plan.closure([READ_ID]).by_id, lambda event: None, run_id, stop)
         except RunFailed as error:
-            failure = error.failures.get("read")
+            failure = error.failures.get(READ_ID)
             if failure is None or failure.code != BAD_INPUT:
                 raise
             return brief.model_copy(update={"page": None}), (f"{PAGE_NOT_READ}: page: {failure.message}",)
@@ -184,15 +184,16 @@ class Service:
                 self.check_text(candidate)
                 actions = self._check_inputs(plan_result, run_id, stop)
                 for number in range(len(pictures)):
-                    sanitized = actions[sanitize_id(f"objects[{first + number}].reference_url")]
+                    sanitized = actions[sanitize_id(FieldPath("objects", first + number, "reference_url"))]
                     if is_too_small(self.store.path(_output_digest(sanitized, "image.png"))):
                         reasons[number] = "is too small"
             except RunFailed as error:
                 for step, failure in error.failures.items():
-                    place = re.search(r"objects\[(\d+)\]", f"{step} {failure.field}")
-                    if place is None or int(place[1]) < first:
+                    field = failure_field(step, failure) or FieldPath.parse(failure.field)
+                    index = field.index_in("objects")
+                    if index is None or index < first:
                         raise
-                    reasons[int(place[1]) - first] = "was refused" if failure.code == REJECTED else failure.message
+                    reasons[index - first] = "was refused" if failure.code == REJECTED else failure.message
             if not reasons:
                 return candidate, tuple(dict.fromkeys(warnings))
             warnings += [f"{SKIPPED_MESSAGE} {reason}" for reason in reasons.values()]
@@ -302,7 +303,7 @@ class Service:
     def finish_run(self, run_id: str, result: RunResult) -> None:
         """Note what the run made, and that it needs nothing else of the store any more."""
         self.retain(run_id, result.story, result)
-        film = result.actions.get("compose")
+        film = result.actions.get(COMPOSE_ID)
         self.database.finish_run(
             run_id, "done", film=_output_digest(film, "film.mp4") if film else None, warnings=result.warnings
         )

@@ -1,65 +1,75 @@
-"""Why a run ended before its goal, in the client's words."""
+"""Errors that end a run, in the client's terms."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from engine.execution.protocol import BAD_INPUT, DISK_FULL, MISSING, REJECTED, Failure
-from engine.planning.step_ids import sanitize_id
+from engine.planning.step_ids import StepId
+from engine.story.field_path import FieldPath
 from engine.story.model import NARRATOR_SAMPLE_FIELD
 from pipelines.base import Kind
 
+RenameField = Callable[[FieldPath], FieldPath]
+"""Maps a field of a story to the field of the API in which the client sent it."""
+
+_SCENE_FIELDS = {Kind.NARRATE: "narration", Kind.SAMPLE_FRAMES: "clip", Kind.KEYFRAME: "prompt"}
+"""The field of a scene that a client changes when a step of this kind has bad input."""
+
 
 class RunFailed(RuntimeError):
-    """Steps could not be done. `failures` says which and why; all that was finished is kept."""
+    """Steps of a run failed. `failures` maps step ids to failures, rejected content first; finished steps stay in the store."""
 
     def __init__(self, failures: Mapping[str, Failure]) -> None:
-        # A refusal is what the user must hear of first.
         self.failures = dict(sorted(failures.items(), key=lambda item: item[1].code != REJECTED))
+        super().__init__(self.describe())
+
+    def describe(self, rename: RenameField = lambda field: field) -> str:
+        """Return the first failure and the number of the others, with fields renamed."""
         step, failure = next(iter(self.failures.items()))
         more = f" (and {len(self.failures) - 1} more)" if len(self.failures) > 1 else ""
-        super().__init__(describe_failure(step, failure) + more)
+        return describe_failure(step, failure, rename) + more
 
     @property
     def rejection(self) -> Failure | None:
-        """The refusal by the rules about content, where that is why."""
+        """The failure of a content check; None if no content was rejected."""
         return next((failure for failure in self.failures.values() if failure.code == REJECTED), None)
 
     @property
     def exit_code(self) -> int:
-        """2 for bad input, 4 for what this machine lacks, 3 for all else."""
+        """2 for bad input, 4 for a missing dependency or a full disk, 3 for other failures."""
         types = {failure.code for failure in self.failures.values()}
         return 2 if types & {BAD_INPUT, REJECTED} else 4 if types & {MISSING, DISK_FULL} else 3
 
 
 class RunCancelled(RuntimeError):
-    """The run was stopped; all that was finished is kept."""
+    """The run was cancelled; finished steps stay in the store."""
 
 
-def describe_failure(step: str, failure: Failure) -> str:
-    """A failure in the client's words: the field where there is one, else the step."""
+def describe_failure(step: str, failure: Failure, rename: RenameField = lambda field: field) -> str:
+    """Return a failure in the client's terms: the field where there is one, else the step."""
     if failure.code == REJECTED:
-        return f"{failure.field}: content_rejected ({failure.category}: {failure.message})"
-    place = _failure_field(step, failure)
+        field = rename(FieldPath.parse(failure.field))
+        return f"{field}: content_rejected ({failure.category}: {failure.message})"
+    field_path = failure_field(step, failure)
+    place = step if field_path is None else rename(field_path)
     hint = "" if failure.code == BAD_INPUT else f" [{failure.code}]"
     return f"{place}: {failure.message}{hint}"
 
 
-def _failure_field(step: str, failure: Failure) -> str:
-    kind, _, subject = step.partition(":")
-    if step.startswith(sanitize_id("")):
-        return subject
-    if failure.code == BAD_INPUT:
-        if kind == Kind.NARRATE:
-            return (
-                NARRATOR_SAMPLE_FIELD
-                if failure.field == NARRATOR_SAMPLE_FIELD
-                else f"scenes[{int(subject) - 1}].narration"
-            )
-        if kind == Kind.SAMPLE_FRAMES:
-            return f"scenes[{int(subject) - 1}].clip"
-        if kind == Kind.KEYFRAME:
-            return f"scenes[{int(subject) - 1}].prompt"
-        if kind in (Kind.WRITE, Kind.READ):
-            return failure.field or kind
-    return step
+def failure_field(step: str, failure: Failure) -> FieldPath | None:
+    """Return the field of the story that a client changes after this failure; None if there is none."""
+    step_id = StepId.parse(step)
+    if step_id is None:
+        return None
+    if isinstance(step_id.subject, FieldPath):
+        return step_id.subject
+    if failure.code != BAD_INPUT:
+        return None
+    if failure.field == NARRATOR_SAMPLE_FIELD:
+        return NARRATOR_SAMPLE_FIELD
+    if step_id.scene is not None and step_id.kind in _SCENE_FIELDS:
+        return FieldPath("scenes", step_id.scene, _SCENE_FIELDS[step_id.kind])
+    if step_id.kind in (Kind.WRITE, Kind.READ) and failure.field:
+        return FieldPath.parse(failure.field)
+    return None

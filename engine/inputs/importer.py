@@ -19,6 +19,7 @@ from engine.inputs.fetch import (
     UrlFetcher,
 )
 from engine.storage.artifact_store import ArtifactStore, Output, translate_os_errors
+from engine.story.field_path import FieldPath
 from engine.story.model import NARRATOR_SAMPLE_FIELD, AnyStory, Brief, InputFile, StoryError, map_input_files
 from pipelines.base import MissingDependency
 
@@ -42,7 +43,7 @@ class InputImporter:
         warnings: list[str] = []
         if isinstance(story, Brief) and story.page:
             try:
-                page = self._import_file("page", story.page, base, PAGE_POLICY, stop)
+                page = self._import_file(FieldPath("page"), story.page, base, PAGE_POLICY, stop)
             except StoryError as error:
                 page = None
                 warnings.append(f"{PAGE_NOT_READ}: {error}")
@@ -52,7 +53,7 @@ class InputImporter:
         )
 
     def _import_file(
-        self, field_path: str, picture: InputFile, base: Path | None, policy: FetchPolicy, stop: Event | None
+        self, field_path: FieldPath, picture: InputFile, base: Path | None, policy: FetchPolicy, stop: Event | None
     ) -> InputFile:
         if picture.digest:
             self.retain(picture.digest)
@@ -87,14 +88,17 @@ class InputImporter:
         return output
 
 
-def policy_for(field_path: str) -> FetchPolicy:
-    """What the file at a place of a story must be."""
-    if field_path.endswith(".clip"):
-        return VIDEO_POLICY
-    return AUDIO_POLICY if field_path.startswith(("audio_urls[", NARRATOR_SAMPLE_FIELD)) else IMAGE_POLICY
+def policy_for(field_path: FieldPath) -> FetchPolicy:
+    """Return the policy for the file in a field of a story."""
+    match field_path.parts:
+        case ("scenes", int(), "clip"):
+            return VIDEO_POLICY
+        case ("audio_urls", int()):
+            return AUDIO_POLICY
+    return AUDIO_POLICY if field_path == NARRATOR_SAMPLE_FIELD else IMAGE_POLICY
 
 
-def _local_file(field_path: str, source: str, base: Path, policy: FetchPolicy) -> Path:
+def _local_file(field_path: FieldPath, source: str, base: Path, policy: FetchPolicy) -> Path:
     path = base / Path(source).expanduser()
     try:
         size = path.stat().st_size

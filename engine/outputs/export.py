@@ -29,7 +29,17 @@ from engine.outputs.story_record import (
 )
 from engine.outputs.storyboard_page import render_storyboard_page
 from engine.planning.plan import OutputRef
-from engine.planning.step_ids import element_source, is_narrated, keyframe_source, portrait_source, scene_id
+from engine.planning.step_ids import (
+    COMPOSE_ID,
+    SCHEDULE_ID,
+    SCORE_ID,
+    SUBTITLE_ID,
+    element_source,
+    is_narrated,
+    keyframe_source,
+    portrait_source,
+    scene_id,
+)
 from engine.storage.artifact_store import Action, ArtifactStore
 from engine.story.model import Element, Story
 from pipelines.base import Kind
@@ -84,11 +94,11 @@ def export_files(story: Story, stem: str) -> Iterator[ExportFile]:
                 f"narration/{name}.word_timings.json", OutputRef(scene_id(Kind.NARRATE, number), "word_timings.json")
             )
         yield ExportFile(f"clips/{name}.mp4", OutputRef(scene_id(Kind.ANIMATE, number), "clip.mp4"))
-    yield ExportFile("timeline.json", OutputRef("schedule", "timeline.json"))
-    yield ExportFile("music.wav", OutputRef("score", "music.wav"))
-    yield ExportFile("subtitles.srt", OutputRef("subtitle", "subtitles.srt"))
-    yield ExportFile("subtitles.ass", OutputRef("subtitle", "subtitles.ass"))
-    yield ExportFile(f"{stem}.mp4", OutputRef("compose", "film.mp4"))
+    yield ExportFile("timeline.json", OutputRef(SCHEDULE_ID, "timeline.json"))
+    yield ExportFile("music.wav", OutputRef(SCORE_ID, "music.wav"))
+    yield ExportFile("subtitles.srt", OutputRef(SUBTITLE_ID, "subtitles.srt"))
+    yield ExportFile("subtitles.ass", OutputRef(SUBTITLE_ID, "subtitles.ass"))
+    yield ExportFile(f"{stem}.mp4", OutputRef(COMPOSE_ID, "film.mp4"))
 
 
 def export(result: RunResult, store: ArtifactStore, out: Path, stem: str, warnings: Iterable[str] = ()) -> Path:
@@ -119,7 +129,7 @@ def build_record(
 ) -> StoryRecord:
     """Return the record of a run; `files` gives the digest of each exported file."""
     steps = tuple(_step_record(result, step.id) for step in result.planned.plan if step.id in result.actions)
-    timeline = _output_digest(result.actions, OutputRef("schedule", "timeline.json"))
+    timeline = _output_digest(result.actions, OutputRef(SCHEDULE_ID, "timeline.json"))
     return StoryRecord(
         engine=engine_version(),
         profile=result.planned.profile,

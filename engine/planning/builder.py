@@ -19,12 +19,14 @@ from engine.planning.plan import (
 from engine.planning.step_ids import (
     IDEA_CHECK_ID,
     TEXT_CHECK_ID,
+    encode_id,
     enhance_id,
     image_check_id,
     sanitize_id,
     scene_id,
     stored_input,
 )
+from engine.story.field_path import FieldPath
 from engine.story.model import Brief, InputFile, StoryBase, user_texts
 from pipelines.base import Kind, MissingDependency, ModelSpec, Params
 from pipelines.models.catalog import Catalog, CatalogError, CatalogErrorCode
@@ -115,7 +117,7 @@ class PlanBuilder:
         if spec.encodes_prompt and isinstance(params, ImageParams | AnimateParams):
             # No dice in it: whatever is made anew with the same words finds them encoded.
             encoding = Step(
-                f"{Kind.ENCODE_PROMPT}:{step_id}",
+                encode_id(step_id),
                 Kind.ENCODE_PROMPT,
                 spec,
                 EncodePromptParams(prompt=params.full_prompt()),
@@ -135,7 +137,7 @@ class PlanBuilder:
         )
 
     def add_sanitize_steps(
-        self, pictures: Iterable[tuple[str, InputFile]], *, width: int | None = None, height: int | None = None
+        self, pictures: Iterable[tuple[FieldPath, InputFile]], *, width: int | None = None, height: int | None = None
     ) -> None:
         params = SanitizeImageParams(width=width, height=height)
         for field_path, picture in pictures:
@@ -146,12 +148,12 @@ class PlanBuilder:
         params = CheckTextParams(texts=user_texts(self.story), strictness=self.story.strictness)
         self.add_step(IDEA_CHECK_ID if isinstance(self.story, Brief) else TEXT_CHECK_ID, Kind.CHECK_TEXT, params)
 
-    def add_image_check(self, step_id: str, name: str, field_path: str) -> None:
+    def add_image_check(self, step_id: str, name: str, field_path: FieldPath) -> None:
         """The picture `name` of a step is looked at, where a model for that is installed."""
         if self.image_check_ids is None:
             return
         check_id = image_check_id(step_id)
-        params = CheckImageParams(field=field_path, strictness=self.story.strictness)
+        params = CheckImageParams(field=str(field_path), strictness=self.story.strictness)
         try:
             self.add_step(check_id, Kind.CHECK_IMAGE, params, {"image": (OutputRef(step_id, name),)})
         except MissingDependency:
@@ -162,16 +164,20 @@ class PlanBuilder:
     def add_input_clip_check(self, number: int, clip: InputFile) -> None:
         """A few frames of the given clip of scene `number` are looked at, before anything else is."""
         self._add_clip_check(
-            number, stored_input(clip), scene_id(Kind.SAMPLE_FRAMES, number), clip.digest, f"scenes[{number}].clip"
+            number,
+            stored_input(clip),
+            scene_id(Kind.SAMPLE_FRAMES, number),
+            clip.digest,
+            FieldPath("scenes", number, "clip"),
         )
 
-    def add_generated_clip_check(self, number: int, field_path: str) -> None:
+    def add_generated_clip_check(self, number: int, field_path: FieldPath) -> None:
         """So are those of the clip that was made of scene `number`; `place` is what its client would change."""
         step_id = scene_id(Kind.ANIMATE, number)
         self._add_clip_check(number, OutputRef(step_id, "clip.mp4"), step_id, step_id, field_path)
 
     def _add_clip_check(
-        self, number: int, clip: StepInput, checked_step: str, gated_source: str, field_path: str
+        self, number: int, clip: StepInput, checked_step: str, gated_source: str, field_path: FieldPath
     ) -> None:
         """`waits`: the step, or the digest, whose readers wait until it was looked at."""
         if self.image_check_ids is None:
@@ -183,7 +189,7 @@ class PlanBuilder:
             return
         sample_step = scene_id(Kind.SAMPLE_FRAMES, number)
         self.add_step(sample_step, Kind.SAMPLE_FRAMES, SampleFramesParams(), {"clip": (clip,)})
-        params = CheckImageParams(field=field_path, strictness=self.story.strictness)
+        params = CheckImageParams(field=str(field_path), strictness=self.story.strictness)
         self.add_step(
             image_check_id(checked_step), Kind.CHECK_IMAGE, params, {"image": (OutputRef(sample_step, "frame-*"),)}
         )

@@ -10,8 +10,15 @@ from engine.planning import prompts
 from engine.planning.builder import PlanBuilder
 from engine.planning.plan import OutputRef, Plan, PlanningError, PlanningErrorCode, PlanResult, StepInput
 from engine.planning.step_ids import (
+    COMPOSE_ID,
     IDEA_CHECK_ID,
+    MIX_ID,
+    READ_ID,
+    SCHEDULE_ID,
+    SCORE_ID,
+    SUBTITLE_ID,
     TEXT_CHECK_ID,
+    WRITE_ID,
     burned_subtitles_source,
     clip_source,
     element_id,
@@ -26,6 +33,7 @@ from engine.planning.step_ids import (
     stored_input,
     timing_source,
 )
+from engine.story.field_path import FieldPath
 from engine.story.model import (
     NARRATOR_SAMPLE_FIELD,
     Brief,
@@ -96,15 +104,15 @@ def plan_brief(brief: Brief, catalog: Catalog) -> PlanResult:
     builder.add_sanitize_steps(
         (place, picture)
         for place, picture in input_files(brief).items()
-        if place not in ("page", NARRATOR_SAMPLE_FIELD)
+        if place.root != "page" and place != NARRATOR_SAMPLE_FIELD
     )
     inputs: dict[str, tuple[StepInput, ...]] = {}
     if brief.page:
-        builder.add_step("read", Kind.READ, ReadParams(url=brief.page.source), {"page": (stored_input(brief.page),)})
-        inputs["page"] = (OutputRef("read", "page.json"),)
+        builder.add_step(READ_ID, Kind.READ, ReadParams(url=brief.page.source), {"page": (stored_input(brief.page),)})
+        inputs["page"] = (OutputRef(READ_ID, "page.json"),)
     if brief.pictures:
         inputs["images"] = tuple(
-            OutputRef(sanitize_id(f"image_urls[{n}]"), "image.png") for n in range(len(brief.pictures))
+            OutputRef(sanitize_id(FieldPath("image_urls", n)), "image.png") for n in range(len(brief.pictures))
         )
     params = WriteParams(
         idea=brief.idea,
@@ -116,7 +124,7 @@ def plan_brief(brief: Brief, catalog: Catalog) -> PlanResult:
         locations=_named_elements(brief.locations),
         objects=_named_elements(brief.objects),
     )
-    builder.add_step("write", Kind.WRITE, params, inputs, language=brief.language)
+    builder.add_step(WRITE_ID, Kind.WRITE, params, inputs, language=brief.language)
     return builder.build()
 
 
@@ -142,29 +150,31 @@ def _plan_portraits(builder: PlanBuilder, story: Story) -> None:
     builder.add_sanitize_steps(
         (place, picture)
         for place, picture in input_files(story).items()
-        if not place.startswith(("scenes[", "audio_urls[", NARRATOR_SAMPLE_FIELD))
+        if place.root not in ("scenes", "audio_urls") and place != NARRATOR_SAMPLE_FIELD
     )
     for number, scene in enumerate(story.scenes):
         if scene.picture:
             width, height = _image_size(story, scene)
-            builder.add_sanitize_steps([(f"scenes[{number}].picture", scene.picture)], width=width, height=height)
+            builder.add_sanitize_steps(
+                [(FieldPath("scenes", number, "picture"), scene.picture)], width=width, height=height
+            )
     used = {(presence.name, presence.state) for scene in story.scenes for presence in scene.characters}
     for number, character in enumerate(story.characters):
         for state in (None, *(state for state in character.states if (character.name, state.name) in used)):
             _plan_portrait(builder, story, number, character, state)
     for number, element in enumerate(story.locations):
         _plan_element(
-            builder, story, element, "location", f"locations[{number}]", (story.video.width, story.video.height)
+            builder, story, element, "location", FieldPath("locations", number), (story.video.width, story.video.height)
         )
     for number, element in enumerate(story.objects):
-        _plan_element(builder, story, element, "object", f"objects[{number}]", OBJECT_SIZE)
+        _plan_element(builder, story, element, "object", FieldPath("objects", number), OBJECT_SIZE)
 
 
 def _plan_portrait(builder: PlanBuilder, story: Story, number: int, character: Character, state: State | None) -> None:
     name = state.name if state else None
     subject: Character | State = state or character
-    field_path = f"characters[{number}].states.{name}" if state else f"characters[{number}]"
-    inputs = _reference_input(f"{field_path}.reference_url", subject.reference)
+    field_path = FieldPath("characters", number, *(("states", state.name) if state else ()))
+    inputs = _reference_input(field_path.child("reference_url"), subject.reference)
     if state:
         base = portrait_source(story, character.name)
         inputs |= {"base": (base,), "base_figure": (OutputRef(portrait_id(character.name), "figure*"),)}
@@ -188,7 +198,7 @@ def _plan_portrait(builder: PlanBuilder, story: Story, number: int, character: C
     )
     step_id = portrait_id(character.name, name)
     builder.add_step(step_id, Kind.PORTRAIT, params, inputs, tool_or_alias=tool)
-    builder.add_image_check(step_id, "portrait.png", f"{field_path}.appearance")
+    builder.add_image_check(step_id, "portrait.png", field_path.child("appearance"))
     builder.add_enhance_step(step_id, "portrait.png")
 
 
@@ -197,7 +207,7 @@ def _plan_element(
     story: Story,
     element: Element,
     role: Literal["location", "object"],
-    field_path: str,
+    field_path: FieldPath,
     size: tuple[int, int],
 ) -> None:
     builder.add_step(
@@ -218,10 +228,10 @@ def _plan_element(
             name=element.name,
             description=element.description,
         ),
-        _reference_input(f"{field_path}.reference_url", element.reference),
+        _reference_input(field_path.child("reference_url"), element.reference),
         tool_or_alias=story.choices.image_tool,
     )
-    builder.add_image_check(element_id(role, element.name), "element.png", f"{field_path}.description")
+    builder.add_image_check(element_id(role, element.name), "element.png", field_path.child("description"))
     builder.add_enhance_step(element_id(role, element.name), "element.png")
 
 
@@ -266,7 +276,7 @@ def _plan_keyframe(builder: PlanBuilder, story: Story, number: int) -> None:
         inputs,
         tool_or_alias=story.choices.image_tool,
     )
-    builder.add_image_check(scene_id(Kind.KEYFRAME, number), "keyframe.png", f"scenes[{number}].prompt")
+    builder.add_image_check(scene_id(Kind.KEYFRAME, number), "keyframe.png", FieldPath("scenes", number, "prompt"))
     if story.enhance:
         picture = OutputRef(scene_id(Kind.KEYFRAME, number), "keyframe.png")
         builder.add_step(scene_id(Kind.ENHANCE, number), Kind.ENHANCE, EnhanceParams(), {"image": (picture,)})
@@ -305,7 +315,7 @@ def _plan_clips(builder: PlanBuilder, story: Story) -> None:
         for number, scene in enumerate(story.scenes)
     )
     builder.add_step(
-        "schedule",
+        SCHEDULE_ID,
         Kind.SCHEDULE,
         ScheduleParams(fps=video.fps, scenes=times, end_padding=ENDING_SECONDS),
         {
@@ -349,18 +359,18 @@ def _plan_clips(builder: PlanBuilder, story: Story) -> None:
             tool_or_alias=tool,
         )
         if builder.steps[-1].spec.weights:  # it invents what comes after the keyframe, which was looked at
-            builder.add_generated_clip_check(number, f"scenes[{number}].prompt")
+            builder.add_generated_clip_check(number, FieldPath("scenes", number, "prompt"))
 
 
 def _plan_film(builder: PlanBuilder, story: Story) -> None:
     video = story.video
     frame = {"width": video.width, "height": video.height, "fps": video.fps}
-    timeline = (OutputRef("schedule", "timeline.json"),)
+    timeline = (OutputRef(SCHEDULE_ID, "timeline.json"),)
     words = _narration_outputs(story, "word_timings.json")
     burned = bool(words) and video.subtitles == "burned"
     if words:
         params = SubtitleParams(language=story.language, width=video.width, height=video.height)
-        builder.add_step("subtitle", Kind.SUBTITLE, params, {"word_timings": words, "timeline": timeline})
+        builder.add_step(SUBTITLE_ID, Kind.SUBTITLE, params, {"word_timings": words, "timeline": timeline})
     parts: list[StepInput] = []
     for number in range(len(story.scenes)):
         clip = clip_source(story, number)
@@ -387,9 +397,9 @@ def _plan_film(builder: PlanBuilder, story: Story) -> None:
     if sound := _plan_audio_mix(builder, story):
         inputs["sound"] = (sound,)
     if words and video.subtitles == "soft":
-        inputs["subtitles"] = (OutputRef("subtitle", "subtitles.srt"),)
+        inputs["subtitles"] = (OutputRef(SUBTITLE_ID, "subtitles.srt"),)
     builder.add_step(
-        "compose",
+        COMPOSE_ID,
         Kind.COMPOSE,
         ComposeParams(
             **frame, title=story.title, language=story.language, comment=f"story-engine, profile {builder.profile}"
@@ -399,7 +409,7 @@ def _plan_film(builder: PlanBuilder, story: Story) -> None:
 
 
 def _plan_audio_mix(builder: PlanBuilder, story: Story) -> OutputRef | None:
-    timeline = (OutputRef("schedule", "timeline.json"),)
+    timeline = (OutputRef(SCHEDULE_ID, "timeline.json"),)
     inputs: dict[str, tuple[StepInput, ...]] = {
         "timeline": timeline,
         "narrations": _narration_outputs(story, "narration.wav"),
@@ -415,15 +425,15 @@ def _plan_audio_mix(builder: PlanBuilder, story: Story) -> OutputRef | None:
         mood = story.audio.mood or classify_mood(
             "", " ".join((about, *(f"{s.prompt} {s.narration}" for s in story.scenes)))
         )
-        builder.add_step("score", Kind.SCORE, ScoreParams(mood=mood, prompt=about), {"timeline": timeline})
-        inputs["music"] = (OutputRef("score", "music.wav"),)
+        builder.add_step(SCORE_ID, Kind.SCORE, ScoreParams(mood=mood, prompt=about), {"timeline": timeline})
+        inputs["music"] = (OutputRef(SCORE_ID, "music.wav"),)
     inputs["clips"] = tuple(clip_source(story, number) for number in scenes_with_audio)
     if not (inputs["narrations"] or inputs["audio"] or story.audio.music or scenes_with_audio):
         return None
     builder.add_step(
-        "mix", Kind.MIX, MixParams(native_audio_scenes=tuple(number + 1 for number in scenes_with_audio)), inputs
+        MIX_ID, Kind.MIX, MixParams(native_audio_scenes=tuple(number + 1 for number in scenes_with_audio)), inputs
     )
-    return OutputRef("mix", "sound.m4a")
+    return OutputRef(MIX_ID, "sound.m4a")
 
 
 # --- small pieces -----------------------------------------------------------------------------------------------------
@@ -445,7 +455,7 @@ def _named_elements(elements: Iterable[Element]) -> tuple[NamedElement, ...]:
     return tuple(NamedElement(name=element.name, description=element.description) for element in elements)
 
 
-def _reference_input(field_path: str, picture: InputFile | None) -> dict[str, tuple[StepInput, ...]]:
+def _reference_input(field_path: FieldPath, picture: InputFile | None) -> dict[str, tuple[StepInput, ...]]:
     return {"reference": (OutputRef(sanitize_id(field_path), "image.png"),)} if picture else {}
 
 
@@ -454,11 +464,11 @@ def _reference_source(story: Story, picture: prompts.ReferenceImage) -> StepInpu
         case "character":
             return portrait_source(story, picture.name, picture.state)
         case "shared":
-            number = int(picture.name.removeprefix("reference ")) - 1
-            return OutputRef(sanitize_id(f"reference_images[{number}].url"), "image.png")
+            assert picture.number is not None
+            return OutputRef(sanitize_id(FieldPath("reference_images", picture.number, "url")), "image.png")
         case "turn":
-            assert picture.turn is not None
-            return keyframe_source(story, picture.turn)
+            assert picture.number is not None
+            return keyframe_source(story, picture.number)
         case _:
             return element_source(story, picture.role, picture.name)
 

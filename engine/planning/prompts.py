@@ -24,13 +24,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ReferenceImage:
-    """One picture that a keyframe sees. `turn` is the number of an earlier scene (from 0), for the role `turn`."""
+    """One picture that a keyframe model gets. `number` (from 0) is that of the scene for the role `turn`, that of the shared
+    reference for the role `shared`."""
 
     role: Role
     name: str = ""
     state: str | None = None
     description: str = ""
-    turn: int | None = None
+    number: int | None = None
 
 
 def context_scenes(story: Story, number: int) -> tuple[int, ...]:
@@ -71,12 +72,12 @@ def select_references(
         )
     references += [ReferenceImage("object", name, None, story.get_object(name).description) for name in scene.objects]
     references += [
-        ReferenceImage("shared", f"reference {n + 1}", None, shared.description)
+        ReferenceImage("shared", f"reference {n + 1}", None, shared.description, number=n)
         for n, shared in enumerate(story.shared_references)
     ]
     if multiturn:
         references += [
-            ReferenceImage("turn", f"scene {n + 1}", None, story.scenes[n].prompt, turn=n)
+            ReferenceImage("turn", f"scene {n + 1}", None, story.scenes[n].prompt, number=n)
             for n in context_scenes(story, number)
         ]
     return tuple(references if limit is None else references[: max(0, limit - 1 + MAX_SHEET_IMAGES) if limit else 0])

@@ -1,57 +1,173 @@
-"""How the steps of a story are called, and which of them makes what. Pure: whoever plans, shows or writes out asks here."""
+"""The ids of the steps of a story, and the step that makes each part of the film. Pure."""
 
 from __future__ import annotations
 
+from typing import NamedTuple, TypeAlias
+from urllib.parse import unquote
+
 from engine.planning.plan import OutputRef, StepInput, StoredInput
+from engine.story.field_path import FieldPath
 from engine.story.model import InputFile, Scene, Story, StoryBase
 from pipelines.base import Kind
 
-IDEA_CHECK_ID, TEXT_CHECK_ID = f"{Kind.CHECK_TEXT}:idea", f"{Kind.CHECK_TEXT}:story"
-"""The steps that look whether the words of a brief, and of a story, may be told."""
+ELEMENT_ROLES = ("location", "object")
 
 
-def portrait_id(name: str, state: str | None = None) -> str:
-    """The step of a character's portrait; `state` None: the base look."""
-    return f"portrait:{_quote(name)}" + (f"@{_quote(state)}" if state is not None else "")
+class PortraitSubject(NamedTuple):
+    """A character in a state; `state` None: the base look."""
+
+    name: str
+    state: str | None = None
 
 
-def element_id(role: str, name: str) -> str:
-    """The step of the reference picture of a `location` or an `object`."""
-    return f"{role}:{_quote(name)}"
+class ElementSubject(NamedTuple):
+    """A `location` or an `object`."""
+
+    role: str
+    name: str
 
 
-def sanitize_id(field_path: str) -> str:
-    """The step that makes a given picture safe; `place` is the field that named it."""
-    return f"{Kind.SANITIZE_IMAGE}:{field_path}"
+Subject: TypeAlias = "StepId | FieldPath | PortraitSubject | ElementSubject | int | str | None"
+"""What a step is about: another step, a field of the request, a character, an element, a scene (from 0), a word; None: the film."""
 
 
-def image_check_id(step_id: str) -> str:
-    """The step that looks whether the picture of step `step_id` may be shown."""
-    return f"{Kind.CHECK_IMAGE}:{step_id}"
+class StepId(str):
+    """The id of a step: its kind, what it is about, and their text, such as `keyframe:3` or `portrait:Mara@soaked`.
+
+    It is a `str`, so that plans, JSON and SQL take it as it is; decisions use `kind` and `subject`, never the text. The seed of
+    a step depends on the text.
+    """
+
+    __slots__ = ("_kind", "_subject")
+    _kind: Kind
+    _subject: Subject
+
+    def __new__(cls, kind: Kind, subject: Subject = None) -> StepId:
+        """Return the id of the step of `kind` about `subject`."""
+        step_id = super().__new__(cls, _id_text(kind, subject))
+        step_id._kind, step_id._subject = kind, subject
+        return step_id
+
+    def __reduce__(self) -> tuple[type[StepId], tuple[Kind, Subject]]:
+        return StepId, (self._kind, self._subject)
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the step."""
+        return self._kind
+
+    @property
+    def subject(self) -> Subject:
+        """What the step is about."""
+        return self._subject
+
+    @property
+    def scene(self) -> int | None:
+        """The number of the scene (from 0) that the step is about; None for other steps."""
+        return self._subject if isinstance(self._subject, int) else None
+
+    @classmethod
+    def parse(cls, text: str) -> StepId | None:
+        """Return the id of a text from JSON, SQL or a command line; None if no step of a story has such an id."""
+        if isinstance(text, StepId):
+            return text
+        prefix, colon, rest = text.partition(":")
+        subject: Subject
+        if prefix in ELEMENT_ROLES:
+            found = cls(Kind.ELEMENT, ElementSubject(prefix, unquote(rest)))
+        elif prefix not in Kind.__members__.values():
+            return None
+        else:
+            kind = Kind(prefix)
+            if not colon:
+                subject = None
+            elif kind is Kind.PORTRAIT:
+                name, at, state = rest.partition("@")
+                subject = PortraitSubject(unquote(name), unquote(state) if at else None)
+            elif kind is Kind.SANITIZE_IMAGE:
+                subject = FieldPath.parse(rest)
+            elif kind is Kind.CHECK_TEXT:
+                subject = rest
+            elif rest.isdecimal():
+                subject = int(rest) - 1
+            elif (subject := cls.parse(rest)) is None:
+                return None
+            found = cls(kind, subject)
+        return found if found == text else None
 
 
-def scene_id(kind: Kind, number: int) -> str:
-    """The step of one kind for scene `number`, counted from 0; people see it counted from 1."""
-    return f"{kind}:{number + 1}"
+def _id_text(kind: Kind, subject: Subject) -> str:
+    match subject:
+        case None:
+            return str(kind)
+        case PortraitSubject(name, state):
+            return f"{kind}:{_quote(name)}" + (f"@{_quote(state)}" if state is not None else "")
+        case ElementSubject(role, name):
+            return f"{role}:{_quote(name)}"
+        case int():
+            return f"{kind}:{subject + 1}"
+        case _:
+            return f"{kind}:{subject}"
 
 
 def _quote(name: str) -> str:
-    """A name that may hold anything, without the signs that structure step ids."""
+    """Return a name with the characters that structure step ids escaped."""
     return name.replace("%", "%25").replace("@", "%40").replace(":", "%3A").replace("/", "%2F")
 
 
-def enhance_id(step_id: str) -> str:
-    """The step that gives the picture of step `step_id` more detail."""
-    return f"{Kind.ENHANCE}:{step_id}"
+IDEA_CHECK_ID, TEXT_CHECK_ID = StepId(Kind.CHECK_TEXT, "idea"), StepId(Kind.CHECK_TEXT, "story")
+"""The steps that check the texts of a brief and of a story."""
+READ_ID, WRITE_ID, SCHEDULE_ID = StepId(Kind.READ), StepId(Kind.WRITE), StepId(Kind.SCHEDULE)
+SCORE_ID, SUBTITLE_ID = StepId(Kind.SCORE), StepId(Kind.SUBTITLE)
+MIX_ID, COMPOSE_ID = StepId(Kind.MIX), StepId(Kind.COMPOSE)
+
+
+def portrait_id(name: str, state: str | None = None) -> StepId:
+    """Return the id of a character's portrait; `state` None: the base look."""
+    return StepId(Kind.PORTRAIT, PortraitSubject(name, state))
+
+
+def element_id(role: str, name: str) -> StepId:
+    """Return the id of the reference picture of a `location` or an `object`."""
+    return StepId(Kind.ELEMENT, ElementSubject(role, name))
+
+
+def sanitize_id(field_path: FieldPath) -> StepId:
+    """Return the id of the step that re-encodes the picture given in a field."""
+    return StepId(Kind.SANITIZE_IMAGE, field_path)
+
+
+def image_check_id(step_id: str) -> StepId:
+    """Return the id of the step that checks the picture of a step."""
+    return StepId(Kind.CHECK_IMAGE, _parsed(step_id))
+
+
+def scene_id(kind: Kind, number: int) -> StepId:
+    """Return the id of the step of one kind for scene `number`, from 0. Its text counts from 1."""
+    return StepId(kind, number)
+
+
+def enhance_id(step_id: str) -> StepId:
+    """Return the id of the step that adds detail to the picture of a step."""
+    return StepId(Kind.ENHANCE, _parsed(step_id))
+
+
+def encode_id(step_id: str) -> StepId:
+    """Return the id of the step that encodes the prompt of a step."""
+    return StepId(Kind.ENCODE_PROMPT, _parsed(step_id))
+
+
+def _parsed(step_id: str) -> StepId | str:
+    return StepId.parse(step_id) or step_id
 
 
 def portrait_source(story: StoryBase, name: str, state: str | None = None) -> OutputRef:
-    """Where a character's portrait comes from: drawn, or drawn and enhanced."""
+    """Return the output that is a character's portrait: generated, or generated and enhanced."""
     return _image_source(story, portrait_id(name, state), "portrait.png")
 
 
 def element_source(story: StoryBase, role: str, name: str) -> OutputRef:
-    """Where the reference picture of a `location` or an `object` comes from: drawn, or drawn and enhanced."""
+    """Return the output that is the reference picture of a `location` or an `object`: generated, or generated and enhanced."""
     return _image_source(story, element_id(role, name), "element.png")
 
 
@@ -60,36 +176,36 @@ def _image_source(story: StoryBase, step_id: str, name: str) -> OutputRef:
 
 
 def keyframe_source(story: Story, number: int) -> OutputRef:
-    """Where the picture of scene `number` (from 0) comes from: the client's own, else drawn, else drawn and enhanced."""
+    """Return the output that is the picture of scene `number` (from 0): the client's own, else generated, or generated and enhanced."""
     if story.scenes[number].picture:
-        return OutputRef(sanitize_id(f"scenes[{number}].picture"), "image.png")
+        return OutputRef(sanitize_id(FieldPath("scenes", number, "picture")), "image.png")
     if story.enhance:
         return OutputRef(scene_id(Kind.ENHANCE, number), "image.png")
     return OutputRef(scene_id(Kind.KEYFRAME, number), "keyframe.png")
 
 
 def clip_source(story: Story, number: int) -> StepInput:
-    """Where the moving form of scene `number` (from 0) comes from: the client's own, else made."""
+    """Return the source of the clip of scene `number` (from 0): the client's own, else the generated one."""
     clip = story.scenes[number].clip
     return stored_input(clip) if clip else OutputRef(scene_id(Kind.ANIMATE, number), "clip.mp4")
 
 
 def is_narrated(story: Story, scene: Scene) -> bool:
-    """Whether somebody speaks in the scene."""
+    """Return whether the scene has narration."""
     return story.audio.narration and bool(scene.narration.strip())
 
 
 def timing_source(number: int) -> OutputRef:
-    """The frames of scene `number` (from 0)."""
-    return OutputRef("schedule", f"scene-{number + 1:03d}.json")
+    """Return the output with the timing of scene `number` (from 0)."""
+    return OutputRef(SCHEDULE_ID, f"scene-{number + 1:03d}.json")
 
 
 def burned_subtitles_source(number: int) -> OutputRef:
-    """The subtitles of scene `number` (from 0) that become part of the picture."""
-    return OutputRef("subtitle", f"scene-{number + 1:03d}.ass")
+    """Return the output with the subtitles to burn into scene `number` (from 0)."""
+    return OutputRef(SUBTITLE_ID, f"scene-{number + 1:03d}.ass")
 
 
 def stored_input(picture: InputFile) -> StoredInput:
-    """A file that the client gave."""
-    # The client's file name says nothing about the bytes: it stays out of the key.
+    """Return a file of the client as the input of a step."""
+    # The client's file name is not part of the cache key, because it does not describe the bytes.
     return StoredInput(picture.digest, "input")

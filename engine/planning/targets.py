@@ -1,9 +1,22 @@
-"""What people call the parts of a story → steps of its plan: `scene 3`, `portrait Mara`, `music`, or a step's own id."""
+"""Targets of re-rolls and partial runs: names of parts of a story (`scene 3`, `portrait Mara`, `music`) or step ids."""
 
 from __future__ import annotations
 
 from engine.planning.plan import Plan
-from engine.planning.step_ids import element_id, portrait_id, scene_id
+from engine.planning.step_ids import (
+    COMPOSE_ID,
+    ELEMENT_ROLES,
+    MIX_ID,
+    SCORE_ID,
+    SUBTITLE_ID,
+    WRITE_ID,
+    ElementSubject,
+    PortraitSubject,
+    StepId,
+    element_id,
+    portrait_id,
+    scene_id,
+)
 from engine.story.model import StoryError
 from pipelines.base import Kind
 from pipelines.models.catalog import suggest
@@ -18,12 +31,18 @@ _NUMBERED_KINDS = {
     "transition": Kind.TRANSITION,
 }
 _SINGLE_STEPS = {
-    "storyboard": "write",
-    "music": "score",
-    "score": "score",
-    "film": "compose",
-    "subtitles": "subtitle",
-    "audio": "mix",
+    "storyboard": WRITE_ID,
+    "music": SCORE_ID,
+    "film": COMPOSE_ID,
+    "subtitles": SUBTITLE_ID,
+    "audio": MIX_ID,
+}
+_DISPLAY_NAMES = {
+    Kind.KEYFRAME: "scene",
+    Kind.NARRATE: "narration",
+    Kind.ANIMATE: "clip",
+    Kind.SCORE: "music",
+    Kind.WRITE: "storyboard",
 }
 _KIND_GROUPS = {
     "portraits": Kind.PORTRAIT,
@@ -36,11 +55,11 @@ _KIND_GROUPS = {
 
 
 _CHECK_KINDS = (Kind.CHECK_TEXT, Kind.CHECK_IMAGE, Kind.SAMPLE_FRAMES)
-"""Steps that make nothing which could be made anew."""
+"""Kinds of steps that a re-roll does not change."""
 
 
 def resolve_target(target: str, plan: Plan) -> tuple[str, ...]:
-    """The steps that a target means, at least one. Raises StoryError saying what there is."""
+    """Return the steps of a target, at least one. Raises StoryError with targets of the plan."""
     words = target.split()
     noun, rest = (words[0].lower(), " ".join(words[1:])) if words else ("", "")
     if target in plan:
@@ -54,7 +73,7 @@ def resolve_target(target: str, plan: Plan) -> tuple[str, ...]:
     elif noun == "portrait":
         name, _, state = rest.partition("/")
         found = [portrait_id(name, state or None)]
-    elif noun in ("location", "object"):
+    elif noun in ELEMENT_ROLES:
         found = [element_id(noun, rest)]
     else:
         found = []
@@ -67,10 +86,22 @@ def resolve_target(target: str, plan: Plan) -> tuple[str, ...]:
 
 
 def _display_name(step_id: str) -> str:
-    """How a step is called by people: `keyframe:3` → `scene 3`."""
-    kind, _, rest = step_id.partition(":")
-    names = {"keyframe": "scene", "narrate": "narration", "animate": "clip", "score": "music", "write": "storyboard"}
-    return f"{names.get(kind, kind)} {rest.replace('@', '/')}".strip()
+    """Return the target that people write for a step: `keyframe:3` → `scene 3`."""
+    found = StepId.parse(step_id)
+    if found is None:
+        return step_id
+    name = _DISPLAY_NAMES.get(found.kind, str(found.kind))
+    match found.subject:
+        case PortraitSubject(subject, state):
+            return f"{name} {subject}" + (f"/{state}" if state else "")
+        case ElementSubject(role, subject):
+            return f"{role} {subject}"
+        case int(number):
+            return f"{name} {number + 1}"
+        case None:
+            return name
+        case subject:
+            return f"{name} {subject}"
 
 
 def _examples(plan: Plan) -> str:

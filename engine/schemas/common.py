@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.story.field_path import FieldPath
 from engine.story.model import Audio, InputFile, MissingField, ModelChoices, Narrator, StoryError, Subtitles, Video
 from pipelines.base import Kind
 from pipelines.models.catalog import suggest
@@ -41,13 +42,15 @@ class AudioOption(RequestModel):
         description="Extension: path or URL of a recording of one voice, 5 to 30 seconds. A voice cloning model speaks with this voice.",
     )
 
-    def to_audio(self, mood: str = "") -> Audio:
-        """Return the effective audio settings. Raises StoryError for an unknown narrator if narration is on."""
+    def to_audio(self, field: FieldPath, mood: str = "") -> Audio:
+        """Return the effective audio settings. Raises StoryError for an unknown narrator if narration is on.
+
+        `field`: the field of the request that holds these options."""
         narrates = self.has_narration and not self.native_audio
         narrators = typing.get_args(Narrator)
         if narrates and self.narrator not in narrators:
             raise StoryError(
-                "audio_option.narrator", f'no narrator "{self.narrator}"; one of: {", ".join(narrators)}', self.narrator
+                field.child("narrator"), f'no narrator "{self.narrator}"; one of: {", ".join(narrators)}', self.narrator
             )
         narrator = typing.cast("Narrator", self.narrator if self.narrator in narrators else "Rachel")
         sample = InputFile(source=self.narrator_sample) if narrates and self.narrator_sample else None
@@ -188,8 +191,7 @@ def to_story_error(error: ValidationError, body: type[BaseModel]) -> StoryError:
     )
     inner = first.get("ctx", {}).get("error")
     if isinstance(inner, StoryError):
-        field_path = field_name(first["loc"])
-        return StoryError(".".join(part for part in (field_path, inner.field) if part), inner.message, inner.value)
+        return StoryError(field_name(first["loc"]).child(*inner.field.parts), inner.message, inner.value)
     loc = first["loc"]
     message = str(first["msg"])
     if first["type"] == "extra_forbidden":
@@ -208,17 +210,13 @@ def to_story_error(error: ValidationError, body: type[BaseModel]) -> StoryError:
     return StoryError(field_name(loc), message.removeprefix("Value error, "))
 
 
-def field_name(loc: Sequence[int | str]) -> str:
-    """Return the path of a field as text: `("scenes", 2, "name")` → `scenes[2].name`."""
-    text = ""
-    for part in loc:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif re.fullmatch(r"(literal|function|model|union|tagged|constrained|lax|strict|json|is-instance).*\[.*", part):
-            continue  # pydantic's names for the members of a union
-        else:
-            text += f".{part}" if text else part
-    return text
+_UNION_MEMBER = re.compile(r"(literal|function|model|union|tagged|constrained|lax|strict|json|is-instance).*\[.*")
+"""pydantic's own names for the members of a union, which it puts into the locations of errors."""
+
+
+def field_name(loc: Sequence[int | str]) -> FieldPath:
+    """Return the field of a location in a pydantic error: `("scenes", 2, "prompt")` → `scenes[2].prompt`."""
+    return FieldPath(*(part for part in loc if isinstance(part, int) or not _UNION_MEMBER.fullmatch(part)))
 
 
 def known_keys(body: type[BaseModel], loc: Sequence[int | str]) -> list[str]:

@@ -18,6 +18,7 @@ from engine.schemas.common import (
     parse_aspect_ratio,
     to_story_error,
 )
+from engine.story.field_path import FieldPath
 from engine.story.model import (
     MAX_ELEMENTS,
     Character,
@@ -124,10 +125,7 @@ def to_story(content: Mapping[str, Any]) -> Story:
     ratio = parse_aspect_ratio("aspect_ratio", body.aspect_ratio or "16:9")
     scenes = tuple(_scene(number, scene, body, ratio) for number, scene in enumerate(body.scenes))
     spoken = " ".join(scene.narration for scene in scenes)
-    try:
-        audio = body.audio.to_audio(body.music_mood)
-    except StoryError as error:
-        raise StoryError(error.field.replace("audio_option", "audio"), error.message, error.value) from None
+    audio = body.audio.to_audio(FieldPath("audio"), body.music_mood)
     try:
         return Story(
             title=body.title,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.schemas.common import AspectRatio, AudioOption, RequestModel, frame_size, parse_aspect_ratio, to_story_error
 from engine.schemas.generate_requests import draft_narration
 from engine.schemas.story_requests import MAX_SCENES
+from engine.story.field_path import FieldPath
 from engine.story.model import (
     MAX_ELEMENTS,
     Character,
@@ -33,6 +34,8 @@ MotionType = Literal[
 ]  # fmt: skip
 ELEMENT_FIELDS: Mapping[str, str] = {"characters": "characters", "environments": "locations", "objects": "objects"}
 """Arrays of elements in a storyboard → fields of a Story."""
+STORYBOARD_ARRAYS: Mapping[str, str] = {field: array for array, field in ELEMENT_FIELDS.items()}
+"""Fields of a Story → arrays of elements in a storyboard."""
 
 
 class SubmittedModel(BaseModel):
@@ -206,7 +209,7 @@ def apply_storyboard(
 
 def apply_audio_option(story: Story, option: AudioOption | None) -> Story:
     """Return the story with other audio settings. If narration is on, draft it for scenes without one."""
-    audio = option.to_audio(story.audio.mood) if option else story.audio
+    audio = option.to_audio(FieldPath("audio_option"), story.audio.mood) if option else story.audio
     scenes = story.scenes
     if audio.narration:
         scenes = tuple(
@@ -234,11 +237,8 @@ def validate_story(story: Story, updates: Mapping[str, Any]) -> Story:
         return Story.model_validate(fields)
     except ValidationError as error:
         story_error = to_story_error(error, Story)
-        raise StoryError(
-            f"storyboard.{story_error.field.replace('locations', 'environments')}",
-            story_error.message,
-            story_error.value,
-        ) from None
+        field = FieldPath("storyboard", *story_error.field.with_root(STORYBOARD_ARRAYS).parts)
+        raise StoryError(field, story_error.message, story_error.value) from None
 
 
 def _element_image(

@@ -18,6 +18,7 @@ from engine.schemas.common import (
     parse_aspect_ratio,
     to_story_error,
 )
+from engine.story.field_path import FieldPath
 from engine.story.model import (
     MAX_ELEMENTS,
     MAX_PAGE_IMAGES,
@@ -35,6 +36,8 @@ ImageTool = Literal["Seedream", "FluxTurbo", "NanoBanana", "QwenImage"]
 VideoTool = Literal["Auto", "KlingAI", "Seedance", "Pixverse", "VeoFast"]
 MAX_SCENES = 20
 TRAILING_PUNCTUATION = ".,;:!?\"'»”’"
+API_ARRAYS: Mapping[str, str] = {"locations": "environments"}
+"""Arrays of a story that have another name in this API."""
 DEFAULT_IMAGES_IDEA = "A story told by these pictures."
 
 
@@ -173,7 +176,7 @@ def to_brief(request_type: str, content: Mapping[str, Any]) -> Brief:
             seed=body.seed,
             enhance=body.enhance_image,
             strictness=body.strictness or "normal",
-            audio=body.audio_option.to_audio(body.music_mood),
+            audio=body.audio_option.to_audio(FieldPath("audio_option"), body.music_mood),
             video=body.to_video(
                 parse_aspect_ratio("aspect_ratio", body.aspect_ratio),
                 "dissolve" if getattr(body, "is_transition", False) else None,
@@ -210,16 +213,17 @@ def find_url(text: str) -> str | None:
     return url
 
 
-def to_api_field(field_path: str, story: StoryBase) -> str:
-    """Return the field of this API that sets a field of the story."""
-    part = "elements" if isinstance(story, Brief) else "storyboard"
-    field_path = field_path.replace("locations[", "environments[").replace(
-        NARRATOR_SAMPLE_FIELD, "audio_option.narrator_sample"
-    )
-    field_path = re.sub(
-        r"\b(characters|environments|objects)(\[\d+\])\.reference_url", rf"{part}.\1\2.image_url", field_path
-    )
-    return re.sub(r"\bscenes(\[\d+\])\.clip\b", r"concat_video_urls\1", field_path)
+def to_api_field(field_path: FieldPath, story: StoryBase) -> FieldPath:
+    """Return the field of this API in which a client changes a field of a story."""
+    if field_path == NARRATOR_SAMPLE_FIELD:
+        return FieldPath("audio_option", "narrator_sample")
+    match field_path.parts:
+        case ("characters" | "locations" | "objects" as array, int(index), "reference_url"):
+            body = "elements" if isinstance(story, Brief) else "storyboard"
+            return FieldPath(body, API_ARRAYS.get(array, array), index, "image_url")
+        case ("scenes", int(index), "clip"):
+            return FieldPath("concat_video_urls", index)
+    return field_path.with_root(API_ARRAYS)
 
 
 def _to_elements(elements: list[ElementBody]) -> tuple[Element, ...]:

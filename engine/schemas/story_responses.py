@@ -19,6 +19,7 @@ from engine.planning.step_ids import (
     scene_id,
 )
 from engine.schemas.story_edits import ELEMENT_FIELDS
+from engine.story.field_path import FieldPath
 from engine.story.model import Brief, InputFile, Story
 from pipelines.base import Kind
 
@@ -143,7 +144,7 @@ def element_image_ref(story: Story, part: str, name: str) -> OutputRef:
 
 def input_image_ref(part: str, number: int) -> OutputRef:
     """Where a given picture of an element is, made safe."""
-    return OutputRef(sanitize_id(f"{ELEMENT_FIELDS[part]}[{number}].reference_url"), "image.png")
+    return OutputRef(sanitize_id(FieldPath(ELEMENT_FIELDS[part], number, "reference_url")), "image.png")
 
 
 def iso_timestamp(seconds: float) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from engine.story.field_path import FieldPath
 from pipelines.base import Kind
 from pipelines.models.catalog import suggest
 from pipelines.step_params import Language, Strictness, Transition
@@ -35,7 +36,7 @@ class StoryError(ValueError):
 
     def __init__(self, field: str, message: str, value: str = "") -> None:
         super().__init__(f"{field}: {message}" if field else message)
-        self.field, self.message, self.value = field, message, value
+        self.field, self.message, self.value = FieldPath.parse(field), message, value
 
     @property
     def redacted(self) -> str:
@@ -272,26 +273,30 @@ class Story(StoryBase):
 
 AnyStory = TypeVar("AnyStory", bound=StoryBase)
 
-NARRATOR_SAMPLE_FIELD = "audio.narrator_sample"
+NARRATOR_SAMPLE_FIELD = FieldPath("audio", "narrator_sample")
 """The field that names a recording of a voice."""
 
 
-def map_input_files(story: AnyStory, transform: Callable[[str, InputFile], InputFile]) -> AnyStory:
+def map_input_files(story: AnyStory, transform: Callable[[FieldPath, InputFile], InputFile]) -> AnyStory:
     """The same, with every given file replaced by `take(field, picture)`; `field` is the client's word for its place."""
 
-    def transform_optional(field: str, picture: InputFile | None) -> InputFile | None:
+    def transform_optional(field: FieldPath, picture: InputFile | None) -> InputFile | None:
         return transform(field, picture) if picture else None
 
-    def map_elements(field: str, those: tuple[Element, ...]) -> tuple[Element, ...]:
+    def map_elements(array: str, those: tuple[Element, ...]) -> tuple[Element, ...]:
         return tuple(
-            place.model_copy(update={"reference": transform_optional(f"{field}[{n}].reference_url", place.reference)})
+            place.model_copy(
+                update={"reference": transform_optional(FieldPath(array, n, "reference_url"), place.reference)}
+            )
             for n, place in enumerate(those)
         )
 
-    def map_states(field: str, those: tuple[State, ...]) -> tuple[State, ...]:
+    def map_states(field: FieldPath, those: tuple[State, ...]) -> tuple[State, ...]:
         return tuple(
             state.model_copy(
-                update={"reference": transform_optional(f"{field}.states.{state.name}.reference_url", state.reference)}
+                update={
+                    "reference": transform_optional(field.child("states", state.name, "reference_url"), state.reference)
+                }
             )
             for state in those
         )
@@ -300,8 +305,8 @@ def map_input_files(story: AnyStory, transform: Callable[[str, InputFile], Input
         "characters": tuple(
             character.model_copy(
                 update={
-                    "reference": transform_optional(f"characters[{n}].reference_url", character.reference),
-                    "states": map_states(f"characters[{n}]", character.states),
+                    "reference": transform_optional(FieldPath("characters", n, "reference_url"), character.reference),
+                    "states": map_states(FieldPath("characters", n), character.states),
                 }
             )
             for n, character in enumerate(story.characters)
@@ -313,33 +318,35 @@ def map_input_files(story: AnyStory, transform: Callable[[str, InputFile], Input
         ),
     }
     if isinstance(story, Brief):
-        updates["pictures"] = tuple(transform(f"image_urls[{n}]", picture) for n, picture in enumerate(story.pictures))
-        updates["page"] = transform_optional("page", story.page)
+        updates["pictures"] = tuple(
+            transform(FieldPath("image_urls", n), picture) for n, picture in enumerate(story.pictures)
+        )
+        updates["page"] = transform_optional(FieldPath("page"), story.page)
     if isinstance(story, Story):
         updates["shared_references"] = tuple(
-            shared.model_copy(update={"picture": transform(f"reference_images[{n}].url", shared.picture)})
+            shared.model_copy(update={"picture": transform(FieldPath("reference_images", n, "url"), shared.picture)})
             for n, shared in enumerate(story.shared_references)
         )
         updates["scenes"] = tuple(
             scene.model_copy(
                 update={
-                    "picture": transform_optional(f"scenes[{n}].picture", scene.picture),
-                    "clip": transform_optional(f"scenes[{n}].clip", scene.clip),
+                    "picture": transform_optional(FieldPath("scenes", n, "picture"), scene.picture),
+                    "clip": transform_optional(FieldPath("scenes", n, "clip"), scene.clip),
                 }
             )
             for n, scene in enumerate(story.scenes)
         )
         updates["audio_tracks"] = tuple(
-            transform(f"audio_urls[{n}]", sound) for n, sound in enumerate(story.audio_tracks)
+            transform(FieldPath("audio_urls", n), sound) for n, sound in enumerate(story.audio_tracks)
         )
     return story.model_copy(update=updates)
 
 
-def input_files(story: StoryBase) -> dict[str, InputFile]:
+def input_files(story: StoryBase) -> dict[FieldPath, InputFile]:
     """Every file that the client gave, by the field that names it."""
-    found: dict[str, InputFile] = {}
+    found: dict[FieldPath, InputFile] = {}
 
-    def collect(field: str, picture: InputFile) -> InputFile:
+    def collect(field: FieldPath, picture: InputFile) -> InputFile:
         found[field] = picture
         return picture
 

@@ -11,7 +11,7 @@ from engine.execution.run_events import RunEvent, RunStarted, StepDone, StepProg
 from engine.execution.run_result import RunResult
 from engine.planning.plan import Plan
 from engine.planning.planner import PlanStage, plan_story
-from engine.planning.step_ids import image_check_id
+from engine.planning.step_ids import COMPOSE_ID, image_check_id
 from engine.server.jobs.output_cache import OutputIndex
 from engine.server.jobs.queue import Job, JobTarget
 from engine.server.jobs.stories import Record, Records
@@ -143,5 +143,5 @@ class JobHandler:
 
 
 def _film_digest(result: RunResult) -> str | None:
-    action = result.actions.get("compose")
+    action = result.actions.get(COMPOSE_ID)
     return next((output.digest for output in action.outputs if output.name == "film.mp4"), None) if action else None

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.execution.errors import RunCancelled, RunFailed
+from engine.execution.errors import RenameField, RunCancelled, RunFailed
 from engine.execution.protocol import DISK_FULL
 from engine.planning.plan import InvalidPlan, PlanningError
 from engine.schemas.story_requests import to_api_field
@@ -158,11 +158,9 @@ class JobScheduler:
         except Exception as error:
             if isinstance(error, KeyError) and self._is_deleted(job.story_id):
                 return JobOutcome("cancelled")
-            message, code = _describe_error(error)
+            message, code = _describe_error(error, _field_renamer(record))
             if code == "internal_error" or isinstance(error, DatabaseError):
                 log.exception("job failed", extra={"fields": {"story_id": job.story_id, "target": job.target}})
-            if record is not None and record.api == "story":
-                message = to_api_field(message, record.story)
             return JobOutcome("failed", message, code)
         if output.superseded:
             self.on_superseded()
@@ -193,16 +191,26 @@ class JobScheduler:
         self._notifier.notify(story_id)
 
 
-def _describe_error(error: Exception) -> tuple[str, str]:
-    """Return the message for the client and the error code."""
+def _field_renamer(record: Record | None) -> RenameField:
+    """Return the function that maps fields of a story to fields of the API that the client uses."""
+    if record is None or record.api != "story":
+        return lambda field: field
+    return lambda field: to_api_field(field, record.story)
+
+
+def _describe_error(error: Exception, rename: RenameField) -> tuple[str, str]:
+    """Return the message for the client, with fields renamed, and the error code."""
     match error:
         case RunFailed():
             disk_full = any(failure.code == DISK_FULL for failure in error.failures.values())
-            return str(error), "content_rejected" if error.rejection else "disk_full" if disk_full else "backend_failed"
+            message = error.describe(rename)
+            return message, "content_rejected" if error.rejection else "disk_full" if disk_full else "backend_failed"
         case MissingDependency():
             return str(error), "model_unavailable"
         case StoreFull():
             return str(error), "disk_full"
+        case StoryError(field=field, message=message) if field:
+            return f"{rename(field)}: {message}", "backend_failed"
         case StoryError() | PlanningError() | InvalidPlan() | StoreError():
             return str(error), "backend_failed"
         case DatabaseError():

@@ -19,6 +19,7 @@ from engine.server.http.signed_urls import SignedUrls
 from engine.server.jobs.output_cache import OutputIndex, output_digest
 from engine.server.jobs.stories import Record, Records
 from engine.storage.artifact_store import CHUNK_BYTES, ArtifactStore
+from engine.story.field_path import FieldPath
 from engine.story.model import AnyStory, InputFile, Story, StoryError, map_input_files
 
 MAX_EXPIRY = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
@@ -87,7 +88,7 @@ class Attachments:
         """Return the story with every URL resolved and uploads put in. `https`: reject http URLs. Raises StoryError."""
         uploads_by_source = {picture.source: picture for picture in uploads}
 
-        def resolve(field: str, picture: InputFile) -> InputFile:
+        def resolve(field: FieldPath, picture: InputFile) -> InputFile:
             if picture.source in uploads_by_source:
                 return uploads_by_source[picture.source]
             if https and self.signed_urls.parse_url(picture.source) is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -10,28 +9,28 @@ from pathlib import PurePosixPath
 from starlette.requests import Request
 
 from engine.planning.plan import OutputRef
-from engine.planning.step_ids import sanitize_id
+from engine.planning.step_ids import ElementSubject, StepId
 from engine.schemas.generate_responses import JobStatus, JobView
 from engine.schemas.story_responses import MediaUrl, StoryStatus, StoryView
 from engine.server.http.signed_urls import SignedUrls
 from engine.server.jobs.output_cache import OutputDigests, OutputIndex, output_digest
 from engine.server.jobs.scheduler import JobScheduler
 from engine.server.jobs.stories import Record
+from engine.story.field_path import FieldPath
 from engine.story.model import Story
+from pipelines.base import Kind
 
-VISIBLE_STAGES = {
-    "portrait": ("elements", "scenes", "film"),
-    "location": ("elements", "scenes", "film"),
-    "object": ("elements", "scenes", "film"),
-    "keyframe": ("scenes", "film"),
-    "enhance": ("scenes", "film"),
-    "narrate": ("scenes", "film"),
-    "animate": ("film",),
-    "compose": ("film",),
+VISIBLE_STAGES: Mapping[Kind, tuple[str, ...]] = {
+    Kind.PORTRAIT: ("elements", "scenes", "film"),
+    Kind.ELEMENT: ("elements", "scenes", "film"),
+    Kind.KEYFRAME: ("scenes", "film"),
+    Kind.ENHANCE: ("scenes", "film"),
+    Kind.NARRATE: ("scenes", "film"),
+    Kind.ANIMATE: ("film",),
+    Kind.COMPOSE: ("film",),
 }
 """Stages that show the outputs of a step. The client must have requested one of them: the store can have the outputs already,
 from another story."""
-_ENHANCED_ELEMENT = re.compile(r"^enhance:(?!\d+$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +51,11 @@ class Presenter:
         files: list[Mapping[str, OutputDigests]] = []
 
         def media_url(ref: OutputRef) -> str | None:
-            # The enhanced image of an element has the stages of the element.
-            stages = VISIBLE_STAGES.get(_ENHANCED_ELEMENT.sub("", ref.step).partition(":")[0])
+            step_id = StepId.parse(ref.step)
+            stages = _visible_stages(step_id)
             if stages and record.api == "story" and not set(stages) & set(record.stages):
                 return None
-            if ref.step.startswith(sanitize_id("scenes[")) and not {"scenes", "film"} & set(record.stages):
+            if _is_scene_input(step_id) and not {"scenes", "film"} & set(record.stages):
                 return None
             if not files:
                 files.append(self.output_index.outputs_of(record))
@@ -137,5 +136,24 @@ def story_status(record: Record) -> StoryStatus:
 def _media_file_name(ref: OutputRef) -> str:
     """Return the file name of a media URL: the kind of the step and the suffix of the output."""
     suffix = PurePosixPath(ref.name).suffix or ".bin"
-    kind = re.sub(r"[^a-z]+", "-", ref.step.partition(":")[0].lower()).strip("-") or "file"
-    return f"{kind}{suffix}"
+    match StepId.parse(ref.step):
+        case None:
+            return f"file{suffix}"
+        case StepId(subject=ElementSubject(role=role)):
+            return f"{role}{suffix}"
+        case step_id:
+            return f"{step_id.kind.replace('_', '-')}{suffix}"
+
+
+def _visible_stages(step_id: StepId | None) -> tuple[str, ...]:
+    """Return the stages that show the outputs of a step; the enhanced image of an element has those of the element."""
+    if step_id is None:
+        return ()
+    if step_id.kind is Kind.ENHANCE and isinstance(step_id.subject, StepId):
+        return _visible_stages(step_id.subject)
+    return VISIBLE_STAGES.get(step_id.kind, ())
+
+
+def _is_scene_input(step_id: StepId | None) -> bool:
+    """Return whether a step re-encodes the picture that the client gave for a scene."""
+    return step_id is not None and isinstance(step_id.subject, FieldPath) and step_id.subject.root == "scenes"

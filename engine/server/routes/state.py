@@ -27,6 +27,7 @@ from engine.server.routes.poll import PollCache
 from engine.server.routes.presenters import Presenter
 from engine.server.settings import ServerSettings
 from engine.service import Service
+from engine.story.field_path import FieldPath
 from engine.story.model import Brief, Story
 
 
@@ -74,7 +75,9 @@ class AppState:
             rejection = error.rejection
             if rejection is None:
                 raise
-            field_ = to_api_field(rejection.field, story) if isinstance(story, Brief) else rejection.field
+            field_ = (
+                to_api_field(FieldPath.parse(rejection.field), story) if isinstance(story, Brief) else rejection.field
+            )
             raise ApiError(
                 451, f"{field_}: {rejection.message}", details={"field": field_, "category": rejection.category}
             ) from None

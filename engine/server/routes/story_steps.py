@@ -13,6 +13,7 @@ from pydantic import Field
 
 from engine.planning.plan import Plan
 from engine.planning.planner import plan_story
+from engine.planning.step_ids import scene_id
 from engine.planning.targets import resolve_target
 from engine.schemas.common import RequestModel, parse
 from engine.schemas.story_edits import (
@@ -126,7 +127,8 @@ def _story_from_clips(state: AppState, record: Record, story: Story, urls: list[
     """Return a story whose scenes are the clips; the story's own scene videos keep their name and narration."""
     outputs = state.output_index.outputs_of(record)
     own_clips = {
-        outputs.get(f"animate:{number + 1}", {}).get("clip.mp4"): scene for number, scene in enumerate(story.scenes)
+        outputs.get(scene_id(Kind.ANIMATE, number), {}).get("clip.mp4"): scene
+        for number, scene in enumerate(story.scenes)
     }
     scenes = []
     for number, url in enumerate(urls):
