@@ -1,4 +1,4 @@
-"""The page that documents the models, made from the catalog."""
+"""Reference of all models as Markdown, generated from the catalog."""
 
 from __future__ import annotations
 
@@ -11,72 +11,70 @@ from pipelines.models.weights import format_gigabytes
 INTRODUCTION = """\
 # Models
 
-What can make what. This page is made from `models.yaml` by `python -m engine models list --markdown`; what of it is here
-on this machine, and fits its GPU, is said by `python -m engine models list`.
+All models of `models.yaml`, with their kinds of steps, licences and requirements. `python -m engine models list` shows which of them are
+installed and fit this machine's GPU. `python -m engine models list --markdown` generates this page.
 
-## Bringing weights here
+## Downloading weights
 
 ```
 pip install "story-engine[gpu]"
 python -m engine models pull flux2-klein-4b        # or the name of a profile
 ```
 
-- `pull` shows sizes, licences and the free room, and asks. Nothing is ever fetched by a run. What breaks off goes on where it ended.
-- The revision is resolved to a commit. Every file is compared with the SHA-256 that the hub states and written to a lock file; when a
-  model is loaded, a file that was written to since is hashed again. What is not what was pulled is not loaded, and the message
-  names the command that mends it. `models verify` hashes everything.
-- No code is pulled. Files that a careless reader could be made to run code by are pulled only where models.yaml names them by their
-  ending, and are read in ways that run none.
-- Weights lie in `ENGINE_HOME/weights` (else in the platform's cache folder). The same bytes in several models are kept once;
-  what is in the hub library's own cache is linked, not downloaded again. `models rm NAME` keeps what others share.
+- `pull` shows sizes, licences and free disk space, and asks before it downloads. A run never downloads. An interrupted download resumes.
+- The revision is resolved to a commit. The SHA-256 of every file is checked against the hub's and written to a lock file. Before a model is
+  loaded, files that changed since are hashed again. Corrupt files are never loaded; the error names the command that repairs them.
+  `models verify` hashes all files.
+- No code is downloaded. Files in formats that can contain code (pickles) are downloaded only if models.yaml names their extension, and are
+  read by loaders that execute none.
+- Weights are stored in `ENGINE_HOME/weights`, or in the platform's cache folder. Files shared by several models are stored once; files in the
+  hub library's cache are linked instead of downloaded. `models rm NAME` keeps files that other models share.
 - Gated weights: accept the licence on the page of the model, then set `HF_TOKEN`.
-- A mirror: `HF_ENDPOINT`, or `--from https://mirror.example` (the token is not sent there). The command goes to the host that it is told
-  of, and to no other: the guarded door that stories' addresses go through is not in its way. A mirror is believed in what it states of
-  its files.
-- Without a network: pull on a machine that has one, and bring its `ENGINE_HOME/weights` along (but for `envs`, which are made
-  anew): its files are hashed again before they are loaded. Or `--offline` takes what the hub library's cache holds, `--from FOLDER`
-  what lies in a folder (the files of one repository, or `owner/name` below it for several); one that was copied in part is refused.
-  Weights that are kept elsewhere for good are named in an overlay (`--models FILE`) as `repo: "file:/path"`; `models pull` then
-  hashes and locks them where they lie.
-- Workers run with `HF_HUB_OFFLINE=1`: what is not here is missing. A running server sees what was pulled when it is started again.
-- Some packages exclude others. A model with `env:` in models.yaml has an interpreter of its own; `models pull` makes it, with uv
-  where that is installed, else with venv and pip, and its steps run there. With `--offline` its packages come from the wheels in
-  `UV_FIND_LINKS` or `PIP_FIND_LINKS` alone. What breaks off leaves nothing behind; `models pull NAME` also mends one that was
-  damaged, and `models rm --unused` removes those that no model asks for any more.
+- Mirror: set `HF_ENDPOINT`, or pass `--from https://mirror.example` (the token is not sent to it). The command connects to this host only;
+  the guarded fetcher for URLs in stories does not apply. The checksums are those that the mirror states.
+- Offline: run `pull` on a machine with a network and copy its `ENGINE_HOME/weights`, except `envs`, which must be created again. The files are
+  hashed again before they are loaded. Or `--offline` uses the hub library's cache, and `--from FOLDER` a folder with the files of one
+  repository, or with `owner/name` folders for several; an incomplete copy is refused. For weights in a permanent folder, set
+  `repo: "file:/path"` in an overlay file (`--models FILE`); `models pull` then hashes and locks them in that folder.
+- Workers run with `HF_HUB_OFFLINE=1`: weights that are not installed are reported as missing. Restart a running server after `pull`.
+- A model with `env:` in models.yaml has a separate environment, because its packages conflict with others. `models pull` creates it with uv if
+  installed, else with venv and pip. With `--offline`, packages come only from the wheels in `UV_FIND_LINKS` or `PIP_FIND_LINKS`. An
+  interrupted creation leaves no files. `models pull NAME` also repairs a damaged environment, and `models rm --unused` deletes those that
+  no model needs.
 
-Licences are those of the weights, as their owners state them: read them before you use what is made. NC: not for commercial use.
-Memory is that of one step with all parts resident, before this machine has measured it; most models do with less, slower.
+The licences are those of the weights, as stated by their owners: read them before you use the output. NC: no commercial use. Memory is an
+estimate for one step with all components in memory, used until it is measured on this machine; most models run in less memory, more slowly.
 """
 
 TASK_GROUPS: tuple[tuple[str, frozenset[Kind]], ...] = (
-    ("Words", frozenset({Kind.WRITE, Kind.READ, Kind.CHECK_TEXT})),
+    ("Text", frozenset({Kind.WRITE, Kind.READ, Kind.CHECK_TEXT})),
     (
-        "Pictures",
+        "Images",
         frozenset({Kind.PORTRAIT, Kind.ELEMENT, Kind.KEYFRAME, Kind.ENHANCE, Kind.CHECK_IMAGE, Kind.SANITIZE_IMAGE}),
     ),
-    ("Moving pictures", frozenset({Kind.ANIMATE, Kind.TRANSITION})),
-    ("Voices", frozenset({Kind.NARRATE})),
+    ("Video", frozenset({Kind.ANIMATE, Kind.TRANSITION})),
+    ("Speech", frozenset({Kind.NARRATE})),
     ("Music", frozenset({Kind.SCORE})),
-    ("Putting together", frozenset(Kind)),
+    ("Composition", frozenset(Kind)),
 )
-"""Headings, each for the models that do any of these kinds and stand under none before."""
+"""Headings and their step kinds. A model belongs to the first heading with one of its kinds."""
 
 
 def render_page(catalog: Catalog) -> str:
-    """The whole page, as Markdown. The same for the same catalog, whatever is installed here."""
-    parts = [INTRODUCTION, "## Profiles\n", _table(["profile", "what it is", "GPU", "models"], _profiles(catalog)), ""]
+    """Return the page as Markdown. It depends only on the catalog, not on the machine."""
+    parts = [INTRODUCTION, "## Profiles\n", _table(["profile", "description", "GPU", "models"], _profiles(catalog)), ""]
     for heading, specs in group_by_task(catalog.models.values()):
         parts += [f"## {heading}\n", _table(HEADER, [_model_row(spec) for spec in specs]), ""]
     parts += [
-        "## Which serves what\n",
-        "The first of these that is here and can do the step serves, unless the profile says otherwise.\n",
+        "## Aliases\n",
+        "An alias stands for the first of its models that is installed and supports the step, unless the profile chooses another.\n",
     ]
-    parts.append(_table(["name", "models"], [[name, ", ".join(models)] for name, models in catalog.aliases.items()]))
+    parts.append(_table(["alias", "models"], [[name, ", ".join(models)] for name, models in catalog.aliases.items()]))
     return "\n".join(parts)
 
 
 def group_by_task(specs: Iterable[ModelSpec]) -> Iterator[tuple[str, list[ModelSpec]]]:
-    """The models under their headings, each once; without headings that none stands under."""
+    """Yield each heading with its models. Each model appears once; headings without models are left out."""
     rest = list(specs)
     for heading, kinds in TASK_GROUPS:
         own = [spec for spec in rest if kinds & set(spec.kinds)]
@@ -85,7 +83,7 @@ def group_by_task(specs: Iterable[ModelSpec]) -> Iterator[tuple[str, list[ModelS
             yield heading, own
 
 
-HEADER = ["model", "does", "licence", "download", "memory", "pictures it is shown", "languages", "install"]
+HEADER = ["model", "step kinds", "licence", "download", "memory", "reference images", "languages", "install"]
 
 
 def _model_row(spec: ModelSpec) -> list[str]:
@@ -106,7 +104,7 @@ def _model_row(spec: ModelSpec) -> list[str]:
 
 
 def _references(spec: ModelSpec) -> str:
-    """How many pictures a model that draws or animates can be shown; with several, earlier scenes are among them."""
+    """Return the number of reference images of an image or video model. With several, earlier scenes are among them."""
     if not {Kind.KEYFRAME, Kind.ANIMATE} & set(spec.kinds):
         return "–"
     if spec.max_references == 0:
