@@ -1,1 +1,1 @@
-"""What the diffusion families share."""
+"""Code shared by the diffusion families."""

@@ -1,4 +1,4 @@
-"""What makes a pipeline faster, as its recipe says: how its networks attend, which of their blocks are compiled, which steps they skip."""
+"""Acceleration of diffusers pipelines: attention backends, compiled blocks, step caches and quantized weights."""
 
 from __future__ import annotations
 
@@ -25,63 +25,66 @@ ATTENTION_PACKAGES = {
     "sage": ("sageattention",) * 2,
     "xformers": ("xformers",) * 2,
 }
-"""Ways of attention that come in a package: the module that it holds, and its name for pip."""
+"""Attention backends from packages: (module, pip name)."""
 CUDA_ONLY = ("flash", "sage", "xformers", "_native_cudnn")
-"""Ways of attention that know nothing but NVIDIA's GPUs."""
+"""Attention backends for NVIDIA GPUs only."""
 HALF_PRECISION_ONLY = ("flash", "sage", "_native_cudnn")
-"""Those that count with 16 bits alone."""
-TORCHAO_HINT = 'weights of eight bits need torchao; `pip install "story-engine[gpu]"`'
-BITSANDBYTES_HINT = "weights of four bits need bitsandbytes; `pip install bitsandbytes`"
+"""Attention backends for 16-bit dtypes only."""
+TORCHAO_HINT = '8-bit weights need torchao; `pip install "story-engine[gpu]"`'
+BITSANDBYTES_HINT = "4-bit weights need bitsandbytes; `pip install bitsandbytes`"
 CALIBRATION_PREFIX = "MagCache Calibration Results"
 """Start of the log line in which diffusers reports the measured ratios."""
 RECOMPILE_LIMIT = 64
-"""How many kinds of one block are compiled in a process before the others run as they are."""
+"""Limit of compiled variants of one block per process. Further variants run uncompiled."""
 _BLOCK_LIST_NAME = re.compile(r"blocks$|^layers$")
-"""How the rows of blocks of a network are called."""
+"""Attribute names of block lists in diffusers networks."""
 _SUBLAYER_NAME = re.compile(r"(?:.*_)?(?:attn\d*|ffn?|mlp)(?:_context)?")
-"""What the parts of a block are called whose work TaylorSeer foretells: attention and what follows it."""
+"""Names of the block parts that TaylorSeer extrapolates: attention and feed-forward."""
 
 
 def check_supported(spec: ModelSpec, options: PipelineOptions, device: Device) -> None:
-    """Whether this machine can do what the recipe wants, before anything is read. Raises Missing for a package or a compiler, BadInput for
-    what will never go together."""
+    """Check the options against this machine before loading.
+
+    Raises MissingDependency for an absent package or compiler, BadInput for options that cannot be combined.
+    """
     backend = options.attention
     if backend in CUDA_ONLY and device.kind != "cuda":
         raise BadInput(
             option_path(spec, "attention"),
-            f"{backend} is for NVIDIA's GPUs, and this model runs elsewhere.",
+            f"{backend} requires an NVIDIA GPU, and this model runs on another device.",
             _OMIT_HINT,
         )
     if backend in HALF_PRECISION_ONLY and options.dtype == "float32":
         raise BadInput(
-            option_path(spec, "attention"), f"{backend} counts with 16 bits, and `dtype` says float32.", _OMIT_HINT
+            option_path(spec, "attention"), f"{backend} requires a 16-bit dtype, and `dtype` is float32.", _OMIT_HINT
         )
     if backend in ATTENTION_PACKAGES and find_spec(ATTENTION_PACKAGES[backend][0]) is None:
         raise MissingDependency(
-            f"{option_path(spec, 'attention')}: {backend} comes in a package; `pip install {ATTENTION_PACKAGES[backend][1]}`"
+            f"{option_path(spec, 'attention')}: {backend} is not installed; `pip install {ATTENTION_PACKAGES[backend][1]}`"
         )
     if options.bits == 4 and device.kind != "cuda":
-        raise BadInput(option_path(spec, "bits"), "4 is for NVIDIA's GPUs, and this model runs elsewhere.", _OMIT_HINT)
+        raise BadInput(
+            option_path(spec, "bits"), "4 requires an NVIDIA GPU, and this model runs on another device.", _OMIT_HINT
+        )
     for bits, package, wanted in ((8, "torchao", TORCHAO_HINT), (4, "bitsandbytes", BITSANDBYTES_HINT)):
         if options.bits == bits and find_spec(package) is None:
             raise MissingDependency(f"{option_path(spec, 'bits')}: {wanted}")
     if options.compile and device.memory_mode < MemoryMode.GROUP_OFFLOAD and not _has_compiler(device):
         raise MissingDependency(
-            f"{option_path(spec, 'compile')}: compiling needs a compiler, such as g++, and Python's header files; "
+            f"{option_path(spec, 'compile')}: compile requires a C++ compiler and the Python headers; "
             "`apt-get install g++ python3-dev`"
         )
 
 
 def disabled_for_memory(options: PipelineOptions, device: Device) -> tuple[str, ...]:
-    """Which speed options are off because memory is short: hooks that fetch blocks cannot be compiled, and what caches keep of former
-    steps would take the room that was just won."""
+    """Return the speed options that the memory mode disables: offloading hooks cannot be compiled, and step caches need memory."""
     if device.memory_mode < MemoryMode.GROUP_OFFLOAD:
         return ()
     return tuple(name for name in ("cache", "compile") if getattr(options, name))
 
 
 def acceleration_record(options: PipelineOptions, device: Device) -> dict[str, Any]:
-    """For the record of a step: what made it faster, and what could have."""
+    """Return the acceleration facts for the record of a step: active and disabled options."""
     off = disabled_for_memory(options, device)
     on: dict[str, Any] = {}
     if options.attention != "native":
@@ -94,13 +97,13 @@ def acceleration_record(options: PipelineOptions, device: Device) -> dict[str, A
 
 
 def denoisers(pipe: Any) -> list[Any]:
-    """The networks that denoise: where the time goes."""
+    """Return the denoising networks of a pipeline."""
     names = ("transformer", "transformer_2", "unet")
     return [network for name in names if (network := getattr(pipe, name, None)) is not None]
 
 
 def accelerate(pipe: Any, spec: ModelSpec, options: PipelineOptions, device: Device) -> None:
-    """Before the pipeline is moved to its device. Raises BadInput or Missing naming the option that cannot be had."""
+    """Apply the options before the pipeline moves to its device. Raises BadInput or MissingDependency naming the option."""
     off = disabled_for_memory(options, device)
     for network in denoisers(pipe):
         if options.attention != "native":
@@ -113,8 +116,7 @@ def accelerate(pipe: Any, spec: ModelSpec, options: PipelineOptions, device: Dev
 
 @contextmanager
 def caches_active(pipe: Any, report: Report) -> Iterator[None]:
-    """One run of a pipeline. What step caches keep begins empty, whatever became of the run before; ratios that were measured for
-    MagCache are told to `report`."""
+    """Context of one pipeline call: step caches start empty, and measured MagCache ratios are recorded in `report`."""
     cached = [network for network in denoisers(pipe) if getattr(network, "is_cache_enabled", False)]
     if not cached:
         yield
@@ -123,7 +125,7 @@ def caches_active(pipe: Any, report: Report) -> Iterator[None]:
     with ExitStack() as during:
         for network in cached:
             network._reset_stateful_cache()
-            # Some pipelines do not say which pass is which: those have but one.
+            # Pipelines without cache contexts have one pass per step.
             during.enter_context(network.cache_context("run"))
         during.enter_context(handler.attached())
         yield
@@ -132,39 +134,42 @@ def caches_active(pipe: Any, report: Report) -> Iterator[None]:
         report.record(mag_ratios=[round(sum(step) / count, 5) for step in zip(*handler.ratios, strict=False)])
 
 
-_OMIT_HINT = "Leave the option out, or take another."
+_OMIT_HINT = "Remove the option, or choose another."
 
 
 def _set_attention_backend(network: Any, spec: ModelSpec, backend: str) -> None:
     from diffusers.models.attention_dispatch import attention_backend
 
     try:
-        # Set for one network, it is set for all others of the process as well: until the end of this block.
+        # diffusers sets the backend for the whole process; reset it at the end of this block.
         with attention_backend("native"):
             network.set_attention_backend(backend)
-    except RuntimeError as error:  # what it says names the version
+    except RuntimeError as error:  # the message names the required version
         pip = ATTENTION_PACKAGES.get(backend, (backend, backend))[1]
         raise MissingDependency(
-            f"{option_path(spec, 'attention')}: {backend} is too old here; `pip install --upgrade {pip}`"
+            f"{option_path(spec, 'attention')}: {backend} is too old; `pip install --upgrade {pip}`"
         ) from error
 
 
 def _compile_blocks(network: Any) -> None:
-    """Block by block, beneath whatever hooks are laid over them later. For any size from the start: a kernel made for one size alone adds
-    up in another order, and the bytes of a picture would depend on what was drawn before it."""
+    """Compile the repeated blocks, beneath later hooks.
+
+    Compiles for dynamic sizes from the start: kernels for one size sum in another order, so the bytes of an image would depend on
+    earlier images.
+    """
     import torch
     from torch.fx.experimental import _config as symbols
 
-    # Nor may two sizes that happen to be equal be taken for one.
+    # Do not specialize on two sizes that happen to be equal.
     symbols.use_duck_shape = False
-    # Every model of a class counts as one more try to compile the same code.
+    # Each model of a class counts as another recompilation of the same code.
     torch._dynamo.config.recompile_limit = max(RECOMPILE_LIMIT, torch._dynamo.config.recompile_limit)
     for block in _blocks(network):
         block.forward = torch.compile(block.forward, dynamic=True)
 
 
 def _blocks(network: Any) -> list[torch.nn.Module]:
-    """The blocks that a network repeats: as its class names them, else all that stand in a row."""
+    """Return the repeated blocks of a network: those that its class declares, else those of its block lists."""
     named = getattr(network, "_repeated_blocks", None)
     if named:
         return [module for module in network.modules() if type(module).__name__ in named]
@@ -172,7 +177,7 @@ def _blocks(network: Any) -> list[torch.nn.Module]:
 
 
 def _sequential_blocks(network: Any) -> list[torch.nn.Module]:
-    """The blocks that stand in a row: what goes into one is what came out of the one before."""
+    """Return the sequential block lists: the output of each block is the input of the next."""
     import torch
 
     rows = [
@@ -184,7 +189,7 @@ def _sequential_blocks(network: Any) -> list[torch.nn.Module]:
 
 
 def _has_compiler(device: Device) -> bool:
-    """Whether there is one that PyTorch would find, with what it includes."""
+    """Return whether PyTorch can find a compiler and its headers."""
     if not Path(sysconfig.get_path("include"), "Python.h").exists():
         return False
     if device.kind == "cuda":
@@ -200,7 +205,7 @@ def _enable_cache(network: Any, pipe: Any, spec: ModelSpec, options: PipelineOpt
         network.enable_cache(getattr(diffusers, f"{cache.name}Config")(**settings))
     except TypeError as error:
         raise BadInput(
-            option_path(spec, "cache.settings"), f"these are not those of {cache.name}.", _SETTINGS_HINT
+            option_path(spec, "cache.settings"), f"these are not settings of {cache.name}.", _SETTINGS_HINT
         ) from error
     except (AttributeError, ValueError) as error:
         hint = "" if cache.name != "MagCache" or cache.settings.get("mag_ratios") else _MAG_RATIOS_HINT
@@ -211,17 +216,17 @@ def _enable_cache(network: Any, pipe: Any, spec: ModelSpec, options: PipelineOpt
         ) from error
 
 
-_SETTINGS_HINT = "Take the fields of the diffusers class of that name with Config at its end."
-_MAG_RATIOS_HINT = "It wants `mag_ratios`, the model's own: run once with `calibrate: true` in the settings, and take them from the record."
+_SETTINGS_HINT = "Use the fields of the diffusers class <name>Config."
+_MAG_RATIOS_HINT = "It requires `mag_ratios` of this model: run once with `calibrate: true` in the settings, then copy them from the step record."
 
 
 def _cache_defaults(network: Any, pipe: Any, options: PipelineOptions, cache: StepCache) -> dict[str, Any]:
-    """Settings of a cache that need not be said."""
+    """Return default settings of a cache."""
     match cache.name:
         case "MagCache":
             return {"num_inference_steps": options.num_inference_steps}
         case "TaylorSeerCache" if cache.settings.get("use_lite_mode"):
-            # Its own patterns would leave the sound of a network that makes sound too to a block that was skipped.
+            # Its own patterns would skip blocks that also produce the audio.
             return {
                 "use_lite_mode": False,
                 "skip_predict_identifiers": [
@@ -230,7 +235,7 @@ def _cache_defaults(network: Any, pipe: Any, options: PipelineOptions, cache: St
                 "cache_identifiers": ["(audio_)?proj_out"],
             }
         case "TaylorSeerCache":
-            # Its own patterns know one name of attention, and skip nothing in most networks of clips.
+            # Its own patterns match one attention name and skip nothing in most video networks.
             parts = [
                 part
                 for block in _blocks(network)
@@ -245,7 +250,7 @@ def _cache_defaults(network: Any, pipe: Any, options: PipelineOptions, cache: St
 
 
 def _module_names(network: Any, modules: Iterable[torch.nn.Module]) -> list[str]:
-    """What modules of a network are called there."""
+    """Return the names of matching modules of a network."""
     meant = {id(module) for module in modules}
     return [name for name, module in network.named_modules() if id(module) in meant]
 

@@ -1,4 +1,4 @@
-"""What every call of a diffusers pipeline needs: its dice, and how it says how far it is."""
+"""Arguments of every diffusers call: the random generator and progress callbacks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def generator(seed: int) -> torch.Generator:
-    """Thrown on the processor, so that every device gets the same noise from the same seed."""
+    """Return a seeded CPU generator, so that each device gets the same noise from a seed."""
     import torch
 
     return torch.Generator("cpu").manual_seed(seed)
@@ -22,7 +22,7 @@ def generator(seed: int) -> torch.Generator:
 def step_callback(
     report: Report, total: int, message: str, begin: float = 0.0, end: float = 1.0
 ) -> Callable[..., dict[str, Any]]:
-    """A `callback_on_step_end` that reports how much of `total` steps is done, as the part from `begin` to `end` of the whole."""
+    """Return a `callback_on_step_end` that maps `total` steps to the progress range [`begin`, `end`] within 0…1."""
 
     def after_step(pipe: Any, step: int, timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         report.progress(begin + (end - begin) * (step + 1) / max(1, total), message)
@@ -33,7 +33,7 @@ def step_callback(
 
 @contextmanager
 def progress_hook(network: Any, report: Report, total: int, message: str) -> Iterator[None]:
-    """Reports each of the `total` passes through a network, for pipelines that tell nobody how far they are."""
+    """Forward hook that reports each of `total` passes, for pipelines without a step callback."""
     done = 0
 
     def after_pass(module: Any, arguments: Any, made: Any) -> None:

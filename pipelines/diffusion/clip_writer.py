@@ -1,4 +1,4 @@
-"""Windows of frames, one after the other, into the file of a clip."""
+"""Write generated windows of frames as one clip file."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from pipelines.media.codec.encoding_options import EncodingOptions
 from pipelines.media.codec.yuv import rgb_to_planes
 
 Frames = NDArray[np.uint8]
-"""(count, height, width, 3), RGB."""
+"""uint8 array of shape (count, height, width, 3), RGB."""
 
 INTERMEDIATE_ENCODING = EncodingOptions("veryfast", 10.0)
-"""Nearly without loss: the clip is decoded and coded again when it becomes a part of the film."""
+"""CRF of clips. Visually lossless: a clip is encoded again as a segment of the film."""
 MAX_COLOUR_SHIFT = 8.0
-"""Steps of 255 by which a picture may change its colours between going into a model and coming out; more is no mistake."""
+"""Largest correction of a colour shift between a model's input and output, in 8-bit steps. A larger shift is content."""
 BITRATE = 256_000
-"""Bits a second of the sound, for the same reason."""
+"""AAC bit rate of clips in bit/s."""
 
 
 class GeneratedWindow(NamedTuple):
-    """What a model made at one go. `sound` is as long as the frames are shown, at the rate that `write_clip` was told."""
+    """The output of one model call. `audio` is as long as the frames, at the sample rate given to `write_clip`."""
 
     frames: Frames
     audio: AudioSamples | None = None
 
 
 WindowGenerator = Callable[[WindowSpec, Image.Image], GeneratedWindow]
-"""Makes the frames of a part from its first picture, which is the first of them; BadInput when it cannot."""
+"""Generates the frames of a window from its first frame, which is repeated as output 0. Raises BadInput."""
 
 
 def write_clip(
@@ -60,40 +60,45 @@ def write_clip(
             file.write(frames, made.audio)
             left -= len(frames)
     if left:
-        raise RuntimeError(f"{left} frames of a clip were not made")
+        raise RuntimeError(f"{left} frames of a clip are missing")
     return path
 
 
 def as_frames(video: Any) -> Frames:
-    """What pipelines of diffusers give for one clip under `output_type="np"` (count, height, width, 3; 0…1) or "pt" (count, 3, height,
-    width; 0…1) → frames."""
+    """Convert the output of a diffusers video pipeline to uint8 frames of shape (count, height, width, 3).
+
+    Accepts float arrays in 0…1: (count, height, width, 3) of `output_type="np"` or (count, 3, height, width) of "pt". Raises BadInput
+    for NaN.
+    """
     if hasattr(video, "detach"):
         video = video.detach().float().permute(0, 2, 3, 1).cpu().numpy()
     frames: NDArray[Any] = np.asarray(video)
     if frames.dtype == np.uint8:
         return np.asarray(frames, np.uint8)
-    # What is not a number comes from weights or precision that cannot be trusted: a black clip would hide it.
+    # NaN means corrupt weights or overflow; a black clip would hide it.
     if not np.isfinite(frames).all():
-        raise BadInput("options.dtype", "the model's numbers overflow.", "Use bfloat16 or float32.")
+        raise BadInput("options.dtype", "the output of the model contains NaN.", "Set `dtype` to bfloat16 or float32.")
     return np.asarray(np.rint(np.clip(frames, 0, 1) * 255), np.uint8)
 
 
 def colour_shift(given: Frames, generated: Frames) -> NDArray[np.float64]:
-    """How much redder, greener and bluer a given picture (height, width, 3) is as a whole than what a model made of it, in steps of 255,
-    at most `DRIFT`. Seen where the two meet as a flash, and at the end of many windows as another light."""
+    """Return the mean colour difference, shape (3,), of an input image (height, width, 3) and the model's version of it.
+
+    In 8-bit steps, clipped to the limit above. Uncorrected it shows as a flash at window borders and as drift over many windows.
+    """
     return np.asarray(
         np.clip(given.mean((0, 1)) - generated.mean((0, 1)), -MAX_COLOUR_SHIFT, MAX_COLOUR_SHIFT), np.float64
     )
 
 
 def shift_colours(frames: Frames, shift: NDArray[np.float64]) -> Frames:
-    """The frames with so much more red, green and blue."""
+    """Return the frames with the colour offset added."""
     levels = np.clip(np.arange(256)[:, None] + np.rint(shift), 0, 255).astype(np.uint8)
     return np.stack([levels[frames[..., colour], colour] for colour in range(3)], -1)
 
 
 def stretch_audio(window: GeneratedWindow, factor: Fraction) -> GeneratedWindow:
-    """The same with sound that takes `times` as long, for frames that are shown a little slower or faster than they were made for."""
+    """Return the window with its audio resampled to `times` its length, for frames shown at another rate."""
     if window.audio is None or factor == 1:
         return window
     count = len(window.audio)
@@ -105,7 +110,7 @@ def stretch_audio(window: GeneratedWindow, factor: Fraction) -> GeneratedWindow:
 def _display_order(
     plan: WindowPlan, first_frame: Image.Image, generate: WindowGenerator, audio_sample_rate: int | None
 ) -> Iterator[GeneratedWindow]:
-    """The frames in the order in which they are shown, none twice in a row."""
+    """Yield the frames in display order without repeating border frames."""
     motion = _join_windows(_generate_windows(plan, first_frame, generate), plan, audio_sample_rate)
     if plan.loop == 1:
         yield from motion
@@ -121,13 +126,13 @@ def _display_order(
 def _generate_windows(
     plan: WindowPlan, first_frame: Image.Image, generate: WindowGenerator
 ) -> Iterator[GeneratedWindow]:
-    """What is made of each part; the first frame of each but the first is the last of the one before."""
+    """Yield the generated windows. Each window starts with the last frame of the previous one."""
     picture = first_frame
     for part in plan.windows:
         frames, sound = generate(part, picture)
         if frames.shape != (part.frames, first_frame.height, first_frame.width, 3):
             raise RuntimeError(
-                f"frames of {frames.shape} were made, not {part.frames} of {first_frame.width}×{first_frame.height}"
+                f"the model returned frames of shape {frames.shape}, expected {part.frames} of {first_frame.width}×{first_frame.height}"
             )
         if part.number:
             frames = shift_colours(frames, colour_shift(np.asarray(picture), frames[0]))
@@ -138,8 +143,7 @@ def _generate_windows(
 def _join_windows(
     windows: Iterable[GeneratedWindow], plan: WindowPlan, audio_sample_rate: int | None
 ) -> Iterator[GeneratedWindow]:
-    """Pieces whose neighbours share a frame, each but the first without it. There the sounds of both are heard, one fading into the
-    other."""
+    """Join windows at their shared frame and cross-fade their audio there."""
     waiting: GeneratedWindow | None = None
     for frames, sound in windows:
         if waiting is None:
@@ -158,8 +162,10 @@ def _join_windows(
 def _crossfade_audio(
     before: AudioSamples, after: AudioSamples, until: int, shared: int
 ) -> tuple[AudioSamples, AudioSamples]:
-    """`before` with exactly `until` samples, the last `shared` of which fade into the first of `after`, and the rest of that. A sound that
-    ends early has faded by then."""
+    """Return `before` with exactly `until` samples, the last `shared` of which fade into `after`, and the rest of `after`.
+
+    Arrays have the shape (channels, samples). Audio that ends early is padded with silence.
+    """
     joined = np.zeros((until, 2), np.float32)
     joined[: len(before)] = before[:until]
     start, begin = until - shared, after[:shared]
@@ -172,8 +178,7 @@ def _crossfade_audio(
 
 
 class ClipWriter:
-    """An H.264 clip in mp4: bt709, limited range, 4:2:0, square pixels; with sound as AAC, 48 kHz, stereo. The same frames give the
-    same bytes."""
+    """Encoder of an H.264 mp4: BT.709, limited range, 4:2:0, square pixels; AAC at 48 kHz stereo. Deterministic."""
 
     def __init__(self, path: Path, size: tuple[int, int], rate: Fraction, audio_sample_rate: int | None = None) -> None:
         self._container = av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"})
@@ -193,7 +198,7 @@ class ClipWriter:
         )
 
     def write(self, frames: Frames, audio: AudioSamples | None = None) -> None:
-        """Append frames, and the sound that is heard with them: cut or filled with silence to their length."""
+        """Append frames and their audio, cut or padded with silence to the length of the frames."""
         for rgb in frames:
             frame = av.VideoFrame.from_ndarray(rgb_to_planes(np.ascontiguousarray(rgb)), "yuv420p")
             frame.color_range, frame.colorspace = LIMITED_RANGE, BT709
@@ -217,7 +222,7 @@ class ClipWriter:
 
 
 class _AudioTrack:
-    """The sound of a clip."""
+    """Encoder of the audio track."""
 
     def __init__(self, container: Any, rate: int) -> None:
         self._container, self._rate, self._written = container, rate, 0
@@ -226,7 +231,7 @@ class _AudioTrack:
         self._resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SAMPLE_RATE, frame_size=1024)
 
     def write(self, audio: AudioSamples | None, until: Fraction) -> None:
-        """Append the sound up to the second `until` of the clip."""
+        """Append audio up to `until` seconds of the clip."""
         samples = round(until * self._rate) - self._written
         heard = np.zeros((samples, 2), np.float32)
         if audio is not None:
@@ -237,7 +242,7 @@ class _AudioTrack:
         self._encode(frame)
 
     def close(self) -> None:
-        """Append what still waits."""
+        """Flush the encoder."""
         self._encode(None)
         self._container.mux(self._stream.encode(None))
 

@@ -1,4 +1,4 @@
-"""Pipelines in halves: what reads words and what draws are each as large as the other, and never needed at once."""
+"""Component groups of a pipeline: the text encoder and the denoiser are never needed at the same time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from pipelines.base import Device, MemoryMode, ModelSpec
 from pipelines.diffusion.options import PipelineOptions
 
 TEXT_ENCODER = "reads"
-"""The half of a pipeline that reads words: text encoders with their tokenizers."""
+"""The group of text encoders and tokenizers."""
 DENOISER = "draws"
-"""The half that draws: the network and what decodes its picture."""
+"""The group of the denoising network and the VAE."""
 
 
 class ComponentGroups:
-    """A pipeline in parts that are not needed at the same time, such as what reads the words and what draws. Each is made when it is first
-    needed; where memory is short (`together` is False) the others go first."""
+    """Lazily loaded groups of pipeline components. If `together` is False, loading a group unloads the others first."""
 
     def __init__(self, loaders: Mapping[str, Callable[[], Any]], *, keep_loaded: bool) -> None:
         self._loaders, self._keep_loaded = loaders, keep_loaded
@@ -32,11 +31,11 @@ class ComponentGroups:
         return self._loaded[name]
 
     def loaded(self) -> tuple[str, ...]:
-        """Names of the parts that are here."""
+        """Return the names of the loaded groups."""
         return tuple(self._loaded)
 
     def close(self) -> None:
-        """Give back all memory."""
+        """Unload all groups."""
         if not self._loaded:
             return
         self._loaded.clear()
@@ -56,8 +55,8 @@ def build_component_groups(
     denoiser_parts: Sequence[str] = ("transformer", "vae"),
     **denoiser_kwargs: Any,
 ) -> ComponentGroups:
-    """The halves `READS` and `DRAWS` of the diffusers pipeline of that name, which consist of these components. `drawing`: what
-    `load_pipeline` takes besides for the half that draws."""
+    """Return the groups `TEXT_ENCODER` and `DENOISER` of a diffusers pipeline. Extra keyword arguments go to `load_pipeline` for the
+    denoiser."""
 
     def load_part(exclude: Sequence[str], **more: Any) -> Any:
         import diffusers

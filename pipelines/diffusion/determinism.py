@@ -1,4 +1,4 @@
-"""A stretch of work with torch that leaves nothing behind: no gradients, its own dice, its own number of threads."""
+"""Deterministic torch: no gradients, seeded global RNG, fixed thread count, restored afterwards."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def deterministic_torch(threads: int, seed: int) -> Iterator[None]:
-    """Within it torch uses `threads` CPU threads, convolutions on a GPU always sum in one order, and the global dice (of every
-    device) are thrown from `seed`: for models that take no generator of their own. All is as before afterwards."""
+    """Context in which torch uses `threads` CPU threads and deterministic cuDNN convolutions, and the global RNGs of all devices are
+    seeded with `seed`, for models that accept no generator. Restores all settings on exit."""
     import torch
 
     before = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""What families of pictures share: the pictures that a model is shown, the size at which it draws, the files that a step leaves."""
+"""Base of the image families: reference images, generation size and output files."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ IMAGE_PARAMS: Mapping[Kind, type[Params]] = {
     Kind.ELEMENT: ElementParams,
     Kind.KEYFRAME: KeyframeParams,
 }
-"""The kinds of step that draw."""
+"""Step kinds that generate an image."""
 
 _OUTPUT_NAMES = {Kind.PORTRAIT: "portrait.png", Kind.ELEMENT: "element.png", Kind.KEYFRAME: "keyframe.png"}
 
 
 class ImageOptions(PipelineOptions):
-    """What every model of pictures can be told in models.yaml."""
+    """Options of every image model in models.yaml."""
 
     steps: int = Field(28, ge=1, le=200, description="Denoising steps.")
-    guidance: float = Field(1.0, ge=0, le=30, description="How closely the words are followed; the model card says.")
+    guidance: float = Field(1.0, ge=0, le=30, description="Guidance scale; see the model card.")
     pixels: tuple[int, int] = Field(
         (512 * 512, 1024 * 1024),
-        description="Fewest and most pixels at which the model draws; the picture is scaled to what was asked.",
+        description="Minimum and maximum pixel count of generation; the image is scaled to the requested size.",
     )
-    reference_pixels: int = Field(1024 * 1024, ge=4096, description="Most pixels of a picture that the model is shown.")
+    reference_pixels: int = Field(1024 * 1024, ge=4096, description="Maximum pixel count of a reference image.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,14 @@ class ImageRequest:
 
 
 class ImageFamily(ABC):
-    """A family of pictures but for the model itself: `paint` draws one picture, `run` does everything around it."""
+    """An image family except for the model: `generate` makes one image, `run` does the rest."""
 
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = IMAGE_PARAMS
     memory_modes: ClassVar[tuple[MemoryMode, ...]] = tuple(MemoryMode)[1:]
     options_type: ClassVar[type[ImageOptions]] = ImageOptions
     multiple: ClassVar[int] = 16
-    """Width and height are multiples of it, in pixels."""
+    """Width and height are multiples of this number of pixels."""
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         self.spec, self.device = spec, device
@@ -88,7 +88,7 @@ class ImageFamily(ABC):
         *,
         seed: int,
     ) -> list[Path]:
-        """As `pipelines.base.Family` says."""
+        """See `pipelines.base.Family.run`."""
         if isinstance(params, EncodePromptParams):
             from pipelines.diffusion.prompt_embeds import write_prompt_embeds
 
@@ -108,18 +108,18 @@ class ImageFamily(ABC):
         return [made, write_turn(params, before[0] if before else None, made, out)]
 
     def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
-        """What the text encoder makes of the words, by the argument of the pipeline that takes it."""
-        raise BadInput("kind", f"{self.spec.name} encodes words together with pictures.")
+        """Return the prompt embeddings by the name of the pipeline argument."""
+        raise BadInput("kind", f"{self.spec.name} encodes the prompt together with reference images.")
 
     @property
     def reference_pixels(self) -> int:
-        """Most pixels of a picture that the model is shown."""
+        """Maximum pixel count of a reference image."""
         pixels = self.options.reference_pixels
         return pixels * 9 // 16 if self.device.memory_mode >= MemoryMode.REDUCED_SIZE else pixels
 
     @abstractmethod
     def generate(self, request: ImageRequest) -> Image:
-        """One picture of `job.width` × `job.height` pixels."""
+        """Generate one image of the requested width and height."""
 
     @abstractmethod
     def close(self) -> None:
@@ -128,7 +128,7 @@ class ImageFamily(ABC):
     def _passthrough_reference(
         self, params: ImageParams, inputs: Mapping[str, Sequence[Path]], report: Report
     ) -> Image | None:
-        """A model that sees no pictures cannot draw the likeness of one: the given picture itself is the best there is."""
+        """Use the given image itself for a model that accepts no references."""
         references = inputs.get("reference", ())
         if self.spec.max_references != 0 or isinstance(params, KeyframeParams) or not references:
             return None
@@ -149,7 +149,9 @@ class ImageFamily(ABC):
         )
         shown, on_sheet = self._reference_images(params, inputs)
         if smaller:
-            report.warn(f"{self.spec.name}: drawn at {width} × {height} pixels and enlarged, because memory was short")
+            report.warn(
+                f"{self.spec.name}: generated at {width} × {height} pixels and enlarged, because memory is short"
+            )
         report.record(
             drawn=True,
             size=[width, height],
@@ -166,7 +168,7 @@ class ImageFamily(ABC):
     def _reference_images(
         self, params: ImageParams, inputs: Mapping[str, Sequence[Path]]
     ) -> tuple[tuple[Image, ...], int]:
-        """What the model is shown, and how many pictures lie on the sheet that is the last of them."""
+        """Return the reference images, and how many images the last one (a contact sheet) holds."""
         from pipelines.media.images import flatten_alpha, open_image
 
         roles = ("references",) if isinstance(params, KeyframeParams) else ("reference", "base")
@@ -186,12 +188,10 @@ class ImageFamily(ABC):
 
 
 def warn_truncated_prompt(prompt: str, tokenizer: Any, max_tokens: int, report: Report) -> None:
-    """Warns where a text encoder reads no more than `room` tokens and the prompt has more: what the pictures show stands at its end."""
+    """Warn if the prompt has more than `max_tokens` tokens: the text encoder drops the end, which describes the references."""
     count = len(tokenizer(prompt).input_ids)
     if count > max_tokens:
-        report.warn(
-            f"the prompt has {count} tokens, of which the model reads the first {max_tokens}: shorter descriptions help"
-        )
+        report.warn(f"the prompt has {count} tokens; the model reads only the first {max_tokens}. Shorten descriptions")
 
 
 def generation_size(
@@ -206,18 +206,18 @@ def generation_size(
 
 
 def split_references(pictures: Sequence[Image], limit: int | None) -> tuple[Sequence[Image], Sequence[Image]]:
-    """Which pictures a model that takes `limit` sees alone, and which share a sheet in its last place."""
+    """Split references for a model that takes `limit` images: those shown alone, and those on a contact sheet in the last place."""
     if limit is None or len(pictures) <= limit:
         return pictures, ()
     return pictures[: limit - 1], pictures[limit - 1 :]
 
 
 MAX_ASPECT_RATIO = 4.0
-"""No picture is shown that is more than so many times as long as it is wide: models are not trained on them."""
+"""Largest aspect ratio of a reference image; models are not trained beyond it."""
 MIN_SIDE = 64
-"""Nor one with a shorter side, in pixels."""
+"""Smallest side of a reference image in pixels."""
 BACKGROUND = (128, 128, 128)
-"""What lies around pictures: grey is neither sky nor paper nor night."""
+"""Padding colour. Grey reads neither as sky nor as paper nor as night."""
 
 
 def fit_reference(picture: Image, max_pixels: int, multiple: int) -> Image:

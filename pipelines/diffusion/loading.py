@@ -1,4 +1,4 @@
-"""A diffusers pipeline out of verified files, under a recipe and within the memory that there is."""
+"""Load diffusers pipelines from verified files, with the options and memory mode of a model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 TRUSTED_LIBRARIES = frozenset({"diffusers", "transformers"})
-"""The libraries whose classes weights may name: everything else would be code that came with the weights."""
+"""Libraries whose classes weights may name. Anything else would be code shipped with the weights."""
 
 _log = logging.getLogger(__name__)
 
@@ -81,16 +81,15 @@ def weight_bits(options: PipelineOptions, device: Device) -> int:
 
 
 def pipeline_name(spec: ModelSpec, supported: Sequence[str]) -> str:
-    """Which of the `known` diffusers pipelines the weights are of. Raises BadInput for any other."""
+    """Return the diffusers pipeline class name of the weights. Raises BadInput unless it is one of the supported ones."""
     name: str = json.loads((weights_folder(spec) / "model_index.json").read_text("utf-8")).get("_class_name")
     if name not in supported:
-        raise BadInput("weights", f"these are of a {name}, not of a {' or a '.join(supported)}.")
+        raise BadInput("weights", f"the weights are of {name}; expected {' or '.join(supported)}.")
     return name
 
 
 def prepare_loading(spec: ModelSpec, device: Device) -> None:
-    """Before anything is loaded: all weights of the model are verified, and a processor gets no more threads than its slot has.
-    Raises Missing for weights that are not here."""
+    """Verify all weights of the model and limit torch to the threads of the slot. Raises MissingDependency."""
     import torch
 
     if device.kind == "cpu":
@@ -100,14 +99,14 @@ def prepare_loading(spec: ModelSpec, device: Device) -> None:
 
 
 def torch_device(device: Device) -> torch.device:
-    """The torch name of a device."""
+    """Return the torch device string."""
     import torch
 
     return torch.device("cpu") if device.kind == "cpu" else torch.device(device.kind, device.index)
 
 
 def compute_dtype(options: PipelineOptions, device: Device) -> torch.dtype:
-    """What a model computes in: a processor has no fast half precision."""
+    """Return the torch dtype of a model: float32 on a CPU, which has no fast half precision."""
     import torch
 
     return torch.float32 if device.kind == "cpu" else _dtype_by_name(options.dtype)
@@ -120,12 +119,12 @@ def _dtype_by_name(name: str) -> torch.dtype:
 
 
 def component_dtypes(spec: ModelSpec, options: PipelineOptions, device: Device, components: Collection[str]) -> Any:
-    """What the components compute in, as pipelines are told. Raises BadInput for the name of one that the weights do not have."""
+    """Return the dtype per component for `from_pretrained`. Raises BadInput for an unknown component."""
     unknown = options.dtypes.keys() - set(components) if "dtypes" in options.model_fields_set else set()
     if unknown:
         raise BadInput(
             option_path(spec, f"dtypes.{min(unknown)}"),
-            "the weights have no such part.",
+            "the weights have no such component.",
             f"They have {', '.join(sorted(components))}.",
         )
     default = compute_dtype(options, device)
@@ -138,21 +137,21 @@ def component_dtypes(spec: ModelSpec, options: PipelineOptions, device: Device, 
 
 
 def _component_names(class_names: Collection[str], folder: Path) -> set[str]:
-    """Names of the pipeline's components, after a look at which classes the weights name."""
+    """Return the component names of the pipeline after checking the classes that the weights name."""
     index = json.loads((folder / "model_index.json").read_text("utf-8"))
     if index.get("_class_name") not in class_names:
         raise BadInput(
-            "weights", f"these are of a {index.get('_class_name')}, not of a {' or a '.join(sorted(class_names))}."
+            "weights", f"the weights are of {index.get('_class_name')}; expected {' or '.join(sorted(class_names))}."
         )
     found = {name: value for name, value in index.items() if isinstance(value, list) and len(value) == 2}
     for name, (library, class_name) in found.items():
         if class_name is not None and not _is_trusted(library):
-            raise BadInput("weights", f"their part {name} asks for code of its own, which is never run.")
+            raise BadInput("weights", f"component {name} needs custom code (trust_remote_code), which is not allowed")
     return {name for name, (_, class_name) in found.items() if class_name is not None}
 
 
 def _is_trusted(library: str) -> bool:
-    """diffusers names the classes that belong to one pipeline by that pipeline's own module."""
+    """Return whether diffusers registers the class under the module of that pipeline."""
     from diffusers import pipelines
 
     own = getattr(getattr(pipelines, library, None), "__name__", "")
@@ -160,7 +159,7 @@ def _is_trusted(library: str) -> bool:
 
 
 def quantization_config(parts: Sequence[str], bits: int, dtype: torch.dtype) -> Any:
-    """Weights of eight bits by torchao or of four by bitsandbytes (NF4), computed in `dtype`. Raises Missing for the package."""
+    """Return the quantization config: int8 by torchao or NF4 by bitsandbytes, computed in `dtype`. Raises MissingDependency."""
     import diffusers
     import transformers
 
@@ -189,7 +188,7 @@ def _nf4(dtype: torch.dtype) -> tuple[str, dict[str, Any]]:
 
 
 def _load_loras(pipe: Any, spec: ModelSpec, options: PipelineOptions, *, keep_unfused: bool) -> None:
-    """Weights laid over others become one with them, so that they cost no time; quantized ones cannot be added to."""
+    """Fuse LoRA weights into the base weights, which costs no time per step. Quantized weights cannot be fused."""
     if not options.loras or not denoisers(pipe):
         return
     for number, lora in enumerate(options.loras):
@@ -216,7 +215,7 @@ def _load_loras(pipe: Any, spec: ModelSpec, options: PipelineOptions, *, keep_un
 
 
 def _move_to_device(pipe: Any, options: PipelineOptions, device: Device, *, model_offload: bool) -> None:
-    """Onto the device: whole, or part by part, or block by block, or layer by layer, as memory allows."""
+    """Move the pipeline to the device: completely, or with model, group or leaf-level offload by memory mode."""
     import torch
     from diffusers.hooks import apply_group_offloading
 
@@ -239,7 +238,7 @@ def _move_to_device(pipe: Any, options: PipelineOptions, device: Device, *, mode
         if not isinstance(part, torch.nn.Module):
             continue
         if not getattr(part, "_supports_group_offloading", True):
-            # Some small parts, such as the decoder of sound, cannot wait in main memory and stay on the device.
+            # Some small components, such as the audio decoder, cannot be offloaded and stay on the device.
             part.to(onload)
             continue
         apply_group_offloading(

@@ -1,4 +1,4 @@
-"""Modular diffusers pipelines: blocks of code of the library, and the components that they need out of verified files."""
+"""Load modular diffusers pipelines: library blocks with components from verified files."""
 
 from __future__ import annotations
 
@@ -23,18 +23,20 @@ INDEX_FILE = "modular_model_index.json"
 
 
 def load_blocks(spec: ModelSpec, supported: Collection[str]) -> Any:
-    """The blocks of the modular pipeline that the weights are of, one of the `known` classes of diffusers. Raises BadInput for any other."""
+    """Return the blocks of the modular pipeline class of the weights. Raises BadInput unless it is a supported class."""
     import diffusers
 
     name = str(_index(weights_folder(spec)).get("_class_name"))
     if name not in supported:
-        raise BadInput("weights", f"these are of a {name}, not of a {' or a '.join(sorted(supported))}.")
+        raise BadInput("weights", f"the weights are of {name}; expected {' or '.join(sorted(supported))}.")
     return getattr(diffusers, getattr(diffusers, name).default_blocks_name)()
 
 
 def load_modular(blocks: Any, spec: ModelSpec, options: PipelineOptions, device: Device) -> Any:
-    """A pipeline of these blocks on `device`, with the components that they and no others need. Whatever hub repository the weights name for a
-    component, it is loaded from their own folder. Raises Missing or BadInput as `load_pipeline` does."""
+    """Load the components that these blocks need onto `device`.
+
+    Components load from the model's own folder, whatever hub repository the index names. Raises as `load_pipeline` does.
+    """
     from diffusers import ComponentsManager
 
     folder = weights_folder(spec)
@@ -53,7 +55,7 @@ def load_modular(blocks: Any, spec: ModelSpec, options: PipelineOptions, device:
     lost = [name for name, component in pipe.components.items() if component is None]
     if lost:
         raise MissingDependency(
-            f"{spec.name}: its {', '.join(lost)} could not be loaded; `python -m engine models verify {spec.name}`"
+            f"{spec.name}: components failed to load: {', '.join(lost)}; `python -m engine models verify {spec.name}`"
         )
     configure_pipeline(pipe, spec, options, device)
     return pipe
@@ -63,7 +65,7 @@ def _index(folder: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((folder / INDEX_FILE).read_text("utf-8"))
     except FileNotFoundError as error:
-        raise BadInput("weights", f"these are not of a modular pipeline: there is no {INDEX_FILE}.") from error
+        raise BadInput("weights", f"the weights are not of a modular pipeline: no {INDEX_FILE}.") from error
     return found
 
 
@@ -75,11 +77,11 @@ def _check_trust(index: dict[str, Any], needed: Collection[str]) -> None:
         library, _, where = value
         hint = where.get("type_hint") or (None, None)
         if {library, hint[0]} - TRUSTED_LIBRARIES - {None}:
-            raise BadInput("weights", f"their part {name} asks for code of its own, which is never run.")
+            raise BadInput("weights", f"component {name} needs custom code (trust_remote_code), which is not allowed")
 
 
 def _network_names(blocks: Any) -> list[str]:
-    """The components that are networks: those with weights."""
+    """Return the names of the components with weights."""
     import torch
 
     return [
@@ -98,7 +100,7 @@ def _quantization_kwargs(options: PipelineOptions, device: Device, networks: Col
 
 
 def _disable_progress_bars(blocks: Any) -> None:
-    """No progress bars: progress is reported."""
+    """Disable progress bars; progress goes to the report."""
     if hasattr(blocks, "set_progress_bar_config"):
         blocks.set_progress_bar_config(disable=True)
     for block in getattr(blocks, "sub_blocks", {}).values():

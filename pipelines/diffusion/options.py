@@ -1,4 +1,4 @@
-"""How a diffusers pipeline is loaded and sped up: the part of a model's `options` that all such families share."""
+"""Loading and speed options of diffusers pipelines, shared by all such families."""
 
 from __future__ import annotations
 
@@ -15,28 +15,32 @@ AttentionBackend = Literal["native", "flash", "sage", "xformers", "_native_cudnn
 StepCacheName = Literal["MagCache", "TaylorSeerCache", "FirstBlockCache", "PyramidAttentionBroadcast"]
 
 MASK_CAPABLE_BACKENDS: tuple[AttentionBackend, ...] = ("native", "xformers", "_native_cudnn")
-"""Ways of attention that can be told to leave something out, as networks need that are given words with gaps."""
+"""Attention backends that support masks, for networks with padded prompts."""
 ALL_BACKENDS: tuple[AttentionBackend, ...] = (*MASK_CAPABLE_BACKENDS, "flash", "sage", "_native_flash")
-"""All ways, for networks that always look at everything."""
+"""All attention backends, for networks without masks."""
 
 
 class Lora(BaseModel):
-    """Weights laid over those of a model, such as those that make it need few steps. `role` names an entry of the model's `weights`."""
+    """A LoRA, such as a distillation for few steps. `role` names an entry of the model's `weights`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     role: str
-    file: str | None = Field(None, description="Name of the safetensors file in its folder; none: the only one.")
+    file: str | None = Field(
+        None, description="File name of the safetensors file; default: the only one in the folder."
+    )
     strength: float = Field(1.0, ge=-4, le=4)
     for_transformer_2: bool = Field(
-        False, description="For the second network of a pair, such as Wan 2.2's low-noise one."
+        False, description="Apply it to the second network of a pair, such as the low-noise network of Wan 2.2."
     )
 
 
 class StepCache(BaseModel):
-    """Skips work of denoising steps whose outcome hardly differs from the step before. `settings` are those of the diffusers
-    class `<name>Config`; how many steps there are is known. MagCache wants `mag_ratios`, which are the model's own: a run with
-    `calibrate: true` skips nothing and leaves them in the record of the step."""
+    """A step cache: skips denoising work whose result hardly differs from the previous step.
+
+    `settings` are the fields of the diffusers class `<name>Config` without the step count. MagCache needs the model's `mag_ratios`: a
+    run with `calibrate: true` skips nothing and stores them in the record of the step.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,47 +49,51 @@ class StepCache(BaseModel):
 
     @property
     def within_blocks(self) -> bool:
-        """Whether it reaches into the blocks of a network, instead of leaving out whole ones."""
+        """Return whether it hooks into blocks instead of skipping complete blocks."""
         if self.name == "TaylorSeerCache":
             return not self.settings.get("use_lite_mode")
         return self.name == "PyramidAttentionBroadcast"
 
 
 class PipelineOptions(BaseModel):
-    """Families add their own fields by a subclass, and say there which of the speed options their networks can take. These are off
-    unless models.yaml turns them on. Where memory is so short that blocks wait in main memory, `cache` and `compile` are given up."""
+    """Base of the options of diffusers families; subclasses add fields and declare the speed options that their networks support.
+
+    Speed options are off unless models.yaml enables them. Offloading memory modes disable `cache` and `compile`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     supported_caches: ClassVar[tuple[StepCacheName, ...]] = ()
-    """Step caches that skip something in networks of the family, and skip it rightly."""
+    """Step caches that work with the networks of the family."""
     supported_backends: ClassVar[tuple[AttentionBackend, ...]] = ("native",)
-    """Ways of attention that its networks can take."""
+    """Attention backends that its networks support."""
 
-    dtype: Precision = Field("bfloat16", description="On a GPU; a processor computes in float32.")
-    dtypes: Mapping[str, Precision] = Field(default_factory=dict, description="For single components, such as the VAE.")
-    quantizable: tuple[str, ...] = Field(("transformer",), description="Components that may have weights of few bits.")
+    dtype: Precision = Field("bfloat16", description="dtype on a GPU; a CPU computes in float32.")
+    dtypes: Mapping[str, Precision] = Field(
+        default_factory=dict, description="dtype of single components, such as the VAE."
+    )
+    quantizable: tuple[str, ...] = Field(("transformer",), description="Components that may be quantized.")
     bits: Literal[16, 8, 4] = Field(
         16,
-        description="Of those weights: 8 by torchao, also when memory ran out; 4 (NF4) by bitsandbytes, on NVIDIA's GPUs.",
+        description="Bits of quantized weights: 8 by torchao (also a memory mode), 4 (NF4) by bitsandbytes on NVIDIA GPUs.",
     )
-    vae_tiling: bool = Field(False, description="Decode in tiles from the start.")
+    vae_tiling: bool = Field(False, description="Enable VAE tiling from the start.")
     steps: int = Field(30, ge=1, le=200, description="Denoising steps.")
-    attention: AttentionBackend = Field(
-        "native", description="By what attention is computed: native is PyTorch's choice."
-    )
+    attention: AttentionBackend = Field("native", description="Attention backend; native is PyTorch's choice.")
     cache: StepCache | None = None
-    compile: bool = Field(False, description="Compile the repeated blocks: slower once, faster from then on.")
+    compile: bool = Field(
+        False, description="Compile the repeated blocks: the first run is slower, later runs are faster."
+    )
     loras: tuple[Lora, ...] = ()
 
     @property
     def num_inference_steps(self) -> int:
-        """How many denoising steps one run has."""
+        """Return the number of denoising steps of one run."""
         return self.steps
 
     @classmethod
     def from_spec(cls, spec: ModelSpec) -> Self:
-        """The options of a model. Raises BadInput naming the one that is wrong."""
+        """Parse the options of a model. Raises BadInput naming the wrong option."""
         try:
             return cls.model_validate(dict(spec.options))
         except ValidationError as error:
@@ -117,16 +125,16 @@ class PipelineOptions(BaseModel):
             lite = ", or `use_lite_mode: true` in its settings" if cache.name == "TaylorSeerCache" else ""
             raise PydanticCustomError(
                 "option",
-                f"compiled blocks cannot be reached into, as {cache.name} does. Leave one of the two out{lite}.",
+                f"compile and {cache.name} cannot be combined; disable one{lite}.",
             )
         return wanted
 
 
 def option_path(spec: ModelSpec, name: str) -> str:
-    """How an option is called in models.yaml."""
+    """Return the path of an option in models.yaml."""
     return f"models.{spec.name}.options.{name}"
 
 
 def _unsupported_message(what: str, instead: tuple[str, ...]) -> Any:
-    known = f"Take one of {', '.join(instead)}, or leave the option out." if instead else "Leave the option out."
-    return f"this family's networks cannot {what}. {known}"
+    known = f"Choose one of {', '.join(instead)}, or remove the option." if instead else "Remove the option."
+    return f"the networks of this family cannot {what}. {known}"

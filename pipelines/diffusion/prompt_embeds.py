@@ -1,4 +1,4 @@
-"""What a text encoder made of words, kept as a file, so that it is made once."""
+"""Prompt embeddings as a safetensors file, so that a prompt is encoded once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FILE_NAME = "prompt_embeds.safetensors"
 
 
 def write_prompt_embeds(tensors: Mapping[str, torch.Tensor], out: Path) -> Path:
-    """Writes `out/prompt_embeds.safetensors`: the tensors by the argument of the pipeline that takes them."""
+    """Write the tensors, named by pipeline argument, to `out/prompt_embeds.safetensors` and return its path."""
     from safetensors.torch import save_file
 
     path = out / FILE_NAME

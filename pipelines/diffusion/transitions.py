@@ -1,5 +1,5 @@
-"""A bridge made by a model that moves from one picture to another: from the last frame that is the one scene's alone to the first
-that is the other's."""
+"""Generated transitions: a video model interpolates from the last exclusive frame of one scene to the first exclusive frame of the
+next."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 
 @dataclass(frozen=True, slots=True)
 class TransitionGap:
-    """What lies on both sides of a transition, and how many frames lack between: `overlap.count`."""
+    """The frames on both sides of a transition. `overlap.count` frames are missing between them."""
 
     overlap: Overlap
     before: Image.Image
@@ -55,7 +55,7 @@ class TransitionGap:
 
     @property
     def frames(self) -> int:
-        """How many frames the film has from one side to the other, both included."""
+        """Return the number of film frames from one side to the other, both included."""
         return self.overlap.count + 2
 
     def write(
@@ -94,7 +94,7 @@ def _scene_frame(
     encoding: EncodingOptions,
     report: Report,
 ) -> Image.Image:
-    """One frame of a scene, as the film shows it."""
+    """Return one frame of a scene as shown in the film."""
     timing, size = overlap.timings[side], (params.width, params.height)
     exact = is_conformant(clip, timing, *size, encoding)
     (planes,) = scene_frames(clip, number, number + 1, timing, *size, exact, report.warn)

@@ -1,4 +1,4 @@
-"""What families of clips share: their options, words encoded apart, windows put together into the clip of a scene or a bridge."""
+"""Base of the video families: options, prompt encoding, windows joined to the clip of a scene or a transition."""
 
 from __future__ import annotations
 
@@ -26,33 +26,31 @@ if TYPE_CHECKING:
     from pipelines.diffusion.clip_writer import GeneratedWindow
 
 VIDEO_PARAMS: Mapping[Kind, type[Params]] = {Kind.ENCODE_PROMPT: EncodePromptParams, Kind.ANIMATE: AnimateParams}
-"""The kinds of step of a model that moves a picture on; one that can be told its last frame makes bridges too."""
+"""Step kinds of an image-to-video model. A model with last-frame conditioning also makes transitions."""
 
 MIN_TRANSITION_FRAMES = 17
-"""Frames of the shortest bridge that is made: with fewer nothing moves, it melts."""
+"""Fewest frames of a generated transition. Shorter ones show a dissolve instead of motion."""
 
 
 class VideoOptions(PipelineOptions):
-    """What every model of clips can be told in models.yaml."""
+    """Options of every video model in models.yaml."""
 
     window: Window | None = Field(
-        None, description="What is made at one go; none: what weights like these are made for."
+        None, description="Size and length of one generation; default: what the weights were trained for."
     )
     steps: int = Field(40, ge=1, le=200, description="Denoising steps of each window.")
-    guidance: float = Field(3.0, ge=0, le=30, description="How closely the words are followed; 1: no negative words.")
-    negative_prompt: str = Field("", description="What the picture is kept away from.")
+    guidance: float = Field(3.0, ge=0, le=30, description="Guidance scale; 1: no negative prompt.")
+    negative_prompt: str = Field("", description="Negative prompt.")
     transition_prompt: str = Field(
         "One continuous shot: the camera glides on and the scene flows smoothly and naturally into the next.",
-        description="The words of a bridge, which has none of its own.",
+        description="Prompt of transitions, which have none of their own.",
     )
-    preset: Preset = Field(
-        EncodingOptions().preset, description="How bridges are coded: as every other part of the film."
-    )
+    preset: Preset = Field(EncodingOptions().preset, description="Encoding of transitions: that of the other segments.")
     crf: float = Field(EncodingOptions().crf, gt=0, le=40)
 
     @property
     def uses_guidance(self) -> bool:
-        """Whether negative words are heeded."""
+        """Return whether the negative prompt is used."""
         return self.guidance > 1
 
 
@@ -78,17 +76,17 @@ R = TypeVar("R", bound=VideoOptions)
 
 
 class VideoFamily(ABC, Generic[R]):
-    """A family of clips but for the model itself: `film` makes one window, `run` does everything around it."""
+    """A video family except for the model: `generate_window` makes one window, `run` does the rest."""
 
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = VIDEO_PARAMS
     memory_modes: ClassVar[tuple[MemoryMode, ...]] = tuple(MemoryMode)[1:]
     pipeline_classes: ClassVar[tuple[str, ...]]
-    """Pipelines of diffusers as which such weights are published."""
+    """Names of the diffusers pipelines under which such weights are published."""
     encoder_parts: ClassVar[tuple[str, ...]] = ("text_encoder", "tokenizer")
-    """Components that the half that draws does without."""
+    """Components that the denoiser group omits."""
     denoiser_parts: ClassVar[tuple[str, ...]] = ("transformer", "vae")
-    """Components that the half that reads words does without."""
+    """Components that the text encoder group omits."""
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         self.spec, self.device = spec, device
@@ -113,44 +111,44 @@ class VideoFamily(ABC, Generic[R]):
     @staticmethod
     @abstractmethod
     def parse_options(spec: ModelSpec) -> R:
-        """The options of a model."""
+        """Parse the options of a model."""
 
     @abstractmethod
     def default_window(self) -> Window:
-        """What weights like these make at one go."""
+        """Return the default window of these weights."""
 
     @abstractmethod
     def load_part(self, exclude: Sequence[str]) -> Any:
-        """The pipeline without these components."""
+        """Load the pipeline without these components."""
 
     @abstractmethod
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
-        """What the text encoder makes of words, by the argument of the pipeline that takes it."""
+        """Return the prompt embeddings by the name of the pipeline argument."""
 
     @abstractmethod
     def generate_window(self, request: WindowRequest) -> GeneratedWindow:
-        """One window."""
+        """Generate one window."""
 
     @property
     def accepts_first_frame(self) -> bool:
-        """Whether the first frame is enough for the weights."""
+        """Return whether the weights work with a first frame alone."""
         return True
 
     @property
     def accepts_last_frame(self) -> bool:
-        """Whether the weights can be told the last frame too."""
+        """Return whether the weights support last-frame conditioning."""
         return False
 
     def reference_images(self, inputs: Mapping[str, Sequence[Path]], report: Report) -> tuple[Image, ...]:
-        """The portraits of who is on stage, for weights that see them beside the keyframe."""
+        """Return the portraits of the cast, for weights that accept references besides the keyframe."""
         return ()
 
     def audio_sample_rate(self) -> int | None:
-        """Samples a second of the sound that is made with the picture; None: none is."""
+        """Return the sample rate of generated audio in Hz, or None without audio."""
         return None
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """The size at which a film of that shape is made."""
+        """Return the generation size (width, height) for the aspect ratio of the film."""
         return self.window.size(width, height, self.device.memory_mode)
 
     def run(
@@ -163,10 +161,10 @@ class VideoFamily(ABC, Generic[R]):
         *,
         seed: int,
     ) -> list[Path]:
-        """As `pipelines.base.Family` says. Raises BadInput for what the weights cannot do."""
+        """See `pipelines.base.Family.run`. Raises BadInput for a step that the weights cannot do."""
         import torch
 
-        # A GPU has several ways of adding up a convolution: always the same one.
+        # cuDNN has several algorithms per convolution; fix one.
         steady = torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False)
         with steady, torch.no_grad():
             if isinstance(params, EncodePromptParams):
@@ -180,7 +178,7 @@ class VideoFamily(ABC, Generic[R]):
         raise BadInput("kind", f"{self.spec.name} cannot {kind}.")
 
     def close(self) -> None:
-        """Give back all memory."""
+        """Unload all components."""
         self._embeds_cache.clear()
         self.component_groups.close()
 
@@ -194,8 +192,8 @@ class VideoFamily(ABC, Generic[R]):
         if not self.accepts_first_frame:
             raise BadInput(
                 "models.animate",
-                f"the weights of {self.spec.name} need a last picture too, and a clip has none.",
-                "They make bridges; choose another model for clips.",
+                f"{self.spec.name} requires a last frame, and a clip has none.",
+                "Use it for transitions, and choose another model for clips.",
             )
         plan = self.window.plan(
             read_timing(params, inputs), seed, loop=params.loop, ends_on_first_frame=self.accepts_last_frame
@@ -220,7 +218,7 @@ class VideoFamily(ABC, Generic[R]):
     def _generate_transition(
         self, params: TransitionParams, inputs: Mapping[str, Sequence[Path]], out: Path, report: Report, seed: int
     ) -> Path:
-        """A `match` is made by the model, every other transition is its blend."""
+        """Generate a `match` transition; blend any other."""
         from pipelines.diffusion.transitions import TransitionGap
         from pipelines.media.transitions.blends import BLENDS
         from pipelines.media.transitions.overlap import write_transition
@@ -231,8 +229,8 @@ class VideoFamily(ABC, Generic[R]):
         if not self.accepts_last_frame:
             raise BadInput(
                 "models.transition",
-                f"the weights of {self.spec.name} cannot be told a last picture.",
-                "Choose a model that makes bridges.",
+                f"{self.spec.name} does not support last-frame conditioning;",
+                "choose a model that supports transitions",
             )
         gap = TransitionGap.read(params, inputs, self.size(params.width, params.height), coding, report)
         part = WindowSpec(

@@ -1,7 +1,7 @@
-"""A clip of any length and shape out of a model that makes short ones of a few sizes.
+"""Plan a clip of any length and shape from windows of a model with fixed lengths and sizes.
 
-A model makes a window of frames at one go. A scene that is longer is made of several: the last frame of one is the first of the
-next, and is shown once. Everything here counts; nothing is drawn or coded (`pipelines.diffusion.clip_writer`).
+A model generates one window of frames per call. A longer scene has several windows; the last frame of one is the first of the next and
+is shown once. This module only computes counts and sizes; `pipelines.diffusion.clip_writer` writes the frames.
 """
 
 from __future__ import annotations
@@ -25,28 +25,27 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 REDUCED_SCALE = 0.75
-"""Of the width and of the height is what is left under `MemoryMode.REDUCED_SIZE`."""
+"""Factor of width and height in `MemoryMode.REDUCED_SIZE`."""
 EPSILON = 1e-6
-"""What rounding errors of floating point may amount to."""
+"""Tolerance for floating-point rounding."""
 
 
 class Window(BaseModel):
-    """What a model makes at one go, as it likes it best."""
+    """Length, rate and size of one model call."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    fps: int = Field(16, ge=1, le=60, description="Frames a second at which it was trained.")
+    fps: int = Field(16, ge=1, le=60, description="Frame rate of the training data in frames/s.")
     frames: int = Field(81, ge=2, description="Most frames at once.")
-    frame_stride: int = Field(4, ge=1, description="It makes 1 + a multiple of so many frames.")
-    width: int = Field(832, ge=16, description="Size that it was trained on; other shapes get about as many pixels.")
+    frame_stride: int = Field(4, ge=1, description="The model generates 1 + a multiple of this many frames.")
+    width: int = Field(832, ge=16, description="Training size in pixels; other aspect ratios get about as many pixels.")
     height: int = Field(480, ge=16)
-    multiple: int = Field(16, ge=1, description="Sides are multiples of so many pixels.")
+    multiple: int = Field(16, ge=1, description="Width and height are multiples of this many pixels.")
     max_slowdown: float = Field(
         1.1,
         ge=1,
         le=1.25,
-        description="A clip is shown so much slower at most before another window is made for the frames that lack. "
-        "1 where sound is made with the picture.",
+        description="Largest slow-down of a clip before another window is added. 1 for models that generate audio.",
     )
 
     def size(self, width: int, height: int, memory_mode: MemoryMode = MemoryMode.NONE) -> tuple[int, int]:
@@ -66,7 +65,7 @@ class Window(BaseModel):
         return max(1, int((side + EPSILON) // self.multiple)) * self.multiple
 
     def valid_frame_count(self, frames: int) -> int:
-        """The least number of frames that the model makes and that is at least `frames`; its most, where none is."""
+        """Return the smallest valid frame count of at least `frames`, or the model's maximum."""
         most = (self.frames - 1) // self.frame_stride
         return 1 + self.frame_stride * min(most, max(1, math.ceil((frames - 1) / self.frame_stride)))
 
@@ -79,9 +78,9 @@ class Window(BaseModel):
         capacity = (self.frames - 1) // self.frame_stride
         if capacity < 1:
             raise BadInput(
-                "options.frames", f"{self.frames} frames are no window.", f"At least {1 + self.frame_stride}."
+                "options.frames", f"{self.frames} frames are not a valid window.", f"At least {1 + self.frame_stride}."
             )
-        # What closes cannot be cut: the nearest length is shown a little faster or slower.
+        # A closed loop cannot be cut: use the nearest length and show it slightly faster or slower.
         units = (
             max(1, round(motion_frames / self.frame_stride))
             if ends_on_first_frame
@@ -124,14 +123,14 @@ class WindowPlan:
 
     @property
     def is_closed_loop(self) -> bool:
-        """Whether the motion ends where it began."""
+        """Return whether the motion ends on its first frame."""
         return self.windows[-1].ends_on_first_frame
 
 
 def _split_windows(
     units: int, windows: int, frame_stride: int, seed: int, ends_on_first_frame: bool
 ) -> tuple[WindowSpec, ...]:
-    """Windows as equal as can be: a short last one would hardly move."""
+    """Split into windows of nearly equal length: a short last window would hardly move."""
     least, more = divmod(units, windows)
     parts: list[WindowSpec] = []
     done = 0
@@ -153,18 +152,18 @@ def _split_windows(
 
 
 def _window_seed(seed: int, number: int) -> int:
-    """The first window has the seed of the clip: a short clip does not change when it is made longer than a window."""
+    """Return the seed of a window. The first has the seed of the clip, so a clip keeps its start when it gets longer."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:4], "big") if number else seed
 
 
 def read_timing(params: AnimateParams, inputs: Mapping[str, Sequence[Path]]) -> SceneTiming:
-    """How long the clip has to be. Raises BadInput when it counts another number of frames a second than the film."""
+    """Return the required length of the clip. Raises BadInput if its frame rate differs from the film's."""
     timing = SceneTiming.model_validate_json(inputs["timing"][0].read_bytes())
     if timing.fps != params.fps:
-        raise BadInput("fps", f"the timing counts {timing.fps} frames a second, the clip {params.fps}.")
+        raise BadInput("fps", f"the timing has {timing.fps} frames/s, the clip {params.fps}.")
     return timing
 
 
 def load_first_frame(inputs: Mapping[str, Sequence[Path]], size: tuple[int, int]) -> Image:
-    """The keyframe as RGB of exactly `size` (width, height): scaled to cover it and cut around the middle."""
+    """Return the keyframe as RGB image of exactly `size` (width, height): scaled to cover it, cropped around the centre."""
     return cover(flatten_alpha(open_image(inputs["keyframe"][0], "keyframe")), *size)

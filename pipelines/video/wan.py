@@ -138,7 +138,7 @@ class Wan(VideoFamily[WanOptions]):
             raise BadInput(
                 option_path(spec, "cache.name"),
                 "MagCache counts the steps of one network, and these weights share them among two.",
-                "Take TaylorSeerCache or FirstBlockCache.",
+                "Choose TaylorSeerCache or FirstBlockCache.",
             )
         vae, network = self._config("vae"), self._config("transformer")
         multiple = vae.get("scale_factor_spatial", 8) * network["patch_size"][-1]

@@ -353,7 +353,7 @@ def test_the_first_ltx_knows_only_where_a_clip_begins(weights, words, stand, tmp
     index.write_text(index.read_text().replace("LTXConditionPipeline", "LTXPipeline"))
     family = model("ltx", folder)
     assert shown(stand.film(family, 12, words=words("ltx")))[0] == 12
-    with pytest.raises(BadInput, match="cannot be told a last picture"):
+    with pytest.raises(BadInput, match="does not support last-frame conditioning"):
         stand.bridge(family, "match")
 
 
@@ -409,7 +409,7 @@ def test_cogvideox_says_itself_how_fast_and_how_long_it_films(weights):
 @every_model
 def test_weights_of_another_class_are_refused(name, weights):
     other = weights("ltx" if name != "ltx" else "cogvideox")
-    with pytest.raises(BadInput, match="weights: these are of a"):
+    with pytest.raises(BadInput, match="weights: the weights are of"):
         model(name, other)
 
 

@@ -237,14 +237,14 @@ def ends():
 def test_i2v_cannot_be_given_a_last_frame(models, sides, tmp_path, ends):
     with pytest.raises(RuntimeError):
         call(models["i2v"], image=ends[0], last_image=ends[1])
-    with pytest.raises(BadInput, match="cannot be told a last picture"):
+    with pytest.raises(BadInput, match="does not support last-frame conditioning"):
         bridge(models["i2v"], sides, tmp_path)
 
 
 def test_flf2v_must_be_given_a_last_frame(models, key, tmp_path, ends):
     with pytest.raises(RuntimeError):
         call(models["flf2v"], image=ends[0])
-    with pytest.raises(BadInput, match="need a last picture too"):
+    with pytest.raises(BadInput, match="requires a last frame"):
         animate(models["flf2v"], key, tmp_path)
 
 
@@ -257,7 +257,7 @@ def test_a14b_can_be_given_a_last_frame_and_heeds_it(models, ends):
 def test_5b_would_ignore_a_last_frame_so_it_is_refused(models, sides, tmp_path, ends):
     one, other = (call(models["5b"], image=ends[0], last_image=last) for last in (ends[1], None))
     assert np.array_equal(one, other), "the day that it is heeded the table changes"
-    with pytest.raises(BadInput, match="cannot be told a last picture"):
+    with pytest.raises(BadInput, match="does not support last-frame conditioning"):
         bridge(models["5b"], sides, tmp_path)
 
 
