@@ -1,1 +1,1 @@
-"""Families that need no model: timing, subtitles, sound mix, composition."""
+"""Families without a model: schedule, subtitles, mix, composition, and the frame sampler."""

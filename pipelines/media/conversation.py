@@ -1,4 +1,4 @@
-"""The conversation that keyframes are part of: each picture adds its turn, so that a later scene can be shown what came before."""
+"""The conversation of keyframes: each image adds a turn, and later scenes use the turns before them as context."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.step_params import KeyframeParams, Reference
 
 
 class Turn(Params):
-    """One picture of the conversation: what was asked, which pictures were shown, and which picture (SHA-256 of the file) came."""
+    """One turn: the prompt, the reference images, and the SHA-256 of the generated image file."""
 
     number: int = Field(ge=1)
     prompt: str
@@ -21,32 +21,32 @@ class Turn(Params):
 
 
 class Conversation(Params):
-    """The turns so far, oldest first."""
+    """The turns in order, oldest first."""
 
     turns: tuple[Turn, ...] = ()
 
 
 def read_conversation(context_file: Path | None) -> Conversation:
-    """The conversation in a context.json; an empty one where there is none. Raises BadInput for any other file."""
+    """Read a context.json; return an empty conversation for None. Raises BadInput when the file is not valid."""
     if context_file is None:
         return Conversation()
     try:
         return Conversation.model_validate_json(context_file.read_bytes())
     except ValidationError as error:
         raise BadInput(
-            "previous_context", "this is not the context of an earlier scene.", "Make the earlier scene again."
+            "previous_context", "the file is not the context of an earlier scene.", "Make the earlier scene again."
         ) from error
 
 
 def write_turn(params: KeyframeParams, context_file: Path | None, image_file: Path, out: Path) -> Path:
-    """Writes `out/context.json`: the conversation before, with the turn of `image_file` at its end."""
+    """Write `out/context.json`: the conversation of `context_file` and the turn of `image_file`. Return its path."""
     turn = Turn(
         number=params.number,
         prompt=params.prompt,
         references=params.references,
         image_digest=hashlib.sha256(image_file.read_bytes()).hexdigest(),
     )
-    told = Conversation(turns=(*read_conversation(context_file).turns, turn))
+    conversation = Conversation(turns=(*read_conversation(context_file).turns, turn))
     path = out / "context.json"
-    path.write_text(told.model_dump_json(), encoding="utf-8")
+    path.write_text(conversation.model_dump_json(), encoding="utf-8")
     return path

@@ -1,7 +1,8 @@
-"""The layers of a picture whose maker knows its depth: what a camera needs to move them apart.
+"""Layers of an image by depth, for parallax of a moving camera.
 
-`layers.json` is a `Layers`; beside it lie `layer-00.png`, `layer-01.png`, …, far to near, RGBA, straight alpha. The first is opaque.
-A layer may be larger than the frame (`margin`), so that a moving camera uncovers nothing.
+`layers.json` holds a `Layers`. The images `layer-00.png`, `layer-01.png`, … in the same folder are ordered from far to
+near; they are 8-bit RGBA with straight alpha, and the first one is opaque. Layers may exceed the frame by `margin`, so
+that a moving camera shows no empty border.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from pipelines.base import Params
 
 
 class Layer(Params):
-    """`depth` 0 is infinitely far (never moves), 1 is the plane of the figures, above 1 is nearer than they are."""
+    """One layer. `depth` 0 is infinitely far and never moves, 1 is the plane of the characters, above 1 is in front."""
 
     file: str
     depth: float = Field(ge=0, le=4)
 
 
 class Layers(Params):
-    """`width`, `height`: the frame in pixels; every layer picture is `margin` pixels larger on each side."""
+    """All layers of an image. `width`, `height`: pixels of the frame. Layers exceed it by `margin` on each side."""
 
     width: int = Field(ge=16)
     height: int = Field(ge=16)
     margin: int = Field(0, ge=0)
-    focus: tuple[float, float] = Field((0.5, 0.5), description="What the picture is about, as fractions of the frame.")
+    focus: tuple[float, float] = Field((0.5, 0.5), description="Centre of interest (x, y) as fractions of the frame.")
     layers: tuple[Layer, ...] = Field(min_length=1)

@@ -1,8 +1,8 @@
-"""Exact frames: when each scene begins, how long it is, and which of its frames belong to transitions.
+"""The timeline of the film in frames: start and length of each scene, and its shares in transitions.
 
-A film is its scenes one after the other; neighbours overlap by the frames of their transition. A scene's clip has `frames`
-frames: `head` of them are shared with the scene before, `tail` with the scene after, the `body` between belongs to it alone.
-The film has Σ(body) + Σ(transitions) frames.
+Scenes follow one another, and neighbours overlap by the frames of their transition. The clip of a scene has `frames`
+frames: the scene shares the first `head` with the scene before and the last `tail` with the scene after. The frames
+between are the segment of the scene. The film has Σ(segment frames) + Σ(transition frames) frames.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pipelines.base import Params
 
 
 class SceneTiming(Params):
-    """What one scene's picture depends on: nothing of it moves when another scene grows."""
+    """The frames of one scene's clip. They do not depend on the position of the scene in the film."""
 
     fps: int = Field(ge=1)
     frames: int = Field(ge=1, description="Frames of the whole clip: head + body + tail.")
@@ -22,7 +22,7 @@ class SceneTiming(Params):
 
     @property
     def segment_frames(self) -> int:
-        """Frames that belong to this scene alone; at least 1."""
+        """The number of frames outside transitions; at least 1."""
         return self.frames - self.head - self.tail
 
     @property
@@ -31,16 +31,16 @@ class SceneTiming(Params):
 
 
 class TimelineScene(Params):
-    """Where a scene stands in the film."""
+    """The position of a scene in the film."""
 
-    start: int = Field(ge=0, description="First frame of the clip (its head included), counted in the film.")
+    start: int = Field(ge=0, description="Frame of the film at which the clip starts, head included.")
     timing: SceneTiming
-    narration: float | None = Field(None, description="Second of the film at which the scene's narration begins.")
+    narration: float | None = Field(None, description="Second of the film at which the narration of the scene starts.")
     speech: float = Field(0.0, ge=0, description="Seconds of speech in the scene.")
 
 
 class Timeline(Params):
-    """The whole film in frames."""
+    """All scenes of the film in order."""
 
     fps: int = Field(ge=1)
     scenes: tuple[TimelineScene, ...] = Field(min_length=1)

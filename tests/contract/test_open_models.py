@@ -173,7 +173,7 @@ def test_open_models_make_a_film_and_the_same_bytes_again(models, shelf, tmp_pat
         assert {record["model"] for record in done} == {name}
         assert all(record["memory_mode"] == MemoryMode.NONE for record in done)
     facts = {fact for record in records.values() for fact in record["facts"]}
-    assert {"bridge", "alike"} <= facts or Kind.TRANSITION not in models, (
+    assert {"transition", "similarity"} <= facts or Kind.TRANSITION not in models, (
         "the network was asked what both pictures show"
     )
     assert "inbetween" in facts or Kind.CONFORM not in models, "frames were made that the clip has not"

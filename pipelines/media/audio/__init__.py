@@ -1,1 +1,1 @@
-"""Mixing, loudness and AAC."""
+"""Reading of audio, loudness, the mix, and AAC."""

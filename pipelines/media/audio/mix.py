@@ -1,4 +1,4 @@
-"""All sound of a film → one track as long as the film, as it was mixed and as the film carries it."""
+"""The mix of all audio of a film into one track, as WAV and as AAC."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.step_params import MixParams
 
 
 class Mixer:
-    """Mixes in blocks: memory does not grow with the film. The same inputs give the same bytes."""
+    """Family for `mix`. It works in blocks, so that memory does not grow with the film. Output is deterministic."""
 
     name: ClassVar[str] = "mix"
     version: ClassVar[str] = "2"
@@ -35,9 +35,9 @@ class Mixer:
         from pipelines.media.audio.mixdown import mixdown
 
         assert isinstance(params, MixParams)
-        sound, coded = mixdown(params, inputs, out, report), out / "sound.m4a"
-        write_aac(sound, coded)
-        return [sound, coded]
+        mixed, encoded = mixdown(params, inputs, out, report), out / "sound.m4a"
+        write_aac(mixed, encoded)
+        return [mixed, encoded]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the family holds no resources."""

@@ -1,4 +1,7 @@
-"""All sound of a film → one track: speech where the timeline wants it, music that makes room for it, one even loudness."""
+"""Mixdown: speech at its times, music ducked under speech, native audio of clips, and mastering to a target loudness.
+
+Audio is float32 of shape (samples, 2) at 48 kHz with full scale at ±1. Loudness follows EBU R 128.
+"""
 
 from __future__ import annotations
 
@@ -27,61 +30,68 @@ from pipelines.media.timeline import Timeline
 from pipelines.step_params import MixParams
 
 BLOCK = 48_672
-"""Samples at a time, about a second: with the margins around it (`PEAK_MARGIN`) 2¹⁴ × 3, which is fast to transform."""
+"""Samples per block, about a second. With `PEAK_MARGIN` on both sides they are 2¹⁴ × 3, a fast size for FFTs."""
 
 SPEECH_LUFS, MUSIC_LUFS, NATIVE_LUFS = -20.0, -22.0, -26.0
-"""LUFS at which speech, music and the clips' own sound meet, before the whole is brought to the loudness wished for."""
+"""Loudness of speech, music and native audio of clips in the mix, in LUFS, before mastering."""
 PEAK_CEILING = db_to_gain(-1.8)
-"""Peaks are held below this: AAC moves them by some tenths of a decibel, and −1 dBTP must hold in the film too."""
+"""True peak limit of the mix. AAC raises peaks by some tenths of a decibel, and the film must stay below −1 dBTP."""
 MAX_GAIN_DB = 30.0
-"""dB by which nothing is ever raised more: beyond it noise becomes the programme."""
+"""Largest gain in dB; more would raise noise to the level of the programme."""
 ATTACK, RELEASE = 0.3, 0.7
-"""Seconds in which the music sinks before speech begins, and rises after it has ended."""
+"""Seconds in which music fades down before speech and fades up after it."""
 MIN_DUCK_GAP = ATTACK + RELEASE + 0.2
-"""Seconds of quiet between two speeches in which the music does not rise, so that it does not pump."""
+"""Shortest gap between speeches, in seconds, in which music fades up. Shorter ones would make it pump."""
 FADE_IN, FADE_OUT = 0.5, 2.0
-"""Seconds at the film's beginning and end in which everything but speech fades."""
+"""Seconds at the start and the end of the film in which all audio but speech fades."""
 EDGE_FADE = round(0.005 * SAMPLE_RATE)
+"""Samples in which placed audio fades in and out, against clicks."""
 
 
 def mixdown(params: MixParams, inputs: Mapping[str, Sequence[Path]], out: Path, report: Report) -> Path:
-    """Mix the inputs (roles as in `pipelines.step_params.MixParams`) into `sound.wav` in the folder `out`, block by block."""
+    """Mix the inputs (roles of `pipelines.step_params.MixParams`) into `out/sound.wav`, block by block. Return its
+    path.
+
+    Raises BadInput, with the role of the input, when a file cannot be used.
+    """
     timeline = Timeline.model_validate_json(inputs["timeline"][0].read_bytes())
     samples = round(timeline.seconds * SAMPLE_RATE)
     speeches = _place_speech(timeline, inputs.get("narrations", ()), report)
-    duck = Ducker([(speech.start / SAMPLE_RATE, speech.stop / SAMPLE_RATE) for speech in speeches], params.ducking_db)
+    ducker = Ducker([(speech.start / SAMPLE_RATE, speech.stop / SAMPLE_RATE) for speech in speeches], params.ducking_db)
     beds = [
         *(_make_bed(path, "music", samples, report) for path in inputs.get("music", ())),
         *(_make_bed(path, "audio", samples, report) for path in inputs.get("audio", ())),
     ]
     natives = _place_native_audio(timeline, params.native_audio_scenes, inputs.get("clips", ()), report)
-    report.progress(0.3, "measured")
+    report.progress(0.3, "loudness of the inputs measured")
     with tempfile.TemporaryDirectory(dir=out, prefix=".mix-") as scratch:
         mixed = RawAudioFile(Path(scratch, "mixed.f32"))
-        meter, stopped = LoudnessMeter(), 0
-        for start in range(0, samples, BLOCK):
-            stopped = min(samples, start + BLOCK)
-            block = np.zeros((stopped - start, 2), np.float32)
+        meter = LoudnessMeter()
+        for start, stop in _block_ranges(samples):
+            block = np.zeros((stop - start, 2), np.float32)
             for bed in beds:
                 block += bed.read(len(block))
             for native in natives:
                 native.add(block, start)
-            block *= (duck.curve(start, stopped) * _fades(start, stopped, samples))[:, None]
+            block *= (ducker.curve(start, stop) * _fades(start, stop, samples))[:, None]
             for speech in speeches:
                 speech.add(block, start)
             mixed.append(block)
             meter.add(block)
-            report.progress(0.3 + 0.3 * stopped / samples)
+            report.progress(0.3 + 0.3 * stop / samples)
         mixed.close()
-        sound = out / "sound.wav"
-        facts = _master(mixed, samples, meter.integrated(), params.loudness, sound, report)
-    report.record(**facts, speeches=len(speeches), beds=len(beds), natives=len(natives))
-    return sound
+        target = out / "sound.wav"
+        measurements = _master(mixed, samples, meter.integrated(), params.loudness, target, report)
+    report.record(**measurements, speeches=len(speeches), beds=len(beds), natives=len(natives))
+    return target
 
 
 @dataclass(slots=True)
 class PlacedAudio:
-    """A sound that is short enough to be held, at its place in the film. It is read when it is reached and then let go."""
+    """A short audio file at samples `start` to before `stop` of the film, with fades in samples.
+
+    The file is in memory only while blocks overlap it.
+    """
 
     path: Path
     field: str
@@ -94,6 +104,7 @@ class PlacedAudio:
     _audio: AudioSamples | None = None
 
     def add(self, block: AudioSamples, start: int) -> None:
+        """Add the audio to a block that starts at sample `start` of the film."""
         begin, end = max(self.start, start), min(self.stop, start + len(block))
         if begin >= end:
             self._audio = None
@@ -103,29 +114,34 @@ class PlacedAudio:
         block[begin - start : end - start] += self._audio[begin - self.start : end - self.start]
 
     def _load(self) -> AudioSamples:
-        sound = np.concatenate(list(read_blocks(self.path, self.field, self.container)))[: self.stop - self.start]
-        shaped = np.zeros((self.stop - self.start, 2), np.float32)
-        shaped[: len(sound)] = sound * np.float32(self.gain)
-        for samples, edge in ((self.fade_in, shaped), (self.fade_out, shaped[: len(sound)][::-1])):
+        audio = np.concatenate(list(read_blocks(self.path, self.field, self.container)))[: self.stop - self.start]
+        faded = np.zeros((self.stop - self.start, 2), np.float32)
+        faded[: len(audio)] = audio * np.float32(self.gain)
+        for samples, edge in ((self.fade_in, faded), (self.fade_out, faded[: len(audio)][::-1])):
             ramp = min(samples, len(edge))
             edge[:ramp] *= np.sin(np.linspace(0, np.pi / 2, ramp, dtype=np.float32))[:, None]
-        return shaped
+        return faded
 
 
 @dataclass(slots=True)
 class Bed:
-    """A sound under the whole film, read from front to back."""
+    """Audio under the whole film, read sequentially."""
 
     track: AudioStream
     gain: float
 
     def read(self, samples: int) -> AudioSamples:
-        sound: AudioSamples = self.track.read(samples) * np.float32(self.gain)
-        return sound
+        """Return the next `samples` samples; silence after the end of the file."""
+        audio: AudioSamples = self.track.read(samples) * np.float32(self.gain)
+        return audio
 
 
 class Ducker:
-    """How the beds make room for speech: `depth_db` dB less while somebody speaks, in ramps that are over when speech begins."""
+    """The gain of music and native audio under speech: lower by `depth_db` dB during speech, with smooth ramps around
+    it.
+
+    `speeches`: (start, end) of each speech in seconds.
+    """
 
     def __init__(self, speeches: Sequence[tuple[float, float]], depth_db: float) -> None:
         self._depth_db = depth_db
@@ -136,15 +152,15 @@ class Ducker:
         self._times, self._levels = np.array(times), np.array(levels)
 
     def curve(self, start: int, stop: int) -> NDArray[np.float32]:
-        """The gain of the samples from `start` to `stop`."""
+        """Return the gain of samples `start` to before `stop`, float32 of shape (stop - start,)."""
         level = np.interp(np.arange(start, stop) / SAMPLE_RATE, self._times, self._levels)
-        soft = 0.5 - 0.5 * np.cos(np.pi * level)
-        curve: NDArray[np.float32] = np.power(10.0, -self._depth_db / 20 * soft).astype(np.float32)
+        smooth = 0.5 - 0.5 * np.cos(np.pi * level)
+        curve: NDArray[np.float32] = np.power(10.0, -self._depth_db / 20 * smooth).astype(np.float32)
         return curve
 
 
 class RawAudioFile:
-    """Samples laid by on the disk."""
+    """A temporary file of raw float32 stereo samples."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -152,70 +168,70 @@ class RawAudioFile:
         self._length = 0
 
     def append(self, block: AudioSamples) -> None:
+        """Write a block at the end of the file."""
         self._file.write(np.ascontiguousarray(block, np.float32).tobytes())
         self._length += len(block)
 
     def close(self) -> None:
+        """Finish writing. The file can be read afterwards."""
         self._file.close()
 
     def read(self, start: int, stop: int) -> AudioSamples:
-        """The samples from `start` to `stop`, silence before the first and after the last."""
+        """Return samples `start` to before `stop`; silence before the first sample and after the last one."""
         first, last = max(start, 0), min(stop, self._length)
-        found = np.fromfile(self._path, np.float32, 2 * (last - first), offset=8 * first).reshape(-1, 2)
-        return np.pad(found, ((first - start, stop - last), (0, 0)))
+        stored = np.fromfile(self._path, np.float32, 2 * (last - first), offset=8 * first).reshape(-1, 2)
+        return np.pad(stored, ((first - start, stop - last), (0, 0)))
 
 
 def _place_speech(timeline: Timeline, files: Sequence[Path], report: Report) -> list[PlacedAudio]:
-    """The narrations at their places, each brought to the same loudness. Raises BadInput."""
-    places = [place for place in timeline.scenes if place.narration is not None]
-    if len(places) != len(files):
-        raise BadInput("narrations", f"{len(files)} files for {len(places)} narrated scenes")
+    """Return the narrations at their times, all with the same loudness. Raises BadInput."""
+    narrated = [scene for scene in timeline.scenes if scene.narration is not None]
+    if len(narrated) != len(files):
+        raise BadInput("narrations", f"{len(narrated)} scenes are narrated, but {len(files)} files were given.")
     speeches = []
-    for number, (place, file) in enumerate(zip(places, files, strict=True), 1):
-        sound = np.concatenate(list(read_blocks(file, "narrations", "wav")))
-        level = measure_loudness(sound)
+    for number, (scene, file) in enumerate(zip(narrated, files, strict=True), 1):
+        audio = np.concatenate(list(read_blocks(file, "narrations", "wav")))
+        level = measure_loudness(audio)
         if level == SILENCE:
             report.warn(f"narration {number} is silent")
-        start = round((place.narration or 0.0) * SAMPLE_RATE)
-        speeches.append(PlacedAudio(file, "narrations", "wav", start, start + len(sound), _gain_to(SPEECH_LUFS, level)))
+        start = round((scene.narration or 0.0) * SAMPLE_RATE)
+        speeches.append(PlacedAudio(file, "narrations", "wav", start, start + len(audio), _gain_to(SPEECH_LUFS, level)))
     return speeches
 
 
 def _make_bed(path: Path, field: str, samples: int, report: Report) -> Bed:
-    """Music or a sound that lies under the film, measured as far as the film goes."""
+    """Return music or other audio under the whole film. The gain depends on its first `samples` samples."""
     container = "wav" if field == "music" else None
-    meter, left = LoudnessMeter(), samples
+    meter, remaining = LoudnessMeter(), samples
     for block in read_blocks(path, field, container):
-        meter.add(block[:left])
-        left -= min(left, len(block))
-        if not left:
+        meter.add(block[:remaining])
+        remaining -= min(remaining, len(block))
+        if not remaining:
             break
     level = meter.integrated()
     if level == SILENCE:
-        report.warn(f"a file of {field} is silent")
+        report.warn(f"a file of `{field}` is silent")
     return Bed(AudioStream(read_blocks(path, field, container)), _gain_to(MUSIC_LUFS, level))
 
 
 def _place_native_audio(
     timeline: Timeline, numbers: Sequence[int], clips: Sequence[Path], report: Report
 ) -> list[PlacedAudio]:
-    """The sound of clips that bring their own, cross-faded over the frames that neighbours share."""
+    """Return the native audio of clips, with cross-fades over the frames of transitions. Raises BadInput."""
     if len(numbers) != len(clips):
-        raise BadInput("clips", f"{len(clips)} files for {len(numbers)} scenes with sound of their own")
+        raise BadInput("clips", f"{len(numbers)} scenes have native audio, but {len(clips)} files were given.")
     natives = []
     for number, clip in zip(numbers, clips, strict=True):
         if not 1 <= number <= len(timeline.scenes):
-            raise BadInput("native", f"there is no scene {number}")
+            raise BadInput("native_audio_scenes", f"the film has no scene {number}.")
         if not has_audio(clip):
-            report.warn(f"the clip of scene {number} has no sound")
+            report.warn(f"the clip of scene {number} has no audio")
             continue
-        place = timeline.scenes[number - 1]
-        start, stop = (
-            _frame_to_sample(frame, timeline.fps) for frame in (place.start, place.start + place.timing.frames)
-        )
-        container = clip_container(clip) or "mov"
+        scene, timing = timeline.scenes[number - 1], timeline.scenes[number - 1].timing
+        start, stop = (_frame_to_sample(frame, timeline.fps) for frame in (scene.start, scene.start + timing.frames))
+        container = clip_container(clip)
         level = measure_loudness(np.concatenate(list(read_blocks(clip, "clips", container)))[: stop - start])
-        head, tail = (max(EDGE_FADE, _frame_to_sample(n, timeline.fps)) for n in (place.timing.head, place.timing.tail))
+        head, tail = (max(EDGE_FADE, _frame_to_sample(frames, timeline.fps)) for frames in (timing.head, timing.tail))
         natives.append(PlacedAudio(clip, "clips", container, start, stop, _gain_to(NATIVE_LUFS, level), head, tail))
     return natives
 
@@ -223,50 +239,54 @@ def _place_native_audio(
 def _master(
     mixed: RawAudioFile, samples: int, measured: float, target_lufs: float, target: Path, report: Report
 ) -> dict[str, float]:
-    """Bring the mix to its loudness under the ceiling and write it. Returns what was measured and done."""
+    """Write the mix with the target loudness, limited to `PEAK_CEILING`. Return the measurements for the record.
+
+    The gain is found by iteration, since the limiter lowers the loudness.
+    """
     if measured == SILENCE:
         _write(target, (mixed.read(start, stop) for start, stop in _block_ranges(samples)))
-        report.warn("the film's sound is silent")
+        report.warn("the audio of the film is silent")
         return {}
     peaks = _peaks(mixed, samples)
-    raised, reached = 0.0, measured
+    gain_db, loudness = 0.0, measured
     limiter = Limiter(peaks, 1.0, PEAK_CEILING)
     for _ in range(5):
-        raised = min(raised + target_lufs - reached, MAX_GAIN_DB)
-        limiter = Limiter(peaks, db_to_gain(raised), PEAK_CEILING)
+        gain_db = min(gain_db + target_lufs - loudness, MAX_GAIN_DB)
+        limiter = Limiter(peaks, db_to_gain(gain_db), PEAK_CEILING)
         meter = LoudnessMeter()
-        for block in _limited(mixed, samples, limiter):
+        for block in _limited_blocks(mixed, samples, limiter):
             meter.add(block)
-        reached = meter.integrated()
-        if abs(reached - target_lufs) < 0.1 or raised == MAX_GAIN_DB:
+        loudness = meter.integrated()
+        if abs(loudness - target_lufs) < 0.1 or gain_db == MAX_GAIN_DB:
             break
-    if abs(reached - target_lufs) > 0.5:
-        report.warn(f"the sound reaches {reached:.1f} LUFS, not {target_lufs:.1f}: its peaks leave no more room")
-    report.progress(0.9, "writing")
-    _write(target, _limited(mixed, samples, limiter))
+    if abs(loudness - target_lufs) > 0.5:
+        report.warn(f"the audio has {loudness:.1f} LUFS, not {target_lufs:.1f}: the peak limit prevents more gain")
+    report.progress(0.9, "writing the mix")
+    _write(target, _limited_blocks(mixed, samples, limiter))
     return {
-        "lufs": round(reached, 2),
-        "raised_db": round(raised, 2),
+        "lufs": round(loudness, 2),
+        "raised_db": round(gain_db, 2),
         "limited_db": round(20 * math.log10(limiter.min_gain), 2),
     }
 
 
-def _limited(mixed: RawAudioFile, samples: int, limiter: Limiter) -> Iterator[AudioSamples]:
+def _limited_blocks(mixed: RawAudioFile, samples: int, limiter: Limiter) -> Iterator[AudioSamples]:
     for start, stop in _block_ranges(samples):
         yield mixed.read(start, stop) * limiter.curve(start, stop)[:, None]
 
 
 def _peaks(mixed: RawAudioFile, samples: int) -> NDArray[np.float32]:
-    """The true peak of every step of the limiter."""
-    found = []
+    """Return the true peak of every step of the limiter, float32 of shape (steps,)."""
+    block_peaks = []
     for start, stop in _block_ranges(samples):
         peaks = true_peaks(mixed.read(start - PEAK_MARGIN, stop + PEAK_MARGIN))[PEAK_MARGIN:-PEAK_MARGIN]
         steps = np.pad(peaks, (0, -len(peaks) % Limiter.STEP)).reshape(-1, Limiter.STEP)
-        found.append(np.maximum.reduce(np.ascontiguousarray(steps.T)))
-    return np.concatenate(found)
+        block_peaks.append(np.maximum.reduce(np.ascontiguousarray(steps.T)))
+    return np.concatenate(block_peaks)
 
 
 def _write(target: Path, audio: Iterable[AudioSamples]) -> None:
+    """Write blocks as a 16-bit WAV file. A failure leaves no file."""
     try:
         with wave.open(str(target), "wb") as file:
             file.setnchannels(2)
@@ -280,19 +300,20 @@ def _write(target: Path, audio: Iterable[AudioSamples]) -> None:
 
 
 def _block_ranges(samples: int) -> Iterator[tuple[int, int]]:
+    """Return (start, stop) of each block."""
     return ((start, min(samples, start + BLOCK)) for start in range(0, samples, BLOCK))
 
 
 def _fades(start: int, stop: int, samples: int) -> NDArray[np.float32]:
-    """The gain of the beds at the film's edges; in a short film the fades take a quarter of it at most."""
+    """Return the gain of the fades at both ends of the film; each takes at most a quarter of a short film."""
     length_in, length_out = (min(seconds * SAMPLE_RATE, samples / 4) for seconds in (FADE_IN, FADE_OUT))
-    at = np.arange(start, stop)
-    level = np.clip(np.minimum(at / length_in, (samples - 1 - at) / length_out), 0, 1)
+    index = np.arange(start, stop)
+    level = np.clip(np.minimum(index / length_in, (samples - 1 - index) / length_out), 0, 1)
     return np.sin(np.pi / 2 * level).astype(np.float32)
 
 
 def _merge_speeches(speeches: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Speeches with hardly a breath between them, as one."""
+    """Return the speeches in order, merged where the gap between two is shorter than `MIN_DUCK_GAP`."""
     merged: list[tuple[float, float]] = []
     for start, stop in sorted(speeches):
         if merged and start - merged[-1][1] < MIN_DUCK_GAP:
@@ -303,9 +324,10 @@ def _merge_speeches(speeches: Sequence[tuple[float, float]]) -> list[tuple[float
 
 
 def _gain_to(target_lufs: float, level: float) -> float:
-    """The gain that brings a sound to a loudness; silence stays silence."""
+    """Return the factor from loudness `level` to `target_lufs`, limited to `MAX_GAIN_DB`; 0 for silence."""
     return db_to_gain(min(target_lufs - level, MAX_GAIN_DB)) if level != SILENCE else 0.0
 
 
 def _frame_to_sample(frame: int, fps: int) -> int:
+    """Return the index of the sample at the start of a frame."""
     return round(frame * SAMPLE_RATE / fps)

@@ -1,4 +1,4 @@
-"""Sound files of any rate → 48 kHz stereo, in blocks, so that memory does not grow with their length."""
+"""Reading of audio files of any rate as 48 kHz stereo, in blocks, so that memory does not grow with the file."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ from numpy.typing import NDArray
 from pipelines.base import BadInput
 
 AudioSamples = NDArray[np.float32]
-"""Samples × 2 channels, full scale at ±1."""
+"""Float32 of shape (samples, 2), full scale at ±1."""
 
 SAMPLE_RATE = 48_000
 
 
 def read_blocks(path: Path, field: str, container: str | None = None) -> Iterator[AudioSamples]:
-    """The sound of a file from its first sample on, at 48 kHz in stereo.
+    """Yield the audio of a file in blocks at 48 kHz in stereo.
 
-    `container` is the format as ffmpeg calls it; without one it is told from the first bytes, never from the name.
-    Raises BadInput, naming `field`, when the file is no sound, is empty, or holds what is not a number.
+    `container`: ffmpeg's name of the format; without it the magic bytes decide, never the file name. Raises BadInput
+    for `field` when the file has no readable audio, no samples, or samples that are not finite.
     """
     container = container or _detect_container(path, field)
-    found = 0
+    samples = 0
     try:
         with av.open(str(path), format=container, options=_open_options(container)) as file:
             if not file.streams.audio:
-                raise BadInput(field, "a file has no sound in it")
+                raise BadInput(field, "a file has no audio stream.")
             resampler = av.AudioResampler(format="flt", layout="stereo", rate=SAMPLE_RATE)
             for frame in chain(file.decode(file.streams.audio[0]), (None,)):
-                for even in resampler.resample(frame):
-                    block: AudioSamples = even.to_ndarray().reshape(-1, 2)
+                for resampled in resampler.resample(frame):
+                    block: AudioSamples = resampled.to_ndarray().reshape(-1, 2)
                     if not np.isfinite(block).all():
-                        raise BadInput(field, "a file holds samples that are not numbers")
-                    found += len(block)
+                        raise BadInput(field, "a file has samples that are not finite numbers.")
+                    samples += len(block)
                     yield block
     except FFmpegError:
-        raise BadInput(field, "a file cannot be read as sound", _HINT) from None
-    if not found:
-        raise BadInput(field, "a file has no samples", _HINT)
+        raise BadInput(field, "a file is not readable audio.", _HINT) from None
+    if not samples:
+        raise BadInput(field, "a file has no samples.", _HINT)
 
 
 def _open_options(container: str) -> dict[str, str]:
-    """What a WAV file is stands in its header: ffmpeg need not read megabytes of it to find out."""
+    """Return the options for opening a file. The header of a WAV file is complete, so that 4 KB of probing suffice."""
     return {"protocol_whitelist": "file"} | ({"probesize": "4096"} if container == "wav" else {})
 
 
 def has_audio(path: Path) -> bool:
-    """Whether a clip brings sound of its own. Raises BadInput when it is no clip."""
+    """Return whether a clip has an audio stream. Raises BadInput when the file is not a readable video."""
     try:
         with av.open(str(path), format=clip_container(path), options={"protocol_whitelist": "file"}) as file:
             return bool(file.streams.audio)
     except FFmpegError:
-        raise BadInput("clips", "a clip cannot be read as video") from None
+        raise BadInput("clips", "a clip is not a readable video.") from None
 
 
 def clip_container(path: Path) -> str:
-    """The format of a video by its first bytes, as ffmpeg calls it. Raises BadInput for all else."""
+    """Return ffmpeg's name of a video format by the magic bytes. Raises BadInput for an unknown format."""
     with path.open("rb") as file:
         head = file.read(12)
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
@@ -70,32 +70,32 @@ def clip_container(path: Path) -> str:
     for signature, container in ((b"\x1aE\xdf\xa3", "matroska"), (b"GIF8", "gif")):
         if head.startswith(signature):
             return container
-    raise BadInput("clips", "a clip cannot be read as video")
+    raise BadInput("clips", "a clip is not a readable video.")
 
 
 class AudioStream:
-    """A file's sound read from front to back in stretches of any length; after its end there is silence."""
+    """Sequential reader of blocks in other lengths, with silence after the end."""
 
     def __init__(self, source: Iterator[AudioSamples]) -> None:
         self._source = source
-        self._waiting: list[AudioSamples] = []
+        self._buffer: list[AudioSamples] = []
 
     def read(self, samples: int) -> AudioSamples:
-        """The next `samples` samples."""
-        have = sum(map(len, self._waiting))
-        while have < samples:
+        """Return the next `samples` samples."""
+        buffered = sum(map(len, self._buffer))
+        while buffered < samples:
             block = next(self._source, None)
             if block is None:
-                self._waiting.append(np.zeros((samples - have, 2), np.float32))
+                self._buffer.append(np.zeros((samples - buffered, 2), np.float32))
                 break
-            self._waiting.append(block)
-            have += len(block)
-        whole = np.concatenate(self._waiting) if self._waiting else np.zeros((samples, 2), np.float32)
-        self._waiting = [whole[samples:]]
-        return whole[:samples]
+            self._buffer.append(block)
+            buffered += len(block)
+        audio = np.concatenate(self._buffer) if self._buffer else np.zeros((samples, 2), np.float32)
+        self._buffer = [audio[samples:]]
+        return audio[:samples]
 
 
-_HINT = "WAV, FLAC, MP3, OGG, MP4 and WebM are understood."
+_HINT = "Supported formats: WAV, FLAC, MP3, OGG, MP4 and WebM."
 _SIGNATURES = {
     b"RIFF": "wav",
     b"RF64": "wav",
@@ -107,6 +107,7 @@ _SIGNATURES = {
 
 
 def _detect_container(path: Path, field: str) -> str:
+    """Return ffmpeg's name of an audio format by the magic bytes. Raises BadInput for `field` when it is unknown."""
     with path.open("rb") as file:
         head = file.read(12)
     if head[4:8] == b"ftyp":
@@ -116,4 +117,4 @@ def _detect_container(path: Path, field: str) -> str:
     for signature, container in _SIGNATURES.items():
         if head.startswith(signature):
             return container
-    raise BadInput(field, "a file is of no known kind of sound", _HINT)
+    raise BadInput(field, "a file has an unknown audio format.", _HINT)

@@ -1,8 +1,8 @@
-"""The one encoder: every part of a film is made by it, so that parts can be joined by copying.
+"""The H.264 encoder of all segments of a film. Its segments can be joined without encoding them again.
 
-Parts join because they have the same preset, quality, size, rate, colour tags and time base, and because every part is a
-closed group of pictures with parameter sets that do not depend on its content (`stitchable`). x264 runs with one thread: the
-machine is filled by parts being made side by side, and the same frames give the same bytes.
+All segments have the same preset, quality, size, frame rate, colour tags and time base. Each is a closed group of
+pictures (GOP), and x264's option `stitchable` keeps its parameter sets independent of its content. x264 runs with one
+thread, so that the same frames give the same bytes; several segments are encoded in parallel instead.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from pipelines.base import BadInput
 from pipelines.media.codec.encoding_options import EncodingOptions
 from pipelines.media.codec.yuv import Planes, split_planes
 
-BT709 = 1  # the number of bt709 in primaries, transfer and matrix alike (ITU-T H.273)
+BT709 = 1  # the code of bt709 for primaries, transfer and matrix (ITU-T H.273)
 LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
 FAST_ZONE_OPTIONS = "subme=1,me=dia,ref=1,trellis=0,partitions=none"
-"""x264's search at its shortest that a stream can come back from (`subme=0` cannot be left again). The headers stay the same."""
-AVX_512F = 13  # CV_CPU_AVX_512F, which OpenCV's Python module does not name
+"""The fastest x264 settings that a zone may set without a change of the headers. `subme=0` cannot be changed back later
+in the stream."""
+AVX_512F = 13  # CV_CPU_AVX_512F; OpenCV's Python module has no constant for it
 
 
 def track_timescale(fps: int) -> int:
-    """Ticks per second of the track: a multiple of the frame rate, at least 10000 (12288 at 24 frames a second)."""
+    """Return the ticks per second of the track: a multiple of `fps`, at least 10000 (12288 at 24 fps)."""
     scale = fps
     while scale < 10_000:
         scale *= 2
@@ -38,16 +39,18 @@ def track_timescale(fps: int) -> int:
 
 
 def require_even(width: int, height: int) -> None:
-    """4:2:0 pictures have even sides. Raises BadInput."""
+    """Check that both sides are even, as 4:2:0 chroma needs. Raises BadInput."""
     if width % 2 or height % 2:
-        raise BadInput("width/height", f"{width}×{height}: video needs even sides.", "Choose the next even number.")
+        raise BadInput("width/height", f"{width}×{height}: both sides must be even.", "Use the next even number.")
 
 
 class Encoder:
-    """Writes one part: `with Encoder(path, …) as encoder: encoder.write(planes)`.
+    """Writer of one segment: H.264 in mp4, yuv420p, bt709, limited range.
 
-    `idr` holds the numbers of the frames that start a closed group of pictures, where the part can be cut without being
-    encoded again; frame 0 always does. `fast_ranges` are frames that are looked at for less long: as good, but larger.
+    Use it as a context manager: `with Encoder(path, …) as encoder: encoder.write(planes)`. `idr` holds the numbers of
+    the frames that start a closed GOP; there the segment can be cut without encoding it again. Frame 0 always starts
+    one. The frames of `fast_ranges` get a shorter motion search: the same quality, more bytes. Raises BadInput when a
+    side is odd.
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class Encoder:
         context.color_range = LIMITED_RANGE
         context.sample_aspect_ratio = 1
         context.thread_count = 1
-        # x264 copies what it is given: one frame serves for all, and no memory is asked for while coding
+        # x264 copies its input, so one frame buffer serves all frames
         self._frame = av.VideoFrame(width, height, "yuv420p")
         self._frame.color_range, self._frame.colorspace = LIMITED_RANGE, BT709
         self._planes = [
@@ -80,7 +83,7 @@ class Encoder:
         ]
 
     def write(self, planes: Planes) -> None:
-        """Append one frame. `planes` may be written anew afterwards."""
+        """Append one frame. `planes` is copied; the caller may overwrite it afterwards."""
         for target, source in zip(self._planes, split_planes(planes), strict=True):
             target[:] = source
         self._frame.pts = self._written
@@ -102,12 +105,12 @@ class Encoder:
 
 
 def container_options(fps: int) -> dict[str, str]:
-    """Options of the mp4 muxer for every part: one time base, no dates, no names of libraries."""
+    """Return the options of the mp4 muxer: a fixed time base, no dates, no library names."""
     return {"fflags": "+bitexact", "video_track_timescale": str(track_timescale(fps))}
 
 
 def x264_options(encoding: EncodingOptions, fast_ranges: Sequence[range] = ()) -> dict[str, str]:
-    """Options of libx264 for every part, as ffmpeg names them."""
+    """Return the options of libx264 under ffmpeg's names."""
     zones = "/".join(f"{frames.start},{frames.stop - 1},{FAST_ZONE_OPTIONS}" for frames in fast_ranges if frames)
     return {
         "preset": encoding.preset,
@@ -119,6 +122,9 @@ def x264_options(encoding: EncodingOptions, fast_ranges: Sequence[range] = ()) -
 
 @cache
 def _asm_option() -> str:
-    """x264's AVX-512 code reads memory that it has not written (macroblock tree, core 165): the same frames then give other
-    bytes now and then. Its AVX2 code does not; the difference in speed is below what can be measured."""
+    """Return the x264 parameter that restricts x264 to AVX2 on CPUs with AVX-512, else an empty text.
+
+    x264's AVX-512 code (core 165, macroblock tree) reads uninitialised memory, so that the same frames sometimes give
+    different bytes. The AVX2 code does not, and its speed shows no measurable difference.
+    """
     return ":asm=avx2,fma3,bmi2,lzcnt" if cv2.checkHardwareSupport(AVX_512F) else ""

@@ -1,4 +1,4 @@
-"""A few frames of a clip, for whoever must see what is in it without watching it all."""
+"""Sample frames of a clip, for checks of its content."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_SIDE = 512
-"""Pixels of the longer side of a frame: more says nothing more."""
+"""Largest length of the longer side of a sampled frame, in pixels. Checks need no more."""
 MAX_DECODED_FRAMES = 600
-"""Frames at most that are decoded to come from a place where decoding can begin to the one that is wanted."""
+"""Largest number of frames that are decoded between a keyframe and the sampled frame."""
 
 
 class FrameSampler:
-    """Kind `sample_frames`."""
+    """Family for `sample_frames`."""
 
     name: ClassVar[str] = "frame-sampler"
     version: ClassVar[str] = "1"
@@ -41,21 +41,21 @@ class FrameSampler:
         seed: int,
     ) -> Iterable[Path]:
         assert isinstance(params, SampleFramesParams)
-        made = []
+        written = []
         for number, frame in enumerate(_sample_frames(inputs["clip"][0], params.frames), start=1):
             path = out / f"frame-{number}.png"
             _to_upright_image(frame).save(path, "PNG", compress_level=3)
-            made.append(path)
-        if not made:
-            raise BadInput("clip", "holds no picture that can be decoded.")
-        return made
+            written.append(path)
+        if not written:
+            raise BadInput("clip", "no frame can be decoded.")
+        return written
 
     def close(self) -> None:
         pass
 
 
 def _sample_frames(path: Path, count: int) -> Iterator[VideoFrame]:
-    """The frames in the middle of `count` equal parts of the clip; of a clip that does not say how long it is, the first ones."""
+    """Yield the middle frames of `count` equal parts of the clip; the first frames when the duration is unknown."""
     from av.error import FFmpegError
 
     from pipelines.media.codec.probe import open_clip
@@ -63,40 +63,41 @@ def _sample_frames(path: Path, count: int) -> Iterator[VideoFrame]:
     with open_clip(path) as container:
         stream = container.streams.video[0]
         stream.thread_count = 1
-        length = _duration_ticks(container, stream)
-        begin = stream.start_time or 0
+        duration = _duration_ticks(container, stream)
+        start = stream.start_time or 0
         for number in range(count):
-            wanted = begin + length * (2 * number + 1) // (2 * count)
+            timestamp = start + duration * (2 * number + 1) // (2 * count)
             try:
-                if length:
-                    container.seek(wanted, stream=stream)
-                found = _decode_until(container, stream, wanted)
-            except FFmpegError:  # a damaged place shows nothing, here as in the film
+                if duration:
+                    container.seek(timestamp, stream=stream)
+                frame = _decode_until(container, stream, timestamp)
+            except FFmpegError:  # the film shows no frame at a damaged position either
                 continue
-            if found is not None:
-                yield found
+            if frame is not None:
+                yield frame
 
 
 def _duration_ticks(container: Any, stream: Any) -> int:
-    """How long the clip is, in the time base of its pictures; 0: it does not say."""
+    """Return the duration of the clip in the time base of its video stream; 0 when it is unknown."""
     if stream.duration:
         return int(stream.duration)
     return int(container.duration / 1_000_000 / stream.time_base) if container.duration and stream.time_base else 0
 
 
-def _decode_until(container: Any, stream: Any, wanted: int) -> VideoFrame | None:
-    """The first frame from here on that is shown at `wanted` or later, or the last that can be had."""
+def _decode_until(container: Any, stream: Any, timestamp: int) -> VideoFrame | None:
+    """Return the next frame at or after `timestamp`, else the last decoded one; None when nothing can be decoded."""
     last: VideoFrame | None = None
     for number, frame in enumerate(container.decode(stream)):
         last = frame
-        if number >= MAX_DECODED_FRAMES or frame.pts is None or frame.pts >= wanted:
+        if number >= MAX_DECODED_FRAMES or frame.pts is None or frame.pts >= timestamp:
             break
     return last
 
 
 def _to_upright_image(frame: VideoFrame) -> Image:
+    """Return the frame as RGB, rotated upright and scaled down to `MAX_SIDE`."""
     scale = min(1.0, MAX_SIDE / max(frame.width, frame.height))
     width, height = (max(2, round(side * scale)) for side in (frame.width, frame.height))
     turns = round(frame.rotation / 90) % 4
-    picture: Image = frame.reformat(width, height, "rgb24").to_image()  # type: ignore[no-untyped-call]
-    return picture.rotate(90 * turns, expand=True)
+    image: Image = frame.reformat(width, height, "rgb24").to_image()  # type: ignore[no-untyped-call]
+    return image.rotate(90 * turns, expand=True)

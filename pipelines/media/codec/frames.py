@@ -1,4 +1,7 @@
-"""Any clip as the frames of a scene: exact count, size, rate and colour."""
+"""The frames of a scene from any clip, with exact count, size, rate and colour.
+
+Frames are `Planes`: yuv420p, bt709, limited range (see `pipelines.media.codec.yuv`).
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,18 @@ from pipelines.media.codec.yuv import Planes, black_frame, split_planes
 from pipelines.media.timeline import SceneTiming
 
 MAX_SLOWDOWN = 1.25
-"""A clip that is too short is slowed down at most so much; then its last frame is held."""
-_MATRICES = {1: BT709, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # AVCOL_SPC → SWS_CS; others are guessed by size
+"""Largest factor by which a clip that is too short is slowed down. After that its last frame is held."""
+_MATRICES = {1: BT709, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # AVCOL_SPC → SWS_CS; for others the size decides
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 
 Warn = Callable[[str], None]
 
 
 def exact_frames(path: Path, first: int, last: int, timing: SceneTiming) -> Iterator[Planes]:
-    """Frames `first` to before `last` of a clip that `Encoder` made for this scene; starts at the group before `first`."""
+    """Yield frames `first` to before `last` of a clip that `Encoder` wrote for this scene.
+
+    Decoding starts at the keyframe before `first`.
+    """
     with open_clip(path, header_only=True) as container:
         stream = container.streams.video[0]
         stream.thread_count = 1
@@ -43,24 +49,25 @@ def exact_frames(path: Path, first: int, last: int, timing: SceneTiming) -> Iter
 def fitted_frames(
     path: Path, first: int, last: int, timing: SceneTiming, width: int, height: int, warn: Warn
 ) -> Iterator[Planes]:
-    """Frames `first` to before `last` of any clip, made to fit the scene.
+    """Yield frames `first` to before `last` of any clip, fitted to the scene.
 
-    Upright and with square pixels; scaled to cover the frame and cut in the middle; bt709, limited range, 8 bit; each frame
-    is the one that the clip shows at that time. A clip that is too long is cut; one that is too short is slowed down
-    (up to `MAX_SLOWDOWN`), then its last frame is held. Raises BadInput when nothing can be decoded.
+    Frames are upright with square pixels, scaled to cover `width` × `height` and cropped to the centre; bt709, limited
+    range, 8 bit. Each frame is the one that the clip shows in the middle of the frame's time. A clip that is too long
+    is cut. A clip that is too short is slowed down (up to `MAX_SLOWDOWN`), then its last frame is held; `warn` reports
+    more than half a second of that. Raises BadInput when no frame can be decoded.
     """
-    length = _duration(path)
-    slow = min(max(timing.seconds / length, 1.0), MAX_SLOWDOWN) if length else 1.0
-    missing = timing.seconds - length * slow
+    duration = _duration(path)
+    slowdown = min(max(timing.seconds / duration, 1.0), MAX_SLOWDOWN) if duration else 1.0
+    missing = timing.seconds - duration * slowdown
     if missing > 0.5:
         warn(
-            f"the clip is {length:.1f} s long, its scene {timing.seconds:.1f} s: its last picture is held for {missing:.1f} s"
+            f"the clip lasts {duration:.1f} s, its scene {timing.seconds:.1f} s: "
+            f"the last frame is held for {missing:.1f} s"
         )
     fit = _FrameFitter(width, height, _pixel_aspect(path))
     number, shown = 0, None
     for second, frame in _decode(path):
-        # frame `number` shows what the clip shows in the middle of that frame's time
-        while shown is not None and number < timing.frames and (number + 0.5) / timing.fps < second * slow:
+        while shown is not None and number < timing.frames and (number + 0.5) / timing.fps < second * slowdown:
             if number >= last:
                 return
             if number >= first:
@@ -68,39 +75,40 @@ def fitted_frames(
             number += 1
         shown = frame
     if shown is None:
-        raise BadInput("clip", "holds no picture that can be decoded.")
+        raise BadInput("clip", "no frame can be decoded.")
     for held in range(number, last):
         if held >= first:
             yield fit(shown)
 
 
 def fit_inside(path: Path, width: int, height: int) -> tuple[int, int]:
-    """The largest even size within `width` × `height` in which the whole clip can be seen undistorted. Raises BadInput when nothing
-    can be decoded."""
+    """Return the largest even size within `width` × `height` that shows the uncropped clip without distortion.
+
+    Raises BadInput when no frame can be decoded.
+    """
     for _, frame in _decode(path):
         shown = (frame.width * _pixel_aspect(path), float(frame.height))
         wide, high = shown if round(frame.rotation / 90) % 2 == 0 else shown[::-1]
         scale = min(width / wide, height / high)
-        return tuple(min(limit, max(2, 2 * round(side * scale / 2))) for side, limit in ((wide, width), (high, height)))  # type: ignore[return-value]
-    raise BadInput("clip", "holds no picture that can be decoded.")
+        return min(width, max(2, 2 * round(wide * scale / 2))), min(height, max(2, 2 * round(high * scale / 2)))
+    raise BadInput("clip", "no frame can be decoded.")
 
 
 def letterbox(frames: Iterator[Planes], width: int, height: int) -> Iterator[Planes]:
-    """Frames in the middle of a larger, black frame."""
+    """Yield each frame in the centre of a black frame of `width` × `height`."""
     for planes in frames:
-        picture = black_frame(width, height)
+        framed = black_frame(width, height)
         luma, *_ = split_planes(planes)
-        y, x = (
-            (outer - inner) // 4 for outer, inner in zip((height, width), luma.shape, strict=True)
-        )  # in pixels of colour
-        for source, target, step in zip(split_planes(planes), split_planes(picture), (2, 1, 1), strict=True):
+        # offsets in chroma pixels
+        y, x = ((outer - inner) // 4 for outer, inner in zip((height, width), luma.shape, strict=True))
+        for source, target, step in zip(split_planes(planes), split_planes(framed), (2, 1, 1), strict=True):
             rows, columns = source.shape
             target[step * y : step * y + rows, step * x : step * x + columns] = source
-        yield picture
+        yield framed
 
 
 class _FrameFitter:
-    """One decoded frame → `Planes` of the frame's size; the last result is kept, since frames are often shown twice."""
+    """Conversion of decoded frames to `Planes` of one size. It caches the last result, since frames often repeat."""
 
     def __init__(self, width: int, height: int, aspect: float) -> None:
         self._width, self._height, self._aspect = width, height, aspect
@@ -118,12 +126,12 @@ class _FrameFitter:
         wide, high = shown if turns % 2 == 0 else shown[::-1]
         scale = max(self._width / wide, self._height / high)
         across, down = (_round_up_even(side * scale) for side in shown)
-        known = _MATRICES.get(frame.colorspace, BT709 if frame.height >= 720 or frame.width >= 1280 else 5)
+        matrix = _MATRICES.get(frame.colorspace, BT709 if frame.height >= 720 or frame.width >= 1280 else 5)
         scaled = frame.reformat(
             across,
             down,
             "yuv420p",
-            src_colorspace=known,
+            src_colorspace=matrix,
             dst_colorspace=BT709,
             src_color_range=_FULL_RANGE
             if frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
@@ -136,30 +144,30 @@ class _FrameFitter:
     def _crop(self, planes: Planes, turns: int) -> Planes:
         result = black_frame(self._width, self._height)
         for source, target in zip(split_planes(planes), split_planes(result), strict=True):
-            turned = np.rot90(source, turns)
+            upright = np.rot90(source, turns)
             rows, columns = target.shape
-            y, x = (turned.shape[0] - rows) // 2, (turned.shape[1] - columns) // 2
-            target[:] = turned[y : y + rows, x : x + columns]
+            y, x = (upright.shape[0] - rows) // 2, (upright.shape[1] - columns) // 2
+            target[:] = upright[y : y + rows, x : x + columns]
         return result
 
 
 def _decode(path: Path) -> Iterator[tuple[float, VideoFrame]]:
-    """(second since the first frame, frame). A damaged end is the end."""
+    """Yield (seconds since the first frame, frame). Stops at the first frame that cannot be decoded."""
     with open_clip(path) as container:
         stream = container.streams.video[0]
         stream.thread_count = 1
-        begin: float | None = None
+        start: float | None = None
         try:
             for count, frame in enumerate(container.decode(stream)):
                 second = frame.time if frame.time is not None else count / float(stream.average_rate or 25)
-                begin = second if begin is None else begin
-                yield second - begin, frame
+                start = second if start is None else start
+                yield second - start, frame
         except FFmpegError:
             return
 
 
 def _duration(path: Path) -> float:
-    """How long the clip is shown: to the end of its last frame, by its packets."""
+    """Return the seconds from the first frame to the end of the last one, by the timestamps of the packets."""
     with open_clip(path) as container:
         stream = container.streams.video[0]
         times = [
@@ -169,12 +177,12 @@ def _duration(path: Path) -> float:
         ]
         if not times:
             return 0.0
-        begin, (end, duration) = min(times)[0], max(times)
-        return end - begin + (duration or 1 / float(stream.average_rate or 25))
+        start, (end, frame_duration) = min(times)[0], max(times)
+        return end - start + (frame_duration or 1 / float(stream.average_rate or 25))
 
 
 def _pixel_aspect(path: Path) -> float:
-    """Width of a pixel over its height."""
+    """Return the pixel aspect ratio: the width of a pixel over its height."""
     with open_clip(path) as container:
         stream = container.streams.video[0]
         aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
@@ -188,7 +196,7 @@ def _round_up_even(side: float) -> int:
 def scene_frames(
     path: Path, first: int, last: int, timing: SceneTiming, width: int, height: int, exact: bool, warn: Warn
 ) -> Iterator[Planes]:
-    """Frames `first` to before `last` of a scene's clip; `exact` when the house's encoder made it for this scene."""
+    """Return frames `first` to before `last` of a scene's clip. `exact`: `Encoder` wrote the clip for this scene."""
     if exact:
         return exact_frames(path, first, last, timing)
     return fitted_frames(path, first, last, timing, width, height, warn)

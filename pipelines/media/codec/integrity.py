@@ -1,7 +1,8 @@
-"""A part of a film is decoded whole when it is made, and sealed: whoever joins parts later need not decode them again.
+"""Verification of segments: each is decoded once when it is written, and a mark in the file records that.
 
-The seal is a box of a kind that players skip, at the very end of the file: the digest of every byte before it. It says "this
-file, as it is, was decoded from its first frame to its last"; a byte that changed afterwards breaks it.
+The mark is an mp4 box of type `free` at the end of the file; players skip it. It holds the SHA-256 of all bytes before
+it, so that a later change of any byte invalidates it. Segments with a valid mark need no second decoding when they are
+joined.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ _HEADER = struct.pack(">L4s", 8 + len(_MARKER) + 32, b"free") + _MARKER
 
 
 def mark_verified(segment: Path, frames: int) -> None:
-    """Put a part on the disk, decode it, and say so in it. Raises RuntimeError unless it has `frames` pictures, each whole."""
+    """Flush a segment to disk, decode it and append the mark.
+
+    Raises RuntimeError unless the segment has `frames` frames and all of them decode without an error.
+    """
     with segment.open("r+b") as file:
-        os.fsync(file.fileno())  # a disk that is full may say so only now
-        found = decode_all(segment)
-        if found != frames:
-            raise RuntimeError(f"a part of the film has {found} frames, not {frames}")
+        os.fsync(file.fileno())  # some filesystems report a full disk only here
+        decoded = decode_all(segment)
+        if decoded != frames:
+            raise RuntimeError(f"a segment has {decoded} frames, not {frames}")
         digest = _digest(file, segment.stat().st_size)
         file.seek(0, os.SEEK_END)
         file.write(_HEADER + digest)
@@ -35,7 +39,7 @@ def mark_verified(segment: Path, frames: int) -> None:
 
 
 def is_verified(segment: Path) -> bool:
-    """Whether a part is, byte for byte, what was once decoded."""
+    """Return whether the mark of a segment matches its bytes."""
     length = segment.stat().st_size - len(_HEADER) - 32
     if length < 0:
         return False
@@ -45,11 +49,12 @@ def is_verified(segment: Path) -> bool:
 
 
 def decode_all(film: Path) -> int:
-    """Decode all pictures of an mp4 file; how many they are. Raises RuntimeError unless each is whole and none is missing.
+    """Decode all frames of an mp4 file and return their number.
 
-    The loop filter is skipped: it changes pixels, not what can be decoded, and costs a third of the time.
+    Raises RuntimeError when a frame is damaged or missing. The loop filter is off: it changes pixels but finds no
+    errors, and takes a third of the time.
     """
-    found = 0
+    decoded = 0
     try:
         with open_segment(film) as container:
             stream = container.streams.video[0]
@@ -57,18 +62,18 @@ def decode_all(film: Path) -> int:
             stream.codec_context.options = {"err_detect": "explode", "skip_loop_filter": "all"}
             for frame in container.decode(stream):
                 if frame.is_corrupt:
-                    raise RuntimeError(f"frame {found} of a part of the film is damaged")
-                found += 1
-            said = stream.frames
+                    raise RuntimeError(f"frame {decoded} of a segment is damaged")
+                decoded += 1
+            declared = stream.frames
     except (FFmpegError, IndexError) as error:
-        raise RuntimeError(f"a part of the film cannot be decoded beyond frame {found}") from error
-    if found != said:
-        raise RuntimeError(f"a part of the film has {found} frames that can be decoded, not {said}")
-    return found
+        raise RuntimeError(f"decoding a segment failed after frame {decoded}") from error
+    if decoded != declared:
+        raise RuntimeError(f"a segment declares {declared} frames, but {decoded} can be decoded")
+    return decoded
 
 
 def _digest(file: BinaryIO, length: int) -> bytes:
-    """Of the first `length` bytes; the file then stands behind them."""
+    """Return the SHA-256 of the first `length` bytes, and leave the file position after them."""
     file.seek(0)
     digest = hashlib.sha256()
     while length and (block := file.read(min(length, 1 << 20))):

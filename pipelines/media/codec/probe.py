@@ -1,4 +1,4 @@
-"""What a clip is, by its own streams; never by where it came from."""
+"""Opening of clips, and the check whether `Encoder` wrote a clip for a scene. Both use the content of the file only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipelines.media.codec.segment_reader import FILES_ONLY, HEADER_ONLY
 from pipelines.media.codec.yuv import black_frame
 from pipelines.media.timeline import SceneTiming
 
-# The first bytes of a container → the demuxer that reads it. Nothing else is opened: a playlist would read other files.
+# Magic bytes → demuxer. Other formats are refused: a playlist would make ffmpeg read other files.
 _MAGIC: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"....(ftyp|moov|mdat|wide|free|skip)", re.DOTALL), "mov"),
     (re.compile(rb"\x1a\x45\xdf\xa3"), "matroska"),
@@ -29,42 +29,45 @@ _MAGIC: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"GIF8[79]a"), "gif"),
 )
 _SETTINGS = re.compile(rb"x264 - core [ -~]+")
-_ZONES = re.compile(rb" zones=\S+")  # which frames are coded in haste is not a matter of kind
-_IDR = 5  # nal_unit_type of a slice that starts a closed group of pictures
+_ZONES = re.compile(rb" zones=\S+")  # zones with faster settings do not affect whether segments can be joined
+_IDR = 5  # nal_unit_type of a slice that starts a closed GOP
 
 
 def open_clip(path: Path, *, header_only: bool = False) -> Any:
-    """The clip as a PyAV container, read as what its first bytes say. Raises BadInput.
+    """Open a clip as a PyAV container with the demuxer of its magic bytes.
 
-    `header_only` says that its headers tell enough: no frame is decoded to find out more.
+    With `header_only` no frame is decoded to probe the streams. Raises BadInput when the file is not a readable video.
     """
     with path.open("rb") as file:
         head = file.read(16)
-    reader = next((name for magic, name in _MAGIC if magic.match(head)), None)
-    if reader is None:
-        raise BadInput("clip", "is not a video that can be read.", "Use mp4, mov, webm, mkv, avi or gif.")
+    demuxer = next((name for magic, name in _MAGIC if magic.match(head)), None)
+    if demuxer is None:
+        raise BadInput("clip", "the file is not a supported video.", "Use mp4, mov, webm, mkv, avi or gif.")
     try:
-        container = av.open(str(path), format=reader, options=FILES_ONLY | (HEADER_ONLY if header_only else {}))
+        container = av.open(str(path), format=demuxer, options=FILES_ONLY | (HEADER_ONLY if header_only else {}))
     except (FFmpegError, ValueError) as error:
-        raise BadInput("clip", "is damaged or not a video.") from error
+        raise BadInput("clip", "the file is damaged or not a video.") from error
     if not container.streams.video:
         container.close()
-        raise BadInput("clip", "has no picture.")
+        raise BadInput("clip", "the file has no video stream.")
     return container
 
 
 @dataclass(frozen=True, slots=True)
 class StreamFingerprint:
-    """What tells one way of coding from another: parameter sets (size, colour, shape of pixels) and the settings that x264 writes
-    into its first frame."""
+    """The encoding of a stream: its parameter sets (size, colour, pixel aspect) and the settings that x264 writes into
+    the first frame (an SEI message)."""
 
     parameters: bytes
     settings: bytes
 
 
 def is_conformant(path: Path, timing: SceneTiming, width: int, height: int, encoding: EncodingOptions) -> bool:
-    """Whether the clip is exactly what `Encoder` makes for this scene, so that its body can be cut by copying:
-    the same coding, colour, size and time base, every frame in its place, closed groups where head and tail are."""
+    """Return whether the clip is what `Encoder` writes for this scene, so that its segment can be cut without decoding.
+
+    It has the same encoding, colour, size and time base, all frames at their times, and closed GOPs that start at the
+    end of the head and at the start of the tail. Raises BadInput when the file is not a readable video.
+    """
     with open_clip(path, header_only=True) as container:
         stream = container.streams.video[0]
         if stream.frames != timing.frames or stream.codec_context.name != "h264":
@@ -78,17 +81,17 @@ def is_conformant(path: Path, timing: SceneTiming, width: int, height: int, enco
         tick = Fraction(1, timing.fps) / stream.time_base
         if not packets or sorted(packet.pts for packet in packets) != [i * tick for i in range(timing.frames)]:
             return False
-        groups = {
+        gop_starts = {
             int(packet.pts / tick) for packet in packets if packet.is_keyframe and _starts_closed_gop(bytes(packet))
         }
-        if not {0, timing.head, timing.frames - timing.tail} - {timing.frames} <= groups:
+        if not {0, timing.head, timing.frames - timing.tail} - {timing.frames} <= gop_starts:
             return False
         return _fingerprint(context.extradata, packets) == reference_fingerprint(width, height, timing.fps, encoding)
 
 
 @cache
 def reference_fingerprint(width: int, height: int, fps: int, encoding: EncodingOptions) -> StreamFingerprint:
-    """How a part coded with these settings looks: found by coding one."""
+    """Return the fingerprint of a segment with these settings, by encoding one black frame."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "reference.mp4")
         with Encoder(path, width, height, fps, encoding) as encoder:
@@ -99,15 +102,15 @@ def reference_fingerprint(width: int, height: int, fps: int, encoding: EncodingO
 
 
 def _fingerprint(extradata: bytes | None, packets: Sequence[Any]) -> StreamFingerprint:
-    found = _SETTINGS.search(bytes(packets[0]))
-    return StreamFingerprint(extradata or b"", _ZONES.sub(b"", found.group()) if found else b"")
+    settings = _SETTINGS.search(bytes(packets[0]))
+    return StreamFingerprint(extradata or b"", _ZONES.sub(b"", settings.group()) if settings else b"")
 
 
 def _starts_closed_gop(packet: bytes) -> bool:
-    """Whether a packet of length-prefixed units holds an IDR slice."""
-    at = 0
-    while at + 5 <= len(packet):
-        if packet[at + 4] & 0x1F == _IDR:
+    """Return whether a packet of length-prefixed NAL units contains an IDR slice."""
+    offset = 0
+    while offset + 5 <= len(packet):
+        if packet[offset + 4] & 0x1F == _IDR:
             return True
-        at += 4 + int.from_bytes(packet[at : at + 4], "big")
+        offset += 4 + int.from_bytes(packet[offset : offset + 4], "big")
     return False

@@ -1,4 +1,4 @@
-"""How the house's own mp4 files are opened: they say in their headers all there is to know of them."""
+"""Opening of the engine's own mp4 files. Their headers are complete, so that nothing has to be probed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 FILES_ONLY = {"protocol_whitelist": "file"}
 HEADER_ONLY = {"skip_frame": "all", "threads": "1", "probesize": "32"}
-"""Options of opening by which ffmpeg decodes nothing to guess what the headers say; a frame costs ten times the opening. The
-format of the pixels stays unknown until something is decoded."""
+"""Options that stop ffmpeg from decoding frames to probe the streams; one frame takes ten times as long as opening the
+file. The pixel format stays unknown until a frame is decoded."""
 
 
 def open_segment(path: Path) -> InputContainer:
-    """Raises FFmpegError or ValueError for what is no mp4."""
+    """Open an mp4 file as a PyAV container. Raises FFmpegError or ValueError when the file is no mp4."""
     container: InputContainer = av.open(str(path), format="mov", options=FILES_ONLY | HEADER_ONLY)
     return container

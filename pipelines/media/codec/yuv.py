@@ -1,6 +1,7 @@
-"""The one form of a picture between decoder, camera, bridge and encoder: yuv420p, bt709, limited range, chroma sited left.
+"""The frame format between decoder, camera, transition and encoder: yuv420p, bt709, limited range, chroma sited left.
 
-A `Planes` is the uint8 array (height * 3 / 2, width) that video codecs know as I420: Y, then U, then V, each plane whole.
+`Planes` is a uint8 array of shape (height * 3 / 2, width) in the layout I420: all of Y, then all of U, then all of V.
+Limited range: Y 16 to 235, U and V 16 to 240 with 128 as neutral.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 Planes = NDArray[np.uint8]
 
-# bt709: full-range RGB → limited-range Y, U, V; the last column is the offset.
+# Full-range RGB (0 to 255) → limited-range Y, U, V (ITU-R BT.709); the last column is the offset.
 RGB_TO_YUV = np.array(
     [
         [0.182586, 0.614231, 0.062007, 16.0],
@@ -23,14 +24,14 @@ RGB_TO_YUV = np.array(
 
 
 def black_frame(width: int, height: int) -> Planes:
-    """A black picture."""
-    picture = np.full((height * 3 // 2, width), 128, np.uint8)
-    picture[:height] = 16
-    return picture
+    """Return a black frame (Y 16, U and V 128)."""
+    planes = np.full((height * 3 // 2, width), 128, np.uint8)
+    planes[:height] = 16
+    return planes
 
 
 def split_planes(planes: Planes) -> tuple[Planes, Planes, Planes]:
-    """Views of Y (height, width), U and V (height / 2, width / 2): writing into them writes into the picture."""
+    """Return views of Y (height, width), U and V (height / 2, width / 2). Writes to a view change `planes`."""
     width = planes.shape[1]
     height = planes.shape[0] * 2 // 3
     chroma = planes.reshape(-1)[height * width :].reshape(2, height // 2, width // 2)
@@ -38,7 +39,10 @@ def split_planes(planes: Planes) -> tuple[Planes, Planes, Planes]:
 
 
 def downsample_chroma(full: Planes, out: Planes) -> None:
-    """A chroma plane at full size → at half size, sited left: [1 2 1] across, two rows averaged."""
+    """Write a full-size chroma plane into `out` at half size, sited left.
+
+    The filter is [1 2 1] / 4 across and the mean of two rows down.
+    """
     size = (out.shape[1], out.shape[0])
     shifted = np.empty_like(full)
     shifted[:, 1:] = full[:, :-1]
@@ -49,17 +53,17 @@ def downsample_chroma(full: Planes, out: Planes) -> None:
 
 
 def rgb_to_yuv444(rgb: Planes) -> Planes:
-    """(height, width, 3) RGB → (height, width, 3) YUV at full chroma size."""
+    """Convert full-range RGB to limited-range YUV 4:4:4; both uint8 of shape (height, width, 3)."""
     return np.asarray(cv2.transform(rgb, RGB_TO_YUV), np.uint8)
 
 
 def rgb_to_planes(rgb: Planes) -> Planes:
-    """(height, width, 3) RGB with even sides → `Planes`."""
+    """Convert full-range RGB, uint8 of shape (height, width, 3) with even sides, to `Planes`."""
     height, width = rgb.shape[:2]
-    picture = black_frame(width, height)
-    y, u, v = split_planes(picture)
+    planes = black_frame(width, height)
+    y, u, v = split_planes(planes)
     full = rgb_to_yuv444(rgb)
     y[:] = full[..., 0]
     downsample_chroma(np.ascontiguousarray(full[..., 1]), u)
     downsample_chroma(np.ascontiguousarray(full[..., 2]), v)
-    return picture
+    return planes

@@ -1,1 +1,1 @@
-"""Segments, schedule and the finished film."""
+"""Schedule, segments and composition of the film."""

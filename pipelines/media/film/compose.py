@@ -1,7 +1,8 @@
-"""Parts, sound and subtitles → the finished film, read back and compared with what went in.
+"""Composition of the film from segments, audio and subtitles, with a check of the written file.
 
-The picture is copied, never coded again: every part is a closed group of pictures made with one set of options
-(`pipelines.media.codec.encoder`), so joining is a matter of time stamps. The sound comes coded from the mix.
+Video is copied without encoding it again: all segments are closed GOPs with the same options
+(`pipelines.media.codec.encoder`), so that joining them only changes timestamps. Audio arrives encoded as AAC from the
+mix.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _ISO_639 = {
 
 
 class Composer:
-    """Joins, muxes, verifies. The same inputs give the same bytes."""
+    """Family for `compose`: joins, muxes and verifies. The same inputs give the same bytes."""
 
     name: ClassVar[str] = "compose"
     version: ClassVar[str] = "3"
@@ -56,61 +57,65 @@ class Composer:
 
         assert isinstance(params, ComposeParams)
         timeline = Timeline.model_validate_json(inputs["timeline"][0].read_bytes())
-        sound = next(iter(inputs.get("sound", ())), None)
+        audio = next(iter(inputs.get("sound", ())), None)
         subtitles = next(iter(inputs.get("subtitles", ())), None)
         film = out / "film.mp4"
         try:
             with tempfile.TemporaryDirectory(dir=out, prefix=".compose-") as scratch:
-                picture = Path(scratch, "picture.mp4")
-                pictures = concatenate(inputs["segments"], picture, params, timeline.frames)
-                report.progress(0.2, "joined")
-                _mux(picture, sound, subtitles, film, params)
-            report.progress(0.6, "checking")
-            verify_film(film, timeline.frames, timeline.fps, pictures, audio=sound is not None)
+                video = Path(scratch, "video.mp4")
+                packet_digest = concatenate(inputs["segments"], video, params, timeline.frames)
+                report.progress(0.2, "segments joined")
+                _mux(video, audio, subtitles, film, params)
+            report.progress(0.6, "verifying the film")
+            verify_film(film, timeline.frames, timeline.fps, packet_digest, audio=audio is not None)
         except BaseException:
             film.unlink(missing_ok=True)
             raise
         report.record(
             frames=timeline.frames,
             seconds=round(timeline.seconds, 3),
-            parts=len(inputs["segments"]),
+            segments=len(inputs["segments"]),
             bytes=film.stat().st_size,
         )
         report.progress(1.0)
         return [film]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the family holds no resources."""
 
 
 def verify_film(film: Path, frames: int, fps: int, packet_digest: str, *, audio: bool) -> None:
-    """Read the film back from the disk and raise RuntimeError unless all is there: `frames` pictures whose packets have the digest
-    `packet_digest`, each in its place in time; sound that can be decoded to its end; tracks equally long within one frame.
+    """Read the film back from disk and check it. Raises RuntimeError when a check fails.
 
-    The pictures are not decoded again: every packet lies in a closed group that was decoded with its part (`pipelines.media.codec.integrity`).
-    An encoder's exit code is not enough: a disk that fills up while a file is closed leaves code 0 and a broken file.
+    The checks: the film has `frames` frames, their packets have the digest `packet_digest` and exact timestamps; the
+    audio decodes to its end; all tracks have the length of the film within one frame. Frames are not decoded again,
+    since each segment was decoded when it was written (`pipelines.media.codec.integrity`). The exit code of ffmpeg does
+    not replace these checks: when the disk fills up while a file is closed, ffmpeg exits with 0 and the file is broken.
     """
     from pipelines.media.audio.aac import verify_audio
     from pipelines.media.film.concat import digest_packets, track_lengths
 
     with film.open("r+b") as file:
         os.fsync(file.fileno())
-    found, digest = digest_packets(film, fps)
-    if found != frames or digest != packet_digest:
-        raise RuntimeError(f"the film has {found} pictures where {frames} were joined, or they are not the same")
+    count, digest = digest_packets(film, fps)
+    if count != frames:
+        raise RuntimeError(f"the film has {count} frames, its segments have {frames}")
+    if digest != packet_digest:
+        raise RuntimeError("the video of the film differs from its segments")
     if audio:
         verify_audio(film)
     lengths = track_lengths(film)
     expected = frames / fps
     if not all(abs(length - expected) <= 1 / fps for length in lengths):
         raise RuntimeError(
-            f"the tracks of the film are {', '.join(f'{n:.3f}' for n in lengths)} s long, not {expected:.3f} s"
+            f"the tracks of the film last {', '.join(f'{n:.3f}' for n in lengths)} s, not {expected:.3f} s"
         )
 
 
-def _mux(picture: Path, audio: Path | None, subtitles: Path | None, film: Path, params: ComposeParams) -> None:
+def _mux(video: Path, audio: Path | None, subtitles: Path | None, film: Path, params: ComposeParams) -> None:
+    """Write `film` with all tracks and metadata, its index at the start, subtitles off by default."""
     language = _ISO_639[params.language]
-    sources = [*FILES_ONLY, "-f", "mov", "-i", str(picture)]
+    sources = [*FILES_ONLY, "-f", "mov", "-i", str(video)]
     tracks = ["-map", "0:v:0", "-c:v", "copy"]
     if audio is not None:
         sources += [*FILES_ONLY, "-f", "mov", "-i", str(audio)]
@@ -119,12 +124,15 @@ def _mux(picture: Path, audio: Path | None, subtitles: Path | None, film: Path, 
         sources += [*FILES_ONLY, "-f", "srt", "-i", str(subtitles)]
         tracks += ["-map", f"{1 if audio is None else 2}:s:0", "-c:s", "mov_text"]
         tracks += ["-metadata:s:s:0", f"language={language}"]
-    labels = {"title": params.title, "comment": params.comment}
-    metadata = [word for key, text in labels.items() if text for word in ("-metadata", f"{key}={_one_line(text)}")]
+    tags = {"title": params.title, "comment": params.comment}
+    metadata = [
+        argument for key, text in tags.items() if text for argument in ("-metadata", f"{key}={_one_line(text)}")
+    ]
     container = ["-map_metadata", "-1", *metadata, "-fflags", "+bitexact", "-movflags", "+faststart", "-f", "mp4"]
-    run(["-v", "error", *sources, *tracks, *container, str(film)], "Putting the film together")
-    disable_subtitles(film)  # they may be burned in already, and no player should show them twice
+    run(["-v", "error", *sources, *tracks, *container, str(film)], "Composing the film")
+    disable_subtitles(film)  # the video may show them already
 
 
 def _one_line(text: str) -> str:
+    """Return the text with single spaces in place of control characters and runs of whitespace."""
     return " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in text).split())

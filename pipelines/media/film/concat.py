@@ -1,4 +1,4 @@
-"""Parts of a film, one after the other, without coding anything again."""
+"""Concatenation of segments without encoding them again."""
 
 from __future__ import annotations
 
@@ -23,45 +23,49 @@ if TYPE_CHECKING:
 
 
 def concatenate(segments: Sequence[Path], target: Path, frame: VideoParams, frames: int) -> str:
-    """Write the pictures of all parts into one mp4, time stamps exact to the tick of the track. Returns the digest of their packets.
+    """Write the video of all segments into one mp4 with exact timestamps. Return the SHA-256 of its packets.
 
-    Raises BadInput, before anything is written, when a part cannot be read, differs from the first in size, rate or coding,
-    or when the parts do not have `frames` frames in all; and when one that carries no seal cannot be decoded.
+    Raises BadInput when a segment cannot be read, when its size, rate or encoding differs from the first one, when the
+    segments do not have `frames` frames in total, or when a segment without a valid mark cannot be decoded. All these
+    checks come before the first write.
     """
-    facts = [_segment_info(part, number, frame) for number, part in enumerate(segments, 1)]
-    total = sum(fact.frames for fact in facts)
+    infos = [_segment_info(segment, number, frame) for number, segment in enumerate(segments, 1)]
+    total = sum(info.frames for info in infos)
     if total != frames:
-        raise BadInput("segments", f"they have {total} frames, the film has {frames}")
-    for number, fact in enumerate(facts, 1):
-        if fact.codec_config != facts[0].codec_config:
-            raise BadInput("segments", f"part {number} is coded differently from the first")
-    for number, part in enumerate(segments, 1):
-        if not is_verified(part):
-            _verify_decodable(part, number)
-    # A part of one or two frames starts later in decoding order than longer ones: the film has the longest lead of all.
-    lead, tick = max(fact.lead for fact in facts), round(1 / (frame.fps * facts[0].tick))
+        raise BadInput("segments", f"the segments have {total} frames, the film has {frames}")
+    for number, info in enumerate(infos, 1):
+        if info.codec_config != infos[0].codec_config:
+            raise BadInput("segments", f"segment {number} has another encoding than the first")
+    for number, segment in enumerate(segments, 1):
+        if not is_verified(segment):
+            _verify_decodable(segment, number)
+    # Segments of one or two frames have a shorter decoding lead than longer ones; the film takes the longest.
+    lead, tick = max(info.lead for info in infos), round(1 / (frame.fps * infos[0].tick))
     digest = hashlib.sha256()
     with av.open(str(target), "w", format="mp4", options=container_options(frame.fps)) as film:
-        # opened thoroughly: players read the shape of pixels from the film's own headers
+        # opened with full probing, since the header of the film needs the pixel aspect ratio
         with av.open(str(segments[0]), format="mov", options=FILES_ONLY) as source:
             track = film.add_stream_from_template(source.streams.video[0])
-            track.time_base = facts[0].tick
-        before = done = 0
-        for number, part in enumerate(segments, 1):
-            for packet in _packets(part, number):
-                packet.pts += before * tick
-                packet.dts = (done - lead) * tick
+            track.time_base = infos[0].tick
+        segment_start = written = 0
+        for number, segment in enumerate(segments, 1):
+            for packet in _packets(segment, number):
+                packet.pts += segment_start * tick
+                packet.dts = (written - lead) * tick
                 packet.stream = track
                 digest.update(packet)
                 film.mux(packet)
-                done += 1
-            before = done
+                written += 1
+            segment_start = written
     return digest.hexdigest()
 
 
 def digest_packets(film: Path, fps: int) -> tuple[int, str]:
-    """How many pictures a film has, and the digest of their packets. Raises RuntimeError unless each has its place in time."""
-    digest, shown, decoded = hashlib.sha256(), [], []
+    """Return the number of frames of a film and the SHA-256 of its video packets.
+
+    Raises RuntimeError when the film cannot be read or a timestamp is not exact.
+    """
+    digest, presentation_times, decoding_times = hashlib.sha256(), [], []
     try:
         with open_segment(film) as container:
             stream = container.streams.video[0]
@@ -69,19 +73,19 @@ def digest_packets(film: Path, fps: int) -> tuple[int, str]:
             for packet in container.demux(stream):
                 if packet.size and packet.pts is not None and packet.dts is not None and not packet.is_corrupt:
                     digest.update(packet)
-                    shown.append(packet.pts)
-                    decoded.append(packet.dts)
+                    presentation_times.append(packet.pts)
+                    decoding_times.append(packet.dts)
     except (FFmpegError, IndexError, ValueError) as error:
         raise RuntimeError("the film cannot be read back") from error
-    count, first = len(shown), decoded[0] if decoded else 0
-    even = range(0, count * tick, tick)
-    if sorted(shown) != list(even) or decoded != [first + at for at in even]:
-        raise RuntimeError("pictures of the film are not where they belong in time")
+    count, first = len(presentation_times), decoding_times[0] if decoding_times else 0
+    expected = range(0, count * tick, tick)
+    if sorted(presentation_times) != list(expected) or decoding_times != [first + time for time in expected]:
+        raise RuntimeError("the film has frames with wrong timestamps")
     return count, digest.hexdigest()
 
 
 def track_lengths(film: Path) -> list[float]:
-    """Seconds of each track of picture or sound, as the container says."""
+    """Return the duration of each video and audio track in seconds, from the headers of the container."""
     with open_segment(film) as container:
         return [
             float(stream.duration * stream.time_base)
@@ -92,7 +96,8 @@ def track_lengths(film: Path) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class _SegmentInfo:
-    """What joining must know of a part. `lead`: frames by which decoding begins before showing; `tick` in seconds."""
+    """Properties of a segment. `lead`: frames between the first decoding and the first presentation time; `tick`: the
+    time base in seconds; `codec_config`: time base and parameter sets."""
 
     frames: int
     lead: int
@@ -103,22 +108,27 @@ class _SegmentInfo:
 def _segment_info(segment: Path, number: int, frame: VideoParams) -> _SegmentInfo:
     with _open_segment(segment, number) as source:
         if not source.streams.video:
-            raise BadInput("segments", f"part {number} has no picture")
+            raise BadInput("segments", f"segment {number} has no video stream")
         stream = source.streams.video[0]
-        found = (stream.codec_context.name, stream.width, stream.height, stream.average_rate)
-        if found != ("h264", frame.width, frame.height, Fraction(frame.fps)) or stream.time_base is None:
+        codec, width, height, fps = properties = (
+            stream.codec_context.name,
+            stream.width,
+            stream.height,
+            stream.average_rate,
+        )
+        if properties != ("h264", frame.width, frame.height, Fraction(frame.fps)) or stream.time_base is None:
             raise BadInput(
                 "segments",
-                f"part {number} is {found[0]} {found[1]}×{found[2]} at {found[3]} frames a second, "
-                f"not h264 {frame.width}×{frame.height} at {frame.fps}",
+                f"segment {number} is {codec} {width}×{height} at {fps} fps, "
+                f"not h264 {frame.width}×{frame.height} at {frame.fps} fps",
             )
         first = next((packet.dts for packet in source.demux(stream) if packet.dts is not None), 0)
-        coding = stream.time_base, stream.codec_context.extradata
-        return _SegmentInfo(stream.frames, round(-first * stream.time_base * frame.fps), stream.time_base, coding)
+        codec_config = stream.time_base, stream.codec_context.extradata
+        return _SegmentInfo(stream.frames, round(-first * stream.time_base * frame.fps), stream.time_base, codec_config)
 
 
 def _packets(segment: Path, number: int) -> Iterator[Any]:
-    """The packets of a part in decoding order. Raises BadInput unless there are as many as the part itself says."""
+    """Yield the packets of a segment in decoding order. Raises BadInput when fewer exist than its header declares."""
     with _open_segment(segment, number) as source:
         stream = source.streams.video[0]
         packets = source.demux(stream)
@@ -147,4 +157,4 @@ def _open_segment(segment: Path, number: int) -> InputContainer:
 
 
 def _damaged_error(number: int) -> BadInput:
-    return BadInput("segments", f"part {number} is not a whole video")
+    return BadInput("segments", f"segment {number} is damaged or incomplete")

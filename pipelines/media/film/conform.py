@@ -1,7 +1,7 @@
-"""Any clip → the part of the film that belongs to its scene alone.
+"""Conforming of a clip: it becomes the segment of the film between the transitions of its scene.
 
-A clip that the house's own encoder made for this very scene is cut by copying, bit for bit. Every other clip (a model's, a
-user's, one that gets subtitles drawn in) is decoded, made to fit, and coded like every other part.
+A clip that `Encoder` wrote for the scene is cut without encoding it again. Every other clip (from a model, from a user,
+or with burned-in subtitles) is decoded, fitted and encoded with the options of the film.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipelines.step_params import ConformParams
 
 
 class Conformer:
-    """Family for `conform`. Options: `preset` and `crf`, the same as of everything that makes parts of the film."""
+    """Family for `conform`. Options: `preset` and `crf`; all families that write segments must have the same."""
 
     name: ClassVar[str] = "conform"
     version: ClassVar[str] = "1"
@@ -44,4 +44,4 @@ class Conformer:
         return [write_segment(cast(ConformParams, params), inputs, out, self._encoding, report)]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the family holds no resources."""

@@ -1,1 +1,1 @@
-"""Cues, line breaking, fonts and subtitle formats."""
+"""Subtitles: cues, line breaking, fonts, the formats SRT and ASS, and burning in."""

@@ -1,4 +1,4 @@
-"""Subtitles drawn into frames, by libass inside ffmpeg."""
+"""Burning of subtitles into frames, by libass in ffmpeg."""
 
 from __future__ import annotations
 
@@ -19,26 +19,19 @@ from pipelines.media.codec.yuv import Planes
 def burn_subtitles(
     frames: Iterable[Planes], subtitles: Path, start: int, width: int, height: int, fps: int
 ) -> Iterator[Planes]:
-    """The frames with the text of an ASS file drawn in; the first is frame `start` of what the file's times count from."""
+    """Yield the frames with the text of an ASS file drawn in.
+
+    The first frame has the time of frame `start` on the clock of the file. Raises FfmpegCommandError when ffmpeg fails,
+    and every exception of `frames`.
+    """
     with TemporaryDirectory(prefix="burn-") as folder:
-        # The filter reads a name of our own making from its working folder: nothing of the caller's gets into the filter.
+        # A fixed file name in the working folder keeps the caller's path out of the filter expression.
         shutil.copyfile(subtitles, Path(folder, "text.ass"))
-        raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}", "-r", str(fps)]
+        raw = ("-f", "rawvideo", "-pix_fmt", "yuv420p")
+        source = (*raw, "-s", f"{width}x{height}", "-r", str(fps), "-i", "pipe:0")
         filters = f"setparams=colorspace=bt709:range=limited,setpts=PTS+{start},ass=text.ass"
-        command = [
-            ffmpeg_path(),
-            "-v",
-            "error",
-            "-nostdin",
-            "-filter_threads",
-            "1",
-            *raw,
-            "-i",
-            "pipe:0",
-            "-vf",
-            filters,
-        ]
-        command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "yuv420p", "pipe:1"]
+        command = [ffmpeg_path(), "-v", "error", "-nostdin", "-filter_threads", "1", *source, "-vf", filters]
+        command += ["-fps_mode", "passthrough", *raw, "pipe:1"]
         with Path(folder, "log.txt").open("w+b") as log:
             process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
             assert process.stdin
@@ -57,11 +50,16 @@ def burn_subtitles(
                 raise feeder.error
             if code:
                 log.seek(0)
-                raise FfmpegCommandError("Drawing the subtitles", code, log.read().decode("utf-8", "replace").strip())
+                raise FfmpegCommandError(
+                    "Burning in the subtitles", code, log.read().decode("utf-8", "replace").strip()
+                )
 
 
 class _Feeder(Thread):
-    """Writes the frames into ffmpeg while its output is read, so that neither waits for the other for ever."""
+    """A thread that writes frames to ffmpeg while the caller reads its output, so that no pipe blocks both sides.
+
+    `error` holds the exception of the frames, if any.
+    """
 
     def __init__(self, frames: Iterable[Planes], pipe: IO[bytes]) -> None:
         super().__init__(name="burn", daemon=True)
@@ -74,6 +72,6 @@ class _Feeder(Thread):
                 for frame in self._frames:
                     pipe.write(frame.data)
         except BrokenPipeError:
-            return  # ffmpeg ended first: its exit code says why
-        except Exception as error:  # raised again by the reader, in the thread that asked
+            return  # ffmpeg exited early; the caller reports its exit code
+        except Exception as error:  # the caller raises it again in its own thread
             self.error = error

@@ -16,7 +16,7 @@ LEGAL_NAME_IDS = frozenset({COPYRIGHT_ID, LICENSE_ID, LICENSE_URL_ID})
 WINDOWS, UNICODE_BMP, ENGLISH_US = 3, 1, 0x409
 """Platform, encoding and language of the entries of the `name` table that libass reads."""
 ASCENT, DESCENT = 1.05, 0.35
-"""Height above and below the baseline, in em. All fonts get the same, so that lines of every script have equal distances."""
+"""Height above and below the baseline in em, the same in all fonts for equal line distances in all scripts."""
 
 
 def rename_font(font: bytes, family: str) -> bytes:

@@ -1,8 +1,8 @@
-"""Which font shows a text: found by coverage, cut down to the characters needed, given a name that no other font has.
+"""Selection of fonts by their coverage of a text, and subsets of fonts under unique family names.
 
-The default fonts are Noto (OFL), which the packages manimgx-fonts and manimgx-fonts-cjk carry; where they lack a character,
-the fonts of the system are searched. A subset of a few kilobytes travels inside each ASS file, so a text looks the same on
-every machine and never falls back to a font that happens to be there.
+The default fonts are Noto (OFL) from the packages manimgx-fonts and manimgx-fonts-cjk. System fonts are searched for
+characters that those lack. Each ASS file contains a subset of a few kilobytes of each of its fonts, so that a text
+looks the same on every machine and no renderer falls back to an installed font.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.base import MissingDependency
-from pipelines.media.subtitles.font_rename import rename_font
+from pipelines.media.subtitles.font_rename import LEGAL_NAME_IDS, rename_font
 
 if TYPE_CHECKING:
     import uharfbuzz
 
 FONT_WEIGHT = 500
-"""Medium: regular strokes look thin inside an outline, bold ones fill in at the size of a subtitle."""
-INSTALL_HINT = 'pip install "story-engine[draft]" brings fonts for every supported language'
+"""Weight of variable fonts (medium): regular looks thin inside an outline, bold clogs at the size of subtitles."""
+INSTALL_HINT = 'pip install "story-engine[draft]" installs fonts for every supported language'
 
 LANGUAGE_CODES = {
     "Arabic": "ar", "Chinese": "zh-Hans", "English": "en", "French": "fr", "German": "de",
@@ -63,20 +63,21 @@ class FontFace:
 
     @cached_property
     def family(self) -> str:
-        """The name by which an ASS file asks for the subset that it carries; no installed font has it."""
-        own = self._face.get_name(1) or self.file.stem
-        return "Film " + "".join(character for character in own if character.isalnum() or character == " ")
+        """The family name of subsets in ASS files. The prefix `Film` avoids clashes with installed fonts."""
+        name = self._face.get_name(1) or self.file.stem
+        return "Film " + "".join(character for character in name if character.isalnum() or character == " ")
 
     @cached_property
     def characters(self) -> frozenset[int]:
-        """The code points that the font has glyphs for."""
+        """The code points for which the font has glyphs."""
         return frozenset(self._face.unicodes)
 
     def covers(self, text: str) -> bool:
+        """Return whether the font has a glyph for each visible character of the text."""
         return all(is_invisible(character) or ord(character) in self.characters for character in text)
 
     def width(self, text: str, code: str) -> float:
-        """The width of a text in this font, shaped as its language (a BCP 47 code) wants it, in em."""
+        """Return the width of a text in em, shaped for the language `code` (BCP 47)."""
         import uharfbuzz
 
         buffer = uharfbuzz.Buffer()
@@ -87,17 +88,17 @@ class FontFace:
         return float(sum(position.x_advance for position in buffer.glyph_positions)) / float(self._face.upem)
 
     def subset(self, characters: Iterable[str]) -> bytes:
-        """A static font with the given characters (and all their joined forms) under the name `family`."""
+        """Return a static font file with these characters and all their joined forms, under the name `family`."""
         import uharfbuzz
 
-        wanted = uharfbuzz.SubsetInput()
-        wanted.unicode_set.update(ord(character) for character in {" ", *characters})
-        wanted.name_id_set.update({0, 13, 14})  # copyright, licence, where the licence is: they travel along
-        wanted.flags = uharfbuzz.SubsetFlags.NO_HINTING | uharfbuzz.SubsetFlags.DOWNGRADE_CFF2
+        subset = uharfbuzz.SubsetInput()
+        subset.unicode_set.update(ord(character) for character in {" ", *characters})
+        subset.name_id_set.update(LEGAL_NAME_IDS)
+        subset.flags = uharfbuzz.SubsetFlags.NO_HINTING | uharfbuzz.SubsetFlags.DOWNGRADE_CFF2
         for axis in self._face.axis_infos:
             value = min(max(FONT_WEIGHT, axis.min_value), axis.max_value) if axis.tag == "wght" else axis.default_value
-            wanted.pin_axis_location(self._face, axis.tag, value)
-        return rename_font(bytes(uharfbuzz.subset(self._face, wanted).blob.data), self.family)
+            subset.pin_axis_location(self._face, axis.tag, value)
+        return rename_font(bytes(uharfbuzz.subset(self._face, subset).blob.data), self.family)
 
     @cached_property
     def _face(self) -> uharfbuzz.Face:
@@ -116,9 +117,9 @@ class FontFace:
 
 @dataclass(frozen=True)
 class FontStack:
-    """The fonts that show a text: the first is the language's own, the others step in for what it lacks.
+    """The fonts of a text: the first is the font of its language, the others cover the characters that it lacks.
 
-    `code` is the language by which the text is shaped: fonts have forms and spaces of their own for some.
+    `language_code` (BCP 47) selects the language forms in shaping. `missing`: characters that no font covers.
     """
 
     faces: tuple[FontFace, ...]
@@ -126,7 +127,7 @@ class FontStack:
     missing: frozenset[str] = frozenset()
 
     def runs(self, text: str) -> Iterator[tuple[FontFace, str]]:
-        """The text in pieces of one font each. What no font has is left out: nothing is better than an empty box."""
+        """Yield the text in pieces of one font each, without the characters that no font covers."""
         current, piece = self.faces[0], ""
         for cluster in clusters(text):
             face = next((face for face in self.faces if face.covers(cluster)), None)
@@ -140,40 +141,40 @@ class FontStack:
             yield current, piece
 
     def width(self, text: str) -> float:
-        """The width of a text in em."""
+        """Return the width of a text in em."""
         return sum(face.width(piece, self.language_code) for face, piece in self.runs(text))
 
 
 def font_for_language(language: str) -> FontFace:
-    """The font that subtitles of a language are set in. Raises MissingDependency when this machine has none."""
+    """Return the main font for subtitles in a language. Raises MissingDependency when no font is installed."""
     return select_fonts(language, _SAMPLES.get(language, "Aa")).faces[0]
 
 
 def select_fonts(language: str, text: str) -> FontStack:
-    """The fonts that show `text`, and the characters that no font has. Raises MissingDependency when this machine has no font at all."""
+    """Return the fonts that cover `text`. Raises MissingDependency when no font is installed."""
     visible = {character for character in text if not is_invisible(character)}
-    left = set(visible)
-    chosen: list[FontFace] = []
-    for choice in _candidates(language):
-        if not left and chosen:
+    missing = set(visible)
+    selected: list[FontFace] = []
+    for face in _candidates(language):
+        if not missing and selected:
             break
-        if not visible or any(ord(character) in choice.characters for character in left):
-            chosen.append(choice)
-            left = {character for character in left if ord(character) not in choice.characters}
-    if not chosen:
+        if not visible or any(ord(character) in face.characters for character in missing):
+            selected.append(face)
+            missing = {character for character in missing if ord(character) not in face.characters}
+    if not selected:
         raise MissingDependency(f"no font for {language} was found; {INSTALL_HINT}")
-    if not _covers_half(chosen[0], visible):
-        chosen.sort(key=lambda choice: -sum(ord(character) in choice.characters for character in visible))
-    return FontStack(tuple(chosen), LANGUAGE_CODES.get(language, "en"), frozenset(left))
+    if not _covers_half(selected[0], visible):
+        selected.sort(key=lambda face: -sum(ord(character) in face.characters for character in visible))
+    return FontStack(tuple(selected), LANGUAGE_CODES.get(language, "en"), frozenset(missing))
 
 
-def _covers_half(choice: FontFace, visible: set[str]) -> bool:
-    """Whether the language's own font shows at least half of the characters."""
-    return 2 * sum(ord(character) in choice.characters for character in visible) >= len(visible)
+def _covers_half(face: FontFace, visible: set[str]) -> bool:
+    """Return whether the font has glyphs for at least half of the characters."""
+    return 2 * sum(ord(character) in face.characters for character in visible) >= len(visible)
 
 
 def clusters(text: str) -> Iterator[str]:
-    """The text in pieces that stand or fall together: a character with its marks, joiners and what they join."""
+    """Yield the text in clusters: a base character with its marks, joiners and joined characters."""
     piece = ""
     for character in text:
         if piece and not (unicodedata.category(character)[0] == "M" or character in _JOINERS or piece[-1] == "\u200d"):
@@ -188,14 +189,17 @@ _JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")
 
 
 def is_invisible(character: str) -> bool:
-    """Whether a character needs no glyph: space, joiner, mark of direction, variation selector."""
+    """Return whether a character needs no glyph: a space, joiner, direction mark or variation selector."""
     return character.isspace() or character in _JOINERS or unicodedata.category(character) in ("Cf", "Cc", "Zs")
 
 
 def _candidates(language: str) -> Iterator[FontFace]:
-    """Every font that may serve, the best first. Lazy: system folders are searched only when the packages do not suffice."""
-    own = _LANGUAGE_FONTS.get(language, _LATIN)
-    for package, name, index in dict.fromkeys((own, _LATIN, _ARABIC, _DEVANAGARI, _CHINESE)):
+    """Yield all fonts in order of preference: first those of the packages, then those of the system.
+
+    The iterator is lazy: it searches the system folders only after all fonts of the packages.
+    """
+    language_font = _LANGUAGE_FONTS.get(language, _LATIN)
+    for package, name, index in dict.fromkeys((language_font, _LATIN, _ARABIC, _DEVANAGARI, _CHINESE)):
         folder = _package_folder(package)
         if folder is not None and (folder / name).is_file():
             yield _font_face(folder / name, index)
@@ -215,10 +219,10 @@ def _font_face(file: Path, index: int = 0) -> FontFace:
 @cache
 def _package_folder(name: str) -> Path | None:
     try:
-        found = importlib.util.find_spec(name)
-    except ValueError:  # a module of that name without a spec: not the package meant
+        spec = importlib.util.find_spec(name)
+    except ValueError:  # sys.modules holds a module of this name without a spec
         return None
-    return Path(found.origin).parent if found and found.origin else None
+    return Path(spec.origin).parent if spec and spec.origin else None
 
 
 def _system_folders() -> list[Path]:
@@ -233,7 +237,7 @@ def _system_folders() -> list[Path]:
 
 @cache
 def _system_fonts() -> tuple[Path, ...]:
-    """Font files of the system, upright regular ones first; what may not be embedded, or cannot be read, is left out."""
+    """Return the readable system fonts that allow embedding, upright regular ones first."""
     files = (
         file
         for folder in _system_folders()
@@ -249,9 +253,9 @@ def _is_styled(name: str) -> bool:
 
 
 def _is_embeddable(file: Path) -> bool:
-    """Whether the font says that a subset may travel inside a document (OS/2 fsType)."""
+    """Return whether the font allows embedding of a subset in documents (OS/2 fsType)."""
     try:
         table = _font_face(file)._face.reference_table("OS/2").data
-    except Exception:  # an unreadable font of the system is no reason to fail
+    except Exception:  # skip unreadable system fonts
         return False
     return len(table) >= 78 and not struct.unpack(">H", table[8:10])[0] & 0x0302

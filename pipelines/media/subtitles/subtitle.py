@@ -1,4 +1,4 @@
-"""Words with times → subtitles.srt, subtitles.ass, and one ASS per scene for burning in."""
+"""The subtitles of a film from timed words: SRT and ASS of the film, and an ASS per scene for burning in."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pipelines.step_params import LANGUAGES, SubtitleParams
 
 
 class Subtitler:
-    """Cuts narrations into readable cues and sets them in fonts that have every glyph.
+    """Family for `subtitle`: segments narrations into cues and selects fonts that cover them.
 
-    A scene's own ASS depends on that scene alone: nothing of it changes when another scene grows.
+    The ASS file of a scene does not depend on other scenes.
     """
 
     name: ClassVar[str] = "subtitles"
@@ -55,70 +55,72 @@ class Subtitler:
     ) -> Iterable[Path]:
         assert isinstance(params, SubtitleParams)
         timeline = Timeline.model_validate_json(inputs["timeline"][0].read_bytes())
-        spoken = _read_words(timeline, inputs.get("word_timings", ()))
+        narrations = _read_words(timeline, inputs.get("word_timings", ()))
         frame = SubtitleFrame(params.width, params.height)
-        film: list[Cue] = []
+        film_cues: list[Cue] = []
         missing: set[str] = set()
-        made: list[Path] = []
-        for number, place in enumerate(timeline.scenes, 1):
-            words = spoken.get(number)
+        scene_files: list[Path] = []
+        for number, scene in enumerate(timeline.scenes, 1):
+            words = narrations.get(number)
             text = "".join(sanitize_text(word.text) for word in words.words) if words else ""
-            faces = select_fonts(params.language, text)
-            missing |= faces.missing
-            clip: list[Cue] = []
-            if words is not None and place.narration is not None:
-                begin = place.narration - place.start / timeline.fps
-                own = segment_cues(
-                    words, params.language, frame.measure(faces, params.language), _latest_end(place, words) - begin
-                )
-                clip = [cue.shifted(begin) for cue in own]
-                film += [cue.shifted(place.narration) for cue in own]
-            made.append(_write(out / f"scene-{number:03}.ass", format_ass(clip, faces, frame)))
+            fonts = select_fonts(params.language, text)
+            missing |= fonts.missing
+            scene_cues: list[Cue] = []
+            if words is not None and scene.narration is not None:
+                offset = scene.narration - scene.start / timeline.fps
+                deadline = _latest_end(scene, words) - offset
+                cues = segment_cues(words, params.language, frame.measure(fonts, params.language), deadline)
+                scene_cues = [cue.shifted(offset) for cue in cues]
+                film_cues += [cue.shifted(scene.narration) for cue in cues]
+            scene_files.append(_write(out / f"scene-{number:03}.ass", format_ass(scene_cues, fonts, frame)))
             report.progress(number / len(timeline.scenes))
-        film = _without_overlap(film)
-        whole = select_fonts(params.language, "".join(line for cue in film for line in cue.lines))
+        film_cues = _without_overlap(film_cues)
+        film_fonts = select_fonts(params.language, "".join(line for cue in film_cues for line in cue.lines))
         if missing:
             report.warn(
-                f"No font shows {' '.join(sorted(missing))}; these characters are left out of the picture. {INSTALL_HINT}"
+                f"no font has the characters {' '.join(sorted(missing))}; "
+                f"the burned-in subtitles omit them. {INSTALL_HINT}"
             )
         report.record(
-            cues=len(film), fonts=[f"{face.family.removeprefix('Film ')} ({face.file.name})" for face in whole.faces]
+            cues=len(film_cues),
+            fonts=[f"{face.family.removeprefix('Film ')} ({face.file.name})" for face in film_fonts.faces],
         )
         return [
-            _write(out / "subtitles.srt", format_srt(film)),
-            _write(out / "subtitles.ass", format_ass(film, whole, frame)),
-            *made,
+            _write(out / "subtitles.srt", format_srt(film_cues)),
+            _write(out / "subtitles.ass", format_ass(film_cues, film_fonts, frame)),
+            *scene_files,
         ]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the family holds no resources."""
 
 
 def _read_words(timeline: Timeline, files: Sequence[Path]) -> dict[int, WordTimings]:
-    """The words of each narrated scene, by the scene's number. Raises BadInput when files and timeline do not match."""
-    narrated = [number for number, place in enumerate(timeline.scenes, 1) if place.narration is not None]
+    """Return the words of each narrated scene by number (from 1). Raises BadInput when files and timeline differ."""
+    narrated = [number for number, scene in enumerate(timeline.scenes, 1) if scene.narration is not None]
     if len(narrated) != len(files):
-        raise BadInput("word_timings", f"{len(files)} files for {len(narrated)} narrated scenes")
+        raise BadInput("word_timings", f"{len(narrated)} scenes are narrated, but {len(files)} files were given.")
     try:
         return {n: WordTimings.model_validate_json(file.read_bytes()) for n, file in zip(narrated, files, strict=True)}
     except ValidationError as error:
-        raise BadInput(
-            "word_timings", "a word_timings.json is not as it should be", str(error.errors()[0]["msg"])
-        ) from None
+        raise BadInput("word_timings", f"a word_timings.json is not valid ({error.errors()[0]['msg']}).") from None
 
 
-def _latest_end(place: TimelineScene, words: WordTimings) -> float:
-    """Second of the clip by which the text must be gone: before the transition, unless the speech goes on into it."""
-    timing = place.timing
-    quiet = (timing.frames - timing.tail) / timing.fps
-    spoken = (place.narration or 0.0) - place.start / timing.fps + words.seconds
-    return min(max(quiet, spoken), timing.seconds)
+def _latest_end(scene: TimelineScene, words: WordTimings) -> float:
+    """Return the second of the clip at which the last cue must end.
+
+    That is the start of the transition, or the end of the speech when it is later.
+    """
+    timing = scene.timing
+    transition_start = (timing.frames - timing.tail) / timing.fps
+    speech_end = (scene.narration or 0.0) - scene.start / timing.fps + words.seconds
+    return min(max(transition_start, speech_end), timing.seconds)
 
 
-def _without_overlap(film: list[Cue]) -> list[Cue]:
-    """The cues of all scenes, none of them longer than until the next begins."""
-    starts = [*(cue.start for cue in film[1:]), float("inf")]
-    return [Cue(cue.start, min(cue.end, following), cue.lines) for cue, following in zip(film, starts, strict=True)]
+def _without_overlap(cues: list[Cue]) -> list[Cue]:
+    """Return the cues, each cut at the start of the next one."""
+    next_starts = [*(cue.start for cue in cues[1:]), float("inf")]
+    return [Cue(cue.start, min(cue.end, limit), cue.lines) for cue, limit in zip(cues, next_starts, strict=True)]
 
 
 def _write(path: Path, text: str) -> Path:

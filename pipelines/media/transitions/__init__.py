@@ -1,1 +1,1 @@
-"""Blend functions and their frames."""
+"""Blends of two frames, and the segment of a transition."""

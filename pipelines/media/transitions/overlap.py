@@ -1,4 +1,4 @@
-"""The frames that two clips share, blended into a part of the film: what is common to every family of bridges."""
+"""Writing of the segment of a transition: the overlapping frames of two clips, blended."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ Blend = Callable[[Planes, Planes, float], Planes]
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Where two clips lie over each other: `count` frames, the last of the one and the first of the other."""
+    """The overlap of two clips: the last `count` frames of the first and the first `count` frames of the second."""
 
     timings: tuple[SceneTiming, SceneTiming]
     count: int
 
     @classmethod
     def read(cls, params: TransitionParams, inputs: Mapping[str, Sequence[Path]]) -> Overlap:
-        """Raises BadInput when the timings are not those of one transition."""
+        """Read the overlap from the timings of two scenes. Raises BadInput when they do not share a transition."""
         before, after = (SceneTiming.model_validate_json(path.read_bytes()) for path in inputs["timings"])
         count = before.tail
         if count != after.head or count < 1 or before.fps != params.fps or after.fps != params.fps:
             raise BadInput(
-                "timings", f"tail {before.tail} and head {after.head} are not one transition at {params.fps}."
+                "timings",
+                f"tail {before.tail} and head {after.head} are not one transition at {params.fps} fps.",
             )
         return cls((before, after), count)
 
     @property
     def start_frames(self) -> tuple[int, int]:
-        """Number of the first shared frame, as each of the clips counts."""
+        """The index of the first overlapping frame in each clip."""
         return self.timings[0].frames - self.count, 0
 
 
@@ -52,8 +53,11 @@ def write_transition(
     encoding: EncodingOptions,
     report: Report,
 ) -> Path:
-    """Write `transition.mp4`: the frames that both clips share, blended. `blend` takes a frame of each, and how far the bridge has come,
-    above 0 and below 1."""
+    """Write `transition.mp4` into `out`: the blended frames of the overlap. Return its path.
+
+    `blend` takes a frame of each clip and the progress of the transition, above 0 and below 1. Raises BadInput when the
+    timings do not share a transition or a clip cannot be decoded.
+    """
     overlap = Overlap.read(params, inputs)
     size, count = (params.width, params.height), overlap.count
     tail, head = (
@@ -63,7 +67,8 @@ def write_transition(
         for clip, start, timing in zip(inputs["clips"], overlap.start_frames, overlap.timings, strict=True)
     )
     frames = (
-        blend(one, other, number / (count + 1)) for number, (one, other) in enumerate(zip(tail, head, strict=True), 1)
+        blend(before, after, number / (count + 1))
+        for number, (before, after) in enumerate(zip(tail, head, strict=True), 1)
     )
     return write_transition_frames(frames, overlap, params, inputs, out, encoding)
 
@@ -76,15 +81,18 @@ def write_transition_frames(
     out: Path,
     encoding: EncodingOptions,
 ) -> Path:
-    """Write `transition.mp4` of `overlap.count` frames, a sealed part of the film."""
+    """Write `transition.mp4` of `overlap.count` frames into `out`, verify and mark it. Return its path.
+
+    Raises RuntimeError when the number of frames is wrong.
+    """
     size = params.width, params.height
-    shown: Iterator[Planes] = iter(frames)
-    # Text is drawn over the finished frames: it neither moves nor fades with the pictures beneath it.
+    subtitled: Iterator[Planes] = iter(frames)
+    # Subtitles are burned in after the blend, so that they neither move nor fade with the frames.
     for subtitles, start in zip(inputs.get("subtitles", ()), overlap.start_frames, strict=False):
-        shown = burn_subtitles(shown, subtitles, start, *size, params.fps)
+        subtitled = burn_subtitles(subtitled, subtitles, start, *size, params.fps)
     target = out / "transition.mp4"
     with Encoder(target, *size, params.fps, encoding) as encoder:
-        for frame in shown:
+        for frame in subtitled:
             encoder.write(frame)
     mark_verified(target, overlap.count)
     return target

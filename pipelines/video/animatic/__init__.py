@@ -1,1 +1,1 @@
-"""Clips made from one picture by a moving camera."""
+"""Clips from one image with a moving camera."""

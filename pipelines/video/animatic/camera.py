@@ -1,4 +1,4 @@
-"""A camera that moves over a drawn picture: through its layers where the picture has them, across it where it is flat."""
+"""Clips of a camera that moves through the layers of an image, or across an image without layers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.video.animatic.move_parser import parse_move
 
 
 class Camera:
-    """Family for `animate`: pan, tilt, zoom, track, crane, orbit, handheld, by the words of the scene."""
+    """Family for `animate`: pan, tilt, zoom, track, crane, orbit and handheld moves by the camera text of the scene."""
 
     name: ClassVar[str] = "camera"
     version: ClassVar[str] = "3"
@@ -38,8 +38,9 @@ class Camera:
     ) -> Iterable[Path]:
         from pipelines.video.animatic.clip_writer import write_clip
 
-        asked = cast(AnimateParams, params)
-        return [write_clip(parse_move(asked.camera, seed), asked, inputs, out, self._encoding, report, seed)]
+        animation = cast(AnimateParams, params)
+        move = parse_move(animation.camera, seed)
+        return [write_clip(move, animation, inputs, out, self._encoding, report, seed)]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the family holds no resources."""

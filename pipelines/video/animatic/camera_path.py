@@ -1,4 +1,4 @@
-"""A move over time: where the camera stands at each frame, and where that puts a layer of the picture."""
+"""The path of a camera: its pose at each frame, and the affine transform of each layer of the image."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from numpy.typing import NDArray
 
 from pipelines.video.animatic.move_parser import CameraMove
 
-EASE_RAMP = 0.28  # share of a move in which it gathers speed, and again in which it loses it
-FOCUS_OVERSHOOT = (
-    1.6  # a push in goes to a point this much farther from the middle than its goal, so that the goal nears the middle
-)
-UNIFORM_ZOOM_SHARE = (
-    0.35  # share of a zoom that enlarges every depth alike; the rest enlarges the near more than the far
-)
-SWAY_WEIGHTS = (1.0, 0.45, 0.18)  # how strong the slow, middle and quick wave of a hand are
+EASE_RAMP = 0.28
+"""Fraction of a move in which it accelerates, and in which it decelerates."""
+FOCUS_OVERSHOOT = 1.6
+"""Factor on the distance of the focus from the centre: a push in aims beyond the focus, so that the focus moves to the
+centre."""
+UNIFORM_ZOOM_SHARE = 0.35
+"""Fraction of a zoom that enlarges all depths equally; the rest grows with depth."""
+SWAY_WEIGHTS = (1.0, 0.45, 0.18)
+"""Amplitudes of the slow, medium and fast wave of a handheld camera."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraPose:
-    """The camera at one frame. Shifts are fractions of the frame's width; `roll` in radians; `zoom` ≥ 1.
+    """The camera at one frame. Shifts are fractions of the frame width, `roll` is in radians, `zoom` is at least 1.
 
-    `pan_*` shift every depth alike, `track_*` shift by depth, measured from `pivot` (the depth that stays)."""
+    `pan_*` shift all depths equally. `track_*` shift in proportion to the depth relative to `pivot`, which stays in
+    place.
+    """
 
     zoom: float = 1.0
     pan_x: float = 0.0
@@ -39,8 +42,11 @@ class CameraPose:
 
 @dataclass(frozen=True, slots=True)
 class SceneGeometry:
-    """What the camera looks at: frame size in pixels, how far the pictures reach beyond it, the goal of a push in (fractions
-    of the frame), and the depths of the layers."""
+    """The geometry of an image.
+
+    `width`, `height`: the frame in pixels. `margin`: pixels by which the layers exceed the frame on each side. `focus`:
+    the goal of a push in, as fractions of the frame. `depths`: the depth of each layer.
+    """
 
     width: int
     height: int
@@ -50,18 +56,18 @@ class SceneGeometry:
 
 
 def camera_poses(move: CameraMove, frames: int, fps: int, loop: int, seed: int) -> list[CameraPose]:
-    """The camera at each frame. With `loop` > 1 the move is made so often, to and fro."""
+    """Return the camera pose at each frame. With `loop` above 1 the move runs that many times, forward and backward."""
     seconds = frames / fps / loop
     zoom = _clamp(0.016 * seconds, 0.03, 0.11) * move.pace * abs(move.zoom)
     shift = _clamp(0.011 * seconds, 0.022, 0.075) * move.pace
-    carry = 1.0 if not move.zoom else 0.6  # a move of two kinds goes less far in each
+    damping = 1.0 if not move.zoom else 0.6  # shifts are smaller in combination with a zoom
     sway = _handheld_sway(seed) if move.handheld else None
     path: list[CameraPose] = []
     for frame in range(frames):
-        along = _ping_pong(frame / max(1, frames - 1), loop)
-        side = (along - 0.5) * shift * carry  # symmetric about the picture as it was made
+        progress = _ping_pong(frame / max(1, frames - 1), loop)
+        side = (progress - 0.5) * shift * damping  # symmetric about the original view
         pose = CameraPose(
-            zoom=1 + zoom * (along if move.zoom > 0 else 1 - along),
+            zoom=1 + zoom * (progress if move.zoom > 0 else 1 - progress),
             pan_x=side * move.pan,
             pan_y=-side * move.tilt,
             track_x=side * (move.track + move.orbit),
@@ -79,17 +85,21 @@ def camera_poses(move: CameraMove, frames: int, fps: int, loop: int, seed: int) 
 
 
 def layer_matrices(path: Sequence[CameraPose], geometry: SceneGeometry) -> Iterator[list[NDArray[np.float64]]]:
-    """For each frame and layer the 2×3 matrix frame → picture (pixel centres, both counted from the frame's corner).
+    """Yield for each frame the 2×3 matrix of each layer: pixel of the frame → pixel of the layer.
 
-    All pictures are enlarged together by as much as the farthest reach of the camera needs, so that no edge is uncovered.
+    Both are pixel centres, relative to the corner of the frame. One enlargement of all layers over the whole path
+    ensures that no frame shows the area beyond an edge.
     """
-    enlarge = max(1.0, *(_enlargement(pose, depth, geometry) for pose in path for depth in geometry.depths))
+    enlargement = max(
+        1.0, *(_required_enlargement(pose, depth, geometry) for pose in path for depth in geometry.depths)
+    )
     for pose in path:
-        yield [_frame_to_layer(pose, depth, geometry, enlarge) for depth in geometry.depths]
+        yield [_frame_to_layer(pose, depth, geometry, enlargement) for depth in geometry.depths]
 
 
 def ease(u: float) -> float:
-    """0..1 → 0..1: smooth start, even speed, smooth end (the speed itself is a smoothstep over `EASE_RAMP`)."""
+    """Map progress 0..1 to 0..1 with a smooth start, constant speed and a smooth end; the speed is a smoothstep over
+    `EASE_RAMP`."""
     if u < EASE_RAMP:
         v = u / EASE_RAMP
         return EASE_RAMP * (v**3 - v**4 / 2) / (1 - EASE_RAMP)
@@ -99,10 +109,11 @@ def ease(u: float) -> float:
 
 
 def _ping_pong(u: float, loop: int) -> float:
-    leg, rest = divmod(u * loop, 1.0)
-    along = ease(rest) if u < 1 else ease(1.0)
-    index = int(leg) if u < 1 else loop - 1
-    return along if index % 2 == 0 else 1 - along
+    """Return the eased progress at time `u`, 0 to 1, of a move that runs `loop` times, forward and backward."""
+    run, rest = divmod(u * loop, 1.0)
+    progress = ease(rest) if u < 1 else ease(1.0)
+    index = int(run) if u < 1 else loop - 1
+    return progress if index % 2 == 0 else 1 - progress
 
 
 def _clamp(value: float, low: float, high: float) -> float:
@@ -110,8 +121,8 @@ def _clamp(value: float, low: float, high: float) -> float:
 
 
 def _handheld_sway(seed: int) -> Callable[[float], tuple[float, float, float]]:
-    """Seconds → (x, y, roll) of a hand that holds a camera: three slow waves for each."""
-    rng = random.Random(seed)  # noqa: S311 - a choice of taste, not a secret
+    """Return a function from seconds to the (x, y, roll) of a handheld camera; each is a sum of three waves."""
+    rng = random.Random(seed)  # noqa: S311 - visual variation, no secret
     rates = ((0.15, 0.3), (0.45, 0.7), (0.9, 1.3))
     waves = [[(2 * math.pi * rng.uniform(*rate), rng.uniform(0, 2 * math.pi)) for rate in rates] for _ in range(3)]
 
@@ -129,32 +140,34 @@ def _handheld_sway(seed: int) -> Callable[[float], tuple[float, float, float]]:
 
 
 def _layer_placement(pose: CameraPose, depth: float, geometry: SceneGeometry) -> tuple[float, float, float]:
-    """Scale, and the picture's point that the middle of the frame shows (before enlargement and roll)."""
+    """Return the scale of a layer and its point (x, y) at the centre of the frame, before enlargement and roll."""
     scale = 1 + (pose.zoom - 1) * (UNIFORM_ZOOM_SHARE + (1 - UNIFORM_ZOOM_SHARE) * depth)
-    away = depth - pose.pivot
-    x = _centre(geometry.width, geometry.focus[0], geometry.width * (pose.pan_x + pose.track_x * away), scale)
-    y = _centre(geometry.height, geometry.focus[1], geometry.width * (pose.pan_y + pose.track_y * away), scale)
+    distance = depth - pose.pivot
+    x = _centre(geometry.width, geometry.focus[0], geometry.width * (pose.pan_x + pose.track_x * distance), scale)
+    y = _centre(geometry.height, geometry.focus[1], geometry.width * (pose.pan_y + pose.track_y * distance), scale)
     return scale, x, y
 
 
 def _centre(size: int, focus: float, shift: float, scale: float) -> float:
+    """Return the coordinate of a layer at the centre of the frame, along an axis of `size` pixels."""
     goal = _clamp(0.5 + FOCUS_OVERSHOOT * (focus - 0.5), 0.05, 0.95) * (size - 1)
     return goal + ((size - 1) / 2 - goal + shift) / scale
 
 
-def _enlargement(pose: CameraPose, depth: float, geometry: SceneGeometry) -> float:
-    """The least enlargement at which the picture covers every corner of the frame."""
+def _required_enlargement(pose: CameraPose, depth: float, geometry: SceneGeometry) -> float:
+    """Return the smallest enlargement at which the layer covers all corners of the frame."""
     scale, x, y = _layer_placement(pose, depth, geometry)
     cos, sin = math.cos(pose.roll), abs(math.sin(pose.roll))
     right, bottom = geometry.width - 1, geometry.height - 1
     across, down = (cos * right + sin * bottom) / 2 / scale, (cos * bottom + sin * right) / 2 / scale
-    room_x, room_y = geometry.margin + min(x, right - x), geometry.margin + min(y, bottom - y)
-    return max(across / max(room_x, 1.0), down / max(room_y, 1.0))
+    available_x, available_y = geometry.margin + min(x, right - x), geometry.margin + min(y, bottom - y)
+    return max(across / max(available_x, 1.0), down / max(available_y, 1.0))
 
 
-def _frame_to_layer(pose: CameraPose, depth: float, geometry: SceneGeometry, enlarge: float) -> NDArray[np.float64]:
+def _frame_to_layer(pose: CameraPose, depth: float, geometry: SceneGeometry, enlargement: float) -> NDArray[np.float64]:
+    """Return the 2×3 matrix from a pixel of the frame to a pixel of the layer."""
     scale, x, y = _layer_placement(pose, depth, geometry)
-    cos, sin = math.cos(pose.roll) / (scale * enlarge), math.sin(pose.roll) / (scale * enlarge)
+    cos, sin = math.cos(pose.roll) / (scale * enlargement), math.sin(pose.roll) / (scale * enlargement)
     right, bottom = (geometry.width - 1) / 2, (geometry.height - 1) / 2
     return np.array(
         [[cos, sin, x - cos * right - sin * bottom], [-sin, cos, y + sin * right - cos * bottom]], np.float64

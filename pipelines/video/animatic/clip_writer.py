@@ -1,4 +1,4 @@
-"""A move over a picture, written as the clip of a scene."""
+"""Writing of the clip of a scene: a camera move over an image."""
 
 from __future__ import annotations
 
@@ -28,24 +28,27 @@ def write_clip(
     report: Report,
     seed: int,
 ) -> Path:
-    """Write `clip.mp4` into `out`: exactly the frames of the timing, cuttable where its transitions end and begin."""
-    cv2.setNumThreads(1)  # steps run side by side, one on each core
+    """Write `clip.mp4` into `out` with the frames of the timing and closed GOPs at the ends of its transitions.
+
+    Return its path. Raises BadInput when the timing has another frame rate or an image cannot be read.
+    """
+    cv2.setNumThreads(1)  # the engine runs one step per core
     timing = SceneTiming.model_validate_json(inputs["timing"][0].read_bytes())
     if timing.fps != params.fps:
-        raise BadInput("fps", f"the timing counts {timing.fps} frames a second, the clip {params.fps}.")
+        raise BadInput("fps", f"the timing has {timing.fps} fps, the clip has {params.fps} fps.")
     layers, size = inputs.get("layers"), (params.width, params.height)
     if not layers:
-        move = replace(move, track=move.track + move.orbit, orbit=0.0)  # around a flat picture is along it
+        move = replace(move, track=move.track + move.orbit, orbit=0.0)  # a flat image has no depth to orbit
     path = camera_poses(move, timing.frames, timing.fps, params.loop, seed)
-    closest = max(pose.zoom for pose in path)
-    scene = load_layered_image(layers, *size) if layers else load_flat_image(inputs["keyframe"][0], *size, closest)
+    max_zoom = max(pose.zoom for pose in path)
+    image = load_layered_image(layers, *size) if layers else load_flat_image(inputs["keyframe"][0], *size, max_zoom)
     target = out / "clip.mp4"
     idr = {timing.head, timing.frames - timing.tail}
-    # What is shared with the neighbours is coded again in the bridges: here it is only looked at while the story is made.
-    hasty = range(timing.head), range(timing.frames - timing.tail, timing.frames)
-    with Encoder(target, *size, params.fps, encoding, idr, hasty) as encoder:
-        for number, picture in enumerate(scene.frames(layer_matrices(path, scene.geometry)), 1):
-            encoder.write(picture)
+    # Transitions encode the overlapping frames again; those of this file only serve previews.
+    fast_ranges = range(timing.head), range(timing.frames - timing.tail, timing.frames)
+    with Encoder(target, *size, params.fps, encoding, idr, fast_ranges) as encoder:
+        for number, frame in enumerate(image.frames(layer_matrices(path, image.geometry)), 1):
+            encoder.write(frame)
             if number % params.fps == 0:
                 report.progress(number / timing.frames)
     return target

@@ -1,4 +1,4 @@
-"""A picture with depth, made ready to be looked at by a moving camera, and the frames that it sees."""
+"""An image with layers, prepared for a moving camera, and the frames of that camera."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ PNG_SIGNATURE = b"\x89PNG"
 
 @dataclass(slots=True)
 class ImageLayer:
-    """One depth of a picture: Y, U, V (multiplied by A) and A, `density` pixels per pixel of the frame.
+    """One layer: uint8 pixels of shape (rows, columns, 4) with Y, U, V multiplied by alpha, and alpha.
 
-    `left`, `top`: where it begins, in pixels of the frame. `opaque`: it covers all that lies behind it.
+    `density`: pixels of the layer per pixel of the frame. `left`, `top`: position of its corner in pixels of the frame.
+    `opaque`: the layer covers everything behind it.
     """
 
     pixels: Planes
@@ -36,8 +37,11 @@ class ImageLayer:
     _buffer: Planes = field(default_factory=lambda: np.empty((0, 0, 4), np.uint8), init=False)
 
     def sample(self, matrix: Matrix, width: int, height: int) -> tuple[Planes, int, int] | None:
-        """What the frame shows of it: pixels (valid until the next look), and where they begin; None when nothing.
-        `matrix`: frame → picture."""
+        """Return the visible part of the layer: its pixels and its position (x, y) in the frame; None when it is
+        outside.
+
+        `matrix`: pixel of the frame → pixel of the layer. The pixels are valid until the next call.
+        """
         if self._last_matrix != matrix.tobytes():
             self._last_matrix = matrix.tobytes()
             box = (0, 0, width, height) if self.opaque else self._visible_box(matrix, width, height)
@@ -48,25 +52,25 @@ class ImageLayer:
         x, y, across, down = box
         if self._buffer.shape[:2] != (height, width):
             self._buffer = np.empty((height, width, 4), np.uint8)
-        # pixel centres: a point p of the frame lies at (p + 0.5) * density - 0.5 of the prepared picture
-        local = np.array(matrix)
-        local[:, 2] += local[:, :2] @ np.array([x, y]) - np.array([self.left, self.top])
-        local = local * self.density
-        local[:, 2] += 0.5 * self.density - 0.5
+        # pixel centres: point p of the frame lies at (p + 0.5) * density - 0.5 in the layer
+        inverse = np.array(matrix)
+        inverse[:, 2] += inverse[:, :2] @ np.array([x, y]) - np.array([self.left, self.top])
+        inverse = inverse * self.density
+        inverse[:, 2] += 0.5 * self.density - 0.5
         border = cv2.BORDER_REPLICATE if self.opaque else cv2.BORDER_CONSTANT
-        seen = self._buffer[:down, :across]
+        visible = self._buffer[:down, :across]
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(self.pixels, local, (across, down), dst=seen, flags=flags, borderMode=border)
-        return seen, x, y
+        cv2.warpAffine(self.pixels, inverse, (across, down), dst=visible, flags=flags, borderMode=border)
+        return visible, x, y
 
     def _visible_box(self, matrix: Matrix, width: int, height: int) -> tuple[int, int, int, int] | None:
-        """The part of the frame that it can touch: x, y, width, height."""
+        """Return the bounding box (x, y, width, height) of the layer in the frame; None when it is outside."""
         rows, columns = self.pixels.shape[:2]
         right, bottom = self.left + columns / self.density, self.top + rows / self.density
         corners = np.array([[x, y] for x in (self.left, right) for y in (self.top, bottom)]) - 0.5
-        seen = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-        low = np.maximum(np.floor(seen.min(axis=0)).astype(int) - 1, 0)
-        high = np.minimum(np.ceil(seen.max(axis=0)).astype(int) + 2, [width, height])
+        projected = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+        low = np.maximum(np.floor(projected.min(axis=0)).astype(int) - 1, 0)
+        high = np.minimum(np.ceil(projected.max(axis=0)).astype(int) + 2, [width, height])
         if (high <= low).any():
             return None
         return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
@@ -74,115 +78,120 @@ class ImageLayer:
 
 @dataclass(frozen=True, slots=True)
 class LayeredImage:
-    """Plates, far to near, and the stage that a camera path needs; `geometry.depths` has one entry per plate."""
+    """The layers of an image, far to near. `geometry.depths` has one entry per layer."""
 
     geometry: SceneGeometry
     layers: Sequence[ImageLayer]
 
     def frames(self, matrices: Iterable[Sequence[Matrix]]) -> Iterator[Planes]:
-        """The frames that the camera sees. One buffer: each frame is valid until the next is asked for."""
+        """Yield the frame of each list of matrices. All frames share one buffer: each is valid until the next one."""
         width, height = self.geometry.width, self.geometry.height
-        picture = black_frame(width, height)
-        y, u, v = split_planes(picture)
+        frame = black_frame(width, height)
+        y, u, v = split_planes(frame)
         canvas = [y, *np.empty((2, height, width), np.uint8)]
-        parts = [*np.empty((4, height, width), np.uint8)]
-        before: Sequence[Matrix] | None = None
-        for views in matrices:
-            if before is None or any(not np.array_equal(a, b) for a, b in zip(views, before, strict=True)):
-                self._compose(views, canvas, parts)
+        channels = [*np.empty((4, height, width), np.uint8)]
+        previous: Sequence[Matrix] | None = None
+        for layer_matrices in matrices:
+            if previous is None or any(not np.array_equal(a, b) for a, b in zip(layer_matrices, previous, strict=True)):
+                self._compose(layer_matrices, canvas, channels)
                 downsample_chroma(canvas[1], u)
                 downsample_chroma(canvas[2], v)
-            before = views
-            yield picture
+            previous = layer_matrices
+            yield frame
 
-    def _compose(self, views: Sequence[Matrix], canvas: Sequence[Planes], channels: Sequence[Planes]) -> None:
-        """Lay the plates over each other into `canvas` (Y, U, V at full size); `parts` is room for the channels of one."""
-        for plate, view in zip(self.layers, views, strict=True):
-            seen = plate.sample(view, self.geometry.width, self.geometry.height)
-            if seen is None:
+    def _compose(self, matrices: Sequence[Matrix], canvas: Sequence[Planes], channels: Sequence[Planes]) -> None:
+        """Composite the layers into `canvas` (Y, U, V at full size). `channels`: four scratch planes of that size."""
+        for layer, matrix in zip(self.layers, matrices, strict=True):
+            visible = layer.sample(matrix, self.geometry.width, self.geometry.height)
+            if visible is None:
                 continue
-            pixels, x, y = seen
+            pixels, x, y = visible
             rows, columns = pixels.shape[:2]
             windows = [target[y : y + rows, x : x + columns] for target in canvas]
-            *colours, through = (part[:rows, :columns] for part in channels)
-            if plate.opaque:
-                cv2.split(pixels, [*windows, through])
+            *colours, alpha = (channel[:rows, :columns] for channel in channels)
+            if layer.opaque:
+                cv2.split(pixels, [*windows, alpha])
                 continue
-            cv2.split(pixels, [*colours, through])
-            cv2.bitwise_not(through, dst=through)
+            cv2.split(pixels, [*colours, alpha])
+            transparency = cv2.bitwise_not(alpha, dst=alpha)
             for window, colour in zip(windows, colours, strict=True):
-                cv2.multiply(window, through, dst=window, scale=1 / 255)
+                cv2.multiply(window, transparency, dst=window, scale=1 / 255)
                 cv2.add(window, colour, dst=window)
 
 
 def load_layered_image(files: Sequence[Path], width: int, height: int) -> LayeredImage:
-    """A picture with depth, from the files of a keyframe's `layer*` in any order but the pictures' own (far to near).
+    """Load a layered image from `layers.json` and its images, which are in order from far to near.
 
-    Raises BadInput when they do not belong together.
+    Neighbouring layers of equal depth are merged, and empty layers are left out. Raises BadInput when the files do not
+    match.
     """
-    description, pictures = _split_files(files)
+    description, images = _split_files(files)
     scale = max(width / description.width, height / description.height)
     margin = description.margin * scale
-    # cut the middle where the layers were made for a frame of another shape
+    # crop to the centre when the layers have another aspect ratio
     left = (width - description.width * scale) / 2 - margin
     top = (height - description.height * scale) / 2 - margin
+    depths, merged = _merge_depths(description, images)
+    layers: list[ImageLayer] = []
+    layer_depths: list[float] = []
+    for index, (pixels, depth) in enumerate(zip(merged, depths, strict=True)):
+        x, y, across, down = cv2.boundingRect(pixels[..., 3])
+        if not across:
+            continue
+        content = pixels[y : y + down, x : x + across]
+        size = (round(across * scale * OVERSAMPLING), round(down * scale * OVERSAMPLING))
+        interpolation = cv2.INTER_AREA if scale * OVERSAMPLING < 1 else cv2.INTER_CUBIC
+        resized = cv2.resize(content, size, interpolation=interpolation)
+        layers.append(ImageLayer(resized, left + x * scale, top + y * scale, OVERSAMPLING, opaque=index == 0))
+        layer_depths.append(depth)
+    geometry = SceneGeometry(width, height, max(0.0, margin - 1), description.focus, tuple(layer_depths))
+    return LayeredImage(geometry, layers)
+
+
+def _merge_depths(description: Layers, images: Sequence[Path]) -> tuple[list[float], list[Planes]]:
+    """Return the distinct depths and their pixels, far to near, the first on opaque black. Raises BadInput when the
+    sizes of the images differ."""
     depths: list[float] = []
     merged: list[Planes] = []
-    for layer, path in zip(description.layers, pictures, strict=True):
+    for layer, path in zip(description.layers, images, strict=True):
         pixels = _premultiply(read_image(path, cv2.IMREAD_UNCHANGED))
         if merged and pixels.shape != merged[0].shape:
-            raise BadInput("layers", "the pictures differ in size.")
+            raise BadInput("layers", "the images differ in size.")
         if depths and layer.depth == depths[-1]:
             merged[-1] = _composite_over(pixels, merged[-1])
         else:
             depths.append(layer.depth)
             merged.append(pixels)
     merged[0] = _composite_over(merged[0], np.full_like(merged[0], (16, 128, 128, 255)))
-    plates: list[ImageLayer] = []
-    kept: list[float] = []
-    for number, (pixels, depth) in enumerate(zip(merged, depths, strict=True)):
-        x, y, across, down = cv2.boundingRect(pixels[..., 3])
-        if not across:
-            continue
-        part = pixels[y : y + down, x : x + across]
-        size = (round(across * scale * OVERSAMPLING), round(down * scale * OVERSAMPLING))
-        smooth = cv2.INTER_AREA if scale * OVERSAMPLING < 1 else cv2.INTER_CUBIC
-        plates.append(
-            ImageLayer(
-                cv2.resize(part, size, interpolation=smooth),
-                left + x * scale,
-                top + y * scale,
-                OVERSAMPLING,
-                number == 0,
-            )
-        )
-        kept.append(depth)
-    return LayeredImage(SceneGeometry(width, height, max(0.0, margin - 1), description.focus, tuple(kept)), plates)
+    return depths, merged
 
 
 def _split_files(files: Sequence[Path]) -> tuple[Layers, list[Path]]:
-    """layers.json and its pictures: told apart by content, since inputs come without meaningful names."""
-    described = [path for path in files if path.read_bytes()[:4] != PNG_SIGNATURE]
-    pictures = [path for path in files if path.read_bytes()[:4] == PNG_SIGNATURE]
-    if len(described) != 1:
-        raise BadInput("layers", f"{len(described)} descriptions came, not 1.")
+    """Return the content of layers.json and the images, by their magic bytes, since inputs have no file names."""
+    descriptions = [path for path in files if path.read_bytes()[:4] != PNG_SIGNATURE]
+    images = [path for path in files if path.read_bytes()[:4] == PNG_SIGNATURE]
+    if len(descriptions) != 1:
+        raise BadInput("layers", f"{len(descriptions)} files are no PNG images; exactly one must be the layers.json.")
     try:
-        description = Layers.model_validate_json(described[0].read_bytes())
+        description = Layers.model_validate_json(descriptions[0].read_bytes())
     except ValidationError as error:
-        raise BadInput("layers", f"the description is not valid ({error.errors()[0]['msg']}).") from error
-    if len(pictures) != len(description.layers):
-        raise BadInput("layers", f"{len(description.layers)} are described but {len(pictures)} pictures came.")
-    return description, pictures
+        raise BadInput("layers", f"the layers.json is not valid ({error.errors()[0]['msg']}).") from error
+    if len(images) != len(description.layers):
+        raise BadInput(
+            "layers", f"layers.json has {len(description.layers)} layers, but {len(images)} images were given."
+        )
+    return description, images
 
 
 def _premultiply(bgra: Planes) -> Planes:
-    """BGR(A), straight → Y, U, V multiplied by A, and A."""
+    """Convert BGR or BGRA with straight alpha to YUVA with premultiplied alpha, uint8 of shape (rows, columns, 4)."""
     alpha = bgra[..., 3] if bgra.ndim == 3 and bgra.shape[2] == 4 else np.full(bgra.shape[:2], 255, np.uint8)
     colours = cv2.split(rgb_to_yuv444(np.ascontiguousarray(bgra[..., 2::-1])))
     return np.asarray(cv2.merge([*(cv2.multiply(colour, alpha, scale=1 / 255) for colour in colours), alpha]), np.uint8)
 
 
 def _composite_over(near: Planes, far: Planes) -> Planes:
-    through = cv2.bitwise_not(near[..., 3])
-    behind = cv2.multiply(far, cv2.merge([through] * 4), scale=1 / 255)
-    return np.asarray(cv2.add(near, behind), np.uint8)
+    """Composite two images with premultiplied alpha (Porter-Duff over)."""
+    transparency = cv2.bitwise_not(near[..., 3])
+    visible = cv2.multiply(far, cv2.merge([transparency] * 4), scale=1 / 255)
+    return np.asarray(cv2.add(near, visible), np.uint8)

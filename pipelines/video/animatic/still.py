@@ -1,4 +1,4 @@
-"""A picture held: no move, whatever the scene's words say."""
+"""Clips of a still image without a camera move."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.video.animatic.move_parser import CameraMove
 
 
 class Still:
-    """Family for `animate`."""
+    """Family for `animate`: a static clip. It ignores the camera text of the scene."""
 
     name: ClassVar[str] = "still"
     version: ClassVar[str] = "3"
@@ -38,8 +38,8 @@ class Still:
     ) -> Iterable[Path]:
         from pipelines.video.animatic.clip_writer import write_clip
 
-        whole = {"keyframe": inputs["keyframe"], "timing": inputs["timing"]}  # nothing moves: depth has no use
-        return [write_clip(CameraMove(), cast(AnimateParams, params), whole, out, self._encoding, report, seed)]
+        flat = {"keyframe": inputs["keyframe"], "timing": inputs["timing"]}  # layers have no effect without a move
+        return [write_clip(CameraMove(), cast(AnimateParams, params), flat, out, self._encoding, report, seed)]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the family holds no resources."""

@@ -1,7 +1,7 @@
-"""A clip of another rate than the film's, with the frames in between made instead of repeated.
+"""Conforming of clips with another frame rate than the film, by interpolated frames.
 
-Models make clips at the rate that they were taught (16 frames a second, 25 …). Shown at 24 by repeating the nearest frame, every
-second or third picture stands still for a moment; here each frame of the film is the one between two of the clip's, at its time.
+Models generate clips at their training rate (16 fps, 25 fps, …). At 24 fps, repeated frames make every second or third
+frame of the film stutter. Here each frame of the film is interpolated between two frames of the clip at its exact time.
 """
 
 from __future__ import annotations
@@ -21,30 +21,33 @@ if TYPE_CHECKING:
 
 
 class InterpolatingConformer:
-    """Family for `conform`: as the conformer, with in-between frames where the clip's rate does not give the film's.
+    """Family for `conform`: like `Conformer`, with interpolated frames where the rate of the clip does not match the
+    film.
 
-    Left as they are: clips made for their scene, clips of which every n-th frame is one of the film, clips whose frames are not evenly
-    spaced, and within a clip two frames that do not show the same (a cut: the nearer one is shown)."""
+    No interpolation for clips that `Encoder` wrote for the scene, for clips whose rate is a multiple of the film's, and
+    for clips with unevenly spaced frames. Between two frames that show different things (a cut), the nearer frame is
+    used.
+    """
 
     name: ClassVar[str] = "rife-conform"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.CONFORM: ConformParams}
 
-    def __init__(self, motion: Callable[[], FlowNetwork], encoding: EncodingOptions) -> None:
-        self._load_flow, self._encoding = motion, encoding
+    def __init__(self, load_flow: Callable[[], FlowNetwork], encoding: EncodingOptions) -> None:
+        self._load_flow, self._encoding = load_flow, encoding
         self._flow: FlowNetwork | None = None
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        """The network waits until a clip needs it: many are cut by copying. Then it raises MissingDependency where its weights are not the known
-        ones."""
+        """Create the family without its network. The first clip that needs interpolation loads it, and then
+        MissingDependency is raised when its weights are missing or differ from `spec.revision`."""
 
-        def motion() -> FlowNetwork:
+        def load_flow() -> FlowNetwork:
             from pipelines.video.interpolation.flow import FlowNetwork
 
             return FlowNetwork.load(spec.revision, device)
 
-        return cls(motion, EncodingOptions.from_options(spec.options))
+        return cls(load_flow, EncodingOptions.from_options(spec.options))
 
     def run(
         self,
@@ -74,7 +77,7 @@ class InterpolatingConformer:
             rate = None if exact else FrameRate.from_clip(path)
             if rate is None or rate.covers_exactly(timing):
                 return scene_frames(path, first, last, timing, width, height, exact, warn)
-            report.record(inbetween=f"{rate.fps} → {timing.fps} frames a second")
+            report.record(inbetween=f"{rate.fps} → {timing.fps} fps")
             return rate.frames(path, range(first, last), timing, (width, height), self._flow_network(), warn)
 
         return [write_segment(cast(ConformParams, params), inputs, out, self._encoding, report, frames)]

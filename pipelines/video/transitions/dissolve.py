@@ -1,4 +1,4 @@
-"""The moving form of a cut: the tail of one clip becomes the head of the next."""
+"""Transitions that blend the tail of one clip with the head of the next."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class BlendTransition:
         from pipelines.media.transitions.blends import BLENDS
         from pipelines.media.transitions.overlap import write_transition
 
-        cv2.setNumThreads(1)  # steps run side by side, one on each core
-        asked = cast(TransitionParams, params)
-        return [write_transition(BLENDS[asked.transition], asked, inputs, out, self._encoding, report)]
+        cv2.setNumThreads(1)  # the engine runs one step per core
+        transition = cast(TransitionParams, params)
+        return [write_transition(BLENDS[transition.transition], transition, inputs, out, self._encoding, report)]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the family holds no resources."""

@@ -1,4 +1,4 @@
-"""What the tests of finishing share: small sounds, parts and timelines, and ears that do not use the code under test."""
+"""Helpers for the media tests: synthetic audio, segments and timelines, and measurements by ffmpeg."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RATE = 48_000
 
 @dataclass
 class Heard:
-    """A `Report` that remembers."""
+    """A `Report` that records all calls."""
 
     warnings: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Heard:
 
 
 def timeline(*seconds: float, speech: float | None = None, begin: float = 0.5, overlap: int = 0) -> Timeline:
-    """Scenes of the given lengths; with `speech`, each has a narration that begins `begin` seconds after its start."""
+    """Return a timeline. With `speech`, each scene has a narration `begin` seconds after its start."""
     places, start = [], 0
     for number, length in enumerate(seconds):
         frames = round(length * FPS)
@@ -67,7 +67,7 @@ def tone(seconds: float, hertz: float, rate: int = RATE, level: float = 0.2) -> 
 
 
 def babble(seconds: float, rate: int = RATE, level: float = 0.3, seed: int = 0) -> np.ndarray:
-    """Noise with the rhythm and the spectrum of speech, roughly."""
+    """Return noise with about the rhythm and the spectrum of speech."""
     samples = round(seconds * rate)
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(samples))
     hertz = np.fft.rfftfreq(samples, 1 / rate)
@@ -83,7 +83,7 @@ def wav(path: Path, sound: np.ndarray, rate: int = RATE, subtype: str = "PCM_16"
 
 
 def part(path: Path, frames: int, *, seed: int = 0, width: int = 160, height: int = 90, fps: int = FPS) -> Path:
-    """A segment as the film's parts are: noise that moves, with a picture of its own for each seed."""
+    """Write a segment of moving noise; each seed gives another image."""
     picture = np.random.default_rng(seed).integers(40, 200, (height * 3 // 2, width), dtype=np.uint8)
     with Encoder(path, width, height, fps, EncodingOptions("ultrafast", 30.0)) as encoder:
         for number in range(frames):
@@ -92,14 +92,14 @@ def part(path: Path, frames: int, *, seed: int = 0, width: int = 160, height: in
 
 
 def ebur128(path: Path) -> tuple[float, float]:
-    """Integrated loudness (LUFS) and true peak (dBTP), measured by ffmpeg."""
+    """Return the integrated loudness (LUFS) and the true peak (dBTP) by ffmpeg."""
     said = ffmpeg("-i", str(path), "-map", "0:a", "-af", "ebur128=peak=true", "-f", "null", "-")
     loudness = float(re.findall(r"I:\s+(\S+) LUFS", said)[-1])
     return loudness, float(re.findall(r"Peak:\s+(\S+) dBFS", said)[-1])
 
 
 def decoded(path: Path) -> np.ndarray:
-    """The sound of a film or file as players hear it: samples × 2 at 48 kHz, edit lists obeyed."""
+    """Decode the audio of a file with ffmpeg, edit lists applied: shape (samples, 2) at 48 kHz."""
     command = [
         ffmpeg_path(),
         "-v",
@@ -120,7 +120,7 @@ def decoded(path: Path) -> np.ndarray:
 
 
 def ffmpeg(*arguments: str, cwd: Path | None = None) -> str:
-    """Run ffmpeg and return what it says."""
+    """Run ffmpeg and return its standard error."""
     command = [ffmpeg_path(), "-hide_banner", "-nostdin", "-nostats", "-y", *arguments]
     done = subprocess.run(command, capture_output=True, cwd=cwd, check=True)
     return done.stderr.decode()

@@ -1,4 +1,4 @@
-"""Opening pictures from outside: three formats, one frame, upright, never a bomb."""
+"""Opening of untrusted images: formats, modes, orientation, damaged files and decompression bombs."""
 
 import struct
 import zlib
@@ -20,13 +20,13 @@ def chunk(kind, data):
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
-def test_the_three_formats_open_whatever_their_names(tmp_path, form):
+def test_png_jpeg_and_webp_open_by_content_regardless_of_the_file_name(tmp_path, form):
     path = saved(tmp_path / "x.dat", Image.new("RGB", (20, 10), "red"), format=form)
     assert open_image(path).size == (20, 10)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "I;16", "CMYK"])
-def test_odd_modes_become_rgb_or_rgba(tmp_path, mode):
+def test_every_colour_mode_is_converted_to_rgb_or_rgba(tmp_path, mode):
     form = "JPEG" if mode == "CMYK" else "PNG"
     path = saved(tmp_path / "x", Image.new(mode, (8, 8)), format=form)
     assert open_image(path).mode == ("RGBA" if mode in ("LA", "RGBA") else "RGB")
@@ -45,7 +45,7 @@ def test_other_formats_are_refused(tmp_path):
             open_image(path)
 
 
-def test_a_truncated_picture_is_refused(tmp_path):
+def test_a_truncated_image_is_refused(tmp_path):
     path = saved(tmp_path / "x.png", Image.effect_noise((200, 200), 50), format="PNG")
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(BadInput):
@@ -53,7 +53,7 @@ def test_a_truncated_picture_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("side", [7000, 60000])
-def test_a_bomb_is_refused_before_it_is_decoded(tmp_path, side):
+def test_a_decompression_bomb_is_refused_before_decoding(tmp_path, side):
     bomb = tmp_path / "x.png"
     head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     bomb.write_bytes(
@@ -78,14 +78,14 @@ def test_an_animation_gives_its_first_frame(tmp_path):
         assert open_image(path).convert("RGB").getpixel((5, 5)) == (255, 0, 0)
 
 
-def test_a_picture_stands_upright(tmp_path):
+def test_the_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     path = saved(tmp_path / "x.jpg", Image.new("RGB", (40, 20), "red"), format="JPEG", exif=exif)
     assert open_image(path).size == (20, 40)
 
 
-def test_cover_cuts_the_middle_and_does_not_distort():
+def test_cover_crops_to_the_centre_without_distortion():
     wide = Image.new("RGB", (300, 100), "red")
     wide.paste("blue", (100, 0, 200, 100))
     cut = cover(wide, 50, 50)

@@ -1,4 +1,4 @@
-"""What the tests of moving pictures share: drawn pictures with and without depth, and eyes on what was made."""
+"""Helpers for the video tests: synthetic images with and without layers, and readers of the written clips."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 320, 180
 
 
 class Quiet:
-    """A `Report` that keeps the warnings and facts."""
+    """A `Report` that records warnings and facts."""
 
     def __init__(self):
         self.warnings, self.facts = [], {}
@@ -41,14 +41,14 @@ def timing(folder: Path, frames=24, head=0, tail=0, fps=24) -> Path:
 
 
 def picture(path: Path, width=WIDTH, height=HEIGHT, seed=0) -> Path:
-    """Soft blobs of colour: no edge of it looks like an uncovered one."""
+    """Write smooth blobs of colour, without dark areas that look like an empty border."""
     noise = np.random.default_rng(seed).integers(60, 220, (9, 16, 3), dtype=np.uint8)
     cv2.imwrite(str(path), cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC))
     return path
 
 
 def layers(folder: Path, margin=16) -> list[Path]:
-    """A magenta backdrop, a green strip before it that ends at its picture's edges, and a bright disc."""
+    """Write three layers: a magenta background, a green strip in front of it up to the edges, and a bright disc."""
     folder.mkdir(parents=True, exist_ok=True)
     shape = (HEIGHT + 2 * margin, WIDTH + 2 * margin, 4)
     back, strip, disc = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
@@ -60,9 +60,9 @@ def layers(folder: Path, margin=16) -> list[Path]:
     for number, pixels in enumerate((back, strip, disc)):
         files.append(folder / f"layer-{number:02d}.png")
         cv2.imwrite(str(files[-1]), pixels)
-    described = [{"file": file.name, "depth": depth} for file, depth in zip(files, depths, strict=True)]
+    entries = [{"file": file.name, "depth": depth} for file, depth in zip(files, depths, strict=True)]
     (folder / "layers.json").write_text(
-        json.dumps({"width": WIDTH, "height": HEIGHT, "margin": margin, "layers": described})
+        json.dumps({"width": WIDTH, "height": HEIGHT, "margin": margin, "layers": entries})
     )
     return [folder / "layers.json", *files]
 
@@ -73,7 +73,7 @@ def frames(path: Path, form="yuv420p") -> list[np.ndarray]:
 
 
 def groups(path: Path) -> list[int]:
-    """Numbers of the frames that start a group of pictures."""
+    """Return the indices of the frames that start a GOP."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         found = [

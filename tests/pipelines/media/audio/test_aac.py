@@ -1,4 +1,4 @@
-"""The sound as the film carries it: where it was, whole, the same each time."""
+"""AAC encoding: sync, determinism, and detection of truncated audio."""
 
 import sys
 
@@ -12,13 +12,13 @@ from tests.pipelines.media.studio import RATE, tone, wav
 
 @pytest.fixture
 def click(tmp_path):
-    """Three and a bit seconds of nothing, with a click after two."""
+    """Write 3 s and 333 samples of silence with a click at 2 s."""
     sound = np.zeros((3 * RATE + 333, 2), np.float32)
     sound[2 * RATE : 2 * RATE + RATE // 200] = tone(0.005, 1500, RATE, 0.8)[: RATE // 200, None]
     return wav(tmp_path / "click", sound)
 
 
-def test_nothing_moves_in_time(click, tmp_path):
+def test_encoding_keeps_the_length_and_the_times_of_the_audio(click, tmp_path):
     write_aac(click, tmp_path / "sound.m4a")
     with av.open(str(tmp_path / "sound.m4a")) as file:
         assert file.streams.audio[0].duration == 3 * RATE + 333
@@ -26,22 +26,22 @@ def test_nothing_moves_in_time(click, tmp_path):
     assert abs(int(np.argmax(np.abs(heard) > 0.3)) - 2 * RATE) < 0.001 * RATE
 
 
-def test_the_same_sound_gives_the_same_bytes(click, tmp_path):
+def test_the_same_audio_gives_the_same_bytes(click, tmp_path):
     for name in ("a", "b"):
         write_aac(click, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_what_is_cut_off_does_not_pass(click, tmp_path):
+def test_verification_fails_for_truncated_audio(click, tmp_path):
     write_aac(click, tmp_path / "sound.m4a")
-    whole = (tmp_path / "sound.m4a").read_bytes()
-    (tmp_path / "cut.m4a").write_bytes(whole[: len(whole) // 2])
+    content = (tmp_path / "sound.m4a").read_bytes()
+    (tmp_path / "cut.m4a").write_bytes(content[: len(content) // 2])
     with pytest.raises(RuntimeError, match="cannot be decoded"):
         verify_audio(tmp_path / "cut.m4a")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are those of POSIX")
-def test_a_full_disk_is_no_sound(click, tmp_path):
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits need POSIX")
+def test_a_full_disk_fails_the_encoding(click, tmp_path):
     import resource
 
     write_aac(click, tmp_path / "sound.m4a")

@@ -1,4 +1,4 @@
-"""Loudness agrees with ffmpeg and with the standard; the limiter lets nothing through."""
+"""Loudness against EBU Tech 3341 and ffmpeg, true peaks, and the limiter."""
 
 import numpy as np
 import pytest
@@ -28,19 +28,19 @@ def stereo(sound: np.ndarray) -> np.ndarray:
     return np.stack([sound, sound], axis=1)
 
 
-def test_the_reference_signal_of_the_standard():
+def test_the_reference_signal_of_ebu_tech_3341_has_minus_23_lufs():
     # EBU Tech 3341, case 1: a 1 kHz sine in both channels whose peaks are at −23 dBFS has −23 LUFS.
     assert metered(stereo(tone(20, 1000, level=db_to_gain(-23)))) == pytest.approx(-23.0, abs=0.1)
 
 
-def test_silence_is_gated():
+def test_quiet_passages_are_gated():
     # EBU Tech 3341, case 3: quiet beginnings and ends do not count.
     quiet, loud = tone(10, 1000, level=db_to_gain(-36)), tone(60, 1000, level=db_to_gain(-23))
     assert metered(stereo(np.concatenate([quiet, loud, quiet]))) == pytest.approx(-23.0, abs=0.1)
 
 
 @pytest.mark.parametrize("case", ["babble", "left only", "music", "loud end"])
-def test_agrees_with_ffmpeg(case, tmp_path):
+def test_integrated_loudness_agrees_with_ffmpeg(case, tmp_path):
     sound = {
         "babble": stereo(babble(12)),
         "left only": np.stack([babble(9), np.zeros(9 * RATE, np.float32)], axis=1),
@@ -52,7 +52,7 @@ def test_agrees_with_ffmpeg(case, tmp_path):
 
 @given(st.lists(st.integers(1, 200_000), min_size=1, max_size=8))
 @settings(max_examples=10, deadline=None)
-def test_the_size_of_the_blocks_does_not_matter(sizes):
+def test_the_loudness_does_not_depend_on_the_size_of_the_blocks(sizes):
     sound = stereo(babble(6))
     meter, at = LoudnessMeter(), 0
     for size in sizes:
@@ -62,16 +62,16 @@ def test_the_size_of_the_blocks_does_not_matter(sizes):
     assert meter.integrated() == pytest.approx(metered(sound, len(sound)), abs=1e-3)
 
 
-def test_nothing_is_silence():
+def test_zeros_and_audio_below_400_ms_have_no_loudness():
     assert metered(np.zeros((RATE, 2), np.float32)) == SILENCE
     assert metered(stereo(tone(0.2, 1000))) == SILENCE  # shorter than one gating block
 
 
-def test_a_sound_shorter_than_a_gating_block_can_be_weighed():
+def test_audio_shorter_than_a_gating_block_can_be_measured():
     assert measure_loudness(stereo(tone(0.2, 1000, level=db_to_gain(-23)))) == pytest.approx(-23.0, abs=0.5)
 
 
-def test_peaks_between_the_samples_are_seen(tmp_path):
+def test_true_peaks_include_peaks_between_samples():
     # At a quarter of the rate, shifted by an eighth of a period, every sample lies 3 dB below the peak.
     sound = stereo(np.sin(np.pi / 2 * np.arange(RATE) + np.pi / 4).astype(np.float32) * 0.5)
     assert np.abs(sound).max() == pytest.approx(0.354, abs=0.001)
@@ -84,7 +84,7 @@ def test_peaks_between_the_samples_are_seen(tmp_path):
     st.floats(0.1, 1),
 )
 @settings(max_examples=100, deadline=None)
-def test_the_limiter_lets_no_peak_through(bursts, raised, ceiling):
+def test_the_limiter_keeps_every_peak_below_the_ceiling(bursts, raised, ceiling):
     peaks = np.full(1000, 0.001, np.float32)
     for at, level in bursts:
         peaks[at] = level
@@ -93,7 +93,7 @@ def test_the_limiter_lets_no_peak_through(bursts, raised, ceiling):
     assert curve.max() <= raised * 1.0001
 
 
-def test_the_limiter_leaves_quiet_sound_alone_and_moves_softly():
+def test_the_limiter_keeps_quiet_audio_and_changes_its_gain_smoothly():
     peaks = np.full(1000, 0.1, np.float32)
     peaks[500] = 2.0
     curve = Limiter(peaks, 1.0, 0.8).curve(0, 1000 * Limiter.STEP)

@@ -1,4 +1,4 @@
-"""The mix: speech in its place, music that makes room, the loudness asked for, whatever comes in."""
+"""The mix: sync of speech, ducking, loudness, native audio, invalid inputs and memory."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def narrations(folder: Path, count: int, level=lambda number: 0.3) -> list[Path]
     ]
 
 
-def test_a_click_in_every_scene_is_found_in_its_place(mix, tmp_path):
+def test_the_narration_of_every_scene_is_in_sync(mix, tmp_path):
     scenes = int(os.environ.get("ENGINE_TEST_SCENES", "20"))
     lengths = [1.0 + 0.37 * (number % 4) for number in range(scenes)]
     line = timeline(*lengths, speech=0.5, begin=0.271)
@@ -68,7 +68,7 @@ def test_a_click_in_every_scene_is_found_in_its_place(mix, tmp_path):
 
 
 @pytest.mark.parametrize("case", ["both", "speech", "music", "uneven", "quiet", "loud", "short"])
-def test_the_loudness_is_that_asked_for(case, mix, tmp_path):
+def test_the_mix_has_minus_16_lufs_for_any_inputs(case, mix, tmp_path):
     line = timeline(
         *([1.5] if case == "short" else [3.0, 4.0, 3.0]), speech=2.0 if case != "music" else None, begin=0.25
     )
@@ -87,14 +87,14 @@ def test_the_loudness_is_that_asked_for(case, mix, tmp_path):
 
 
 @pytest.mark.parametrize("wanted", [-23.0, -14.0])
-def test_another_loudness(wanted, mix, tmp_path):
+def test_the_mix_has_the_requested_loudness(wanted, mix, tmp_path):
     made = mix(timeline(3, 3, speech=2.0), narrations=narrations(tmp_path, 2), params=MixParams(loudness=wanted))
     loudness, peak = ebur128(made)
     assert loudness == pytest.approx(wanted, abs=0.5)
     assert peak <= -1.0
 
 
-def test_uneven_narrations_become_even(mix, tmp_path):
+def test_narrations_of_different_loudness_become_equal(mix, tmp_path):
     line = timeline(3, 3, 3, speech=2.0, begin=0.5)
     sound = heard(mix(line, narrations=narrations(tmp_path, 3, lambda n: (0.03, 0.9, 0.1)[n])))
     levels = []
@@ -105,14 +105,14 @@ def test_uneven_narrations_become_even(mix, tmp_path):
 
 
 def loudness_of(sound: np.ndarray, hertz: float, window: int) -> np.ndarray:
-    """Level of one frequency over time, in dB."""
+    """Return the level of one frequency over time, in dB."""
     wave_form = np.exp(-2j * np.pi * hertz * np.arange(len(sound)) / RATE)
     level = np.abs(np.convolve(sound * wave_form, np.ones(window) / window, "same"))
     return 20 * np.log10(np.maximum(level, 1e-9))
 
 
 @pytest.mark.parametrize("depth", [12.0, 18.0])
-def test_music_sinks_under_speech_softly_and_in_time(depth, mix, tmp_path):
+def test_music_is_ducked_smoothly_before_speech_starts(depth, mix, tmp_path):
     line = timeline(6, 6, 8, speech=2.0, begin=2.0)
     speech = [wav(tmp_path / f"n{n}", tone(2.0, 3000, level=0.3)) for n in range(3)]
     music = [wav(tmp_path / "music", np.stack([tone(20, 200), tone(20, 200)], 1))]
@@ -127,18 +127,18 @@ def test_music_sinks_under_speech_softly_and_in_time(depth, mix, tmp_path):
     assert steps.max() < 2.0  # dB in a hundredth of a second
 
 
-def test_music_does_not_pump_between_sentences():
+def test_music_stays_ducked_in_short_gaps_between_speeches():
     duck = Ducker([(1.0, 2.0), (2.8, 4.0)], 12.0).curve(0, 6 * RATE)
     assert duck[RATE : 4 * RATE].max() == pytest.approx(10 ** (-12 / 20), rel=1e-3)
     assert duck[round(5.5 * RATE)] == pytest.approx(1.0)
 
 
-def test_no_duck_no_change():
+def test_no_speech_or_zero_depth_means_no_ducking():
     assert Ducker([], 12.0).curve(0, RATE).min() == 1.0
     assert Ducker([(0.2, 0.5)], 0.0).curve(0, RATE).min() == 1.0
 
 
-def test_the_film_begins_and_ends_softly(mix, tmp_path):
+def test_music_fades_in_and_out_at_the_ends_of_the_film(mix, tmp_path):
     music = [wav(tmp_path / "music", np.stack([tone(12, 220), tone(12, 220)], 1))]
     sound = np.abs(heard(mix(timeline(12.0), music=music)))
     assert sound[:48].max() < 0.01
@@ -147,13 +147,13 @@ def test_the_film_begins_and_ends_softly(mix, tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [2.0, 30.0])
-def test_music_of_another_length_is_no_trouble(seconds, mix, tmp_path):
+def test_music_of_another_length_is_cut_or_followed_by_silence(seconds, mix, tmp_path):
     line = timeline(5.0, 5.0, speech=2.0)
     music = [wav(tmp_path / "music", babble(seconds, 44_100), 44_100)]
     assert len(heard(mix(line, narrations=narrations(tmp_path, 2), music=music))) == 10 * RATE
 
 
-def test_clips_bring_their_own_sound_to_their_scenes(mix, tmp_path):
+def test_native_audio_of_clips_plays_in_their_scenes_with_cross_fades(mix, tmp_path):
     line = timeline(3.0, 3.0, 3.0, overlap=12)
     picture = ["-f", "lavfi", "-i", "color=s=32x32:r=24:d=3"]
     clips = []
@@ -180,7 +180,7 @@ def test_clips_bring_their_own_sound_to_their_scenes(mix, tmp_path):
     assert second[line.scenes[2].start * RATE // FPS + RATE] < -60
 
 
-def test_files_laid_over_the_film(mix, tmp_path):
+def test_extra_audio_files_play_from_the_start_of_the_film(mix, tmp_path):
     wav(tmp_path / "effect.wav", tone(4.0, 700))
     ffmpeg("-i", "effect.wav", "effect.mp3", cwd=tmp_path)
     sound = heard(mix(timeline(6.0), audio=[tmp_path / "effect.mp3"]))[:, 0]
@@ -188,13 +188,13 @@ def test_files_laid_over_the_film(mix, tmp_path):
     assert level[2 * RATE] > level[5 * RATE] + 30
 
 
-def test_same_input_same_bytes(mix, tmp_path):
+def test_the_same_inputs_give_the_same_bytes(mix, tmp_path):
     line = timeline(3.0, 3.0, speech=2.0)
     inputs = {"narrations": narrations(tmp_path, 2), "music": [wav(tmp_path / "m", babble(6, 44_100, seed=9), 44_100)]}
     assert mix(line, **inputs).read_bytes() == mix(line, **inputs).read_bytes()
 
 
-def test_silence_stays_silence_and_is_told(mix, tmp_path):
+def test_silent_inputs_give_a_silent_mix_and_a_warning(mix, tmp_path):
     report = Heard()
     silent = [wav(tmp_path / "n", np.zeros(RATE, np.float32))]
     assert not heard(mix(timeline(2.0, speech=1.0), narrations=silent, report=report)).any()
@@ -213,10 +213,13 @@ def test_silence_stays_silence_and_is_told(mix, tmp_path):
         ({"narrations": ["good"], "audio": ["text"]}, "audio"),
         ({"narrations": ["good"], "clips": ["text"]}, "clips"),
         ({"narrations": ["good"], "clips": ["text"], "params": MixParams(native_audio_scenes=(1,))}, "clips"),
-        ({"narrations": ["good"], "clips": ["text"], "params": MixParams(native_audio_scenes=(7,))}, "native"),
+        (
+            {"narrations": ["good"], "clips": ["text"], "params": MixParams(native_audio_scenes=(7,))},
+            "native_audio_scenes",
+        ),
     ],
 )
-def test_what_cannot_be_used_is_named(inputs, field, mix, tmp_path):
+def test_an_unusable_input_is_refused_by_its_role(inputs, field, mix, tmp_path):
     sound = tone(0.5, 300)
     wav(tmp_path / "good", sound)
     wav(tmp_path / "empty", sound[:0])
@@ -228,7 +231,7 @@ def test_what_cannot_be_used_is_named(inputs, field, mix, tmp_path):
     assert caught.value.field == field
 
 
-MEMORY = """
+PRINT_MEMORY_OF_MIX = """
 import resource, sys
 from pathlib import Path
 from tests.pipelines.media.studio import Heard
@@ -250,6 +253,8 @@ def test_memory_does_not_grow_with_the_film(tmp_path):
         folder.mkdir()
         saved(folder, timeline(minutes * 60))
         wav(folder / "music", tone(minutes * 60, 220, 8000), 8000)
-        done = subprocess.run([sys.executable, "-c", MEMORY, str(folder)], capture_output=True, check=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", PRINT_MEMORY_OF_MIX, str(folder)], capture_output=True, check=True, text=True
+        )
         used.append(int(done.stdout))
     assert used[1] <= used[0] * 1.15

@@ -1,4 +1,4 @@
-"""Which ffmpeg runs, and what its failures become."""
+"""The ffmpeg program: selection, output and errors."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ import pytest
 from pipelines.media.codec.ffmpeg import FILES_ONLY, FfmpegCommandError, ffmpeg_path, run
 
 
-def test_the_carried_program_has_what_films_need():
+def test_the_default_ffmpeg_has_the_required_filters():
     filters = subprocess.run(
         [ffmpeg_path(), "-v", "error", "-filters"], capture_output=True, text=True, check=True
     ).stdout
@@ -20,14 +20,14 @@ def test_the_carried_program_has_what_films_need():
     }
 
 
-def test_what_it_prints_is_returned():
+def test_run_returns_the_standard_output():
     assert "frame=5" in run(
         ["-v", "error", "-f", "lavfi", "-i", "color=s=32x32:r=5:d=1", "-progress", "pipe:1", "-f", "null", "-"],
         "Counting",
     )
 
 
-def test_a_failure_is_short_for_the_user_and_long_for_the_log(tmp_path, caplog):
+def test_a_failure_has_a_short_message_and_logs_the_output_of_ffmpeg(tmp_path, caplog):
     with pytest.raises(FfmpegCommandError) as caught:
         run(
             ["-v", "error", "-f", "wav", "-i", str(tmp_path / "secret-name.wav"), "-f", "null", "-"],
@@ -40,13 +40,13 @@ def test_a_failure_is_short_for_the_user_and_long_for_the_log(tmp_path, caplog):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_called_that():
+def test_a_full_disk_raises_enospc():
     with pytest.raises(OSError, match="the disk is full") as caught:
         run(["-v", "error", "-y", "-f", "lavfi", "-i", "sine=d=5", "-f", "wav", "/dev/full"], "Writing")
     assert caught.value.errno == errno.ENOSPC
 
 
-def test_nothing_but_files_is_opened(tmp_path):
+def test_ffmpeg_opens_only_local_files(tmp_path):
     (tmp_path / "list.txt").write_text("ffconcat version 1.0\nfile http://127.0.0.1:9/x.mp4\n")
     with pytest.raises(FfmpegCommandError) as caught:
         run(
@@ -58,15 +58,15 @@ def test_nothing_but_files_is_opened(tmp_path):
 
 
 @pytest.mark.parametrize("named", ["/no/such/ffmpeg", "no-such-ffmpeg-anywhere"])
-def test_a_wish_for_a_program_that_is_not_there(named):
+def test_a_missing_engine_ffmpeg_raises_missing_dependency(named):
     code = "from pipelines.media.codec.ffmpeg import ffmpeg_path; ffmpeg_path()"
     done = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | {"ENGINE_FFMPEG": named}, capture_output=True, text=True
     )
-    assert "MissingDependency: ENGINE_FFMPEG names no program" in done.stderr
+    assert "MissingDependency: ENGINE_FFMPEG is not an executable" in done.stderr
 
 
-def test_a_program_of_ones_own_is_used():
+def test_engine_ffmpeg_selects_the_program():
     code = "from pipelines.media.codec.ffmpeg import ffmpeg_path; print(ffmpeg_path())"
     done = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | {"ENGINE_FFMPEG": sys.executable}, capture_output=True, text=True

@@ -1,4 +1,4 @@
-"""The film: every frame, sound in its place, ready to stream, the same each time; and nothing less is ever accepted."""
+"""Composition of the film: timestamps, tracks, metadata, determinism, and damaged inputs and films."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from pipelines.base import BadInput, Device, Kind, ModelSpec
 from pipelines.media.audio.aac import write_aac
 from pipelines.media.codec.integrity import is_verified, mark_verified
 from pipelines.media.film.compose import Composer, verify_film
-from pipelines.media.film.concat import digest_packets as packets_of
+from pipelines.media.film.concat import digest_packets
 from pipelines.media.film.mp4_boxes import iter_boxes
 from pipelines.step_params import ComposeParams
 from tests.pipelines.media.studio import (
@@ -38,27 +38,27 @@ LENGTHS = (1, 30, 2, 17, 1, 3, 50)
 
 @pytest.fixture
 def compose(tmp_path):
-    def made(parts, *, frames=None, out="out", **wishes):
+    def composed(parts, *, frames=None, out="out", **options):
         folder = tmp_path / out
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         inputs = {"segments": parts, "timeline": [saved(tmp_path, timeline((frames or sum(LENGTHS)) / FPS))]}
-        if "sound" in wishes:
+        if "sound" in options:
             inputs["sound"] = [tmp_path / "sound.m4a"]
-            write_aac(wishes.pop("sound"), *inputs["sound"])
-        if "subtitles" in wishes:
-            inputs["subtitles"] = [wishes.pop("subtitles")]
-        params = ComposeParams(**{"width": 160, "height": 90} | wishes)
+            write_aac(options.pop("sound"), *inputs["sound"])
+        if "subtitles" in options:
+            inputs["subtitles"] = [options.pop("subtitles")]
+        params = ComposeParams(**{"width": 160, "height": 90} | options)
         composer = Composer.load(ModelSpec(name="composer", family="", kinds=(Kind.COMPOSE,)), Device())
         try:
             (film,) = composer.run(Kind.COMPOSE, params, inputs, folder, Heard(), seed=1)
         except Exception:
-            assert not list(folder.iterdir()), "a failure leaves nothing behind"
+            assert not list(folder.iterdir()), "a failure leaves no files"
             raise
         assert [path.name for path in folder.iterdir()] == ["film.mp4"]
         return film
 
-    return made
+    return composed
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +80,14 @@ def srt(tmp_path):
     return path
 
 
-def pictures(path) -> np.ndarray:
+def luma_frames(path) -> np.ndarray:
     with av.open(str(path)) as container:
         return np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)])
 
 
-def test_every_frame_of_every_part_in_order_and_exactly_in_time(compose, parts, sound, srt):
+def test_the_film_has_every_frame_of_every_segment_in_order_with_exact_timestamps(compose, parts, sound, srt):
     film = compose(parts, sound=sound, subtitles=srt, title="A film")
-    np.testing.assert_array_equal(pictures(film), np.concatenate([pictures(path) for path in parts]))
+    np.testing.assert_array_equal(luma_frames(film), np.concatenate([luma_frames(path) for path in parts]))
     with av.open(str(film)) as container:
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.dts is not None]
@@ -98,7 +98,7 @@ def test_every_frame_of_every_part_in_order_and_exactly_in_time(compose, parts, 
         assert stream.average_rate == FPS
 
 
-def test_tracks_are_equally_long_and_tagged(compose, parts, sound, srt):
+def test_the_tracks_have_equal_lengths_and_carry_codec_colour_language_and_title(compose, parts, sound, srt):
     film = compose(
         parts, sound=sound, subtitles=srt, title="Füchse\n& Gänse", comment="made by a test", language="Japanese"
     )
@@ -124,19 +124,19 @@ def test_tracks_are_equally_long_and_tagged(compose, parts, sound, srt):
         assert video.codec_context.color_range == 1
 
 
-def test_it_starts_before_it_is_loaded(compose, parts, sound):
+def test_the_index_of_the_film_comes_before_its_data(compose, parts, sound):
     film = compose(parts, sound=sound)
     with film.open("rb") as file:
         kinds = [kind for kind, _, _ in iter_boxes(file, 0, film.stat().st_size)]
     assert kinds.index(b"moov") < kinds.index(b"mdat")
 
 
-def test_it_decodes_without_a_word(compose, parts, sound, srt):
+def test_ffmpeg_decodes_the_film_without_a_warning(compose, parts, sound, srt):
     film = compose(parts, sound=sound, subtitles=srt)
     assert ffmpeg("-v", "warning", "-i", str(film), "-map", "0", "-c:s", "srt", "-f", "null", "-") == ""
 
 
-def test_subtitles_can_be_chosen_and_are_off(compose, parts, srt, tmp_path):
+def test_the_film_contains_the_subtitles_as_a_disabled_track(compose, parts, srt, tmp_path):
     film = compose(parts, subtitles=srt)
     ffmpeg("-v", "error", "-i", str(film), "-map", "0:s", str(tmp_path / "back.srt"))
     assert (tmp_path / "back.srt").read_text("utf-8").split("\n\n")[:2] == SRT.rstrip("\n").split("\n\n")
@@ -145,20 +145,20 @@ def test_subtitles_can_be_chosen_and_are_off(compose, parts, srt, tmp_path):
     assert [data[at + 7] & 1 for at in headers] == [1, 0]
 
 
-def test_without_sound_and_with_empty_subtitles(compose, parts, tmp_path):
+def test_a_film_without_audio_and_with_empty_subtitles_has_only_a_video_track(compose, parts, tmp_path):
     empty = tmp_path / "empty"
     empty.write_text("")
     with av.open(str(compose(parts, subtitles=empty))) as container:
         assert [stream.type for stream in container.streams] == ["video"]
 
 
-def test_same_inputs_same_bytes(compose, parts, sound, srt):
+def test_the_same_inputs_give_the_same_bytes(compose, parts, sound, srt):
     one, two = (compose(parts, sound=sound, subtitles=srt, title="T", out=name).read_bytes() for name in ("a", "b"))
     assert one == two
 
 
 @pytest.mark.parametrize("fps", [12, 24, 25, 30, 50, 60])
-def test_every_rate(fps, compose, tmp_path):
+def test_the_film_has_the_requested_frame_rate_and_duration(fps, tmp_path):
     clips = [part(tmp_path / f"p{number}", fps, seed=number, fps=fps) for number in range(3)]
     line = timeline(3.0).model_copy(update={"fps": fps})
     place = line.scenes[0].model_copy(
@@ -174,7 +174,7 @@ def test_every_rate(fps, compose, tmp_path):
         assert container.duration == 3_000_000
 
 
-def test_clicks_of_many_scenes_are_heard_in_their_place(compose, tmp_path):
+def test_the_audio_of_many_scenes_stays_in_sync(compose, tmp_path):
     scenes = int(os.environ.get("ENGINE_TEST_SCENES", "20"))
     clips = [
         part(tmp_path / f"p{number}", 24 + number % 5, seed=number, width=32, height=32) for number in range(scenes)
@@ -193,7 +193,7 @@ def test_clicks_of_many_scenes_are_heard_in_their_place(compose, tmp_path):
         assert abs(found - expected) <= 0.002 * RATE  # the promise is 20 ms
 
 
-def test_loudness_and_peaks_survive_the_coding(compose, parts, tmp_path):
+def test_aac_keeps_loudness_and_true_peak(compose, parts, tmp_path):
     track = wav(tmp_path / "voice", np.stack([babble(sum(LENGTHS) / FPS, level=0.81)] * 2, axis=1))
     before, after = ebur128(track), ebur128(compose(parts, sound=track))
     assert after[0] == pytest.approx(before[0], abs=0.2)
@@ -203,39 +203,39 @@ def test_loudness_and_peaks_survive_the_coding(compose, parts, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda data: data[: len(data) * 2 // 3], "part 2 is not a whole video"),
-        (lambda data: b"", "part 2 is not a whole video"),
-        (lambda data: b"#EXTM3U\n#EXTINF:1,\nother.ts\n", "part 2 is not a whole video"),
-        (lambda data: data[:4000] + bytes(len(data) - 4000), "part 2 is not a whole video"),
+        (lambda data: data[: len(data) * 2 // 3], "segment 2 is damaged or incomplete"),
+        (lambda data: b"", "segment 2 is damaged or incomplete"),
+        (lambda data: b"#EXTM3U\n#EXTINF:1,\nother.ts\n", "segment 2 is damaged or incomplete"),
+        (lambda data: data[:4000] + bytes(len(data) - 4000), "segment 2 is damaged or incomplete"),
     ],
     ids=["cut", "empty", "playlist", "zeros"],
 )
-def test_a_damaged_part_is_never_joined(spoil, message, compose, parts, tmp_path):
+def test_a_damaged_segment_is_refused(spoil, message, compose, parts, tmp_path):
     bad = tmp_path / "bad"
     bad.write_bytes(spoil(parts[1].read_bytes()))
     with pytest.raises(BadInput, match=message):
         compose([parts[0], bad, *parts[2:]])
 
 
-def test_bytes_that_rotted_inside_a_part_are_found_by_decoding(compose, tmp_path):
+def test_damaged_bytes_inside_an_unmarked_segment_are_detected_by_decoding(compose, tmp_path):
     clip = part(tmp_path / "clip", 48)
     data = bytearray(clip.read_bytes())
     with clip.open("rb") as file:
         ((start, stop),) = [(a, b) for kind, a, b in iter_boxes(file, 0, len(data)) if kind == b"mdat"]
     data[start + (stop - start) // 3 : start + (stop - start) // 3 + 400] = bytes(400)
-    (tmp_path / "rotten").write_bytes(data)
+    (tmp_path / "damaged").write_bytes(data)
     with pytest.raises((BadInput, RuntimeError)):
-        compose([tmp_path / "rotten"], frames=48)
+        compose([tmp_path / "damaged"], frames=48)
 
 
-def test_parts_that_do_not_fit_are_named(compose, parts, tmp_path):
-    with pytest.raises(BadInput, match="they have 104 frames, the film has 105"):
+def test_a_segment_with_the_wrong_length_size_rate_or_encoding_is_refused_by_its_number(compose, parts, tmp_path):
+    with pytest.raises(BadInput, match="the segments have 104 frames, the film has 105"):
         compose(parts, frames=105)
-    with pytest.raises(BadInput, match="they have 0 frames"):
+    with pytest.raises(BadInput, match="the segments have 0 frames"):
         compose([])
-    with pytest.raises(BadInput, match="part 2 is h264 32×32 at 24"):
+    with pytest.raises(BadInput, match="segment 2 is h264 32×32 at 24"):
         compose([parts[0], part(tmp_path / "small", 5, width=32, height=32)])
-    with pytest.raises(BadInput, match="part 2 is h264 160×90 at 30"):
+    with pytest.raises(BadInput, match="segment 2 is h264 160×90 at 30"):
         compose([parts[0], part(tmp_path / "fast", 5, fps=30)])
     ffmpeg(
         "-f",
@@ -250,106 +250,106 @@ def test_parts_that_do_not_fit_are_named(compose, parts, tmp_path):
         "yuv420p",
         str(tmp_path / "x.mp4"),
     )
-    with pytest.raises(BadInput, match="coded differently"):
+    with pytest.raises(BadInput, match="another encoding"):
         compose([parts[0], tmp_path / "x.mp4"], frames=25)
 
 
-def test_sound_of_another_length_is_refused(compose, parts, tmp_path):
-    with pytest.raises(RuntimeError, match="s long, not"):
+def test_audio_of_another_length_is_refused(compose, parts, tmp_path):
+    with pytest.raises(RuntimeError, match="the tracks of the film last"):
         compose(parts, sound=wav(tmp_path / "short", np.stack([tone(2, 440)] * 2, axis=1)))
 
 
-def test_a_film_that_was_cut_off_does_not_pass(compose, parts, sound, tmp_path):
+def test_verification_fails_for_a_truncated_film(compose, parts, sound, tmp_path):
     film = compose(parts, sound=sound)
-    count, packets = packets_of(film, FPS)
+    count, digest = digest_packets(film, FPS)
     data = film.read_bytes()
     for keep in (0.999, 0.9, 0.5, 0.1):
         (tmp_path / "cut.mp4").write_bytes(data[: int(len(data) * keep)])
         with pytest.raises((RuntimeError, OSError)):
-            verify_film(tmp_path / "cut.mp4", sum(LENGTHS), FPS, packets, audio=True)
-    verify_film(film, sum(LENGTHS), FPS, packets, audio=True)
+            verify_film(tmp_path / "cut.mp4", sum(LENGTHS), FPS, digest, audio=True)
+    verify_film(film, sum(LENGTHS), FPS, digest, audio=True)
     assert count == sum(LENGTHS)
 
 
-def spots(path, kind):
-    """Positions within the packets of a track of that type, spread over all of it."""
+def packet_positions(path, kind):
+    """Return file positions inside about 12 packets of a track, spread over its length."""
     with av.open(str(path)) as container:
         packets = [packet for packet in container.demux(**{kind: 0}) if packet.size and packet.pos is not None]
         return [packet.pos + packet.size // 2 for packet in packets[:: max(1, len(packets) // 12)]]
 
 
-def test_a_film_with_one_wrong_byte_in_a_picture_does_not_pass(compose, parts, sound, tmp_path):
+def test_verification_fails_for_one_changed_byte_of_video(compose, parts, sound, tmp_path):
     film = compose(parts, sound=sound)
-    _, packets = packets_of(film, FPS)
-    for at in spots(film, "video"):
+    _, digest = digest_packets(film, FPS)
+    for at in packet_positions(film, "video"):
         data = bytearray(film.read_bytes())
         data[at] ^= 1
-        (tmp_path / "rotten.mp4").write_bytes(data)
+        (tmp_path / "damaged.mp4").write_bytes(data)
         with pytest.raises(RuntimeError):
-            verify_film(tmp_path / "rotten.mp4", sum(LENGTHS), FPS, packets, audio=True)
+            verify_film(tmp_path / "damaged.mp4", sum(LENGTHS), FPS, digest, audio=True)
 
 
-def test_a_film_whose_sound_cannot_be_decoded_does_not_pass(compose, parts, sound, tmp_path):
+def test_verification_fails_for_audio_that_cannot_be_decoded(compose, parts, sound, tmp_path):
     film = compose(parts, sound=sound)
-    _, packets = packets_of(film, FPS)
+    _, digest = digest_packets(film, FPS)
     data = bytearray(film.read_bytes())
-    for at in spots(film, "audio"):
+    for at in packet_positions(film, "audio"):
         data[at : at + 40] = b"\xff" * 40
-    (tmp_path / "rotten.mp4").write_bytes(data)
+    (tmp_path / "damaged.mp4").write_bytes(data)
     with pytest.raises(RuntimeError):
-        verify_film(tmp_path / "rotten.mp4", sum(LENGTHS), FPS, packets, audio=True)
+        verify_film(tmp_path / "damaged.mp4", sum(LENGTHS), FPS, digest, audio=True)
 
 
-def test_pictures_of_another_film_do_not_pass(compose, parts):
+def test_verification_fails_for_the_video_of_another_film(compose, parts):
     film = compose(parts)
-    _, packets = packets_of(compose([*parts[1:], parts[0]], out="other"), FPS)
-    with pytest.raises(RuntimeError, match="not the same"):
-        verify_film(film, sum(LENGTHS), FPS, packets, audio=False)
+    _, digest = digest_packets(compose([*parts[1:], parts[0]], out="other"), FPS)
+    with pytest.raises(RuntimeError, match="differs from its segments"):
+        verify_film(film, sum(LENGTHS), FPS, digest, audio=False)
 
 
-def test_a_sealed_part_is_what_was_decoded_byte_for_byte(compose, parts, tmp_path):
-    sealed = []
+def test_the_mark_of_a_segment_is_valid_only_for_its_exact_bytes(compose, parts, tmp_path):
+    marked = []
     for number, (one, frames) in enumerate(zip(parts, LENGTHS, strict=True)):
-        sealed.append(tmp_path / f"sealed{number}")
-        shutil.copyfile(one, sealed[-1])
-        assert not is_verified(sealed[-1])
-        mark_verified(sealed[-1], frames)
-        assert is_verified(sealed[-1])
-        assert ffmpeg("-v", "warning", "-f", "mov", "-i", str(sealed[-1]), "-f", "null", "-") == ""
-    assert compose(sealed).read_bytes() == compose(parts, out="plain").read_bytes()
-    whole = sealed[1].read_bytes()
+        marked.append(tmp_path / f"marked{number}")
+        shutil.copyfile(one, marked[-1])
+        assert not is_verified(marked[-1])
+        mark_verified(marked[-1], frames)
+        assert is_verified(marked[-1])
+        assert ffmpeg("-v", "warning", "-f", "mov", "-i", str(marked[-1]), "-f", "null", "-") == ""
+    assert compose(marked).read_bytes() == compose(parts, out="plain").read_bytes()
+    whole = marked[1].read_bytes()
     for at in range(0, len(whole), 997):
-        sealed[1].write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-        assert not is_verified(sealed[1])
+        marked[1].write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert not is_verified(marked[1])
     for keep in (0, 10, len(whole) // 2, len(whole) - 1):
-        sealed[1].write_bytes(whole[:keep])
-        assert not is_verified(sealed[1])
+        marked[1].write_bytes(whole[:keep])
+        assert not is_verified(marked[1])
 
 
-def test_a_part_that_cannot_be_decoded_is_never_sealed(tmp_path):
+def test_a_segment_that_cannot_be_decoded_gets_no_mark(tmp_path):
     clip = part(tmp_path / "clip", 48)
     with pytest.raises(RuntimeError, match="48 frames, not 47"):
         mark_verified(clip, 47)
     whole = clip.read_bytes()
-    for at in spots(clip, "video"):
+    for at in packet_positions(clip, "video"):
         clip.write_bytes(whole[:at] + bytes(40) + whole[at + 40 :])
         with pytest.raises(RuntimeError):
             mark_verified(clip, 48)
         assert not is_verified(clip)
 
 
-def test_a_rotten_part_is_refused_although_it_was_sealed(compose, tmp_path):
+def test_a_marked_segment_that_was_damaged_afterwards_is_refused(compose, tmp_path):
     clip = part(tmp_path / "clip", 48)
     mark_verified(clip, 48)
     data = bytearray(clip.read_bytes())
-    for at in spots(clip, "video"):
+    for at in packet_positions(clip, "video"):
         data[at : at + 40] = bytes(40)
     clip.write_bytes(data)
-    with pytest.raises(BadInput, match="part 1 is not a whole video"):
+    with pytest.raises(BadInput, match="segment 1 is damaged or incomplete"):
         compose([clip], frames=48)
 
 
-FULL = """
+COMPOSE_WITH_FILE_SIZE_LIMIT = """
 import resource, sys
 from pathlib import Path
 from tests.pipelines.media.studio import Heard
@@ -368,14 +368,14 @@ except Exception as error:
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are those of POSIX")
-def test_no_room_to_write_is_never_a_film(compose, parts, sound, tmp_path):
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits need POSIX")
+def test_a_full_disk_never_leaves_a_film(compose, parts, sound, tmp_path):
     size = compose(parts, sound=sound).stat().st_size
     for limit in (0, 10_000, size // 2, size - 5000, size - 1, size):
         out = tmp_path / "limited"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
-        command = [sys.executable, "-c", FULL, str(limit), str(tmp_path), *map(str, parts)]
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-        assert told[:1] == ["accepted" if limit >= size else "refused"]
-        assert limit >= size or len(told) == 2, "nothing is left behind"
+        command = [sys.executable, "-c", COMPOSE_WITH_FILE_SIZE_LIMIT, str(limit), str(tmp_path), *map(str, parts)]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        assert output[:1] == ["accepted" if limit >= size else "refused"]
+        assert limit >= size or len(output) == 2, "a failure leaves no files"

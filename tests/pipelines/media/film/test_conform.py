@@ -1,4 +1,4 @@
-"""Whatever comes in, a body goes out: exact frames, size, rate, colour; cut by copying where that is possible."""
+"""Conforming of clips: exact frames, size, rate and colour; clips of the encoder are cut without encoding."""
 
 import subprocess
 
@@ -37,7 +37,7 @@ def ffmpeg(*arguments):
     return done.stderr.decode()
 
 
-def shoot(folder, camera="pan left", seed=1, **timed):
+def render_clip(folder, camera="pan left", seed=1, **timed):
     inputs = {"timing": [timing(folder, **timed)], "keyframe": [picture(folder / "k.png", seed=seed)]}
     params = AnimateParams(**SIZE, camera=camera)
     return next(iter(load(Camera, ANIMATE).run(ANIMATE, params, inputs, folder, Quiet(), seed=seed)))
@@ -54,8 +54,8 @@ def conform(clip, folder, report=None, subtitles=None, whole=False, **timed):
     return made[0], report
 
 
-def test_our_own_clip_is_cut_bit_for_bit(tmp_path):
-    clip = shoot(tmp_path / "clip", frames=50, head=9, tail=12)
+def test_a_clip_of_the_encoder_is_cut_without_encoding_it_again(tmp_path):
+    clip = render_clip(tmp_path / "clip", frames=50, head=9, tail=12)
     body, report = conform(clip, tmp_path / "body", frames=50, head=9, tail=12)
     assert report.facts["copied"]
     whole, part = frames(clip), frames(body)
@@ -64,8 +64,8 @@ def test_our_own_clip_is_cut_bit_for_bit(tmp_path):
 
 
 @pytest.mark.parametrize("timed", [{"frames": 49, "head": 9, "tail": 12}, {"frames": 50, "head": 8, "tail": 12}])
-def test_our_own_clip_for_another_timing_is_made_again(tmp_path, timed):
-    clip = shoot(tmp_path / "clip", frames=50, head=9, tail=12)
+def test_a_clip_of_the_encoder_for_another_timing_is_encoded_again(tmp_path, timed):
+    clip = render_clip(tmp_path / "clip", frames=50, head=9, tail=12)
     body, report = conform(clip, tmp_path / "body", **timed)
     assert not report.facts["copied"]
     assert len(frames(body)) == timed["frames"] - timed["head"] - timed["tail"]
@@ -88,7 +88,7 @@ CLIPS = {
 
 
 @pytest.mark.parametrize(("source", "coding"), CLIPS.values(), ids=CLIPS)
-def test_any_clip_becomes_exact(tmp_path, source, coding):
+def test_any_clip_gets_the_exact_frames_and_size_of_its_scene(tmp_path, source, coding):
     clip = tmp_path / "clip.mp4"
     ffmpeg("-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "ultrafast", *coding, clip)
     body, report = conform(clip, tmp_path / "body", frames=48, head=5, tail=6)
@@ -100,7 +100,7 @@ def test_any_clip_becomes_exact(tmp_path, source, coding):
     assert bool(report.warnings) == (clip.name == "clip.mp4" and "d=1" in source)
 
 
-def test_a_clip_of_our_size_and_rate_keeps_its_frames_in_their_places(tmp_path):
+def test_a_clip_with_the_size_and_rate_of_the_film_keeps_each_frame_at_its_time(tmp_path):
     clip = tmp_path / "clip.mp4"
     ffmpeg("-f", "lavfi", "-i", CLIPS["too long"][0], "-c:v", "libx264", "-crf", "10", "-colorspace", "bt709", clip)
     body, _ = conform(clip, tmp_path / "body", frames=48, head=5, tail=6)
@@ -111,7 +111,7 @@ def test_a_clip_of_our_size_and_rate_keeps_its_frames_in_their_places(tmp_path):
         assert near[1] > 35
 
 
-def test_a_short_clip_is_slowed_down_then_held(tmp_path):
+def test_a_short_clip_is_slowed_down_and_then_its_last_frame_is_held(tmp_path):
     clip = tmp_path / "clip.mp4"
     ffmpeg("-f", "lavfi", "-i", CLIPS["too short"][0], "-c:v", "libx264", "-crf", "10", clip)
     body, report = conform(clip, tmp_path / "body", frames=48)
@@ -121,7 +121,7 @@ def test_a_short_clip_is_slowed_down_then_held(tmp_path):
     assert psnr(film[10], film[20]) < 30
 
 
-def test_a_clip_that_was_filmed_upright_is_turned(tmp_path):
+def test_a_clip_with_rotation_metadata_is_rotated(tmp_path):
     flat = tmp_path / "flat.mp4"
     clip = tmp_path / "clip.mp4"
     ffmpeg(
@@ -138,7 +138,7 @@ def test_a_clip_that_was_filmed_upright_is_turned(tmp_path):
 
 
 @pytest.mark.parametrize("shape", ["120x120", "90x160", "320x80", "64x48"])
-def test_a_given_clip_of_another_shape_is_shown_whole_with_black_beside_it(tmp_path, shape):
+def test_letterbox_shows_a_clip_of_another_aspect_ratio_uncropped_on_black(tmp_path, shape):
     clip = tmp_path / "clip.mp4"
     ffmpeg("-f", "lavfi", "-i", f"color=white:s={shape}:r=24:d=1", "-c:v", "libx264", clip)
     body, _ = conform(clip, tmp_path / "body", frames=24, whole=True)
@@ -154,8 +154,8 @@ def test_a_given_clip_of_another_shape_is_shown_whole_with_black_beside_it(tmp_p
     assert max(corner) < 20
 
 
-def test_full_range_and_old_matrix_keep_their_colours(tmp_path):
-    """The same patch of colour, coded in four ways, comes out as the same colour."""
+def test_clips_with_full_range_or_the_bt601_matrix_keep_their_colours(tmp_path):
+    """Encode one colour in four ways; all segments show the same colour."""
     seen = []
     for number, (matrix, span) in enumerate(
         (("bt709", "tv"), ("bt709", "pc"), ("smpte170m", "tv"), ("smpte170m", "pc"))
@@ -169,17 +169,17 @@ def test_full_range_and_old_matrix_keep_their_colours(tmp_path):
     assert np.abs(np.array(seen) - [0xC0, 0x40, 0x20]).max() < 8  # a wrong matrix or range is off by 15 and more
 
 
-def test_joins_are_seamless(tmp_path):
-    """Bodies and a bridge joined by copying: no complaint of a decoder, and the frames of an uncut render around each join."""
+def test_joined_segments_and_transition_have_the_frames_of_an_uncut_render(tmp_path):
+    """ffmpeg decodes two segments and their transition without a warning, and the frames at each join are correct."""
     spans = ({"frames": 40, "head": 0, "tail": 10}, {"frames": 40, "head": 10, "tail": 0})
-    clips = [shoot(tmp_path / f"clip{n}", seed=n, **span) for n, span in enumerate(spans)]
+    clips = [render_clip(tmp_path / f"clip{n}", seed=n, **span) for n, span in enumerate(spans)]
     bodies = [
         conform(clip, tmp_path / f"body{n}", **span)[0] for n, (clip, span) in enumerate(zip(clips, spans, strict=True))
     ]
     timings = [tmp_path / f"body{n}" / "timing.json" for n in range(2)]
     from pipelines.step_params import TransitionParams
 
-    bridge = next(
+    transition = next(
         iter(
             load(BlendTransition, BRIDGE).run(
                 BRIDGE, TransitionParams(**SIZE), {"clips": clips, "timings": timings}, tmp_path, Quiet(), seed=0
@@ -187,18 +187,18 @@ def test_joins_are_seamless(tmp_path):
         )
     )
     film = tmp_path / "film.mp4"
-    concatenate([bodies[0], bridge, bodies[1]], film, ComposeParams(**SIZE), 70)
+    concatenate([bodies[0], transition, bodies[1]], film, ComposeParams(**SIZE), 70)
     assert ffmpeg("-v", "warning", "-i", film, "-f", "null", "-") == ""
     seen, before, after = frames(film), frames(clips[0]), frames(clips[1])
     assert len(seen) == 70
     assert min(psnr(seen[n], before[n]) for n in range(30)) > 60
     assert min(psnr(seen[n + 30], after[n]) for n in range(10, 40)) > 60
-    assert psnr(seen[30], before[30]) > 30  # the first frame of the bridge is nearly the last of the scene
+    assert psnr(seen[30], before[30]) > 30  # the first frame of the transition is close to the last frame of the scene
     assert {0, 30, 40} <= set(groups(film))
 
 
-def test_subtitles_are_drawn_in_at_the_scene_s_own_time(tmp_path):
-    clip = shoot(tmp_path / "clip", camera="static", frames=48, head=6)
+def test_subtitles_are_burned_in_at_the_time_of_the_scene(tmp_path):
+    clip = render_clip(tmp_path / "clip", camera="static", frames=48, head=6)
     text = tmp_path / "scene.ass"
     text.write_text(
         "[Script Info]\nPlayResX: 320\nPlayResY: 180\n[V4+ Styles]\n"
@@ -213,7 +213,7 @@ def test_subtitles_are_drawn_in_at_the_scene_s_own_time(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"#EXTM3U\n/etc/passwd\n", b"\x00\x00\x00\x20ftypisom" + bytes(64)])
-def test_what_is_no_video_is_refused(tmp_path, content):
+def test_a_file_that_is_not_a_video_is_refused(tmp_path, content):
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(content)
     with pytest.raises(BadInput, match="clip"):

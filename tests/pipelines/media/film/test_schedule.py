@@ -1,4 +1,4 @@
-"""Exact frames out of lengths that are known only while running."""
+"""The schedule: exact frames from durations that are known only at run time."""
 
 import itertools
 import json
@@ -15,7 +15,7 @@ from pipelines.step_params import SceneDuration, ScheduleParams
 SPEC = ModelSpec(name="scheduler", family="pipelines.media.film.schedule:FilmScheduler", kinds=(Kind.SCHEDULE,))
 
 
-class Silent:
+class SilentReport:
     def progress(self, fraction, message=""): ...
     def warn(self, message): ...
     def record(self, **facts): ...
@@ -25,13 +25,13 @@ def scenes(*seconds, transition=0.0, narrated=False):
     return tuple(SceneDuration(seconds=length, transition=transition, narrated=narrated) for length in seconds)
 
 
-def test_no_drift_builds_up_over_a_hundred_scenes():
+def test_a_hundred_scenes_accumulate_no_drift():
     timeline = compute_timeline(ScheduleParams(fps=24, scenes=scenes(*[1.02] * 100)), [])
     assert timeline.frames == (102 * 24)
     assert all(abs(place.start / 24 - 1.02 * number) <= 0.5 / 24 for number, place in enumerate(timeline.scenes))
 
 
-def test_transitions_lie_over_the_cuts_and_keep_the_length_of_the_film():
+def test_transitions_are_centred_on_the_cuts_and_keep_the_length_of_the_film():
     timeline = compute_timeline(ScheduleParams(fps=24, scenes=scenes(5, 5, 5, transition=0.5)), [])
     assert timeline.frames == 15 * 24
     assert [place.timing.head for place in timeline.scenes] == [0, 12, 12]
@@ -45,13 +45,13 @@ def test_a_transition_takes_at_most_a_third_of_a_short_scene():
     assert timeline.scenes[1].timing.segment_frames >= 1
 
 
-def test_speech_decides_the_length_of_a_narrated_scene_whatever_was_wished():
+def test_the_speech_sets_the_length_of_a_narrated_scene():
     timeline = compute_timeline(ScheduleParams(fps=24, scenes=scenes(10, narrated=True)), [3.1])
     assert timeline.frames == 87  # 3.6 s, rounded up
     assert timeline.scenes[0].narration == 0.25
 
 
-def test_the_film_does_not_end_upon_its_last_word():
+def test_end_padding_extends_only_the_last_narrated_scene():
     told = ScheduleParams(fps=24, scenes=scenes(5, 5, narrated=True), end_padding=1.0)
     before, after = (
         compute_timeline(params, [3.0, 3.0]) for params in (told.model_copy(update={"end_padding": 0.0}), told)
@@ -61,7 +61,7 @@ def test_the_film_does_not_end_upon_its_last_word():
     assert after.frames == before.frames + 24
 
 
-def test_a_longer_speech_moves_no_other_scene_s_own_timing():
+def test_a_longer_speech_does_not_change_the_timing_of_other_scenes():
     params = ScheduleParams(fps=24, scenes=scenes(5, 5, 5, transition=0.5, narrated=True))
     one, other = compute_timeline(params, [3.0, 3.33, 4.0]), compute_timeline(params, [3.0, 5.71, 4.0])
     assert one.scenes[0].timing == other.scenes[0].timing
@@ -91,7 +91,7 @@ def test_speech_never_overlaps_a_neighbour_or_a_transition(fps, speech, transiti
     lengths=st.lists(st.floats(0.05, 20), min_size=1, max_size=12),
     transition=st.floats(0, 5),
 )
-def test_clips_meet_exactly_and_every_scene_keeps_a_frame_of_its_own(fps, lengths, transition):
+def test_neighbouring_clips_overlap_exactly_and_every_scene_keeps_a_frame_outside_transitions(fps, lengths, transition):
     timeline = compute_timeline(ScheduleParams(fps=fps, scenes=scenes(*lengths, transition=transition)), [])
     places = timeline.scenes
     for before, after in itertools.pairwise(places):
@@ -102,14 +102,16 @@ def test_clips_meet_exactly_and_every_scene_keeps_a_frame_of_its_own(fps, length
     assert timeline.frames == sum(p.timing.segment_frames for p in places) + sum(p.timing.tail for p in places)
 
 
-def test_the_files_say_what_was_planned(tmp_path):
+def test_the_family_writes_the_timeline_and_one_timing_per_scene(tmp_path):
     words = tmp_path / "word_timings.json"
     words.write_text('{"seconds": 2.0, "words": []}')
     params = ScheduleParams(scenes=(*scenes(3, transition=0.5), *scenes(3, narrated=True)))
     out = tmp_path / "out"
     out.mkdir()
     made = list(
-        FilmScheduler.load(SPEC, Device()).run(Kind.SCHEDULE, params, {"word_timings": [words]}, out, Silent(), seed=0)
+        FilmScheduler.load(SPEC, Device()).run(
+            Kind.SCHEDULE, params, {"word_timings": [words]}, out, SilentReport(), seed=0
+        )
     )
     assert [path.name for path in made] == ["timeline.json", "scene-001.json", "scene-002.json"]
     timeline = Timeline.model_validate_json(made[0].read_bytes())
@@ -118,15 +120,15 @@ def test_the_files_say_what_was_planned(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"seconds": -1}', '{"seconds": "2"}'])
-def test_words_without_a_length_are_refused(tmp_path, content):
+def test_word_timings_without_a_duration_are_refused(tmp_path, content):
     words = tmp_path / "word_timings.json"
     words.write_text(content)
     params = ScheduleParams(scenes=scenes(3, narrated=True))
     with pytest.raises(BadInput, match="word_timings"):
-        list(FilmScheduler().run(Kind.SCHEDULE, params, {"word_timings": [words]}, tmp_path, Silent(), seed=0))
+        list(FilmScheduler().run(Kind.SCHEDULE, params, {"word_timings": [words]}, tmp_path, SilentReport(), seed=0))
 
 
-def test_a_narration_too_few_is_refused(tmp_path):
+def test_a_missing_narration_is_refused(tmp_path):
     params = ScheduleParams(scenes=scenes(3, 3, narrated=True))
-    with pytest.raises(BadInput, match="2 scenes are narrated but 0"):
-        list(FilmScheduler().run(Kind.SCHEDULE, params, {}, tmp_path, Silent(), seed=0))
+    with pytest.raises(BadInput, match="2 scenes are narrated, but 0"):
+        list(FilmScheduler().run(Kind.SCHEDULE, params, {}, tmp_path, SilentReport(), seed=0))

@@ -1,4 +1,4 @@
-"""Cues can be read: short lines, enough time, no overlap, whole text, breaks where sentences end."""
+"""Cues: line lengths, durations, gaps, complete text, breaks at sentences, and invalid times."""
 
 import itertools
 import json
@@ -37,7 +37,7 @@ def made(language: str, frame: SubtitleFrame = WIDE, pace: float = 0.07) -> tupl
 
 @pytest.mark.parametrize("frame", [WIDE, TALL], ids=["wide", "tall"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_story_becomes_readable(language, frame):
+def test_cues_keep_the_limits_of_lines_durations_and_gaps(language, frame):
     found, words, measure = made(language, frame)
     widest = 36 if language in (*UNSPACED, "Korean") else 42
     for cue, after in zip(found, [*found[1:], None], strict=False):
@@ -51,7 +51,7 @@ def test_a_story_becomes_readable(language, frame):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_nothing_is_lost_and_everything_appears_when_it_is_spoken(language):
+def test_cues_contain_the_complete_text_and_start_with_their_words(language):
     found, words, _ = made(language)
     shown = "".join("".join(cue.lines) for cue in found)
     assert re.sub(r"\s", "", shown) == re.sub(r"\s", "", STORIES[language])
@@ -60,19 +60,19 @@ def test_nothing_is_lost_and_everything_appears_when_it_is_spoken(language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_sentences_do_not_run_into_each_other_where_there_is_room(language):
+def test_cues_end_at_the_ends_of_sentences(language):
     found, _, _ = made(language)
     ends = [cue.lines[-1].rstrip("」\"' »")[-1] for cue in found]
     sentences = len(re.findall(r"[.!?。！？।](?=\s|$|」|[^」\s])", re.sub(r"Mr\.|\? »", "", STORIES[language])))
     assert sum(end in ".!?。！？।" for end in ends) >= sentences - 1
 
 
-def test_reading_speed_stays_within_reach():
+def test_cues_stay_within_20_characters_per_second():
     found, _, _ = made("English")
     assert all(len("".join(cue.lines)) / (cue.end - cue.start) <= 20 for cue in found)
 
 
-def test_a_short_gap_between_cues_is_closed_up_to_a_blink():
+def test_short_gaps_between_cues_are_reduced_to_a_twelfth_of_a_second():
     found, _, _ = made("English")
     gaps = [after.start - cue.end for cue, after in itertools.pairwise(found)]
     assert all(abs(gap - 1 / 12) < 0.01 or gap >= 0.5 for gap in gaps)
@@ -85,7 +85,7 @@ words_of_anything = st.lists(
 
 @given(words_of_anything, st.sampled_from(LANGUAGES), st.sampled_from([WIDE, TALL]))
 @settings(max_examples=60, deadline=None)
-def test_whatever_is_said(parts, language, frame):
+def test_arbitrary_words_give_complete_cues_without_overlap(parts, language, frame):
     at, said = 0.0, []
     for text, length, pause in parts:
         said.append({"text": f"{text} ", "start": at, "end": at + length})
@@ -107,17 +107,17 @@ def test_whatever_is_said(parts, language, frame):
     [[(0, 0), (0, 0), (0, 0)], [(2, 1), (1, 0.5), (0, 3)], [(0, 50), (50, 90), (90, 200)]],
     ids=["zero", "backwards", "late"],
 )
-def test_times_that_make_no_sense_are_replaced_by_an_even_pace(times):
+def test_invalid_word_times_are_replaced_by_even_times(times):
     said = [{"text": f"word{n} ", "start": float(s), "end": float(e)} for n, (s, e) in enumerate(times)]
     words = told({"seconds": 3.0, "words": said})
     (cue,) = segment_cues(words, "English", LineMeasure(len, 60, 60), 3.0)
     assert (cue.start, cue.end, cue.lines) == (0.0, 3.0, ("word0 word1 word2",))
 
 
-def test_no_words_no_cues():
+def test_a_narration_without_words_has_no_cues():
     assert segment_cues(WordTimings(seconds=1.0), "English", LineMeasure(len, 60, 60), 1.0) == []
 
 
-def test_plain_text_holds_no_commands():
+def test_sanitized_text_has_no_override_codes_and_no_control_characters():
     assert sanitize_text("a{\\b1}\\Nb\u202ec\u2066d\0\ne\tf\ufeff") == "ab1Nbcd e f"
     assert sanitize_text("क्‍ष می‌خواهم") == "क्‍ष می‌خواهم"  # joiners are part of the spelling

@@ -1,4 +1,4 @@
-"""What is burned in looks as a shaping engine says it must, in every script and both formats."""
+"""SRT and ASS: burned-in lines compared with a second shaping engine, layout in the frame, and file contents."""
 
 import re
 
@@ -28,10 +28,10 @@ SIZES = [(1280, 720), (720, 1280)]
 
 
 def burned(text: str, folder, width: int, height: int, filter_name: str = "ass") -> np.ndarray:
-    """The frame that ffmpeg makes of a subtitle file: luma of white letters on black."""
+    """Return the luma of a black frame with a subtitle file burned in by ffmpeg."""
     (folder / "scene.ass").write_text(text, "utf-8")
     source = f"color=black:s={width}x{height}:r=24"
-    said = ffmpeg(
+    log = ffmpeg(
         "-v",
         "verbose",
         "-f",
@@ -45,8 +45,8 @@ def burned(text: str, folder, width: int, height: int, filter_name: str = "ass")
         "frame.png",
         cwd=folder,
     )
-    assert "fontselect: failed" not in said
-    assert "Glyph" not in said
+    assert "fontselect: failed" not in log
+    assert "Glyph" not in log
     return np.asarray(Image.open(folder / "frame.png").convert("L"))
 
 
@@ -57,7 +57,7 @@ def box(picture: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def reference(text: str, language: str, size: float, layout: ImageFont.Layout = ImageFont.Layout.RAQM) -> np.ndarray:
-    """The same line drawn by Pillow with libraqm from the whole variable font, without hints: other shaper, no subset."""
+    """Draw the same line with Pillow and libraqm from the complete variable font, without hinting."""
     face = select_fonts(language, text).faces[0]
     font = ImageFont.truetype(face.file, size * 4, index=face.index, layout_engine=layout)
     axes = font.get_variation_axes()
@@ -68,7 +68,7 @@ def reference(text: str, language: str, size: float, layout: ImageFont.Layout = 
 
 
 def likeness(one: np.ndarray, two: np.ndarray) -> float:
-    """Correlation of two drawings, laid over each other by their middles, at the best shift of up to two pixels."""
+    """Return the correlation of two centred drawings at the best shift of up to two pixels."""
 
     def middle(picture):
         left, top, right, bottom = box(picture)
@@ -109,13 +109,13 @@ def test_a_burned_line_equals_the_shaped_reference(language, width, height, tmp_
 
 @pytest.mark.skipif(not features.check("raqm"), reason="Pillow without libraqm cannot shape the reference")
 @pytest.mark.parametrize("language", ["Arabic", "Hindi"])
-def test_letters_side_by_side_would_be_noticed(language, tmp_path):
+def test_the_comparison_detects_unshaped_text(language, tmp_path):
     faces, frame = select_fonts(language, LINES[language]), SubtitleFrame(1280, 720)
     picture = burned(format_ass([Cue(0, 5, (LINES[language],))], faces, frame), tmp_path, 1280, 720)
     assert likeness(picture, reference(LINES[language], language, frame.font_size, ImageFont.Layout.BASIC)) < 0.6
 
 
-def test_arabic_runs_from_right_to_left_with_its_marks_in_place(tmp_path):
+def test_arabic_runs_from_right_to_left_with_its_final_mark_on_the_left(tmp_path):
     text = "قال: نعم!"
     frame, faces = SubtitleFrame(1280, 720), select_fonts("Arabic", text)
     picture = burned(format_ass([Cue(0, 5, (text,))], faces, frame), tmp_path, 1280, 720) > 128
@@ -125,12 +125,12 @@ def test_arabic_runs_from_right_to_left_with_its_marks_in_place(tmp_path):
     assert first_gap < frame.font_size * 0.35  # the exclamation mark, narrow, stands at the left end
 
 
-def test_both_filters_of_ffmpeg_draw_the_same(tmp_path):
+def test_the_filters_ass_and_subtitles_draw_the_same(tmp_path):
     text = format_ass([Cue(0, 5, ("Hello 猫 قطة",))], select_fonts("English", "Hello 猫 قطة"), SubtitleFrame(640, 360))
     np.testing.assert_array_equal(burned(text, tmp_path, 640, 360), burned(text, tmp_path, 640, 360, "subtitles"))
 
 
-def test_two_lines_of_the_longest_kind_stay_inside_the_frame(tmp_path):
+def test_two_lines_of_maximum_width_stay_inside_the_frame(tmp_path):
     for width, height in [*SIZES, (720, 720), (1920, 1080), (160, 90)]:
         frame = SubtitleFrame(width, height)
         line = "W" * int((width - 2 * frame.side_margin) / frame.font_size / select_fonts("English", "W").width("W"))
@@ -143,12 +143,12 @@ def test_two_lines_of_the_longest_kind_stay_inside_the_frame(tmp_path):
         assert bottom <= height * 0.96
 
 
-def test_no_cues_are_a_whole_file_too(tmp_path):
+def test_an_ass_file_without_cues_is_valid(tmp_path):
     text = format_ass([], select_fonts("English", ""), SubtitleFrame(320, 180))
     assert not burned(text, tmp_path, 320, 180).any()
 
 
-def test_the_file_says_everything_itself():
+def test_an_ass_file_contains_frame_size_fonts_and_line_breaks():
     text = format_ass([Cue(1.234, 3.5, ("One", "two"))], select_fonts("English", "One two"), SubtitleFrame(1280, 720))
     assert "PlayResX: 1280\nPlayResY: 720" in text
     assert "fontname: film_0.ttf" in text
@@ -157,6 +157,6 @@ def test_the_file_says_everything_itself():
     )
 
 
-def test_srt():
-    told = format_srt([Cue(0.0, 1.9999, ("One <i>two", "a --> b < c")), Cue(3661.5, 3662.25, ("猫",))])
-    assert told == "1\n00:00:00,000 --> 00:00:01,999\nOne < i>two\na -> b < c\n\n2\n01:01:01,500 --> 01:01:02,250\n猫\n"
+def test_srt_has_milliseconds_and_escapes_tags_and_arrows():
+    srt = format_srt([Cue(0.0, 1.9999, ("One <i>two", "a --> b < c")), Cue(3661.5, 3662.25, ("猫",))])
+    assert srt == "1\n00:00:00,000 --> 00:00:01,999\nOne < i>two\na -> b < c\n\n2\n01:01:01,500 --> 01:01:02,250\n猫\n"

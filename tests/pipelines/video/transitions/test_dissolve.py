@@ -1,4 +1,4 @@
-"""Transitions: as long as the overlap, between what lies before and behind, joinable."""
+"""Blended transitions: length, first and last frames, determinism, and each blend."""
 
 import numpy as np
 import pytest
@@ -26,15 +26,15 @@ def clips(tmp_path_factory):
     return made
 
 
-def bridge(clips, out, transition="dissolve"):
+def write_transition(clips, out, transition="dissolve"):
     inputs = {"clips": [clip for clip, _ in clips], "timings": [timing for _, timing in clips]}
     params = TransitionParams(width=WIDTH, height=HEIGHT, transition=transition)
     return next(iter(load(BlendTransition, BRIDGE).run(BRIDGE, params, inputs, out, Quiet(), seed=0)))
 
 
 @pytest.mark.parametrize("transition", BLENDS)
-def test_every_transition_leads_from_the_one_clip_to_the_other(clips, tmp_path, transition):
-    film = frames(bridge(clips, tmp_path, transition))
+def test_every_transition_starts_near_the_first_clip_and_ends_near_the_second(clips, tmp_path, transition):
+    film = frames(write_transition(clips, tmp_path, transition))
     tail, head = frames(clips[0][0])[-OVERLAP:], frames(clips[1][0])[:OVERLAP]
     assert len(film) == OVERLAP
     assert psnr(film[0], tail[0]) > 24
@@ -42,25 +42,25 @@ def test_every_transition_leads_from_the_one_clip_to_the_other(clips, tmp_path, 
     assert psnr(film[0], head[0]) < psnr(film[-1], head[-1])
 
 
-def test_same_arguments_same_bytes(clips, tmp_path):
+def test_the_same_inputs_give_the_same_bytes(clips, tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    assert bridge(clips, tmp_path / "a").read_bytes() == bridge(clips, tmp_path / "b").read_bytes()
+    assert write_transition(clips, tmp_path / "a").read_bytes() == write_transition(clips, tmp_path / "b").read_bytes()
 
 
-def test_a_dissolve_is_even_in_the_middle():
+def test_a_dissolve_is_the_mean_of_both_frames_halfway():
     one, other = np.full((6, 4), 40, np.uint8), np.full((6, 4), 200, np.uint8)
     assert (dissolve(one, other, 0.5) == 120).all()
 
 
-def test_a_dip_is_black_in_the_middle():
+def test_a_dip_is_black_halfway():
     one, other = np.full((6, 4), 90, np.uint8), np.full((6, 4), 200, np.uint8)
     middle = dip(one, other, 0.5)
     assert (middle[:4] == 16).all()
     assert (middle[4:] == 128).all()
 
 
-def test_a_wipe_shows_the_new_picture_on_the_left_of_its_edge():
+def test_a_wipe_shows_the_second_frame_on_the_left_of_its_edge():
     one, other = np.full((60, 80), 40, np.uint8), np.full((60, 80), 200, np.uint8)
     half = wipe(one, other, 0.5)[:40]
     assert (half[:, 0] == 200).all()
@@ -68,12 +68,12 @@ def test_a_wipe_shows_the_new_picture_on_the_left_of_its_edge():
     assert (np.diff(half[0].astype(int)) <= 0).all()
 
 
-def test_a_match_covers_the_frame_at_every_moment():
+def test_a_match_covers_the_frame_at_any_progress():
     one, other = np.full((60, 80), 90, np.uint8), np.full((60, 80), 90, np.uint8)
     for u in (0.01, 0.3, 0.7, 0.99):
         assert (match(one, other, u) == 90).all()
 
 
-def test_clips_that_do_not_overlap_are_refused(clips, tmp_path):
+def test_timings_without_a_common_transition_are_refused(clips, tmp_path):
     with pytest.raises(BadInput, match="not one transition"):
-        bridge(clips[::-1], tmp_path)
+        write_transition(clips[::-1], tmp_path)
