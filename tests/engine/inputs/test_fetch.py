@@ -389,10 +389,6 @@ URLS += ["", "http://127.0.0.1/" + "a" * 9000, "http://" + "a." * 5000 + "test/"
 SENDABLE = [url for url in URLS if url and not set("\r\n\0") & set(url)]
 
 
-def test_the_table_is_long_enough() -> None:
-    assert len(set(URLS)) >= 120
-
-
 def outcome(kind: str, door: UrlFetcher, url: str, to: Path) -> FetchError:
     with pytest.raises(FetchError) as caught:
         KINDS[kind](door, url, to)
