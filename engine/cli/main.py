@@ -1,7 +1,7 @@
 """The command line. It parses arguments, calls the service and prints results; decisions belong to the service.
 
-Exit codes: 0 success · 2 invalid command or story · 3 steps failed (finished steps are kept) · 4 a requirement of this machine
-is missing (disk space, permissions, a package, model weights) · 130 interrupted.
+Exit codes: 0 success · 2 invalid command or story · 3 steps failed (finished steps are kept) · 4 disk space,
+permissions, a package or model weights are missing · 130 interrupted.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Turn stories into films on this machine, with open models.",
-    epilog="Exit codes: 0 success, 2 invalid command or story, 3 steps failed, 4 disk space, permissions, a package or model weights "
-    "are missing, 130 interrupted.",
+    epilog="Exit codes: 0 success, 2 invalid command or story, 3 steps failed, 4 disk space, permissions, a package "
+    "or model weights are missing, 130 interrupted.",
 )
 models.register(app)
 serve.register(app)
@@ -134,7 +134,7 @@ def plan(
     until: UntilOption = "film",
     as_json: JsonOption = False,
 ) -> None:
-    """Show the steps of a story and their cost. For each step: cached, or the time, memory and disk space that it takes."""
+    """Show the steps of a story and their cost: cached, or the time, memory and disk space of each step."""
     from engine.cli.tables import forecast_json, forecast_text
     from engine.planning.planner import plan_brief, plan_story
     from engine.service import run_id_for
@@ -293,7 +293,8 @@ def _run_story(
 
 def _profile_line(service: Service) -> str:
     name = service.catalog.profile("auto")
-    return f"profile {name}: {service.catalog.profiles[name].description} (the best installed profile that fits this machine)"
+    description = service.catalog.profiles[name].description
+    return f"profile {name}: {description} (the best installed profile that fits this machine)"
 
 
 def _load_request(spec: Path, request_type: str | None, profile: str | None) -> Story | Brief:

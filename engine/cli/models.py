@@ -113,7 +113,7 @@ def remove_models(
     unused: Annotated[bool, typer.Option("--unused", help="Delete weights that no model refers to.")] = False,
     models: OverlayOption = None,
 ) -> None:
-    """Delete downloaded weights, except those that other models share. `file:` folders of models.yaml are never deleted."""
+    """Delete downloaded weights, except those that other models share. `file:` folders are never deleted."""
     manager = _create_manager(models)
     if not names and not unused:
         _exit(EXIT_USAGE, "name a model, or pass --unused")

@@ -1,4 +1,4 @@
-"""Progress output of a run: a live display on a terminal, plain lines in a file or a pipe, or one JSON object per event."""
+"""Progress output of a run: live display on a terminal, plain lines in files and pipes, or JSON objects."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ class JsonView:
 class RemainingTimeEstimator:
     """Estimate of the time that a run still needs.
 
-    The expected seconds of the remaining steps, divided by the number of slots and scaled by actual over expected time of the
-    steps that are done.
+    The expected seconds of the remaining steps, divided by the number of slots and scaled by actual over expected time
+    of the steps that are done.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -57,7 +57,8 @@ def forecast_text(
     lines = [
         format_table(rows),
         "",
-        f"{len(forecast.rows)} steps: {cached} cached, {len(forecast.rows) - cached} to run (profile {plan_result.profile})",
+        f"{len(forecast.rows)} steps: {cached} cached, {len(forecast.rows) - cached} to run "
+        f"(profile {plan_result.profile})",
         f"about {format_duration(forecast.seconds)}, at most {forecast.memory_mb} MB of memory per step, "
         f"{format_bytes(forecast.size)} of disk space ({source})",
         *(f"note: {warning}" for warning in (*warnings, *plan_result.warnings)),
@@ -129,7 +130,8 @@ def download_plan_text(download_plan: DownloadPlan, home: Path, free: int, devic
             lines.append(f"{model.name} {_gpu_shortfall_text(model, device_mb)}")
         if pull is None:
             lines.append(
-                f"{model.name} ({model.licence or 'licence unknown'}): {item.weights.repo} is hashed and locked in its folder"
+                f"{model.name} ({model.licence or 'licence unknown'}): "
+                f"{item.weights.repo} is hashed and locked in its folder"
             )
             continue
         listing = pull.listing

@@ -1,7 +1,7 @@
-"""Export of a run to a folder: film, portraits, keyframes, clips, narration, subtitles, `story.json`, `storyboard.html`.
+"""Export of a run to a folder: film, portraits, keyframes, clips, narration, subtitles, record, storyboard page.
 
-File names keep only ASCII letters and digits of the user's text. Each file is written to a temporary name in its folder and
-renamed. Files of an earlier export that the new one does not have are deleted.
+File names keep only ASCII letters and digits of the user's text. Each file is written to a temporary name in its
+folder and renamed. Files of an earlier export that the new one does not have are deleted.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class ExportFile:
 
 
 def slug(text: str, fallback: str) -> str:
-    """Return the ASCII letters and digits of a text in lower case, joined by dashes, or `fallback` if there are none."""
+    """Return the ASCII letters and digits of a text in lower case, joined by dashes; `fallback` if it has none."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48] or fallback
 
@@ -102,7 +102,7 @@ def export_files(story: Story, stem: str) -> Iterator[ExportFile]:
 
 
 def export(result: RunResult, store: ArtifactStore, out: Path, stem: str, warnings: Iterable[str] = ()) -> Path:
-    """Write the outputs of a run to `out`. Return the path of the film, or `out` before it is composed. Raises ExportError."""
+    """Write the outputs of a run to `out`. Return the path of the film, or `out` without a film. Raises ExportError."""
     files: dict[ExportFile, str] = {}
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """The model of `story.json`: everything that a film was made from, written beside it by `engine.outputs.export`.
 
-`python -m engine schema --record` prints its JSON Schema. `VERSION` increases when a field changes its name, type or meaning.
+`python -m engine schema --record` prints its JSON Schema. `VERSION` increases when a field changes its name, type or
+meaning.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ ReferenceRole = Literal["character", "location", "object"]
 
 
 class RecordError(ValueError):
-    """A file is not a `story.json` that this version of the engine can read. The message names the file and the reason."""
+    """A file is not a `story.json` that this engine can read. The message names the file and the reason."""
 
 
 class RecordModel(BaseModel):

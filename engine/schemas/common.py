@@ -1,4 +1,4 @@
-"""Common parts of the request bodies of both hosted APIs: strict models, extension keys, frame sizes, validation errors."""
+"""Common parts of the request bodies of both hosted APIs: strict models, extension keys, frame sizes, errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class AudioOption(RequestModel):
     narrator_sample: str | None = Field(
         None,
         min_length=1,
-        description="Extension: path or URL of a recording of one voice, 5 to 30 seconds. A voice cloning model speaks with this voice.",
+        description="Extension: path or URL of a recording of one voice, 5 to 30 seconds. "
+        "A voice cloning model speaks with this voice.",
     )
 
     def to_audio(self, field: FieldPath, mood: str = "") -> Audio:
@@ -93,7 +94,7 @@ class EngineOptions(RequestModel):
     enhance_image: bool = Field(False, description="Enhance the detail of scene images, at the same size.")
     music_mood: str = Field(
         "",
-        description="Mood of the music, such as calm, energetic, happy, nostalgic or tender; default: derived from the story.",
+        description="Mood of the music, such as calm, energetic, happy, nostalgic or tender; default: from the story.",
     )
 
     def to_model_choices(self, image_tool: str | None = None, video_tool: str | None = None) -> ModelChoices:
@@ -167,7 +168,7 @@ SCRIPT_LANGUAGES: Sequence[tuple[str, Language]] = (
 
 
 def detect_language(text: str) -> Language:
-    """Return the language of the script that most letters belong to; English for Latin letters. Kana decide before Han."""
+    """Return the language of the script of most letters; English for Latin letters. Kana decide before Han."""
     letters = sum(char.isalpha() for char in text)
     for script, language in SCRIPT_LANGUAGES:
         share = len(re.findall(script, text)) / max(letters, 1)

@@ -23,25 +23,26 @@ REQUEST_BODIES: dict[str, type[BaseModel]] = {
 INTRODUCTION = """\
 # Story files
 
-`python -m engine run FILE` reads a story file: the JSON body of any request of the two hosted APIs that creates a story. The same
-content as YAML works too. A relative path works wherever the APIs take a URL. The fields of a file determine its request type:
+`python -m engine run FILE` reads a story file: the JSON body of any request of the two hosted APIs that creates a
+story. The same content as YAML works too. A relative path works wherever the APIs take a URL. The fields of a file
+determine its request type:
 
 - `scenes` without `idea`: generate-story
 - `image_urls` or `image_files`: images-2-video
 - `page`, or an `idea` with a URL: url-2-video
 - any other `idea`: idea-2-video
 
-`--type NAME` sets the request type instead. Unknown keys are refused with a suggestion. Keys marked *extension* exist only in this
-engine. For editors: `python -m engine schema --type NAME > schema.json`.
+`--type NAME` sets the request type instead. Unknown keys are refused with a suggestion. Keys marked *extension* exist
+only in this engine. For editors: `python -m engine schema --type NAME > schema.json`.
 
 `python -m engine schema --markdown` generates this page from the types.
 """
 RECORD_INTRODUCTION = """\
 # story.json
 
-`python -m engine run` writes `story.json` beside the film: the story, models, seeds, licences, run times and warnings of everything
-in the folder. `version` increases when a field changes; `engine.outputs.story_record.read_record` refuses other versions.
-JSON Schema: `python -m engine schema --record`.
+`python -m engine run` writes `story.json` beside the film: the story, models, seeds, licences, run times and warnings
+of everything in the folder. `version` increases when a field changes; `engine.outputs.story_record.read_record`
+refuses other versions. JSON Schema: `python -m engine schema --record`.
 """
 
 

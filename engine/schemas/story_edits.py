@@ -1,4 +1,4 @@
-"""Step-by-step mode of the Story API: request bodies of its steps, and the edit of a Story by a submitted storyboard."""
+"""Step-by-step mode of the Story API: request bodies, and the edit of a Story by a submitted storyboard."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ ImageOption = Literal[
     "StableDiffusion3.5", "LeonardoImage", "GPTImage", "Auto",
 ]  # fmt: skip
 MotionType = Literal[
-    "Auto", "AutoT3", "KlingAI", "KlingT4", "LumaAI", "LumaRay2", "VeoFast", "Veo", "RunwayML", "MinimaxHailuo", "Seedance",
-    "SeedanceFast", "Hunyuan", "Pixverse", "PixverseT3", "PicoMotion", "StaticMotion", "Wan", "Sora", "SoraPro",
+    "Auto", "AutoT3", "KlingAI", "KlingT4", "LumaAI", "LumaRay2", "VeoFast", "Veo", "RunwayML", "MinimaxHailuo",
+    "Seedance", "SeedanceFast", "Hunyuan", "Pixverse", "PixverseT3", "PicoMotion", "StaticMotion", "Wan", "Sora",
+    "SoraPro",
 ]  # fmt: skip
 ELEMENT_FIELDS: Mapping[str, str] = {"characters": "characters", "environments": "locations", "objects": "objects"}
 """Arrays of elements in a storyboard → fields of a Story."""
@@ -140,8 +141,8 @@ class ConcatBody(RequestModel):
 class StoryboardContext:
     """Context of a submitted storyboard.
 
-    `resolve_file(field, url)` returns the file of a URL and raises StoryError. `current_digests` are the digests of the images
-    that the story shows, by `characters/NAME`, `environments/NAME`, `objects/NAME` and `scenes/NUMBER` (from 0).
+    `resolve_file(field, url)` returns the file of a URL and raises StoryError. `current_digests` are the digests of the
+    images that the story shows, by `characters/NAME`, `environments/NAME`, `objects/NAME` and `scenes/NUMBER` (from 0).
     """
 
     resolve_file: Callable[[str, str], InputFile]

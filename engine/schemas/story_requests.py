@@ -1,4 +1,4 @@
-"""Request bodies of the Story API → Brief. Only this module, `story_edits` and `story_responses` know its field names."""
+"""Request bodies of the Story API → Brief. Only this package knows its field names."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ IGNORED_FIELDS: Mapping[str, frozenset[str]] = {"images-2-video": frozenset({"im
 
 
 def to_brief(request_type: str, content: Mapping[str, Any]) -> Brief:
-    """Return the Brief of a request body; `request_type` is one of `REQUEST_BODIES`. Raises StoryError with the field."""
+    """Return the Brief of a request body of a type in `REQUEST_BODIES`. Raises StoryError with the field."""
     ignored = IGNORED_FIELDS.get(request_type, frozenset())
     present = {key: value for key, value in content.items() if value not in ("", None) and key not in ignored}
     body = parse(REQUEST_BODIES[request_type], present)

@@ -11,8 +11,9 @@ from pipelines.models.weights import format_gigabytes
 INTRODUCTION = """\
 # Models
 
-All models of `models.yaml`, with their kinds of steps, licences and requirements. `python -m engine models list` shows which of them are
-installed and fit this machine's GPU. `python -m engine models list --markdown` generates this page.
+All models of `models.yaml`, with their kinds of steps, licences and requirements. `python -m engine models list`
+shows which of them are installed and fit this machine's GPU. `python -m engine models list --markdown` generates this
+page.
 
 ## Downloading weights
 
@@ -21,29 +22,35 @@ pip install "story-engine[gpu]"
 python -m engine models pull flux2-klein-4b        # or the name of a profile
 ```
 
-- `pull` shows sizes, licences and free disk space, and asks before it downloads. A run never downloads. An interrupted download resumes.
-- The revision is resolved to a commit. The SHA-256 of every file is checked against the hub's and written to a lock file. Before a model is
-  loaded, files that changed since are hashed again. Corrupt files are never loaded; the error names the command that repairs them.
-  `models verify` hashes all files.
-- No code is downloaded. Files in formats that can contain code (pickles) are downloaded only if models.yaml names their extension, and are
-  read by loaders that execute none.
-- Weights are stored in `ENGINE_HOME/weights`, or in the platform's cache folder. Files shared by several models are stored once; files in the
-  hub library's cache are linked instead of downloaded. `models rm NAME` keeps files that other models share.
+- `pull` shows sizes, licences and free disk space, and asks before it downloads. A run never downloads. An
+  interrupted download resumes.
+- The revision is resolved to a commit. The SHA-256 of every file is checked against the hub's and written to a lock
+  file. Before a model is loaded, files that changed since are hashed again. Corrupt files are never loaded; the error
+  names the command that repairs them. `models verify` hashes all files.
+- No code is downloaded. Files in formats that can contain code (pickles) are downloaded only if models.yaml names
+  their extension, and are read by loaders that execute none.
+- Weights are stored in `ENGINE_HOME/weights`, or in the platform's cache folder. Files shared by several models are
+  stored once; files in the hub library's cache are linked instead of downloaded. `models rm NAME` keeps files that
+  other models share.
 - Gated weights: accept the licence on the page of the model, then set `HF_TOKEN`.
-- Mirror: set `HF_ENDPOINT`, or pass `--from https://mirror.example` (the token is not sent to it). The command connects to this host only;
-  the guarded fetcher for URLs in stories does not apply. The checksums are those that the mirror states.
-- Offline: run `pull` on a machine with a network and copy its `ENGINE_HOME/weights`, except `envs`, which must be created again. The files are
-  hashed again before they are loaded. Or `--offline` uses the hub library's cache, and `--from FOLDER` a folder with the files of one
-  repository, or with `owner/name` folders for several; an incomplete copy is refused. For weights in a permanent folder, set
-  `repo: "file:/path"` in an overlay file (`--models FILE`); `models pull` then hashes and locks them in that folder.
-- Workers run with `HF_HUB_OFFLINE=1`: weights that are not installed are reported as missing. Restart a running server after `pull`.
-- A model with `env:` in models.yaml has a separate environment, because its packages conflict with others. `models pull` creates it with uv if
-  installed, else with venv and pip. With `--offline`, packages come only from the wheels in `UV_FIND_LINKS` or `PIP_FIND_LINKS`. An
-  interrupted creation leaves no files. `models pull NAME` also repairs a damaged environment, and `models rm --unused` deletes those that
-  no model needs.
+- Mirror: set `HF_ENDPOINT`, or pass `--from https://mirror.example` (the token is not sent to it). The command
+  connects to this host only; the guarded fetcher for URLs in stories does not apply. The checksums are those that the
+  mirror states.
+- Offline: run `pull` on a machine with a network and copy its `ENGINE_HOME/weights`, except `envs`, which must be
+  created again. The files are hashed again before they are loaded. Or `--offline` uses the hub library's cache, and
+  `--from FOLDER` a folder with the files of one repository, or with `owner/name` folders for several; an incomplete
+  copy is refused. For weights in a permanent folder, set `repo: "file:/path"` in an overlay file (`--models FILE`);
+  `models pull` then hashes and locks them in that folder.
+- Workers run with `HF_HUB_OFFLINE=1`: weights that are not installed are reported as missing. Restart a running
+  server after `pull`.
+- A model with `env:` in models.yaml has a separate environment, because its packages conflict with others. `models
+  pull` creates it with uv if installed, else with venv and pip. With `--offline`, packages come only from the wheels
+  in `UV_FIND_LINKS` or `PIP_FIND_LINKS`. An interrupted creation leaves no files. `models pull NAME` also repairs a
+  damaged environment, and `models rm --unused` deletes those that no model needs.
 
-The licences are those of the weights, as stated by their owners: read them before you use the output. NC: no commercial use. Memory is an
-estimate for one step with all components in memory, used until it is measured on this machine; most models run in less memory, more slowly.
+The licences are those of the weights, as stated by their owners: read them before you use the output. NC: no
+commercial use. Memory is an estimate for one step with all components in memory, used until it is measured on this
+machine; most models run in less memory, more slowly.
 """
 
 TASK_GROUPS: tuple[tuple[str, frozenset[Kind]], ...] = (
@@ -67,7 +74,8 @@ def render_page(catalog: Catalog) -> str:
         parts += [f"## {heading}\n", _table(HEADER, [_model_row(spec) for spec in specs]), ""]
     parts += [
         "## Aliases\n",
-        "An alias stands for the first of its models that is installed and supports the step, unless the profile chooses another.\n",
+        "An alias stands for the first of its models that is installed and supports the step, unless the profile "
+        "chooses another.\n",
     ]
     parts.append(_table(["alias", "models"], [[name, ", ".join(models)] for name, models in catalog.aliases.items()]))
     return "\n".join(parts)

@@ -50,15 +50,24 @@ def files_in_folder_of(spec):
 
 
 WRONG = [
-    (lambda b: b["scenes"][0]["characters"][0].update(name="Mira"), 'scenes[0].characters[0].name: no character "Mira"; did you mean "Mara"?'),
+    (
+        lambda b: b["scenes"][0]["characters"][0].update(name="Mira"),
+        'scenes[0].characters[0].name: no character "Mira"; did you mean "Mara"?',
+    ),
     (lambda b: b["characters"][0].update(reference_url="mara.png"), 'characters[0].reference_url: no file "mara.png"'),
     (lambda b: b["characters"][0].update(reference_url="."), '"." is not a file'),
-    (lambda b: b["characters"][0].update(reference_url="http://127.0.0.1/x.png"), "characters[0].reference_url: leads to an address inside a private or reserved network"),
-    (lambda b: b["characters"][0].update(reference_url="https://user:pw@example.com/x.png"), "must not contain a user name or password"),
+    (
+        lambda b: b["characters"][0].update(reference_url="http://127.0.0.1/x.png"),
+        "characters[0].reference_url: leads to an address inside a private or reserved network",
+    ),
+    (
+        lambda b: b["characters"][0].update(reference_url="https://user:pw@example.com/x.png"),
+        "must not contain a user name or password",
+    ),
     (lambda b: b.update(scenes=b["scenes"][:1]), "scenes: must have at least 2 items, has 1"),
     (lambda b: b.update(models={"narrate": "nobody"}), 'models.narrate: no model or alias "nobody"'),
     (lambda b: b.update(profile="studio-x"), 'profile: no profile "studio-x"'),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "message"), WRONG, ids=[message[:40] for _, message in WRONG])
@@ -163,8 +172,9 @@ def test_run_edit_reroll_list_and_delete_a_story(command, spec, tmp_path):
     assert film.stat().st_size > 5_000
     exported = {str(one.relative_to("films/story")) for one in Path("films/story").rglob("*") if one.is_file()}
     assert exported >= {
-        "portraits/01-mara.png", "portraits/01-mara-soaked.png", "portraits/02-tomas.png", "locations/01-lighthouse.png",
-        "keyframes/scene-03.png", "clips/scene-01.mp4", "narration/scene-01.wav", "narration/scene-01.word_timings.json",
+        "portraits/01-mara.png", "portraits/01-mara-soaked.png", "portraits/02-tomas.png",
+        "locations/01-lighthouse.png", "keyframes/scene-03.png", "clips/scene-01.mp4", "narration/scene-01.wav",
+        "narration/scene-01.word_timings.json",
         "music.wav", "subtitles.srt", "subtitles.ass", "story.json", "storyboard.html", "timeline.json",
     }  # fmt: skip
 
@@ -212,9 +222,26 @@ def test_help_is_fast_and_imports_no_heavy_package():
     )
     assert "Turn stories into films" in answer.stdout
     assert time.perf_counter() - started_at < 5
-    code = "import engine.cli.main, sys; print(sorted({'torch', 'numpy', 'PIL', 'av', 'cv2', 'sqlite3', 'yaml'} & sys.modules.keys()))"
+    heavy = {"torch", "numpy", "PIL", "av", "cv2", "sqlite3", "yaml", "jinja2"}
+    code = f"import engine.cli.main, sys; print(sorted({heavy} & sys.modules.keys()))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_schema_prints_the_json_schema_of_story_files_and_of_the_record(command):
+    code, out, _ = command("schema", "--type", "idea-2-video")
+    assert (code, "idea" in json.loads(out)["properties"]) == (0, True)
+    code, out, _ = command("schema", "--record")
+    assert (code, "version" in json.loads(out)["properties"]) == (0, True)
+    assert command("schema", "--markdown")[1].startswith("# Story files")
+
+
+def test_the_readme_lists_every_command():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    rows = "\n".join(line.split("|")[1] for line in readme.splitlines() if line.startswith("| `"))
+    commands = {command.name or command.callback.__name__ for command in main.app.registered_commands}
+    groups = {group.name for group in main.app.registered_groups}
+    assert sorted(name for name in commands | groups if f"`{name}" not in rows) == []
 
 
 def test_doctor_reports_devices_folders_models_and_profiles(command):

@@ -18,7 +18,8 @@ def record(scene=None, **fields):
     )
     content = {
         "engine": "0", "profile": "draft", "title": "t", "story": story, "models": {}, "credits": (), "warnings": (),
-        "moderation": ModerationRecord(text="not checked", images="not checked"), "files": {}, "references": (), "steps": (),
+        "moderation": ModerationRecord(text="not checked", images="not checked"), "files": {}, "references": (),
+        "steps": (),
     }  # fmt: skip
     return StoryRecord(**{**content, **fields})
 

@@ -39,23 +39,56 @@ def test_an_empty_narration_stays_empty(body):
 
 
 REFUSED = [
-    (lambda b: b["scenes"][1]["characters"][1].update(name="Tomsa"), 'scenes[1].characters[1].name: no character "Tomsa"; did you mean "Tomas"?'),
-    (lambda b: b["scenes"][1]["characters"][0].update(state="wet"), 'scenes[1].characters[0].state: no state "wet" of "Mara"; known: soaked'),
-    (lambda b: b["scenes"][1]["characters"][1].update(state="wet"), 'scenes[1].characters[1].state: no state "wet" of "Tomas"; "Tomas" has no states'),
-    (lambda b: b["scenes"][0].update(location="Lighthous"), 'scenes[0].location: no location "Lighthous"; did you mean "Lighthouse"?'),
+    (
+        lambda b: b["scenes"][1]["characters"][1].update(name="Tomsa"),
+        'scenes[1].characters[1].name: no character "Tomsa"; did you mean "Tomas"?',
+    ),
+    (
+        lambda b: b["scenes"][1]["characters"][0].update(state="wet"),
+        'scenes[1].characters[0].state: no state "wet" of "Mara"; known: soaked',
+    ),
+    (
+        lambda b: b["scenes"][1]["characters"][1].update(state="wet"),
+        'scenes[1].characters[1].state: no state "wet" of "Tomas"; "Tomas" has no states',
+    ),
+    (
+        lambda b: b["scenes"][0].update(location="Lighthous"),
+        'scenes[0].location: no location "Lighthous"; did you mean "Lighthouse"?',
+    ),
     (lambda b: b["scenes"][0].update(promt="x"), 'scenes[0].promt: unknown key; did you mean "prompt"?'),
     (lambda b: b.update(styel="x"), 'styel: unknown key; did you mean "style"?'),
-    (lambda b: b["video"].update(sutitles="soft") if b.setdefault("video", {}) is not None else None, 'video.sutitles: unknown key; did you mean "subtitles"?'),
+    (
+        lambda b: b["video"].update(sutitles="soft") if b.setdefault("video", {}) is not None else None,
+        'video.sutitles: unknown key; did you mean "subtitles"?',
+    ),
     (lambda b: b.update(scenes=b["scenes"][:1]), "scenes: must have at least 2 items, has 1"),
     (lambda b: b.update(scenes=b["scenes"][:1] * 11), "scenes: must have at most 10 items, has 11"),
-    (lambda b: b.update(locations=[{"name": f"hill {n}"} for n in range(100_000)]), "locations: must have at most 200 items, has 100000"),
+    (
+        lambda b: b.update(locations=[{"name": f"hill {n}"} for n in range(100_000)]),
+        "locations: must have at most 200 items, has 100000",
+    ),
     (lambda b: b.update(scenes=None), "scenes: Input should be a valid list"),
     (lambda b: b.update(characters=[]), "characters: must have at least 1 items, has 0"),
-    (lambda b: b["characters"].append({"name": "Mara", "appearance": "x"}), 'characters[2].name: "Mara" is there twice; names must be unique'),
-    (lambda b: b["characters"].append({"name": "Odd"}), "characters[2].appearance: is missing: set `appearance` or `reference_url`"),
-    (lambda b: b["characters"].append({"name": "", "appearance": "x"}), "characters[2].name: String should have at least 1 character"),
-    (lambda b: b["characters"][0].update(states={str(n): {} for n in range(6)}), "characters[0].states: must have at most 5 items, has 6"),
-    (lambda b: b["scenes"][0]["characters"].append({"name": "Mara", "state": "soaked"}), 'scenes[0].characters[1].name: "Mara" is in this scene twice; one character has one state in a scene'),
+    (
+        lambda b: b["characters"].append({"name": "Mara", "appearance": "x"}),
+        'characters[2].name: "Mara" is there twice; names must be unique',
+    ),
+    (
+        lambda b: b["characters"].append({"name": "Odd"}),
+        "characters[2].appearance: is missing: set `appearance` or `reference_url`",
+    ),
+    (
+        lambda b: b["characters"].append({"name": "", "appearance": "x"}),
+        "characters[2].name: String should have at least 1 character",
+    ),
+    (
+        lambda b: b["characters"][0].update(states={str(n): {} for n in range(6)}),
+        "characters[0].states: must have at most 5 items, has 6",
+    ),
+    (
+        lambda b: b["scenes"][0]["characters"].append({"name": "Mara", "state": "soaked"}),
+        'scenes[0].characters[1].name: "Mara" is in this scene twice; one character has one state in a scene',
+    ),
     (lambda b: b["scenes"][0].update(prompt="  "), "scenes[0].prompt: is missing: describe the scene"),
     (lambda b: b.pop("model"), "model: is missing"),
     (lambda b: b.update(seed=-1), "seed: Input should be greater than or equal to 0"),
@@ -63,16 +96,32 @@ REFUSED = [
     (lambda b: b.update(seed=float("nan")), "seed: Input should be a valid integer"),
     (lambda b: b["scenes"][0].update(duration=float("nan")), "scenes[0].duration: Input should be a finite number"),
     (lambda b: b["scenes"][0].update(duration=0), "scenes[0].duration: Input should be greater than 0"),
-    (lambda b: b.update(aspect_ratio="16x9"), 'aspect_ratio: "16x9" is not an aspect ratio; use 16:9, 4:3, 1:1, 3:4, 9:16, or W:H up to 4:1'),
-    (lambda b: b.update(aspect_ratio="0:9"), 'aspect_ratio: "0:9" is not an aspect ratio; use 16:9, 4:3, 1:1, 3:4, 9:16, or W:H up to 4:1'),
-    (lambda b: b.update(image_size="huge"), 'image_size: "huge" is not supported; use WxH (64 to 4096 pixels each), 1K or 2K'),
+    (
+        lambda b: b.update(aspect_ratio="16x9"),
+        'aspect_ratio: "16x9" is not an aspect ratio; use 16:9, 4:3, 1:1, 3:4, 9:16, or W:H up to 4:1',
+    ),
+    (
+        lambda b: b.update(aspect_ratio="0:9"),
+        'aspect_ratio: "0:9" is not an aspect ratio; use 16:9, 4:3, 1:1, 3:4, 9:16, or W:H up to 4:1',
+    ),
+    (
+        lambda b: b.update(image_size="huge"),
+        'image_size: "huge" is not supported; use WxH (64 to 4096 pixels each), 1K or 2K',
+    ),
     (lambda b: b.update(strictness="lax"), "strictness: \"lax\" is not one of 'normal' or 'liberal'"),
-    (lambda b: b.update(language="Klingon"), "language: \"Klingon\" is not one of 'Arabic', 'Chinese', 'English', 'French', 'German', 'Hindi', 'Japanese', 'Korean', 'Spanish' or 'Turkish'"),
+    (
+        lambda b: b.update(language="Klingon"),
+        "language: \"Klingon\" is not one of 'Arabic', 'Chinese', 'English', 'French', 'German', 'Hindi', 'Japanese', "
+        "'Korean', 'Spanish' or 'Turkish'",
+    ),
     (lambda b: b.update(models={"narrat": "espeak"}), 'models: no kind of step "narrat"; did you mean "narrate"?'),
     (lambda b: b.update(video={"width": 1281}), "video.width: Input should be a multiple of 2"),
-    (lambda b: b.update(video={"transition": "fade"}), "video.transition: \"fade\" is not one of 'none', 'dissolve', 'dip', 'wipe' or 'match'"),
+    (
+        lambda b: b.update(video={"transition": "fade"}),
+        "video.transition: \"fade\" is not one of 'none', 'dissolve', 'dip', 'wipe' or 'match'",
+    ),
     (lambda b: b.update(reference_images=[{"description": "x"}]), "reference_images[0].url: is missing"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "message"), REFUSED, ids=[message[:50] for _, message in REFUSED])
@@ -217,13 +266,25 @@ def test_find_url_returns_the_first_url_without_surrounding_punctuation(idea, ur
         ("idea-2-video", {"idea": "x", "scene_count": 0}, "scene_count: Input should be greater than or equal to 1"),
         ("idea-2-video", {"idea": "x", "scene_count": 21}, "scene_count: Input should be less than or equal to 20"),
         ("idea-2-video", {"idea": "x", "audio_option": "{bad"}, "audio_option: is not valid JSON"),
-        ("idea-2-video", {"idea": "x", "audio_option": "[1]"}, "audio_option: Input should be a valid dictionary or instance of AudioOption"),
-        ("idea-2-video", {"idea": "x", "aspect_ratio": "2:1"}, "aspect_ratio: \"2:1\" is not one of '16:9', '4:3', '1:1', '3:4' or '9:16'"),
-        ("idea-2-video", {"idea": "x", "elements": {"characters": [{"name": "A"}, {"name": "A"}]}}, 'characters[1].name: "A" is there twice; names must be unique'),
+        (
+            "idea-2-video",
+            {"idea": "x", "audio_option": "[1]"},
+            "audio_option: Input should be a valid dictionary or instance of AudioOption",
+        ),
+        (
+            "idea-2-video",
+            {"idea": "x", "aspect_ratio": "2:1"},
+            "aspect_ratio: \"2:1\" is not one of '16:9', '4:3', '1:1', '3:4' or '9:16'",
+        ),
+        (
+            "idea-2-video",
+            {"idea": "x", "elements": {"characters": [{"name": "A"}, {"name": "A"}]}},
+            'characters[1].name: "A" is there twice; names must be unique',
+        ),
         ("url-2-video", {"idea": "no address"}, "idea: contains no http(s) URL, and `page` is not set"),
         ("images-2-video", {"idea": "x"}, "image_urls: is missing: set `image_files` or `image_urls`"),
     ],
-)  # fmt: skip
+)
 def test_an_invalid_story_api_body_is_refused_with_the_field(name, body, message):
     with pytest.raises(StoryError) as caught:
         story_requests.to_brief(name, body)
