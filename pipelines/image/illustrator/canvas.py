@@ -1,4 +1,4 @@
-"""A sheet of vector paper: shapes go on it in painter's order, colours pass through the light of the scene."""
+"""An SVG canvas: shapes in painter's order, with the colour transform of the light applied."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ ColourTransform = Callable[[str], str]
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
-    """`#rrggbb` → three numbers 0..255."""
+    """Return (r, g, b), each 0…255, of `#rrggbb`."""
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def to_hex(red: float, green: float, blue: float) -> str:
-    """Three numbers, clipped to 0..255 → `#rrggbb`."""
+    """Return `#rrggbb` of three numbers, clipped to 0…255."""
     return "#" + "".join(f"{min(255, max(0, round(v))):02x}" for v in (red, green, blue))
 
 
 def mix(a: str, b: str, t: float) -> str:
-    """`a` at t = 0, `b` at t = 1."""
+    """Interpolate two colours: `a` at t = 0, `b` at t = 1."""
     return to_hex(*(x + (y - x) * t for x, y in zip(rgb(a), rgb(b), strict=True)))
 
 
@@ -35,7 +35,7 @@ def lighten(colour: str, t: float = 0.2) -> str:
 
 
 def luminance(colour: str) -> float:
-    """0 black … 1 white, as the eye sees it."""
+    """Return the relative luminance, 0 black … 1 white."""
     red, green, blue = rgb(colour)
     return (0.299 * red + 0.587 * green + 0.114 * blue) / 255
 
@@ -68,7 +68,7 @@ def smooth_path(values: Sequence[Point]) -> str:
 
 
 class Canvas:
-    """Collects shapes; `svg` gives the finished drawing. `tone` is the light every colour passes through."""
+    """Collects shapes; `svg` returns the document. The colour transform applies to every colour."""
 
     def __init__(self, colour_transform: ColourTransform = identity, name: str = "g") -> None:
         self.colour_transform = colour_transform
@@ -77,7 +77,7 @@ class Canvas:
         self._defs: list[str] = []
 
     def svg(self, width: int, height: int, box: tuple[float, float, float, float] | None = None) -> str:
-        """The drawing at `width` × `height` pixels; `box` (x, y, width, height) is the part of the paper that is seen."""
+        """Return the SVG at `width` × `height` pixels; `box` (x, y, width, height) is the view box."""
         x, y, w, h = box or (0, 0, width, height)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -90,7 +90,7 @@ class Canvas:
         return not self._parts
 
     def overlay(self, other: Canvas) -> None:
-        """Lays another paper on top of this one; their names must differ, since ids of gradients carry them."""
+        """Draw another canvas on top. The names must differ: they prefix the ids of gradients."""
         self._parts += other._parts
         self._defs += other._defs
 
@@ -105,7 +105,7 @@ class Canvas:
         flip: bool = False,
         opacity: float = 1,
     ) -> Iterator[None]:
-        """Shapes drawn within are moved, scaled, turned by degrees clockwise and, if asked, mirrored."""
+        """Context that moves, scales, rotates (degrees, clockwise) and optionally mirrors the shapes drawn in it."""
         sx = -scale if flip else scale
         transform = f"translate({x:.2f} {y:.2f}) scale({sx:.4f} {scale:.4f})" + (
             f" rotate({rotation:.2f})" if rotation else ""
@@ -161,7 +161,7 @@ class Canvas:
         self._parts.append(f"<rect {place}{corner}{self._style_attributes(fill, None, 0, opacity)}/>")
 
     def image(self, x: float, y: float, width: float, height: float, png: str, clip: str | None = None) -> None:
-        """A picture (base64 PNG), cut to the path `clip` if one is given."""
+        """Draw an image (base64 PNG), clipped to the path `clip` if given."""
         style = ""
         if clip:
             name = f"{self._name}c{len(self._defs)}"
@@ -173,14 +173,14 @@ class Canvas:
         )
 
     def linear_gradient(self, stops: Sequence[tuple[float, str, float]], *, horizontal: bool = False) -> str:
-        """A linear gradient, top to bottom (or left to right): stops are (place 0..1, colour, opacity). Gives a fill."""
+        """Define a linear gradient, top to bottom or left to right, with stops (offset 0…1, colour, opacity). Return a fill."""
         name = f"{self._name}{len(self._defs)}"
         end = 'x2="1" y2="0"' if horizontal else 'x2="0" y2="1"'
         self._defs.append(f'<linearGradient id="{name}" x1="0" y1="0" {end}>{self._stops(stops)}</linearGradient>')
         return f"url(#{name})"
 
     def radial_gradient(self, stops: Sequence[tuple[float, str, float]]) -> str:
-        """A radial gradient from the middle of the shape outwards. Gives a fill."""
+        """Define a radial gradient from the centre of the shape outwards. Return a fill."""
         name = f"{self._name}{len(self._defs)}"
         self._defs.append(
             f'<radialGradient id="{name}" cx="0.5" cy="0.5" r="0.5">{self._stops(stops)}</radialGradient>'

@@ -1,4 +1,4 @@
-"""Who stands where, how, and how near the camera is: a scene's words become a composition."""
+"""Scene layout: positions, poses and shot size from the text of a scene."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ _EXTENDED_ARM_POSES = frozenset({"hold", "point", "wave", "walk", "carry", "reac
 _LOW_POSES = frozenset({"sit", "kneel"})
 _IDLE_POSES = ("stand", "ease", "stand", "ease")
 _SWIMMING_SETTINGS = frozenset({"underwater", "sea"})
-"""Where those who swim do so above the ground."""
+"""Height of swimmers above the ground."""
 _WATER_SETTINGS = frozenset({"cove", "beach", "sea", "lighthouse", "harbour", "river", "lake"})
 _MAX_HELD_SIZE = 112.0
-"""What is higher than this beside a grown man of 400 is not held in a hand."""
+"""Largest height of a hand-held prop, where an adult is 400 units high."""
 _CLOSE_SPACING, _NORMAL_SPACING, _BOAT_SPACING = 140.0, 190.0, 300.0
 """Units between the middles of two figures: side by side, at ease, and one of them in a boat."""
 
@@ -86,7 +86,7 @@ class Placement:
 
 @dataclass(slots=True)
 class SceneLayout:
-    """All that is to be drawn before the backdrop. `boat`: its colour, when somebody is in one; `table`: whether a thing
+    """Everything that is drawn in front of the backdrop. `boat`: its colour, if an actor is in one; `table`: whether a thing
     that is alone in the picture lies on a table's board."""
 
     shot: ShotSize
@@ -111,7 +111,7 @@ def build_layout(
     rng: random.Random,
     setting: Setting | None = None,
 ) -> SceneLayout:
-    """Reads the scene and sets everyone in it."""
+    """Lay out the cast and props of a scene."""
     hits = load_lexicon().find_concepts(scene_text)
     prop_mentions = find_prop_mentions([figure.name for figure in cast], scene_text)
     actors = _build_actors(cast, scene_text, hits, rng)
@@ -155,7 +155,7 @@ def _build_actors(
         idle = _IDLE_POSES[rng.randrange(4)]
         stated_poses = concept_names(own, "pose") or (poses if not any(parts) or len(cast) == 1 else ())
         pose = stated_poses[0] if stated_poses else ("sit" if "sit" in poses and index else idle)
-        # Whoever sits or lies does so whatever else the hands do.
+        # Sitting and lying win over what the hands do.
         if pose not in _LOW_POSES | {"lie"}:
             pose = next((low for low in ("lie", "kneel", "sit") if low in stated_poses[1:]), pose)
         own_moods = [m for m in concept_names(own, "mood") if m != "tired"]
@@ -171,7 +171,7 @@ def _build_actors(
 
 
 def _assign_stations(actors: list[Actor], scene_text: str, setting: Setting | None) -> None:
-    """Who is in a boat or in the water, in bed, on a bench, at a table."""
+    """Assign boats, water, beds, benches and tables to actors."""
     parts = split_by_character([actor.figure.name for actor in actors], scene_text)
     shared_hits = load_lexicon().find_concepts(scene_text) if not any(parts) or len(actors) == 1 else ()
     wet = setting is not None and setting.kind in _WATER_SETTINGS
@@ -191,7 +191,7 @@ def _assign_stations(actors: list[Actor], scene_text: str, setting: Setting | No
             actor.station = "bench"
     if any(actor.station == "boat" for actor in actors):
         for actor in actors:
-            # Nobody stands dry beside a boat that is drawn out on the water.
+            # All actors are in a boat or in the water if the boat is out on the water.
             actor.station = actor.station or "water"
     for actor in actors:
         if actor.station == "boat" and actor.pose in ("sit", "kneel", "walk", "lie", "stand", "arms_up"):
@@ -213,7 +213,7 @@ def _assign_bicycle(actor: Actor, unheld_objects: list[ObjectFigure]) -> None:
 def _assign_objects(
     actors: list[Actor], objects: list[ObjectFigure], scene_text: str, prop_mentions: list[PropMention]
 ) -> list[ObjectFigure]:
-    """Gives small things to those whose words name them; gives back what lies or stands in the scene."""
+    """Put small props into the hands of the actors whose text names them. Return the other props."""
     mention_by_kind = {mention.kind: mention for mention in prop_mentions}
     parts = split_by_character([actor.figure.name for actor in actors], scene_text)
     unheld_objects: list[ObjectFigure] = []
@@ -265,7 +265,7 @@ def _choose_shot_size(
 ) -> str:
     stated_sizes = concept_names(hits, "shot")
     if stated_sizes:
-        # From very near, what somebody holds would be out of the frame, and so would the third of three.
+        # In a close-up, held props and the third of three actors would be out of the frame.
         crowded = len(actors) > 2 or any(a.held_object for a in actors)
         return stated_sizes[0] if stated_sizes[0] != "close" or not crowded else "medium"
     if not actors:
@@ -321,7 +321,7 @@ def _place_actors(
     scale = min(shot.height_fraction * height / tall, width * 0.94 / (columns * figure_width))
     if all(a.pose in _LOW_POSES for a in actors) and shot.ground_line is not None:
         scale = min(scale * 1.22, width * 0.94 / (columns * figure_width))
-    # Another take of a scene is another staging of it, seen from nearer or from the other side.
+    # Another take changes the staging: nearer, or from the other side.
     scale *= 1 - 0.1 * rng.random()
     if shot.ground_line is None:
         frames = [body.body_proportions(a.figure.appearance) for a in actors]
@@ -350,7 +350,7 @@ def _place_actors(
             x = max(x, min(190 * size, width * 0.66)) if left else min(x, max(width - 190 * size, width * 0.34))
         placements.append(Placement(actor, x, depth, size, left))
     _lower_into_water(placements, height)
-    # Those behind are drawn first; a centre figure looks at whoever is named next to it.
+    # Those behind are drawn first; a centre figure looks at the actor named next to it.
     return sorted(placements, key=lambda s: s.ground_y)
 
 
@@ -442,7 +442,7 @@ def draw_cast(canvas: Canvas, backdrop: Backdrop, layout: SceneLayout) -> None:
 
 
 def _draw_still_life(canvas: Canvas, backdrop: Backdrop, layout: SceneLayout) -> None:
-    """Things and nobody: the first one large, as what the scene is about."""
+    """A scene of props only: the first one large, as the subject."""
     near = layout.shot.backdrop_zoom > 1.1
     first, rest = layout.unheld_objects[0], layout.unheld_objects[1:]
     prop = PROPS[first.spec.kind]
@@ -461,7 +461,7 @@ def _draw_still_life(canvas: Canvas, backdrop: Backdrop, layout: SceneLayout) ->
 
 
 def _draw_bench(canvas: Canvas, layout: SceneLayout) -> None:
-    """One plank for all who sit side by side."""
+    """Draw one bench for all actors that sit side by side."""
     seated = [one for one in layout.placements if one.actor.station == "bench"]
     if not seated:
         return
@@ -519,7 +519,7 @@ def _draw_object_at(
 
 
 def draw_object(canvas: Canvas, thing: ObjectFigure) -> None:
-    """A thing, or the card with the picture that was given of it."""
+    """Draw a prop, or the card with its user image."""
     if thing.image:
         canvas.rect(-54, -104, 108, 108, "#fffaf0", 8)
         canvas.image(-48, -98, 96, 96, thing.image)
@@ -571,7 +571,7 @@ def _draw_rider(canvas: Canvas, actor: Actor, proportions: body.BodyProportions)
 
 
 def _draw_in_bed(canvas: Canvas, placement: Placement, proportions: body.BodyProportions) -> None:
-    """Somebody in bed: the head on the pillow, the rest under the blanket."""
+    """Draw an actor in bed: head on the pillow, body under the blanket."""
     actor, appearance = placement.actor, placement.actor.figure.appearance
     with canvas.transformed(placement.x, placement.ground_y, placement.scale, flip=placement.faces_left):
         x, y = furniture.draw_bed(canvas, proportions)
@@ -613,7 +613,7 @@ def _draw_held_object(
 
 
 def draw_full_body_image(canvas: Canvas, png: str, proportions: body.BodyProportions) -> None:
-    """A given picture from head to foot, as a paper figure."""
+    """Draw a full-body user image as a cut-out figure."""
     import base64
     import struct
 

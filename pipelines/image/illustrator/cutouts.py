@@ -1,4 +1,4 @@
-"""Characters and things given as pictures: the face in a medallion, the whole figure cut out, the colours for the clothes."""
+"""User images of characters and objects: face crops, cut-outs and clothing colours."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _cut_out_subject(image: Image) -> tuple[Image, bool] | None:
 
 
 def cut_out_full_body(image: Image) -> Image | None:
-    """The cut-out, where it shows somebody from head to foot: clearly higher than wide and free of the lower border."""
+    """The cut-out, if it shows a full body: clearly higher than wide and clear of the lower border."""
     found = _cut_out_subject(image)
     bounds = found[0].getchannel("A").getbbox() if found else None
     if found is None or bounds is None or found[1]:

@@ -1,4 +1,4 @@
-"""The draft profile's pictures: a storyboard artist's frames, drawn from words without any text-to-image model."""
+"""The illustrator family: storyboard images drawn from text, without a text-to-image model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Illustrator:
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
         try:
-            import resvg_py  # noqa: F401  its absence is told here, once, with the command that mends it
+            import resvg_py  # noqa: F401  fails here with the command that installs it
         except ImportError as error:
             raise MissingDependency(
                 "The illustrator draws with resvg-py: pip install 'story-engine[draft]'."
@@ -167,7 +167,7 @@ def _write(path: Path, data: bytes) -> Path:
 
 
 def _with_reference_image(figure: CharacterFigure, path: Path) -> tuple[CharacterFigure, bytes]:
-    """The figure with a given picture of the character, and the cut-out that scenes will show."""
+    """Return the figure with the face crop and cut-out of a user image."""
     from pipelines.image.illustrator.cutouts import clothing_colours, crop_face, cut_out_full_body
     from pipelines.image.illustrator.resolved import encode_base64
     from pipelines.media.images import open_image, png_bytes
@@ -184,7 +184,7 @@ def _with_reference_image(figure: CharacterFigure, path: Path) -> tuple[Characte
 
 
 def _cast(params: KeyframeParams, figures: Sequence[object]) -> list[CharacterFigure]:
-    """Everyone on stage in the order of the scene; who has no figure is drawn from words."""
+    """Return the cast in scene order. Characters without a figure are drawn from text."""
     from pipelines.image.illustrator.language.appearance import apply_state, resolve_appearance, stable_seed
     from pipelines.image.illustrator.resolved import CharacterFigure
 
@@ -234,7 +234,7 @@ def _setting(params: KeyframeParams, figures: Sequence[object]) -> LocationFigur
 
 
 def _scene_props(params: KeyframeParams, figures: Sequence[object], place: Setting, scene: str) -> list[ObjectFigure]:
-    """The objects that the scene lists, and those that its own words name."""
+    """Return the objects that the scene lists and those that its text names."""
     from pipelines.image.illustrator.language.appearance import COLOURS, FUR_COLOURS, stable_seed
     from pipelines.image.illustrator.language.scene_parser import background_animals, find_prop_mentions, is_close_up
     from pipelines.image.illustrator.props.props import PROPS, PropSpec, parse_prop
@@ -246,7 +246,7 @@ def _scene_props(params: KeyframeParams, figures: Sequence[object], place: Setti
         thing, _ = parse_prop(named.name, named.description, stable_seed(named.name))
         things.append(known.get(named.name) or ObjectFigure(name=named.name, spec=thing))
     have = {thing.spec.kind for thing in things}
-    # What the backdrop shows already is not set on the stage once more.
+    # Do not repeat props that the backdrop shows.
     scenery = {"tree", "house", "lighthouse", "table", "flower"}
     if place.kind not in ("river", "lake", "beach", "cove"):
         scenery.add("boat")
@@ -255,7 +255,7 @@ def _scene_props(params: KeyframeParams, figures: Sequence[object], place: Setti
         scenery.add("fire")
     cast = [person.name for person in params.characters]
     for mention in find_prop_mentions(cast, scene):
-        # A lamp or a letter that nobody touches is a manner of speaking more often than a thing to be seen.
+        # A lamp or a letter that no actor touches is more often a figure of speech than a prop.
         shown = (
             mention.held
             or mention.near_name

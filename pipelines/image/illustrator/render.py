@@ -1,4 +1,4 @@
-"""From papers to pixels: backdrops, the layers of a scene, portraits and the pictures of places and things."""
+"""Rendering: backdrops, scene layers, portraits and element images as PNG."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class RenderedScene:
 
 
 def rasterize(canvas: Canvas, width: int, height: int, box: tuple[float, float, float, float]) -> bytes:
-    """The paper as PNG."""
+    """Rasterize the canvas to PNG."""
     import resvg_py
 
     return bytes(resvg_py.svg_to_bytes(svg_string=canvas.svg(width, height, box), skip_system_fonts=True))
 
 
 def decode_png(png: bytes) -> Image:
-    """PNG bytes of our own making → RGBA."""
+    """Decode PNG bytes of the renderer to an RGBA image."""
     from PIL import Image as Pillow
 
     with Pillow.open(io.BytesIO(png), formats=("PNG",)) as picture:
@@ -54,7 +54,7 @@ def decode_png(png: bytes) -> Image:
 
 
 def draw_backdrop(location: LocationFigure, width: int, height: int, margin: int) -> Backdrop:
-    """The backdrop of a place, on its papers. The seed is the place's own, so that it is the same in every scene."""
+    """Draw the layers of a place's backdrop. Seeded by the place, so it is the same in every scene."""
     setting = location.setting
     backdrop = Backdrop(setting, compute_lighting(setting), width, height, margin, random.Random(setting.seed))
     if location.image:
@@ -62,7 +62,7 @@ def draw_backdrop(location: LocationFigure, width: int, height: int, margin: int
         return backdrop
     if setting.kind not in ("underwater", "cave", "space"):
         draw_sky(backdrop)
-    # The sky takes its own throws: the land must not change when the weather does.
+    # The sky has its own RNG: the land must not change with the weather.
     backdrop.rng = random.Random(stable_seed("land", setting.seed))
     if setting.indoors:
         draw_room(backdrop)
@@ -81,7 +81,7 @@ def render_scene(
     seed: int,
     bystanders: Sequence[CharacterFigure] = (),
 ) -> RenderedScene:
-    """One scene with its layers."""
+    """Render one scene as layers."""
     from PIL import Image as Pillow
 
     width, height = size
@@ -126,7 +126,7 @@ def render_scene(
 
 
 def render_portrait(character: CharacterFigure, size: tuple[int, int]) -> bytes:
-    """A character on a plain warm ground, from the head to the knee."""
+    """Render a character on a plain background, from head to knee."""
     width, height = size
     canvas = Canvas()
     appearance = character.appearance
@@ -157,7 +157,7 @@ def render_portrait(character: CharacterFigure, size: tuple[int, int]) -> bytes:
 
 
 def render_location(location: LocationFigure, size: tuple[int, int]) -> Image:
-    """A location without anybody."""
+    """Render a location without actors."""
     return render_scene([], [], location, "", 1, size, location.setting.seed).frame
 
 

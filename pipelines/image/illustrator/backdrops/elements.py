@@ -1,4 +1,4 @@
-"""What backdrops are built from: skies, hills, trees, houses, rocks, water. All sizes in pixels of the frame."""
+"""Elements of backdrops: skies, hills, trees, houses, rocks, water. Sizes are in pixels of the frame."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pipelines.image.illustrator.language.setting import Setting
 
 @dataclass(slots=True)
 class Backdrop:
-    """The papers of one backdrop, far to near, and the measures they share. Drawing goes from `left` to `right` and down to
-    `bottom`, which lie outside the frame by the camera's margin."""
+    """The layers of one backdrop, far to near, with shared measures in pixels. The drawn area from `left` to `right` and down to
+    `bottom` exceeds the frame by the margin of the camera."""
 
     setting: Setting
     lighting: Lighting
@@ -35,7 +35,7 @@ class Backdrop:
 
     @property
     def unit(self) -> float:
-        """A hundredth of the frame's shorter measure, with some of the longer: the size of things."""
+        """Base unit of sizes: about 1/100 of the frame's shorter side, in pixels."""
         return (min(self.width, self.height) * 0.75 + max(self.width, self.height) * 0.14) / 100
 
     @property
@@ -56,11 +56,11 @@ class Backdrop:
 
     @property
     def floor(self) -> float:
-        """Where the floor of a room begins, and the ground on which figures stand."""
+        """Return the y of the floor's edge and of the ground under figures, in pixels."""
         return self.height * 0.72
 
     def x_at(self, fraction: float) -> float:
-        """0 is the left border of the drawing, 1 the right."""
+        """Return the x in pixels of a fraction of the drawn width (0 left, 1 right)."""
         return self.left + (self.right - self.left) * fraction
 
     @property
@@ -89,7 +89,7 @@ def grass_colour(setting: Setting) -> str:
 def draw_hills(
     backdrop: Backdrop, canvas: Canvas, y: float, amplitude: float, colour: str, waves: int = 4
 ) -> list[tuple[float, float]]:
-    """A soft ridge across the picture, filled to the bottom; gives the ridge's points."""
+    """Draw a smooth ridge, filled to the bottom, and return its points."""
     steps = waves * 2 + 1
     ridge = [(backdrop.x_at(i / (steps - 1)), y + backdrop.rng.uniform(-1, 1) * amplitude) for i in range(steps)]
     data = (
@@ -364,7 +364,7 @@ def draw_tower_block(
 
 
 def draw_lighthouse(canvas: Canvas, x: float, y: float, size: float, lit: bool, glow: Canvas | None = None) -> None:
-    """A striped lighthouse, `size` high; its beam goes on the paper `glow`."""
+    """A striped lighthouse, `size` high; its beam goes on the layer `glow`."""
     if lit:
         target = glow or canvas
         with target.transformed(x, y - size * 0.87, size / 100):
@@ -459,10 +459,10 @@ def draw_lamp_glow(
 
 
 def jittered_fractions(count: int, rng: random.Random) -> list[float]:
-    """`count` shares of 0..1, evenly spread with some disorder."""
+    """Return `count` jittered, evenly spread positions in 0…1."""
     return [(i + rng.uniform(0.2, 0.8)) / count for i in range(count)]
 
 
 def point_on_circle(x: float, y: float, radius: float, degrees: float) -> tuple[float, float]:
-    """The point at an angle (0: right, clockwise) on a circle."""
+    """Return the point at an angle in radians (0: right, clockwise) on a circle."""
     return x + radius * math.cos(math.radians(degrees)), y + radius * math.sin(math.radians(degrees))

@@ -1,4 +1,4 @@
-"""Rooms: a wall, a floor, windows on the weather outside, and the furniture that says what room it is."""
+"""Rooms: wall, floor, windows with the weather outside, and typical furniture."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _draw_walls(backdrop: Backdrop, room: Room, wall: str) -> None:
 
 
 def _draw_window(backdrop: Backdrop, x: float, *, arched: bool) -> None:
-    """A window through which the sky of the hour and its weather are seen."""
+    """Draw a window with the sky and weather outside."""
     u, light = backdrop.unit, backdrop.lighting
     wide, high = 12 * u, (30 if arched else 24) * u
     y = backdrop.floor - 26 * u - high * 0.62
@@ -165,7 +165,7 @@ def _lamplight(backdrop: Backdrop) -> None:
 
 
 def _x_away_from_window(backdrop: Backdrop) -> float:
-    """Where the big piece of furniture stands: away from the single window."""
+    """Return the x of the large piece of furniture, away from the window."""
     return backdrop.width * (0.76 if backdrop.setting.seed % 2 else 0.24)
 
 
@@ -210,7 +210,7 @@ def _bookcase(backdrop: Backdrop, x: float, wide: float, high: float, rows: int 
 
 
 def _table(backdrop: Backdrop, x: float, wide: float, high: float, wood: str) -> float:
-    """A table by the wall; gives the height of its top."""
+    """Draw a table by the wall and return the y of its top."""
     u, low = backdrop.unit, backdrop.floor + 3.5 * backdrop.unit
     top = low - high
     for side in (-1, 1):

@@ -1,4 +1,4 @@
-"""The light of a scene: sky colours, and the tone that every painted colour passes through, by hour and weather."""
+"""The light of a scene: sky colours, and the colour transform of every drawn colour, by hour and weather."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _LIGHT_SOURCE_COLOURS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Lighting:
-    """What the hour and the weather do to colours."""
+    """Colour transforms of an hour and a weather."""
 
     sky: tuple[str, str, str]
     tint: tuple[float, float, float]
@@ -58,7 +58,7 @@ class Lighting:
     desaturation: float
 
     def colour_transform(self, distance: float) -> ColourTransform:
-        """Colours at a distance: 0 is near, 1 the horizon; what is far takes the colour of the air."""
+        """Return the colour transform at a distance (0 near, 1 horizon): aerial perspective."""
         veil = min(0.85, distance * self.haze_density)
 
         def transform(colour: str) -> str:
@@ -69,13 +69,13 @@ class Lighting:
         return transform
 
     def figure_transform(self) -> ColourTransform:
-        """Figures keep more of their own colour than the land does, so that faces stay readable at night."""
+        """Return the weaker transform of figures, so that faces stay readable at night."""
         return lambda colour: (
             colour if colour in _LIGHT_SOURCE_COLOURS else self._apply_tint(colour, self.figure_tint, 0.4)
         )
 
     def emissive_transform(self) -> ColourTransform:
-        """Things that give light themselves are not darkened."""
+        """Return the transform of light sources, which the night does not darken."""
         return lambda colour: colour
 
     def _apply_tint(self, colour: str, tint: tuple[float, float, float], strength: float = 1.0) -> str:
@@ -86,7 +86,7 @@ class Lighting:
 
 
 def compute_lighting(setting: Setting) -> Lighting:
-    """The light at a place."""
+    """Return the light of a setting."""
     time = "night" if setting.kind == "space" else setting.time
     if setting.kind in ("cave", "underwater"):
         time = "day"

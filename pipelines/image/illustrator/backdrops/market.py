@@ -12,7 +12,7 @@ _LAMPS = ("#ffd67a", "#ff9a5c", "#ff7a6a", "#ffe6a8")
 
 
 def draw_market(backdrop: Backdrop) -> None:
-    """Facades on both sides of a lane, stalls before them, the middle free for whoever is in the scene."""
+    """Draw facades and stalls on both sides of a lane; the middle stays free for the cast."""
     h, u, rng = backdrop.height, backdrop.unit, backdrop.rng
     line = h * 0.735
     _draw_facades(backdrop, line)
@@ -101,7 +101,7 @@ def _draw_awning(canvas: Canvas, left: float, top: float, wide: float, high: flo
     count = 8
     for index in range(count):
         a, b = left + wide * index / count, left + wide * (index + 1) / count
-        # The strips spread towards the one who looks.
+        # The strips spread towards the viewer.
         up_a, up_b = left + wide * (0.06 + 0.88 * index / count), left + wide * (0.06 + 0.88 * (index + 1) / count)
         tone = cloth if index % 2 else "#f4e6cc"
         canvas.path(

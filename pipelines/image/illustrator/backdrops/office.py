@@ -9,7 +9,7 @@ _DESK = "#c9a27a"
 
 
 def draw_office(backdrop: Backdrop, wall: str) -> None:
-    """Fills the walls and both sides of the room; the middle stays free."""
+    """Draw the walls and both sides of the room; the middle stays free."""
     u, floor = backdrop.unit, backdrop.floor
     x = backdrop.x_at(0.5)
     backdrop.mid.rect(x - 21 * u, floor - 42 * u, 42 * u, 25 * u, "#b9bec4", u)

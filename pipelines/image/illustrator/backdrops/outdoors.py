@@ -1,4 +1,4 @@
-"""Backdrops under the open sky: each fills the far, middle and near papers of a scenery."""
+"""Outdoor backdrops. Each draws the far, middle and near layers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _path(backdrop: Backdrop, canvas: Canvas, top: float) -> None:
 
 
 def _near_grass(backdrop: Backdrop, colour: str) -> None:
-    """Dark blades in the lower corners: the near paper frames the picture."""
+    """Draw dark blades in the lower corners of the near layer as a frame."""
     u, h = backdrop.unit, backdrop.bottom
     for corner, side in ((backdrop.left, 1), (backdrop.right, -1)):
         for _ in range(9):
@@ -208,7 +208,7 @@ def _mountains(backdrop: Backdrop) -> None:
 
 
 def _shore_land(backdrop: Backdrop) -> None:
-    """A headland on the horizon, with what the place is known for."""
+    """Draw a headland on the horizon with the landmark of the place."""
     u, rng = backdrop.unit, backdrop.rng
     side = 1 if backdrop.setting.seed % 2 else -1
     edge = backdrop.right if side > 0 else backdrop.left

@@ -1,4 +1,4 @@
-"""What falls and drifts before the eye: rain, snow, fog, leaves, and the dark corners that hold a picture together."""
+"""Weather in front of the scene: rain, snow, fog, leaves; and a vignette."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipelines.image.illustrator.canvas import Canvas
 
 
 def draw_weather(backdrop: Backdrop, rng: random.Random) -> Canvas:
-    """The nearest paper: weather in the air, and a soft vignette."""
+    """Draw the nearest layer: weather and a vignette."""
     canvas = Canvas(name="air")
     u, h = backdrop.unit, backdrop.height
     place = backdrop.setting

@@ -9,7 +9,7 @@ _WOOD = "#8a5f40"
 
 
 def draw_workshop(backdrop: Backdrop, wall: str) -> None:
-    """Fills the walls and both sides of the room; the middle stays free."""
+    """Draw the walls and both sides of the room; the middle stays free."""
     u, h, rng = backdrop.unit, backdrop.height, backdrop.rng
     clocks = "clock" in backdrop.setting.features
     for share in (0.14, 0.5, 0.86):

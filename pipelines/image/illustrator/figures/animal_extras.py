@@ -1,4 +1,4 @@
-"""Animals that no character plays: sitting on the ground as animals do, 100 units high, on (0, 0), turned to the right."""
+"""Background animals, sitting, 100 units high, origin at (0, 0), facing right."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _ANIMAL_HEIGHTS = {
 
 
 _UPRIGHT_SPECIES = frozenset({"robot", "alien", "ghost", "snowman", "penguin"})
-"""Who stands even where nobody plays it."""
+"""Background animals that stand."""
 
 
 def animal_height(species: str) -> float:
-    """Height beside a grown man of 400."""
+    """Height in units, where an adult is 400 units high."""
     return _ANIMAL_HEIGHTS.get(species, 150.0)
 
 

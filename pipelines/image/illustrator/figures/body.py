@@ -102,7 +102,7 @@ def body_proportions(appearance: Appearance) -> BodyProportions:
 
 @dataclass(frozen=True, slots=True)
 class FigureAnchors:
-    """Where the parts of a drawn figure came to lie: for things that are put in its hands and for the camera."""
+    """Anchor points of a drawn figure, for held props and the camera."""
 
     top: float
     hand: Point
@@ -284,7 +284,7 @@ def _draw_legs(canvas: Canvas, appearance: Appearance, proportions: BodyProporti
         trousers = darken(trousers, 0.22)
     width = proportions.limb_width * 1.16
     if pose_angles.hip_drop and not pose_angles.seated and appearance.dressed and appearance.top in ("robe", "dress"):
-        # Who kneels in a long garment kneels on it.
+        # A kneeling figure kneels on a long garment.
         trousers, width, bare = _cloth_colour(appearance), proportions.limb_width * 1.7, False
     for side, (thigh, calf) in ((-1, pose_angles.far_leg), (1, pose_angles.near_leg)):
         tone = trousers if side > 0 else darken(trousers, 0.14)
@@ -403,7 +403,7 @@ def _draw_torso(canvas: Canvas, appearance: Appearance, proportions: BodyProport
 
 
 def _draw_seated_garment(canvas: Canvas, proportions: BodyProportions, cloth: str) -> None:
-    """A long garment over the knees of somebody who sits."""
+    """Draw a long garment over the knees of a sitting figure."""
     w, h, limb = proportions.waist, proportions.hip, proportions.limb_width
     knee = w * 0.48 + 4 - h * 0.26
     canvas.path(
@@ -569,7 +569,7 @@ def _draw_neck(canvas: Canvas, appearance: Appearance, proportions: BodyProporti
 
 def _draw_accessories(canvas: Canvas, appearance: Appearance, proportions: BodyProportions) -> None:
     s, w, n, h = proportions.shoulder, proportions.waist, proportions.neck, proportions.hip
-    # A waistcoat lies under whatever else is worn.
+    # A waistcoat lies under the other garments.
     for extra in sorted(appearance.accessories, key=lambda extra: extra.name != "vest"):
         colour, dark = extra.colour, darken(extra.colour, 0.18)
         match extra.name:

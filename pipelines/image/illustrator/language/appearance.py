@@ -1,4 +1,4 @@
-"""How a character looks: attributes read from words, filled up by the seed where the words are silent."""
+"""Character appearance: attributes parsed from text, completed from the seed."""
 
 from __future__ import annotations
 
@@ -91,14 +91,14 @@ _HAT_COLOURS = {
 
 
 class Accessory(Params):
-    """A worn thing beside the main clothes."""
+    """A worn accessory."""
 
     name: str
     colour: str
 
 
 class Appearance(Params):
-    """Everything that a figure is drawn from. Colours are `#rrggbb`; empty names mean: has none."""
+    """The attributes of a figure. Colours are `#rrggbb`; empty names mean none."""
 
     species: str = "human"
     sex: str = "woman"
@@ -132,12 +132,12 @@ class Appearance(Params):
 
 
 def stable_seed(*parts: object) -> int:
-    """A number that depends on the words alone."""
+    """Return a seed that depends only on the strings."""
     return int.from_bytes(hashlib.sha256("\x1f".join(str(word) for word in parts).encode()).digest()[:8], "big")
 
 
 def recognised(text: str) -> bool:
-    """Whether the text says anything about looks that the lexicon knows."""
+    """Return whether the lexicon finds appearance words in the text."""
     groups = {
         "colour",
         "sex",
@@ -157,7 +157,7 @@ def recognised(text: str) -> bool:
 
 
 def resolve_appearance(text: str, seed: int, name: str = "") -> Appearance:
-    """The looks that `text` describes; what it leaves open follows from `seed`."""
+    """Return the appearance that `text` describes, completed from `seed`."""
     hits = load_lexicon().find_concepts(text)
     parsed = _parse_appearance(hits)
     if "species" not in parsed and not parsed.get("sex"):
@@ -218,7 +218,7 @@ def apply_state(base: Appearance, text: str) -> Appearance:
     )
     if base.hat in removed:
         parsed.setdefault("hat", "")
-    # Whoever puts on other clothes takes the apron off first; what is named again keeps its colour.
+    # New clothes remove the apron; a garment named again keeps its colour.
     other = "top" in parsed and (parsed["top"], parsed.get("top_colour")) != (base.top, base.top_colour)
     worn = {extra.name: extra for extra in base.accessories}
     new = [worn.get(e.name, e) if e.colour == _ACCESSORY_COLOURS[e.name] else e for e in parsed.get("accessories", ())]
@@ -442,7 +442,7 @@ def _parse_age(hits: tuple[Hit, ...], clauses: dict[int, list[Hit]]) -> int | No
 
 
 def _fill_defaults(parsed: dict[str, Any], rng: random.Random, skins: tuple[str, ...]) -> Appearance:
-    """What the words left open, in an order of throws that does not depend on what they said."""
+    """Complete open attributes. The order of random draws does not depend on the text."""
     sex = rng.choice(("woman", "man"))
     age = rng.choice((24, 31, 38, 45))
     skin = skins[rng.randrange(60) % len(skins)]

@@ -1,4 +1,4 @@
-"""Words of ten languages → concepts. Runs in time linear in the text; what is not known is passed over in silence."""
+"""The lexicon: words of ten languages → concepts. Linear in the length of the text; unknown words are ignored."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ class Lexicon:
 
 
 def _negated_hit(concept: str, position: int, clause: int) -> Hit:
-    """What is said not to be there, under a group of its own: `without`."""
+    """Move negated concepts to the group `without`."""
     return Hit("without", concept.split(".", 1)[1], position, clause, False)
 
 
@@ -235,7 +235,7 @@ def _script(word: str) -> str:
 
 
 def _lemma_candidates(word: str, language: str) -> Iterator[str]:
-    """The spellings under which a bent word may stand in the lexicon, the word itself first."""
+    """Return the candidate lexicon forms of an inflected word, the word itself first."""
     yield word
     if language in ("en", "fr", "es"):
         for end in ("s", "es"):
@@ -273,7 +273,7 @@ def _lemma_candidates(word: str, language: str) -> Iterator[str]:
 
 @cache
 def load_lexicon() -> Lexicon:
-    """The lexicon that comes with the package, read once."""
+    """Load the packaged lexicon once."""
     import yaml
 
     data = yaml.safe_load((files(__package__) / "lexicon.yaml").read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""What the words of a scene say of those who are in it: who does what, where, with which things."""
+"""Scene parsing: who does what, where and with which props."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _find_names(cast: Sequence[str], text: str) -> Iterator[tuple[int, int, int]
 
 
 def exclude_animal_actions(hits: Sequence[Hit], cast_species: Collection[str]) -> tuple[Hit, ...]:
-    """The hits without what an animal does that nobody plays: "… and a cat sleeps" puts nobody else to sleep."""
+    """The hits without what an animal does that nobody plays: "… and a cat sleeps" puts no other actor to sleep."""
     animals = [h for h in hits if h.group == "species" and h.name not in cast_species]
     return tuple(
         h
@@ -72,7 +72,7 @@ def find_prop_mentions(cast: Sequence[str], scene_text: str) -> list[PropMention
     found: dict[str, PropMention] = {}
     text = normalize(scene_text)
     at = list(_find_names(cast, text))
-    # What is said before the first name belongs to nobody.
+    # Text before the first name belongs to no actor.
     pieces = [(-1, text[: at[0][0]] if at else text)]
     ends = [*(start for start, _, _ in at[1:]), len(text)]
     pieces += [(index, text[end:stop]) for (_, end, index), stop in zip(at, ends, strict=False)]
@@ -118,7 +118,7 @@ def _classify_mention(hit: Hit, hits: Sequence[Hit], owner: int, count: int) -> 
 
 
 def is_close_up(scene_text: str) -> bool:
-    """Whether the words ask for something to be seen from near."""
+    """Return whether the text asks for a close-up."""
     return "close" in concept_names(load_lexicon().find_concepts(scene_text), "shot")
 
 
@@ -156,7 +156,7 @@ def bystanders(scene_text: str) -> tuple[str, ...]:
     sexes, ages = concept_names(hits, "sex"), concept_names(hits, "age")
     if not sexes and "child" not in ages:
         return _GROUP_DESCRIPTIONS[found[0]] if found else ()
-    # Somebody described in the scene's own words looks as they say; with few words, the same in every scene.
+    # A person described in the scene's text follows it; with few words they look the same in every scene.
     clause = next(h.clause for h in hits if h.group in ("sex", "age"))
     words = re.split(r"[,.;:!?…،؛。、，；：！？।—–\n]", scene_text)
     if clause < len(words) and any(

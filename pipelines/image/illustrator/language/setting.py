@@ -1,4 +1,4 @@
-"""Where and when a scene is: kind of place, time of day, weather and season, read from words."""
+"""The setting: kind of place, time of day, weather and season, parsed from text."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ _KIND_PRIORITY = [
     "room",
 ]
 _DETAIL_PROPS = frozenset({"clock", "lantern"})
-"""Things that a backdrop shows when the words of the place name them."""
+"""Props that a backdrop shows if the text of the place names them."""
 _DEFAULT_KINDS = ("meadow", "forest", "village", "garden", "river", "road")
 
 
 class Setting(Params):
-    """One place at one time. `seed` fixes its details: the same place looks the same in every scene."""
+    """One place at one time. `seed` fixes its details, so a place looks the same in every scene."""
 
     name: str = ""
     kind: str = "meadow"

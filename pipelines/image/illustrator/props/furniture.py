@@ -1,4 +1,4 @@
-"""What figures sit in, lie on and stand in: boats, beds, benches, tables, plinths, and water up to the knees."""
+"""Furniture and supports: boats, beds, benches, tables, plinths, and knee-deep water."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def draw_water_behind(canvas: Canvas, backdrop: Backdrop) -> None:
 
 
 def draw_water_in_front(canvas: Canvas, backdrop: Backdrop) -> None:
-    """The waves in front of everybody who is in the water."""
+    """Draw the waves in front of actors in the water."""
     _draw_waves(canvas, backdrop, (WATERLINE, 0.93), first=False)
 
 
 def _draw_waves(canvas: Canvas, backdrop: Backdrop, lines: tuple[float, ...], *, first: bool) -> None:
     tone, canvas.colour_transform = canvas.colour_transform, identity
-    # Waves have their own throws: a person more in the scene must not change the sea.
+    # Waves have their own RNG: another actor must not change the sea.
     rng, backdrop.rng = backdrop.rng, random.Random(f"{backdrop.setting.seed} {first}")
     rough = 2.2 if backdrop.setting.weather in ("storm", "wind") else 1.0
     sea = mix(_SEA, backdrop.lighting.sky[0], 0.3)
@@ -46,7 +46,7 @@ def _draw_waves(canvas: Canvas, backdrop: Backdrop, lines: tuple[float, ...], *,
 
 
 def draw_boat_near_side(canvas: Canvas, colour: str) -> None:
-    """The near side of a boat, its keel on (0, 0), turned to the right; whoever sits in it is drawn before."""
+    """The near side of a boat, its keel on (0, 0), turned to the right; draw its crew first."""
     dark = darken(colour, 0.25)
     canvas.path("M-150 -64C-120 -50 112 -50 166 -84C160 -30 120 2 62 6L-84 6C-130 0 -148 -32 -150 -64Z", colour)
     canvas.path("M-150 -64C-120 -50 112 -50 166 -84L164 -68C112 -36 -120 -36 -149 -50Z", lighten(colour, 0.45))
@@ -60,7 +60,7 @@ def draw_boat_far_side(canvas: Canvas, colour: str) -> None:
 
 
 def draw_bed(canvas: Canvas, proportions: body.BodyProportions) -> tuple[float, float]:
-    """Head board, mattress and pillow for somebody of these measures; gives the middle of the pillow. Feet to the right."""
+    """Draw head board, mattress and pillow for these body proportions, feet to the right. Return the centre of the pillow."""
     long, top = proportions.height * 1.12, -74.0
     left = -long * 0.5
     canvas.rect(left - 14, top - 72, 26, 146, darken(_WOOD, 0.12), 8)
@@ -72,7 +72,7 @@ def draw_bed(canvas: Canvas, proportions: body.BodyProportions) -> tuple[float, 
 
 
 def draw_blanket(canvas: Canvas, proportions: body.BodyProportions, colour: str) -> None:
-    """Drawn over the one who lies in the bed, from the chest down."""
+    """Draw the blanket over a lying actor, from the chest down."""
     long, top = proportions.height * 1.12, -74.0
     left, right = -long * 0.5 + proportions.head * 1.9, long * 0.5 - 4
     bulge = proportions.shoulder * 1.05
@@ -105,14 +105,14 @@ def draw_boulder(canvas: Canvas, top: float, seed: int) -> None:
 
 
 def draw_desk(canvas: Canvas, top: float) -> None:
-    """A table in front of somebody who sits, its board at `top`."""
+    """Draw a table in front of a sitting actor, its top at y = `top`."""
     canvas.rect(24, top, 250, 14, lighten(_WOOD, 0.08), 4)
     for x in (40, 244):
         canvas.rect(x, top + 12, 14, -top - 12, darken(_WOOD, 0.22))
 
 
 def draw_plinth(canvas: Canvas, x: float, y: float, size: float, *, as_table: bool, backdrop: Backdrop) -> None:
-    """What a thing stands on that is the scene's only subject: a table's board, or a round base with a soft halo."""
+    """Draw the support of a single prop: a table top, or a round base with a halo."""
     if as_table:
         canvas.rect(backdrop.left, y, backdrop.right - backdrop.left, backdrop.bottom - y, _WOOD)
         canvas.rect(backdrop.left, y, backdrop.right - backdrop.left, max(4.0, size * 0.05), lighten(_WOOD, 0.18))

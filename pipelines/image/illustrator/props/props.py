@@ -1,4 +1,4 @@
-"""Things: drawn 100 units high, standing on (0, 0), so that a hand can hold them and the ground can carry them."""
+"""Props, drawn 100 units high with the base at (0, 0)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PropSpec(Params):
 
 @dataclass(frozen=True, slots=True)
 class Prop:
-    """`size` is the height beside a grown man of 400; `where` it belongs; `grip` how high up a hand takes it (0..100)."""
+    """`size` is the height in units, where an adult is 400; `where` it belongs; `grip` how high up a hand takes it (0..100)."""
 
     draw: DrawFunction
     size: float
@@ -37,7 +37,7 @@ class Prop:
 
 
 def parse_prop(name: str, description: str, seed: int) -> tuple[PropSpec, bool]:
-    """The prop that a name and a description mean; whether it was understood."""
+    """Return the prop of a name and description, and whether the lexicon recognised it."""
     hits = (*load_lexicon().find_concepts(name), *load_lexicon().find_concepts(description))
     kinds = [kind for kind in (*concept_names(hits, "prop"), *concept_names(hits, "species")) if kind in PROPS]
     kind = kinds[0] if kinds else ("chest", "crystal", "bag", "bottle")[seed % 4]
@@ -46,7 +46,7 @@ def parse_prop(name: str, description: str, seed: int) -> tuple[PropSpec, bool]:
 
 
 def draw_prop_spec(canvas: Canvas, spec: PropSpec) -> None:
-    """Draws it 100 units high, standing on (0, 0)."""
+    """Draw the prop 100 units high with the base at (0, 0)."""
     PROPS[spec.kind].draw(canvas, spec.colour)
 
 
