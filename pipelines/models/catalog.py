@@ -333,7 +333,9 @@ def _check(catalog: Catalog) -> None:
     """Every name that stands anywhere is known, and every choice is one of something."""
     for name, spec in catalog.models.items():
         if spec.name != name:
-            raise CatalogError(f"models.yaml: models.{name}: its name is its key; leave name: {spec.name} out")
+            raise CatalogError(
+                f"models.yaml: models.{name}: `name` must equal the entry's key; remove `name: {spec.name}`"
+            )
     for kind, alias in catalog.kinds.items():
         if alias not in catalog.aliases and alias not in catalog.models:
             raise CatalogError(f'models.yaml: kinds.{kind}: no alias "{alias}"{suggest(alias, catalog.aliases)}')

@@ -76,7 +76,7 @@ def test_an_overlay_replaces_only_the_fields_that_it_names(tmp_path):
         ("profiles: {mine: {description: x, picks: {nothing: [camera]}}}", "unknown alias or model"),
         ('profiles: {mine: {description: x, picks: {"image.*": []}}}', "profiles.mine.picks.image.*: names no model"),
         ("kinds: {score: musci}", 'kinds.score: no alias "musci"'),
-        ("models: {kokoro: {name: other}}", "models.kokoro: its name is its key"),
+        ("models: {kokoro: {name: other}}", "models.kokoro: `name` must equal the entry's key"),
     ],
 )
 def test_a_wrong_overlay_is_named(tmp_path, text, message):
