@@ -19,7 +19,7 @@ from engine.execution.errors import RunCancelled, RunFailed, failure_field
 from engine.execution.estimates import Forecast, TimingEstimator, forecast
 from engine.execution.inline import InlineExecutor
 from engine.execution.memory_modes import MemoryModeStore
-from engine.execution.protocol import BAD_INPUT, REJECTED, Executor, Failure, Task, TaskResult
+from engine.execution.protocol import Executor, Failure, FailureCode, Task, TaskResult
 from engine.execution.run_events import EventCallback, RunEvent, StepDone, StepFailed, StepWarning
 from engine.execution.run_result import RunResult
 from engine.execution.runner import ExecutionResult, Runner
@@ -58,7 +58,7 @@ class _EventRecorder:
             case StepWarning(step=step, message=message):
                 self.warnings[f"{step}: {message}"] = None
             case StepFailed(step=step, error=error):
-                theirs = error.code in (BAD_INPUT, REJECTED)  # no mistake of ours
+                theirs = error.code in (FailureCode.BAD_INPUT, FailureCode.REJECTED)  # no mistake of ours
                 level = logging.INFO if theirs else logging.ERROR
                 _log.log(level, "%s failed: %s: %s\n%s", step, error.code, error.message, error.detail)
             case StepDone(step=step, key=key, cached=cached):
@@ -165,7 +165,7 @@ class Service:
             self._execute(plan_result, plan_result.plan.closure([READ_ID]).by_id, lambda event: None, run_id, stop)
         except RunFailed as error:
             failure = error.failures.get(READ_ID)
-            if failure is None or failure.code != BAD_INPUT:
+            if failure is None or failure.code != FailureCode.BAD_INPUT:
                 raise
             return brief.model_copy(update={"page": None}), (f"{PAGE_NOT_READ}: page: {failure.message}",)
         return brief, ()
@@ -193,7 +193,7 @@ class Service:
                     index = field.index_in("objects")
                     if index is None or index < first:
                         raise
-                    reasons[index - first] = "was refused" if failure.code == REJECTED else failure.message
+                    reasons[index - first] = "was refused" if failure.code == FailureCode.REJECTED else failure.message
             if not reasons:
                 return candidate, tuple(dict.fromkeys(warnings))
             warnings += [f"{SKIPPED_MESSAGE} {reason}" for reason in reasons.values()]

@@ -1,4 +1,4 @@
-"""The environment, read once, typed."""
+"""Settings of the engine, from environment variables."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ APP_NAME = "story-engine"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are kept, and what is allowed.
+    """Folders and permissions.
 
-    `data` holds the store and the history, `weights` the weights of models: both under `ENGINE_HOME` when that is set, else
-    in the platform's data and cache folders. `allow_private_urls` (`ENGINE_ALLOW_PRIVATE_URLS=1`) lets stories name
-    addresses on this machine.
+    `data`: folder of the artifact store, the database and the logs; `weights`: folder of model weights. Both are in
+    `ENGINE_HOME` if it is set, else in the data and cache folders of the platform. `allow_private_urls`
+    (`ENGINE_ALLOW_PRIVATE_URLS=1`): allow URLs of this machine in stories.
     """
 
     data: Path
@@ -29,6 +29,7 @@ class Settings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Return the settings of an environment."""
         home = environment.get("ENGINE_HOME")
         return cls(
             data=Path(home).expanduser() if home else platformdirs.user_data_path(APP_NAME, appauthor=False),
@@ -40,20 +41,22 @@ class Settings:
 
     @property
     def store(self) -> Path:
+        """Return the folder of the artifact store."""
         return self.data / "store"
 
     @property
     def database(self) -> Path:
+        """Return the file of the database."""
         return self.data / "engine.sqlite"
 
     @property
     def logs(self) -> Path:
+        """Return the folder of the logs."""
         return self.data / "logs"
 
 
 def configure_file_logging(path: Path) -> None:
-    """Keep warnings and errors, causes included, in a file that does not grow without end. Where it cannot be written the work
-    goes on without it."""
+    """Log warnings and errors with tracebacks to a rotating file of at most 12 MB; do nothing if it is not writable."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.handlers.RotatingFileHandler(

@@ -1,4 +1,4 @@
-"""What this machine has to compute with, found without importing anything that computes."""
+"""CPU and GPU slots of this machine, detected without importing a compute library."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ import psutil
 from pipelines.base import Device
 
 CPU_SLOT_MB = 2048
-"""Memory that a CPU slot should have to itself; there are fewer slots than cores where memory is short."""
+"""Minimum memory per CPU slot, in MB; limits the number of slots."""
 
 
 PYDANTIC_ENV = {"PYDANTIC_DISABLE_PLUGINS": "1"}
-"""Pydantic otherwise looks for plugins among all installed packages whenever a worker starts."""
+"""Without it Pydantic searches all installed packages for plugins at every start of a worker."""
 
 MALLOC_ENV = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
-"""glibc otherwise gives memory back to the system with each array that goes and asks for it again for the next, which costs
-work on pictures and sound up to a third of its time. Other C libraries do not know these names."""
+"""Without it glibc returns the memory of every large array to the system and requests it again for the next, which
+takes up to a third of the time of image and audio steps. Other C libraries ignore these variables."""
 
 
 @dataclass(frozen=True, slots=True)
 class DevicePlacement:
-    """Where a worker runs: a device, the memory that its models may take together, the environment in which its process sees
-    this device and no other, and all the memory that a device of its own has."""
+    """A slot for a worker: its device and the process environment that makes only this device visible.
+
+    `budget_mb`: memory limit for all models of the worker; `device_mb`: total memory of a GPU, 0 for a CPU slot."""
 
     name: str
     device: Device
@@ -39,7 +40,7 @@ class DevicePlacement:
 
 
 def cpu_placements(count: int | None = None) -> tuple[DevicePlacement, ...]:
-    """Slots for work without a GPU: one per core, fewer where memory is short; `count` overrides."""
+    """Return the CPU slots: one per core, fewer if memory is short; `count` overrides their number."""
     cores = _cpu_count()
     memory_mb = psutil.virtual_memory().total >> 20
     count = count or max(1, min(cores, memory_mb // CPU_SLOT_MB))
@@ -53,7 +54,7 @@ def cpu_placements(count: int | None = None) -> tuple[DevicePlacement, ...]:
 
 
 def device_placements() -> tuple[DevicePlacement, ...]:
-    """One slot per GPU. `CUDA_VISIBLE_DEVICES` limits which."""
+    """Return one slot per GPU; `CUDA_VISIBLE_DEVICES` limits the GPUs."""
     threads = min(4, _cpu_count())
     placements = [
         DevicePlacement(
@@ -72,17 +73,17 @@ def device_placements() -> tuple[DevicePlacement, ...]:
 
 
 def largest_device_mb(placements: Iterable[DevicePlacement]) -> int:
-    """Memory of the largest device among them; 0: there is none."""
+    """Return the memory of the largest GPU in MB; 0 without a GPU."""
     return max((placement.device_mb for placement in placements), default=0)
 
 
 def _cpu_count() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _thread_env(threads: int, visible_devices: str) -> dict[str, str]:
-    """`cuda` names the one device of a worker; empty: none."""
+    """Return environment variables that limit threads and visible GPUs; `visible_devices` empty: no GPU."""
     libraries = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return {
         **dict.fromkeys(libraries, str(threads)),
@@ -93,7 +94,7 @@ def _thread_env(threads: int, visible_devices: str) -> dict[str, str]:
 
 
 def _nvidia_gpus() -> list[tuple[str, int]]:
-    """Identity and memory of each NVIDIA GPU that may be used."""
+    """Return UUID and memory in MB of each visible NVIDIA GPU, from nvidia-smi."""
     executable = shutil.which("nvidia-smi")
     if executable is None:
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from engine.execution.protocol import BAD_INPUT, DISK_FULL, MISSING, REJECTED, Failure
+from engine.execution.protocol import Failure, FailureCode
 from engine.planning.step_ids import StepId
 from engine.story.field_path import FieldPath
 from engine.story.model import NARRATOR_SAMPLE_FIELD
@@ -21,7 +21,7 @@ class RunFailed(RuntimeError):
     """Steps of a run failed. `failures` maps step ids to failures, rejected content first; finished steps stay in the store."""
 
     def __init__(self, failures: Mapping[str, Failure]) -> None:
-        self.failures = dict(sorted(failures.items(), key=lambda item: item[1].code != REJECTED))
+        self.failures = dict(sorted(failures.items(), key=lambda item: item[1].code != FailureCode.REJECTED))
         super().__init__(self.describe())
 
     def describe(self, rename: RenameField = lambda field: field) -> str:
@@ -33,13 +33,15 @@ class RunFailed(RuntimeError):
     @property
     def rejection(self) -> Failure | None:
         """The failure of a content check; None if no content was rejected."""
-        return next((failure for failure in self.failures.values() if failure.code == REJECTED), None)
+        return next((failure for failure in self.failures.values() if failure.code == FailureCode.REJECTED), None)
 
     @property
     def exit_code(self) -> int:
         """2 for bad input, 4 for a missing dependency or a full disk, 3 for other failures."""
-        types = {failure.code for failure in self.failures.values()}
-        return 2 if types & {BAD_INPUT, REJECTED} else 4 if types & {MISSING, DISK_FULL} else 3
+        codes = {failure.code for failure in self.failures.values()}
+        if codes & {FailureCode.BAD_INPUT, FailureCode.REJECTED}:
+            return 2
+        return 4 if codes & {FailureCode.MISSING, FailureCode.DISK_FULL} else 3
 
 
 class RunCancelled(RuntimeError):
@@ -48,12 +50,12 @@ class RunCancelled(RuntimeError):
 
 def describe_failure(step: str, failure: Failure, rename: RenameField = lambda field: field) -> str:
     """Return a failure in the client's terms: the field where there is one, else the step."""
-    if failure.code == REJECTED:
+    if failure.code == FailureCode.REJECTED:
         field = rename(FieldPath.parse(failure.field))
         return f"{field}: content_rejected ({failure.category}: {failure.message})"
     field_path = failure_field(step, failure)
     place = step if field_path is None else rename(field_path)
-    hint = "" if failure.code == BAD_INPUT else f" [{failure.code}]"
+    hint = "" if failure.code == FailureCode.BAD_INPUT else f" [{failure.code}]"
     return f"{place}: {failure.message}{hint}"
 
 
@@ -64,7 +66,7 @@ def failure_field(step: str, failure: Failure) -> FieldPath | None:
         return None
     if isinstance(step_id.subject, FieldPath):
         return step_id.subject
-    if failure.code != BAD_INPUT:
+    if failure.code != FailureCode.BAD_INPUT:
         return None
     if failure.field == NARRATOR_SAMPLE_FIELD:
         return NARRATOR_SAMPLE_FIELD

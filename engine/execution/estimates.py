@@ -1,4 +1,4 @@
-"""What a plan will take: seconds, memory, disk, learned from what such steps took on this machine before."""
+"""Forecasts of time, memory and disk space, from timings of earlier steps on this machine."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from engine.storage.database import Database, Estimate
 from pipelines.step_params import ComposeParams, ImageParams, NarrateParams, ScheduleParams, VideoParams
 
 DEFAULT_STEP_BYTES = 1_000_000
-"""Disk of a step of which nothing is known yet."""
+"""Assumed output size of a step without timings."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastRow:
-    """One step of a forecast; `cached` steps take nothing."""
+    """Forecast of one step; all figures are 0 for cached steps."""
 
     step: Step
     cached: bool
@@ -29,8 +29,9 @@ class ForecastRow:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What is there, and what the rest takes: `seconds` of wall clock, the most memory of one step, bytes on disk.
-    `learned` tells whether this machine's own steps were the base of all of it."""
+    """Forecast of a plan: wall-clock seconds, largest memory of one step in MB, output size in bytes.
+
+    `measured`: whether every figure is based on timings of this machine."""
 
     rows: tuple[ForecastRow, ...]
     seconds: float
@@ -40,7 +41,7 @@ class Forecast:
 
 
 def work_units(step: Step) -> float:
-    """How much there is to do, in the unit of the kind: characters spoken, megapixels, parts joined, scenes."""
+    """Return the amount of work in the unit of the kind: characters, megapixels, megapixels × segments, or scenes."""
     match step.params:
         case NarrateParams(text=text):
             return float(len(text))
@@ -55,14 +56,14 @@ def work_units(step: Step) -> float:
 
 
 class TimingEstimator:
-    """Reads and writes what steps took; after one look per kind and model the next comes when such a step was done again."""
+    """Estimates from stored timings, cached per kind and model until the next timing."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._estimates: dict[tuple[str, str], Estimate | None] = {}
 
     def estimate(self, step: Step) -> Estimate | None:
-        """What the step will take, if such steps were done here before."""
+        """Return the estimate for a step; None without timings of its kind and model."""
         key = (str(step.kind), step.spec.name)
         if key not in self._estimates:
             self._estimates[key] = self._database.estimate(*key)
@@ -76,12 +77,12 @@ class TimingEstimator:
         )
 
     def estimate_seconds(self, step: Step) -> float:
-        """Seconds of the step; what models.yaml says where nothing was learned."""
+        """Return the estimated seconds of a step; without timings, the value of models.yaml."""
         estimate = self.estimate(step)
         return estimate.seconds if estimate else step.spec.seconds
 
     def record(self, step: Step, done: StepDone) -> None:
-        """The step was done."""
+        """Store the timing of a step that has run."""
         self._database.add_timing(
             str(step.kind),
             step.spec.name,
@@ -94,8 +95,9 @@ class TimingEstimator:
 
 
 def forecast(plan: Plan, cached_actions: Mapping[str, Action], estimator: TimingEstimator, slots: Slots) -> Forecast:
-    """What `plan` takes beyond what is `made`. The wall clock is at least that of the longest chain, and at least all work
-    shared by the slots."""
+    """Return the forecast for the steps of a plan that are not cached.
+
+    The wall-clock time is the maximum of the longest chain of steps and the total work divided by the slots."""
     rows: list[ForecastRow] = []
     finish_times: dict[str, float] = {}
     all_measured = True

@@ -1,9 +1,11 @@
-"""Workers that begin with what they need already imported: they are forked from a process that did nothing but import it.
+"""A fork server: CPU workers are forked from a process that has already imported their libraries.
 
-A worker of a processor otherwise spends a third of a second on NumPy, OpenCV and PyAV before its first step. The nursery has no
-thread and has opened nothing, so a fork of it is as clean as a new process. As a program (`python -m engine.execution.forkserver FD`)
-it answers on the socket FD: what comes with three files is the setup of a worker to start on them, answered with its process;
-what comes without is a process to wait for, answered with its exit code. Only Linux forks safely after such imports.
+Importing NumPy, OpenCV and PyAV takes a third of a second per worker. The server has no threads and no open files, so a
+fork is as clean as a new process. Only Linux forks safely after these imports.
+
+The program `python -m engine.execution.forkserver FD` serves requests on the socket FD. A message with three file
+descriptors is the configuration of a worker with these as stdin, stdout and stderr; the reply is its process id. A
+message without is a process id to wait for; the reply is its exit code.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from collections.abc import Mapping
 from typing import IO, BinaryIO
 
 PRELOADED_MODULES = ("engine.execution.worker", "numpy", "cv2", "av")
-"""What most steps of a processor need, where it is installed. Whoever only asks for workers does without."""
+"""Modules of most CPU steps; modules that are not installed are skipped."""
 
 CAN_FORK = sys.platform == "linux"
 
@@ -28,7 +30,8 @@ _MAX_MESSAGE_BYTES = 1 << 16
 
 
 class ForkServer:
-    """The process that workers are forked from; `environment` is theirs too. Raises OSError wherever it has died."""
+    """The client of a fork server process. `environment` applies to it and its workers. Methods raise OSError if it has
+    died."""
 
     def __init__(self, environment: Mapping[str, str], log: IO[bytes]) -> None:
         self.environment = dict(environment)
@@ -45,7 +48,7 @@ class ForkServer:
             )
 
     def start_worker(self, config: str, log: BinaryIO) -> ForkedProcess:
-        """A worker whose errors go to `log`; `setup` as the worker's program takes it."""
+        """Fork a worker with stderr in `log`; `config` is the argument of `worker.main`."""
         tasks_read, tasks_write = os.pipe()
         events_read, events_write = os.pipe()
         try:
@@ -60,12 +63,12 @@ class ForkServer:
             os.close(events_write)
 
     def wait(self, pid: int) -> int:
-        """Wait for the end of a worker; its exit code, as `subprocess` has it."""
+        """Wait for a worker to exit and return its exit code, negative for a signal."""
         self._socket.send(str(pid).encode())
         return self._read_reply()
 
     def stop(self) -> None:
-        """End it; its workers are ended by whoever has them."""
+        """Kill the server process. Workers keep running."""
         self._socket.close()
         self._process.kill()
         self._process.wait()
@@ -73,12 +76,12 @@ class ForkServer:
     def _read_reply(self) -> int:
         reply = self._socket.recv(_MAX_MESSAGE_BYTES)
         if not reply:
-            raise BrokenPipeError("the nursery of workers has died")
+            raise BrokenPipeError("the fork server has died")
         return int(reply)
 
 
 class ForkedProcess:
-    """A forked worker: what this program uses of `subprocess.Popen`."""
+    """A forked worker, with the part of the interface of `subprocess.Popen` that this package uses."""
 
     def __init__(self, server: ForkServer, pid: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
         self.pid, self.stdin, self.stdout = pid, stdin, stdout
@@ -86,7 +89,7 @@ class ForkedProcess:
         self._server = server
 
     def wait(self) -> int:
-        """Wait for its end; without the nursery, which alone could tell, it counts as killed."""
+        """Wait for the worker to exit and return its exit code; if the fork server has died, -SIGKILL."""
         if self.returncode is None:
             try:
                 self.returncode = self._server.wait(self.pid)
@@ -96,11 +99,11 @@ class ForkedProcess:
 
 
 def main() -> None:
-    """Import, then start workers and wait for them until whoever asks has gone."""
+    """Import the libraries, then serve requests until the client closes the socket."""
     for module in PRELOADED_MODULES:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
-    gc.freeze()  # what is here stays shared with the workers
+    gc.freeze()  # memory pages stay shared with the workers
     control_socket = socket.socket(fileno=int(sys.argv[1]))
     while True:
         message, files, _, _ = socket.recv_fds(control_socket, _MAX_MESSAGE_BYTES, 3)
@@ -130,7 +133,9 @@ def _fork_worker(config: str, files: list[int], control_socket: socket.socket) -
             worker.main(config)
         finally:
             os._exit(1)
-    with contextlib.suppress(OSError):  # both sides ask for the group: whoever comes first
+    with contextlib.suppress(
+        OSError
+    ):  # parent and child both set the group, so that it exists for whichever continues first
         os.setpgid(pid, pid)
     return pid
 

@@ -1,5 +1,7 @@
-"""The worker, under an interpreter with packages of its own. Run by its path (`python -P elsewhere.py SETUP`), it lends that
-interpreter the engine's code and nothing of what is installed beside it."""
+"""The worker in an isolated environment: the engine's code with the packages of another interpreter.
+
+The program `python -P isolated_worker.py CONFIG` makes `engine` and `pipelines` importable, and no other package of the
+engine's environment."""
 
 from __future__ import annotations
 
@@ -14,11 +16,11 @@ SHARED_PACKAGES = ("engine", "pipelines")
 
 
 class SharedPackageFinder:
-    """Finds the lent packages, and no other."""
+    """An import finder for the packages of the engine only."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """As importlib asks."""
+        """Return the spec of `engine` or `pipelines`; None for other modules (protocol of importlib)."""
         if name not in SHARED_PACKAGES:
             return None
         folder = ROOT / name

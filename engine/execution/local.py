@@ -1,4 +1,4 @@
-"""A process per slot, on this machine: what a model does to its process, it does to nothing else."""
+"""An executor with one worker process per slot on this machine, so that a crash ends one worker only."""
 
 from __future__ import annotations
 
@@ -24,41 +24,28 @@ import psutil
 from engine.execution import isolated_worker
 from engine.execution.devices import DevicePlacement, cpu_placements, device_placements
 from engine.execution.forkserver import CAN_FORK, ForkedProcess, ForkServer
-from engine.execution.protocol import (
-    CANCELLED,
-    MISSING,
-    OUT_OF_MEMORY,
-    WORKER_CRASHED,
-    Failure,
-    Slot,
-    Slots,
-    Task,
-    TaskEvent,
-    TaskResult,
-    event_from_json,
-)
+from engine.execution.protocol import Failure, FailureCode, Slot, Slots, Task, TaskEvent, TaskResult, event_from_json
 from pipelines.models.weights import pull_command
 
 LOG_TAIL_BYTES = 2000
-"""How many of the last bytes that a dead worker printed go into the detail of its task's failure."""
-
+"""Bytes of the log of a dead worker, from its end, in the detail of the failure."""
 
 LOG_FOLDER_PREFIX = "engine-workers-"
-"""How folders of logs in the system's folder for temporary files begin; the process that they belong to follows."""
+"""Prefix of log folders in the temporary directory; the id of the owning process follows."""
 
-
-INTERPRETER_FAILED = "the interpreter of its own that {} runs under cannot be started; {}"
+INTERPRETER_FAILED = "cannot start the isolated environment of {}; {}"
 
 OFFLINE_ENV = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-"""What is not here is missing: a run never asks a hub, whatever a library would do by itself."""
+"""Runs never access a model hub; missing weights are an error."""
 
 
 class LocalExecutor:
-    """CPU slots beside one slot per GPU. A worker starts with the first task of its slot, keeps its models between
-    tasks, and is replaced when it has died, or when the next task's model has an interpreter of its own. Workers of the processor
-    are forked from a nursery where the system can. What workers print goes to one file per slot in `logs` (default: a folder
-    that goes with this executor). With `nice` (0 to 19) they leave the processor to others. Not safe to be used from several
-    threads at once."""
+    """CPU slots and one slot per GPU.
+
+    A worker starts with the first task of its slot and keeps models in memory between tasks. It is replaced when it has
+    died, or when the next model needs another interpreter. On Linux CPU workers come from a fork server. The output of
+    workers goes to one file per slot in `logs` (default: a temporary folder, deleted by `stop`). `nice` from 0 to 19
+    lowers the priority of workers. Not thread-safe."""
 
     def __init__(
         self, placements: Sequence[DevicePlacement] | None = None, *, logs: Path | None = None, nice: int = 0
@@ -75,7 +62,7 @@ class LocalExecutor:
         self._fork_server: ForkServer | None = None
 
     def start(self) -> None:
-        """Workers start with their first tasks."""
+        """Do nothing: workers start with their first tasks."""
 
     def slots(self) -> Slots:
         return Slots(tuple(self._slot(place) for place in self._placements.values()))
@@ -88,7 +75,7 @@ class LocalExecutor:
         interpreter = task.spec.env.interpreter if task.spec.env else ""
         worker = self._workers.get(name)
         if worker is not None and worker.interpreter != interpreter:
-            worker.terminate()  # this gives all of its memory back
+            worker.terminate()  # frees all of its memory
             worker = None
         if worker is None or not worker.is_alive():
             try:
@@ -100,7 +87,9 @@ class LocalExecutor:
                 self._events.append(
                     TaskResult(
                         task.id,
-                        error=Failure(MISSING, INTERPRETER_FAILED.format(task.spec.name, pull_command(task.spec))),
+                        error=Failure(
+                            FailureCode.MISSING, INTERPRETER_FAILED.format(task.spec.name, pull_command(task.spec))
+                        ),
                     )
                 )
                 return
@@ -129,7 +118,7 @@ class LocalExecutor:
             if worker.task is not None and worker.task.id == task_id:
                 del self._workers[name]
                 worker.terminate()
-                error = Failure(CANCELLED, "cancelled")
+                error = Failure(FailureCode.CANCELLED, "cancelled")
                 self._events.append(TaskResult(task_id, error=error))
 
     def stop(self) -> None:
@@ -158,14 +147,14 @@ class LocalExecutor:
             )
 
     def _fork_worker(self, placement: DevicePlacement, log: BinaryIO) -> ForkedProcess | None:
-        """A worker from the nursery. None: there is none whose environment is the place's."""
+        """Return a worker from the fork server; None if the slot needs another environment or forking fails."""
         environment = _worker_env(placement)
         try:
             if self._fork_server is None and CAN_FORK:
                 self._fork_server = ForkServer(environment, log)
             if self._fork_server is not None and self._fork_server.environment == environment:
                 return self._fork_server.start_worker(_worker_config(placement), log)
-        except OSError:  # it was killed, or could not begin: the next worker will have another
+        except OSError:  # it was killed or could not start; the next worker starts a new one
             if self._fork_server is not None:
                 self._fork_server.stop()
             self._fork_server = None
@@ -179,9 +168,9 @@ class LocalExecutor:
         return self._logs
 
     def _handle_message(self, worker: _Worker, event: TaskEvent | None) -> None:
-        """Bring what a worker said (None: it will say no more) into the state of this executor."""
+        """Update the state with an event of a worker; None: its output has ended."""
         if self._workers.get(worker.placement.name) is not worker:
-            return  # it was cancelled: what it still had to say counts no more
+            return  # cancelled: ignore remaining events
         if event is None:
             del self._workers[worker.placement.name]
             worker.terminate()
@@ -190,14 +179,14 @@ class LocalExecutor:
             return
         if isinstance(event, TaskResult):
             worker.task, worker.resident = None, event.resident
-            if event.error is not None and event.error.code == OUT_OF_MEMORY:
-                del self._workers[worker.placement.name]  # only the end of a process gives all of its memory back
+            if event.error is not None and event.error.code == FailureCode.OUT_OF_MEMORY:
+                del self._workers[worker.placement.name]  # only the end of the process frees all of its memory
                 worker.terminate()
         self._events.append(event)
 
 
 class _Worker:
-    """One process and the thread that listens to it."""
+    """A worker process and the thread that reads its events."""
 
     def __init__(
         self,
@@ -215,25 +204,26 @@ class _Worker:
         self._listener.start()
 
     def set_nice(self, nice: int) -> None:
-        """Let others have the processor first."""
+        """Lower the CPU priority of the process."""
         if nice and os.name == "posix":
-            with contextlib.suppress(OSError):  # it has just died: the listener tells
+            with contextlib.suppress(OSError):  # it has just died; the listener reports that
                 os.setpriority(os.PRIO_PROCESS, self._process.pid, nice)
 
     def is_alive(self) -> bool:
-        """By its end of the pipe, not by asking the system: a process that was asked after is reaped, and then its number,
-        by which `end` finds its group, may be another's."""
+        """Return whether the pipe from the process is open.
+
+        `poll` would reap the process; its id, which `terminate` uses for the group, could then belong to another."""
         return self._listener.is_alive()
 
     def send(self, task: Task) -> None:
         self.task = task
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # it has just died: the listener tells
+        with contextlib.suppress(OSError):  # it has just died; the listener reports that
             self._process.stdin.write(json.dumps(task.to_json()).encode() + b"\n")
             self._process.stdin.flush()
 
     def terminate(self) -> None:
-        """Kill it and all that it started; returns when they are gone."""
+        """Kill the process and its process group, and wait for its end."""
         with contextlib.suppress(OSError):
             if os.name == "posix":
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -247,15 +237,15 @@ class _Worker:
                 stream.close()
 
     def crash_result(self) -> TaskResult:
-        """How the task ended whose worker died."""
+        """Return the result of the task that was running when the worker died."""
         assert self.task is not None
         code = self._process.wait()
         exit_text = f"signal {-code}" if code < 0 else f"exit status {code}"
         tail = self._log.read_bytes()[-LOG_TAIL_BYTES:].decode("utf-8", "replace") if self._log.exists() else ""
-        message = f"the worker died while it ran {self.task.spec.name} ({exit_text})"
+        message = f"the worker crashed while running {self.task.spec.name} ({exit_text})"
         if self.interpreter:
-            message += f"; `{pull_command(self.task.spec)}` looks over what it runs under"
-        return TaskResult(self.task.id, error=Failure(WORKER_CRASHED, message, retryable=True, detail=tail))
+            message += f"; `{pull_command(self.task.spec)}` checks and repairs its environment"
+        return TaskResult(self.task.id, error=Failure(FailureCode.WORKER_CRASHED, message, retryable=True, detail=tail))
 
     def _listen(self, messages: queue.SimpleQueue[tuple[_Worker, TaskEvent | None]]) -> None:
         assert self._process.stdout is not None
@@ -266,7 +256,7 @@ class _Worker:
 
 
 def _remove_stale_logs() -> None:
-    """Folders of logs whose process is no more: one that was killed could not remove its own."""
+    """Delete log folders of processes that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{LOG_FOLDER_PREFIX}*-*"):
         owner = folder.name.removeprefix(LOG_FOLDER_PREFIX).partition("-")[0]
         if owner.isdecimal() and not psutil.pid_exists(int(owner)):
@@ -274,7 +264,7 @@ def _remove_stale_logs() -> None:
 
 
 def _spawn_worker(placement: DevicePlacement, interpreter: str, log: BinaryIO) -> subprocess.Popen[bytes]:
-    """A worker that begins with nothing, under an interpreter of its own where one is named."""
+    """Start a worker as a new process, with `interpreter` if it is not empty."""
     default_command = [sys.executable, "-P", "-m", "engine.execution.worker"]
     command = (
         [interpreter, "-P", "-s", str(Path(isolated_worker.__file__).resolve())] if interpreter else default_command
@@ -285,7 +275,7 @@ def _spawn_worker(placement: DevicePlacement, interpreter: str, log: BinaryIO) -
         stdout=subprocess.PIPE,
         stderr=log,
         env=_worker_env(placement, isolated=bool(interpreter)),
-        start_new_session=True,  # a group of its own: ^C is for the engine, and `end` reaches what the task started
+        start_new_session=True,  # ^C must reach the engine only, and `terminate` must reach child processes of the task
     )
 
 
@@ -294,8 +284,9 @@ def _worker_config(placement: DevicePlacement) -> str:
 
 
 def _worker_env(placement: DevicePlacement, *, isolated: bool = False) -> dict[str, str]:
-    """This process's own, with the modules that it finds (an `own` interpreter finds its own), UTF-8 whatever the locale, and no
-    device but the place's."""
+    """Return this process's environment with UTF-8, the module path of the engine, and only the device of the slot.
+
+    `isolated`: without the module path, for an interpreter with its own packages."""
     root = str(Path(__file__).resolve().parents[2])
     python_path = "" if isolated else os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     return {

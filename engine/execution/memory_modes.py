@@ -1,4 +1,4 @@
-"""What a model had to give up for memory on this machine, so that it is not found out again by failing."""
+"""Memory modes that models needed on this machine, so that later runs do not run out of memory first."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from engine.storage.database import Database
 from pipelines.base import MemoryMode, ModelSpec
 
 EXPIRY_SECONDS = 24 * 3600.0
-"""Seconds after which all speed is tried again: what took the room may be gone."""
+"""Seconds after which a model starts without a memory mode again: other programs may have freed memory."""
 
 
 class MemoryModeStore:
-    """Kept in the history, by model."""
+    """Stores the last memory mode of each model in the database."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database, self._clock = database, clock
 
     def get(self, spec: ModelSpec) -> MemoryMode:
-        """How to begin with the model."""
+        """Return the memory mode to start the model with."""
         since = self._clock() - EXPIRY_SECONDS
         rows = self._database.query("SELECT mode FROM memory_modes WHERE model = ? AND updated > ?", spec.name, since)
         return MemoryMode(rows[0]["mode"]) if rows else MemoryMode.NONE
 
     def record(self, model: str, mode: MemoryMode) -> None:
-        """The model did its work, saving memory like this."""
+        """Store the mode of a successful task; the stronger mode wins until it expires."""
         if mode == MemoryMode.NONE:
             return
         with self._database.transaction() as connection:

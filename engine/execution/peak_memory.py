@@ -1,4 +1,4 @@
-"""How much memory one task took at most."""
+"""Peak memory of one task."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 
 class PeakMemory:
-    """Measures from its making on. On Linux the process's own peak can be set back, so it is that of this task; elsewhere
-    it is that of the process. Programs that the task starts count with the largest of them, if larger than any before."""
+    """Measures peak memory from its construction on.
+
+    On Linux the peak of the process is reset at construction; elsewhere the peak includes earlier tasks. The largest
+    child process is added if it is larger than all earlier child processes."""
 
     def __init__(self) -> None:
         with contextlib.suppress(OSError):
@@ -21,7 +23,7 @@ class PeakMemory:
             self._cuda.reset_peak_memory_stats()
 
     def measure(self) -> dict[str, int]:
-        """`peak_memory_mb`, and `peak_device_memory_mb` where a GPU was used."""
+        """Return `peak_memory_mb`, and with CUDA `peak_device_memory_mb`."""
         children_mb = _children_peak_mb()
         found = {
             "peak_memory_mb": _process_peak_mb() + (children_mb if children_mb > self._children_peak_before_mb else 0)

@@ -1,13 +1,14 @@
-"""The seam between deciding and doing: what an executor is given, and what it says.
+"""The protocol between runner and executor: tasks, events, slots.
 
-Only control messages cross it; bytes travel through files. All messages have a JSON form, so that an executor may put a
-process or a network between.
+Only control messages cross it; artifacts travel as files. Every message has a JSON form, so that an executor can send
+it to another process or machine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -16,9 +17,10 @@ from pipelines.base import Device, Kind, MemoryMode, ModelSpec
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One step, ready to be done: its inputs are files (role → absolute paths, in order), `out` is an empty folder that
-    belongs to it alone. `params` is JSON, checked by the family before anything is loaded. `memory_mode`: how the model should save
-    memory from the first try on."""
+    """One step with its resolved inputs.
+
+    `params`: JSON, validated against the family's model before the weights are loaded; `inputs`: role → absolute paths,
+    in order; `out`: an empty folder for the outputs of this task; `memory_mode`: the mode of the first attempt."""
 
     id: str
     kind: Kind
@@ -57,7 +59,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskProgress:
-    """A task is `fraction` (0 to 1) done."""
+    """Progress of a task; `fraction` from 0 to 1."""
 
     task_id: str
     fraction: float
@@ -66,17 +68,35 @@ class TaskProgress:
 
 @dataclass(frozen=True, slots=True)
 class TaskWarning:
-    """Something that the user should know about the result of a task."""
+    """A warning for the user about the result of a task."""
 
     task_id: str
     message: str
 
 
+class FailureCode(StrEnum):
+    """Codes of failures with a known cause."""
+
+    BAD_INPUT = "BadInput"
+    REJECTED = "Rejected"
+    MISSING = "Missing"
+    OUT_OF_MEMORY = "OutOfMemory"
+    DISK_FULL = "DiskFull"
+    STORE_FAILED = "StoreFailed"
+    CORRUPT_INPUT = "CorruptInput"
+    MISSING_OUTPUT = "MissingOutput"
+    NO_DEVICE = "NoDevice"
+    WORKER_CRASHED = "WorkerCrashed"
+    CANCELLED = "Cancelled"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no result. `code` is a stable word: one of those below, or the name of an exception. `message` speaks
-    to the user and never holds the text of an unforeseen exception; that is in `detail`, for the log. `field` names what
-    cannot be used, `category` the rule that refused it. Trying again can help only if `retryable`."""
+    """The reason why a task has no result.
+
+    `code`: a `FailureCode`, or the class name of an unexpected exception; `message`: for the user, without the text of
+    unexpected exceptions; `detail`: for the log; `field`: the invalid input; `category`: the violated content rule;
+    `retryable`: whether a retry can succeed."""
 
     code: str
     message: str
@@ -88,10 +108,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """A task has ended. Without `error` its `outputs` are complete: (name, path), in the order in which the family gave
-    them. `crashed` says that nobody knows how it ended, as its worker died. `record` is what was measured: `seconds` (without
-    `load_seconds`), `loaded` (whether the model had to be), `peak_memory_mb`, `device`, `memory_mode`, `memory_steps` (what was given up for memory), `warnings`, `facts`, `libraries`. `resident` names the models that are
-    loaded there now."""
+    """The end of a task.
+
+    `outputs`: (name, path), complete if `error` is None, in the order of the family; `record`: measurements (`seconds`
+    without `load_seconds`, `loaded`: whether the model was loaded for this task, `peak_memory_mb`, `device`,
+    `memory_mode`, `memory_steps`, `warnings`, `facts`, `libraries`); `resident`: names of the models now in memory."""
 
     task_id: str
     outputs: tuple[tuple[str, Path], ...] = ()
@@ -101,22 +122,20 @@ class TaskResult:
 
     @property
     def ok(self) -> bool:
+        """Return whether the task succeeded."""
         return self.error is None
 
     @property
     def crashed(self) -> bool:
-        return self.error is not None and self.error.code == WORKER_CRASHED
+        """Return whether the worker died during the task."""
+        return self.error is not None and self.error.code == FailureCode.WORKER_CRASHED
 
 
 TaskEvent = TaskProgress | TaskWarning | TaskResult
 
-REJECTED = "Rejected"
-BAD_INPUT, MISSING, OUT_OF_MEMORY, DISK_FULL = "BadInput", "Missing", "OutOfMemory", "DiskFull"
-WORKER_CRASHED, CANCELLED = "Lost", "Cancelled"
-
 
 def event_to_json(event: TaskEvent) -> dict[str, Any]:
-    """The JSON form of an event, tagged with its type."""
+    """Return the JSON form of an event, with its class name under `event`."""
     data = asdict(event)
     if isinstance(event, TaskResult):
         data["outputs"] = [[name, str(path)] for name, path in event.outputs]
@@ -124,7 +143,7 @@ def event_to_json(event: TaskEvent) -> dict[str, Any]:
 
 
 def event_from_json(data: Mapping[str, Any]) -> TaskEvent:
-    """The event of a JSON form."""
+    """Return the event of a JSON form."""
     fields = {name: value for name, value in data.items() if name != "event"}
     match data["event"]:
         case TaskProgress.__name__:
@@ -140,7 +159,7 @@ def event_from_json(data: Mapping[str, Any]) -> TaskEvent:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place where one task at a time can be done, and the models that are loaded there."""
+    """A place for one task at a time, and the models in its memory."""
 
     name: str
     device: Device
@@ -150,14 +169,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """All places of an executor."""
+    """All slots of an executor."""
 
     all: tuple[Slot, ...]
 
     def free_for(self, spec: ModelSpec) -> tuple[Slot, ...]:
-        """The free slots in which `spec` may run, those that have it loaded first. A model for a GPU takes a device slot, an empty one
-        rather than another model's; where there is none, the first of the others, as no machine should hold it twice. All else
-        leaves device slots alone, and takes a worker that is there rather than a new one."""
+        """Return the free slots for a model, best first; slots with the model in memory precede the others.
+
+        A GPU model takes a device slot, preferably an empty one. Without devices it takes the first CPU slot only, so
+        that memory holds it once. A CPU model takes CPU slots only, preferably one with a running worker."""
         devices = [slot for slot in self.all if slot.device.kind != "cpu"]
         others = [slot for slot in self.all if slot.device.kind == "cpu"]
         suitable = others if spec.device == "cpu" else devices or others[:1]
@@ -168,23 +188,24 @@ class Slots:
 
 
 class Executor(Protocol):
-    """Does tasks. Nothing that happens to a task is an exception: all of it is an event."""
+    """Runs tasks. Failures and crashes of tasks are events, never exceptions."""
 
     def start(self) -> None:
-        """Make ready. Workers may start later, when they are needed."""
+        """Start the executor. Workers may start later, with their first task."""
 
     def slots(self) -> Slots:
-        """What is free now, and which models are resident where."""
+        """Return all slots: whether each is free, and its models in memory."""
 
     def submit(self, task: Task) -> None:
-        """Do this in a fitting slot. Raises `RuntimeError` if none is free."""
+        """Run a task in a suitable slot. Raises RuntimeError if none is free."""
 
     def events(self, timeout: float = 0.0) -> Iterator[TaskEvent]:
-        """What has happened since the last call, in order; waits up to `wait` seconds for something to happen. Each
-        submitted task ends with exactly one `Done`, and nothing of it follows."""
+        """Yield the events since the last call, in order; wait up to `timeout` seconds for the first.
+
+        The last event of every submitted task is its only `TaskResult`."""
 
     def cancel(self, task_id: str) -> None:
-        """End a task at once. What it was doing has stopped when this returns. Harmless for a task that has ended."""
+        """Stop a task before returning. Do nothing for a task that has ended."""
 
     def stop(self) -> None:
-        """End everything. No process remains."""
+        """Stop all tasks and end all processes."""

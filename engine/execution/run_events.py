@@ -1,4 +1,4 @@
-"""What happens while a plan runs, for whoever watches: the command line, the server, the job table."""
+"""Events of a run, for the command line, the server and the run history."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from pipelines.base import MemoryMode
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """Something happened. `at` is the time in seconds since 1970."""
+    """Base of all events. `timestamp` in seconds since 1970."""
 
     timestamp: float
 
     def to_json(self) -> dict[str, Any]:
-        """The event as JSON, with its type under `event`."""
+        """Return the event as JSON, with its class name under `event`."""
         return {"event": type(self).__name__, **asdict(self)}
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(RunEvent):
-    """A run of `steps` begins: the ids in the order of the plan."""
+    """A run has started. `steps`: step ids in the order of the plan."""
 
     steps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StepEvent(RunEvent):
-    """Something happened to one step."""
+    """Base of the events of one step."""
 
     step: str
     kind: str
@@ -40,7 +40,7 @@ class StepEvent(RunEvent):
 
 @dataclass(frozen=True, slots=True)
 class StepStarted(StepEvent):
-    """The step is being done, for the `attempt`-th time in this run, from 1."""
+    """An attempt of the step has started; `attempt` counts from 1 within the run."""
 
     key: str
     attempt: int
@@ -48,7 +48,7 @@ class StepStarted(StepEvent):
 
 @dataclass(frozen=True, slots=True)
 class StepProgress(StepEvent):
-    """The step is `fraction` (0 to 1) done."""
+    """Progress of the step; `fraction` from 0 to 1."""
 
     fraction: float
     message: str
@@ -56,15 +56,17 @@ class StepProgress(StepEvent):
 
 @dataclass(frozen=True, slots=True)
 class StepWarning(StepEvent):
-    """The user should know this about what the step makes. Told again when the step is recalled."""
+    """A warning about the outputs of the step, repeated when the step is cached."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class StepDone(StepEvent):
-    """The outputs of the step are in the store. `seconds`, `peak_memory_mb` (of the GPU, where one was used) and `memory_mode` are of the
-    making, also when `cached`."""
+    """The outputs of the step are in the store.
+
+    `seconds`, `peak_memory_mb` (of the GPU, if it was used) and `memory_mode` belong to the execution, also of a cached
+    step."""
 
     key: str
     cached: bool
@@ -76,14 +78,14 @@ class StepDone(StepEvent):
 
 @dataclass(frozen=True, slots=True)
 class StepFailed(StepEvent):
-    """The step cannot be done; what needs it will not be done in this run."""
+    """The step has failed; this run skips the steps that depend on it."""
 
     error: Failure
 
 
 @dataclass(frozen=True, slots=True)
 class RunDone(RunEvent):
-    """The run has ended: how many steps were made, recalled, failed, and never begun."""
+    """The run has ended, with the number of executed, cached, failed and skipped (`pending`) steps."""
 
     executed: int
     cached: int

@@ -12,10 +12,10 @@ from engine.story.model import Story
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A story, how it was planned, and what is in the store for each step."""
+    """A story, its plan, and the action of each step; `cached`: ids of the steps that did not run."""
 
     story: Story
     planned: PlanResult
     actions: Mapping[str, Action]
-    recalled: frozenset[str]
+    cached: frozenset[str]
     warnings: tuple[str, ...] = ()

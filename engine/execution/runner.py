@@ -1,8 +1,8 @@
-"""Brings a plan about: what the store knows is recalled, the rest is done by the executor and remembered.
+"""Runs a plan: takes cached steps from the store, runs the others on an executor and commits their outputs.
 
-The graph is walked as results come in. A step's key needs only the digests of its inputs, so a step whose inputs turn out
-to be the bytes of last time is recalled, and nothing behind it runs. Whatever ends a run, a step that was finished is in
-the store, and the next run of the same plan goes on from there.
+The cache key of a step is computed when its inputs are known, from their digests. If an input has the same bytes as in
+an earlier run, the step is cached and the steps after it can be cached too. Finished steps are in the store however a
+run ends, and the next run of the plan continues from there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from engine.execution.protocol import DISK_FULL, MISSING, Executor, Failure, Task, TaskProgress, TaskResult, TaskWarning
+from engine.execution.protocol import Executor, Failure, FailureCode, Task, TaskProgress, TaskResult, TaskWarning
 from engine.execution.run_events import (
     EventCallback,
     RunDone,
@@ -36,18 +36,18 @@ from pipelines.base import MemoryMode, ModelSpec
 from pipelines.models.catalog import family_class
 
 MAX_ATTEMPTS = 2
-"""How often a step is tried whose worker dies or runs out of memory."""
+"""Attempts per step if the failure is retryable."""
 
 EVENT_POLL_SECONDS = 0.2
-"""Seconds between two looks at whether the run is to stop, while the executor has nothing to say."""
+"""Seconds to wait for events of the executor before the stop event is checked."""
 
 LOCK_POLL_SECONDS = 0.05
-"""Seconds between two looks at whether another process has finished a step that this run waits for."""
+"""Seconds between two checks whether another process has finished a step that this run needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """How a run ended. `actions` holds what is in the store for each step, whether made now or recalled."""
+    """The end of a run. `actions`: step id → action of each finished step, executed or cached."""
 
     actions: Mapping[str, Action]
     cached: frozenset[str]
@@ -57,14 +57,15 @@ class ExecutionResult:
 
     @property
     def ok(self) -> bool:
-        """Every step is done."""
+        """Return whether every step has finished."""
         return not (self.failed or self.pending)
 
 
 class Runner:
-    """Runs plans on one store and one executor, one at a time: a second thread's `run` waits for the first. `estimate`
-    gives the seconds that a step will take; the longest chains are begun first. `memory_mode` tells how a model had to save memory
-    when it was last used."""
+    """Runs plans on one store and one executor, one at a time; `run` in a second thread waits.
+
+    `family_id`: name and version of a model's family; `estimate`: expected seconds of a step, to start the longest
+    chains first; `memory_mode`: the mode to start a model with."""
 
     def __init__(
         self,
@@ -87,10 +88,10 @@ class Runner:
         on_event: EventCallback = lambda event: None,
         stop: threading.Event | None = None,
     ) -> ExecutionResult:
-        """Bring about the steps `want` (default: all) and what they need.
+        """Run the steps `step_ids` (default: all) and their dependencies.
 
-        A step that fails stops only what depends on it. `stop`, set by another thread, and `KeyboardInterrupt`, which is
-        raised again, end what is being done; nothing half-made stays.
+        A failed step skips the steps that depend on it. `stop` (set by another thread) and KeyboardInterrupt
+        (re-raised) cancel the running tasks and delete their partial outputs.
         """
         with self._run_lock:
             return _Execution(
@@ -98,7 +99,7 @@ class Runner:
             ).run()
 
     def get_cached(self, plan: Plan) -> Mapping[str, Action]:
-        """What the store has of the plan already, as far as the keys of its steps can be known. Nothing is done."""
+        """Return the cached steps of a plan whose keys are known, without running any step."""
         run = _Execution(self, plan, lambda event: None, threading.Event())
         run._advance([step.id for step in plan if not step.dependencies()])
         return run.actions
@@ -106,7 +107,7 @@ class Runner:
 
 @dataclass(frozen=True, slots=True)
 class _ReadyStep:
-    """A step whose inputs are known."""
+    """A step with resolved inputs and its cache key."""
 
     step: Step
     family: FamilyId
@@ -117,7 +118,7 @@ class _ReadyStep:
 
 @dataclass(frozen=True, slots=True)
 class _RunningStep:
-    """A step that the executor has."""
+    """A step that was submitted to the executor."""
 
     ready: _ReadyStep
     lock: KeyLock
@@ -126,7 +127,7 @@ class _RunningStep:
 
 
 class _UnrunnableStep(Exception):
-    """A step cannot be done, for a reason known before it begins."""
+    """A step cannot start."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -147,7 +148,7 @@ class _Execution:
         self.unmet = {step.id: len(step.dependencies()) for step in plan}
         self.rank = self._compute_ranks(runner.estimate)
         self.ready: dict[str, _ReadyStep] = {}
-        self.locked_elsewhere: set[str] = set()  # ready, but somebody else is computing that key
+        self.locked_elsewhere: set[str] = set()  # ready, but another run holds the lock of the key
         self.running: dict[str, _RunningStep] = {}
         self.actions: dict[str, Action] = {}
         self.cached: set[str] = set()
@@ -188,16 +189,14 @@ class _Execution:
         return ExecutionResult(self.actions, frozenset(self.cached), self.failed, pending, cancelled)
 
     def _compute_ranks(self, estimate: Callable[[Step], float]) -> dict[str, float]:
-        """Seconds from the beginning of a step to the end of the longest chain that hangs on it."""
+        """Return for each step the seconds from its start to the end of the longest chain of dependents."""
         rank: dict[str, float] = {}
         for step in reversed(self.plan.steps):
             rank[step.id] = estimate(step) + max((rank[reader] for reader in self.dependents[step.id]), default=0.0)
         return rank
 
-    # From known inputs to recalled or ready
-
     def _advance(self, ids: list[str]) -> None:
-        """These steps have all that they need: recall them and whatever that makes possible, or make them ready."""
+        """Look up steps with finished dependencies in the cache, and their dependents in turn; queue the others."""
         while ids:
             step = self.plan[ids.pop(0)]
             try:
@@ -215,7 +214,7 @@ class _Execution:
         try:
             family = self.family_id(step.spec)
         except (ImportError, AttributeError) as error:
-            raise _UnrunnableStep(MISSING, f"the family {step.spec.family} cannot be loaded") from error
+            raise _UnrunnableStep(FailureCode.MISSING, f"cannot load the family {step.spec.family}") from error
         inputs = {
             role: tuple(self._resolve_input(step, source) for source in sources)
             for role, sources in step.inputs.items()
@@ -232,7 +231,7 @@ class _Execution:
                     path = self.store.path(source.digest)
                 except StoreError as error:
                     raise _UnrunnableStep(
-                        "Damaged", f"{source.name}, which was given, cannot be used: {error}"
+                        FailureCode.CORRUPT_INPUT, f"cannot use the input file {source.name}: {error}"
                     ) from error
                 return (Output(source.name, source.digest, path.stat().st_size),)
             case OutputRef():
@@ -243,40 +242,44 @@ class _Execution:
                 for file in outputs:
                     if file.name == source.name:
                         return (file,)
-                raise _UnrunnableStep("NoOutput", f"{step.id} needs {source.name}, which {source.step} did not make")
-
-    # From ready to running
+                raise _UnrunnableStep(
+                    FailureCode.MISSING_OUTPUT, f"{step.id} needs {source.name}, which {source.step} did not produce"
+                )
 
     def _dispatch(self) -> None:
         if self.disk_full:
             self.ready.clear()
         rest = list(self.ready.values())
         while rest:
-            ready = min(rest, key=self._priority)  # anew each time: beginning a step changes what is free and loaded
+            ready = min(
+                rest, key=self._priority
+            )  # computed again each time: a started step changes free slots and loaded models
             rest.remove(ready)
             self._try_start(ready)
         if not self.running and not self.locked_elsewhere:
             for ready in [
                 ready for ready in self.ready.values() if not self.executor.slots().free_for(ready.step.spec)
             ]:
-                self._fail(ready.step, Failure("NoSlot", f"there is no place where {ready.step.spec.name} could run"))
+                self._fail(ready.step, Failure(FailureCode.NO_DEVICE, f"no device can run {ready.step.spec.name}"))
 
     def _priority(self, ready: _ReadyStep) -> tuple[bool, float]:
-        """Loading a model onto a GPU takes longer than most steps, so what needs no loading comes first there."""
+        """Return the sort key of a ready step: GPU steps whose model is loaded first, then the longest chain.
+
+        Loading a model onto a GPU takes longer than most steps."""
         spec = ready.step.spec
         fitting = self.executor.slots().free_for(spec) if spec.device != "cpu" else ()
         needs_load = bool(fitting) and not any(spec.name in slot.models for slot in fitting)
         return needs_load, -self.rank[ready.step.id]
 
     def _can_start(self, spec: ModelSpec) -> bool:
-        """Whether there is a slot, and no model would have to go for this one that is needed again before it."""
+        """Return whether a slot is free whose models are no longer needed by steps that can run before this one."""
         fitting = self.executor.slots().free_for(spec)
         if spec.device == "cpu" or not self.running:
             return bool(fitting)
         return any(spec.name in slot.models or not self._is_still_needed(slot.models) for slot in fitting)
 
     def _is_still_needed(self, models: Collection[str]) -> bool:
-        """Whether a step of one of these models will come without waiting for another model of a GPU."""
+        """Return whether a pending step of these models does not depend on another GPU model."""
         reachable: set[str] = set()
         for step in self.plan:
             other = step.spec.device != "cpu" and step.spec.name not in models
@@ -297,7 +300,7 @@ class _Execution:
             self.locked_elsewhere.add(step.id)
             return
         self.locked_elsewhere.discard(step.id)
-        action = self.store.get_cached(ready.key)  # whoever had the lock may have finished it
+        action = self.store.get_cached(ready.key)  # the previous holder of the lock may have finished it
         if action is not None:
             lock.release()
             del self.ready[step.id]
@@ -329,7 +332,7 @@ class _Execution:
             inputs=inputs,
             out=folder / "out",
             seed=step.seed,
-            # A worker that died may have died of what it took.
+            # The crash of a worker may have been caused by its memory use.
             memory_mode=MemoryMode(min(self.memory_mode(step.spec) + ready.attempt - 1, max(MemoryMode))),
         )
         now = self.clock()
@@ -338,7 +341,7 @@ class _Execution:
         self.executor.submit(task)
 
     def _link_inputs(self, ready: _ReadyStep, folder: Path) -> dict[str, list[Path]]:
-        """The inputs under their own names. What one source gives lies together, as it did when it was made."""
+        """Link the inputs under their own names, one folder per source, as the source wrote them."""
         linked: dict[str, list[Path]] = {}
         for role, sources in ready.inputs.items():
             linked[role] = []
@@ -370,16 +373,16 @@ class _Execution:
                 self._advance(readers)
 
     def _finish(self, running: _RunningStep, result: TaskResult) -> list[str]:
-        """Keep what was made, or try again, or give up. Gives the steps that can come next."""
+        """Commit the outputs of a task, or queue a retry, or fail the step. Return the steps that can start now."""
         ready, step = running.ready, running.ready.step
         if result.error is not None:
             if result.error.retryable and ready.attempt < MAX_ATTEMPTS and not self.disk_full:
-                self.emit(StepWarning(self.clock(), *_step_fields(step), f"{result.error.message}; it is tried again"))
+                self.emit(StepWarning(self.clock(), *_step_fields(step), f"{result.error.message}; retrying"))
                 retry = _ReadyStep(step, ready.family, ready.key, ready.inputs, ready.attempt + 1)
                 self.ready[step.id] = retry
             else:
                 self._fail(step, result.error)
-                self.disk_full = self.disk_full or result.error.code == DISK_FULL
+                self.disk_full = self.disk_full or result.error.code == FailureCode.DISK_FULL
             return []
         try:
             outputs = [self.store.put(path, name=name, consume=True) for name, path in result.outputs]
@@ -394,7 +397,7 @@ class _Execution:
         running.lock.release()
 
     def _mark_done(self, step: Step, action: Action, *, cached: bool) -> list[str]:
-        """Take note; gives the steps that now have all that they need."""
+        """Record a finished step and return the dependents that can start now."""
         self.actions[step.id] = action
         now, step_fields, record = self.clock(), _step_fields(step), action.record
         if cached:
@@ -418,10 +421,10 @@ class _Execution:
         self.emit(StepFailed(self.clock(), *_step_fields(step), failure))
 
     def _fail_store(self, step: Step, error: StoreError | OSError) -> None:
-        """What the store cannot keep will be refused for the next step too: nothing more is begun on a full disk."""
+        """Fail a step whose files the store rejected. With a full disk no further step starts."""
         full = isinstance(error, StoreFull)
         self.disk_full = self.disk_full or full
-        self._fail(step, Failure(DISK_FULL if full else "Store", str(error)))
+        self._fail(step, Failure(FailureCode.DISK_FULL if full else FailureCode.STORE_FAILED, str(error)))
 
 
 def _family_id(spec: ModelSpec) -> FamilyId:
@@ -434,7 +437,7 @@ def _step_fields(step: Step) -> tuple[str, str, str]:
 
 
 def _action_record(running: _RunningStep, result: TaskResult) -> dict[str, Any]:
-    """How it was made: all of the key in readable form, and what the key leaves out."""
+    """Return the record of an action: the content of its cache key, and data that is not part of the key."""
     ready, step, spec = running.ready, running.ready.step, running.ready.step.spec
     return {
         "step": step.id,

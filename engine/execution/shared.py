@@ -1,4 +1,4 @@
-"""One executor for several runs at the same time: each run has a view of it, and what happens is told to whose task it is."""
+"""One executor for several concurrent runs. Each run has a view that receives the events of its own tasks."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
-from engine.execution.protocol import CANCELLED, Executor, Failure, Slots, Task, TaskEvent, TaskResult
+from engine.execution.protocol import Executor, Failure, FailureCode, Slots, Task, TaskEvent, TaskResult
 
 TIME_SLICE_SECONDS = 0.02
-"""Seconds for which one of several views listens before another may."""
+"""Seconds that one of several views waits for events before the next may."""
 
 
 class ExecutorMultiplexer:
-    """Gives views of `executor`, which is used by nothing else. Safe from several threads, one view per thread."""
+    """Creates views of `executor` and owns it. Thread-safe, with one view per thread."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
@@ -26,19 +26,19 @@ class ExecutorMultiplexer:
         self._queued: deque[Task] = deque()
 
     def view(self) -> ExecutorView:
-        """An executor of one's own, until it is stopped."""
+        """Return a new view, valid until it is stopped."""
         view = ExecutorView(self)
         with self._locked():
             self._views.append(view)
         return view
 
     def slots(self) -> Slots:
-        """What is free now, or was a moment ago."""
+        """Return the slots; they may have changed when this returns."""
         return self._executor.slots()
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Whoever listens does so again and again: who waits must come before him."""
+        """Hold the lock. The entry lock lets waiting threads go before a thread that polls in a loop."""
         with self._entry_lock:
             self._lock.acquire()
         try:
@@ -53,8 +53,9 @@ class ExecutorMultiplexer:
                 self._drop_task(task_id)
 
     def _slots_for(self, view: ExecutorView) -> Slots:
-        """Besides what is free: who has no task on a kind of place yet may queue one for it, so that a run which always has
-        something to do does not keep all others away."""
+        """Return the slots of a view. A busy slot counts as free if the view has no task on that kind of device.
+
+        The view can then queue one task, so that another run with many tasks does not block it."""
         with self._locked():
             slots = self._executor.slots()
             own_device_kinds = {self._needs_device_slot(task, slots) for task in view.tasks.values()}
@@ -83,10 +84,10 @@ class ExecutorMultiplexer:
             if task_id in self._owners:
                 owner = self._owners[task_id]
                 self._drop_task(task_id)
-                owner.pending_events.append(TaskResult(task_id, error=Failure(CANCELLED, "cancelled")))
+                owner.pending_events.append(TaskResult(task_id, error=Failure(FailureCode.CANCELLED, "cancelled")))
 
     def _drop_task(self, task_id: str) -> None:
-        """Whatever is still said of this task is heard by nobody."""
+        """Cancel a task and discard its remaining events."""
         task = self._owners.pop(task_id).tasks.pop(task_id)
         if task in self._queued:
             self._queued.remove(task)
@@ -111,7 +112,7 @@ class ExecutorMultiplexer:
 
 
 class ExecutorView:
-    """An `Executor` over a shared one."""
+    """An `Executor` on a shared executor."""
 
     def __init__(self, multiplexer: ExecutorMultiplexer) -> None:
         self._multiplexer = multiplexer
@@ -119,7 +120,7 @@ class ExecutorView:
         self.pending_events: deque[TaskEvent] = deque()
 
     def start(self) -> None:
-        """Who shares the executor has started it."""
+        """Do nothing: the owner has started the shared executor."""
 
     def slots(self) -> Slots:
         return self._multiplexer._slots_for(self)
@@ -134,7 +135,7 @@ class ExecutorView:
             self._multiplexer._poll(max(remaining, 0.0))
             if remaining <= 0:
                 break
-            time.sleep(0)  # others may listen
+            time.sleep(0)  # let other threads poll
         while self.pending_events:
             yield self.pending_events.popleft()
 
@@ -142,5 +143,5 @@ class ExecutorView:
         self._multiplexer._cancel(task_id)
 
     def stop(self) -> None:
-        """End what was submitted here; the shared executor goes on."""
+        """Cancel the tasks of this view; the shared executor keeps running."""
         self._multiplexer._detach(self)

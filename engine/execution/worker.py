@@ -1,5 +1,7 @@
-"""The body of every executor: one task, done with a family. As a program (`python -m engine.execution.worker`) it takes
-tasks as JSON lines on standard input and answers with events as JSON lines on standard output, until the input ends.
+"""The worker: runs tasks with model families.
+
+The program `python -m engine.execution.worker CONFIG` reads tasks as JSON lines from stdin and writes events as JSON
+lines to stdout until stdin ends.
 """
 
 from __future__ import annotations
@@ -23,12 +25,8 @@ from pydantic import ValidationError
 
 from engine.execution.peak_memory import PeakMemory
 from engine.execution.protocol import (
-    BAD_INPUT,
-    DISK_FULL,
-    MISSING,
-    OUT_OF_MEMORY,
-    REJECTED,
     Failure,
+    FailureCode,
     Task,
     TaskEvent,
     TaskProgress,
@@ -41,21 +39,22 @@ from pipelines.models.catalog import family_class, install_hint
 from pipelines.models.pool import Pool
 
 HUB_ENV = {"HF_HUB_OFFLINE": "1", "HF_ENABLE_PARALLEL_LOADING": "YES", "DO_NOT_TRACK": "1"}
-"""What the libraries of the model hub are told: nothing is fetched while steps run (`models pull` is the only way in), and the parts of a
-large model are read side by side."""
+"""Environment of the Hugging Face libraries: no downloads during a run (only `models pull` downloads), and parallel
+loading of the files of a large model."""
 
 PROGRESS_INTERVAL_SECONDS = 0.05
-"""Seconds between two progress events with the same message; what comes faster is left out."""
+"""Minimum seconds between two progress events with the same message; events in between are dropped."""
 
 
 def run_task(task: Task, pool: Pool, emit: Callable[[TaskEvent], None]) -> TaskResult:
-    """Do one task. Everything that can go wrong is in the `Done` that this returns. Memory that runs out is a ladder: as long as
-    the pool or the family has something to give up for it, the task is tried again."""
+    """Run one task and return its result; failures are part of the result.
+
+    After an out-of-memory error the task is retried with the next memory mode of the pool, until none is left."""
     report = TaskReport(task.id, emit)
     modes_used: list[str] = []
     while True:
         result = _run_once(task, pool, report, modes_used)
-        if result.error is None or result.error.code != OUT_OF_MEMORY:
+        if result.error is None or result.error.code != FailureCode.OUT_OF_MEMORY:
             return result
         mode_text = pool.relieve_memory(task.spec, already_unloaded=bool(modes_used))
         if mode_text is None:
@@ -65,7 +64,7 @@ def run_task(task: Task, pool: Pool, emit: Callable[[TaskEvent], None]) -> TaskR
 
 
 class TaskReport:
-    """How a family speaks to the executor while it runs. Safe to use from several threads."""
+    """The `Report` of a family during a task. Thread-safe."""
 
     def __init__(self, task_id: str, emit: Callable[[TaskEvent], None]) -> None:
         self.warnings: list[str] = []
@@ -105,7 +104,7 @@ def _run_once(task: Task, pool: Pool, report: TaskReport, modes_used: list[str])
             ready = time.perf_counter()
             paths = family.run(task.kind, params, task.inputs, task.out, report, seed=task.seed)
             outputs = _validate_outputs(task, paths)
-    except Exception as caught:  # a family may raise anything, and a worker must outlive it
+    except Exception as caught:  # a family may raise any exception; the worker must survive it
         error = _to_failure(task.spec, task.kind, caught)
     record = {
         "seconds": round(time.perf_counter() - ready, 4),
@@ -125,7 +124,7 @@ def _run_once(task: Task, pool: Pool, report: TaskReport, modes_used: list[str])
 def _validate_params(task: Task) -> Params:
     params_by_kind = family_class(task.spec).params
     if task.kind not in params_by_kind:
-        raise BadInput("model", f"{task.spec.name} does not do {task.kind}")
+        raise BadInput("model", f"{task.spec.name} does not support {task.kind}")
     try:
         return params_by_kind[task.kind].model_validate_json(json.dumps(task.params))
     except ValidationError as error:
@@ -137,9 +136,11 @@ def _validate_outputs(task: Task, paths: Iterable[Path]) -> tuple[tuple[str, Pat
     outputs: dict[str, Path] = {}
     for path in paths:
         if path.parent.absolute() != task.out.absolute() or path.is_symlink() or not path.is_file():
-            raise RuntimeError(f"{task.spec.family} named an output that is not a file in its folder: {path.name}")
+            raise RuntimeError(
+                f"{task.spec.family} returned an output that is not a file in its output folder: {path.name}"
+            )
         if path.name in outputs:
-            raise RuntimeError(f"{task.spec.family} named the output {path.name} twice")
+            raise RuntimeError(f"{task.spec.family} returned the output {path.name} twice")
         outputs[path.name] = path
     return tuple(outputs.items())
 
@@ -147,23 +148,27 @@ def _validate_outputs(task: Task, paths: Iterable[Path]) -> tuple[tuple[str, Pat
 def _to_failure(spec: ModelSpec, kind: str, error: Exception) -> Failure:
     detail = "".join(traceback.format_exception(error))
     match error:
-        case ContentRejected():  # without a trace: its lines could hold what was refused
+        case ContentRejected():  # no traceback: it could contain the rejected text
             message = " ".join(filter(None, (error.message, error.hint)))
-            return Failure(REJECTED, message, error.field, category=error.category)
+            return Failure(FailureCode.REJECTED, message, error.field, category=error.category)
         case BadInput():
-            return Failure(BAD_INPUT, " ".join(filter(None, (error.message, error.hint))), error.field, detail=detail)
+            return Failure(
+                FailureCode.BAD_INPUT, " ".join(filter(None, (error.message, error.hint))), error.field, detail=detail
+            )
         case MissingDependency():
-            return Failure(MISSING, str(error), detail=detail)
+            return Failure(FailureCode.MISSING, str(error), detail=detail)
         case ModuleNotFoundError():
             fix = f"; {install_hint(spec)}" if spec.extra else ""
-            return Failure(MISSING, f"{spec.name} needs the module {error.name}{fix}", detail=detail)
+            return Failure(FailureCode.MISSING, f"{spec.name} needs the module {error.name}{fix}", detail=detail)
         case OSError() if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            return Failure(DISK_FULL, "no room left on the disk", detail=detail)
+            return Failure(FailureCode.DISK_FULL, "no disk space left", detail=detail)
         case _ if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-            return Failure(OUT_OF_MEMORY, f"not enough memory for {spec.name}", retryable=True, detail=detail)
+            return Failure(
+                FailureCode.OUT_OF_MEMORY, f"not enough memory for {spec.name}", retryable=True, detail=detail
+            )
         case _:
             name = type(error).__name__
-            return Failure(name, f"{spec.name} could not {kind} ({name})", detail=detail)
+            return Failure(name, f"{spec.name} failed at {kind} ({name})", detail=detail)
 
 
 def _clear_folder(folder: Path) -> None:
@@ -174,12 +179,12 @@ def _clear_folder(folder: Path) -> None:
 
 
 def _library_versions(spec: ModelSpec) -> dict[str, str]:
-    """Versions of what the model is built on."""
+    """Return the versions of Python and of the libraries that the model requires."""
     found = {"python": ".".join(str(part) for part in sys.version_info[:3])}
     for module in spec.requires:
         version = getattr(sys.modules.get(module), "__version__", None)
         if version is None:
-            from importlib import metadata  # costs more than all else here, and is seldom needed
+            from importlib import metadata  # slow to import and rarely needed
 
             try:
                 version = metadata.version(module)
@@ -189,11 +194,8 @@ def _library_versions(spec: ModelSpec) -> dict[str, str]:
     return found
 
 
-# The program
-
-
 def main(config_json: str) -> None:
-    """Serve tasks until standard input ends, which it does when the parent dies."""
+    """Run tasks from stdin until it ends, at the latest when the parent process dies."""
     config = json.loads(config_json)
     os.environ.update(HUB_ENV)
     tasks_in, events_out = _claim_stdio()
@@ -213,7 +215,7 @@ def main(config_json: str) -> None:
 
 
 def _claim_stdio() -> tuple[BinaryIO, BinaryIO]:
-    """Keep the two ends of the protocol, and give everything else that reads or prints harmless ones."""
+    """Return the streams of the protocol; redirect stdin to /dev/null and stdout to stderr for all other code."""
     tasks_in, events_out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     devnull = os.open(os.devnull, os.O_RDONLY)
     os.dup2(devnull, 0)
@@ -229,7 +231,7 @@ def _read_tasks(tasks_in: BinaryIO, tasks: queue.SimpleQueue[bytes]) -> None:
 
 
 def _kill_process_group() -> None:
-    """End this process and, where it leads a group, all programs that it started."""
+    """Kill this process, and its process group if it leads one."""
     if os.name == "posix" and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(1)

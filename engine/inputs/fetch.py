@@ -1,8 +1,8 @@
-"""The only door to the network: every picture, page, clip and webhook that a story names goes through here.
+"""The URL fetcher: all network access for the images, pages, videos, audio files and webhooks of stories.
 
-What stands in a story was written by strangers, so an address is never trusted: it is parsed once, its name is resolved once,
-the answer is checked, and the connection goes to exactly that answer; a redirect is a new address and starts over. The whole
-exchange (name, connection, redirects, body) has one time limit and one size limit.
+URLs in stories are untrusted (server-side request forgery). A URL is parsed once, its host is resolved once, the
+resolved address is checked, and the connection goes to exactly that address. A redirect is checked like a new URL. Time
+and size limits cover the whole exchange: resolution, connection, redirects and body.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ssrfguard import AddressTable, Policy, Target
 
 Resolver = Callable[..., list[tuple[Any, ...]]]
-"""Has the signature and the answers of `socket.getaddrinfo`."""
+"""A function with the signature of `socket.getaddrinfo`."""
 
 WEB_SCHEMES: tuple[str, ...] = ("http", "https")
 USER_AGENT = "story-engine"
@@ -34,29 +34,29 @@ MAX_REDIRECTS = 5
 MAX_URL_LENGTH = 8192
 CONNECT_SECONDS = 5.0
 STOP_POLL_SECONDS = 0.1
-"""Seconds between two looks at whether a fetch is to stop."""
+"""Seconds between two checks of the stop event."""
 MEGABYTE = 1024 * 1024
 
-# Ports on which other protocols listen that an HTTP request could be smuggled into: https://fetch.spec.whatwg.org/#port-blocking.
+# Ports of other protocols that an HTTP request could be smuggled into: https://fetch.spec.whatwg.org/#port-blocking.
 BLOCKED_PORTS = frozenset((
-    0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110, 111,
-    113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548,
-    554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665,
-    6666, 6667, 6668, 6669, 6679, 6697, 10080,
+    0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109,
+    110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531,
+    532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060,
+    5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ))  # fmt: skip
 LOOPBACK_NETWORKS = ("127.0.0.0/8", "::1/128")
-# Where hosts that the operator has named may lie. Link-local (cloud metadata) is not among them.
+# Networks of the hosts that the operator allows. Link-local addresses (cloud metadata) are never allowed.
 PRIVATE_NETWORKS = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", *LOOPBACK_NETWORKS)
-# What parsers are known to disagree about: some drop it, some take a backslash for a slash.
+# URL parsers disagree about these characters: some drop them, some read a backslash as a slash.
 _AMBIGUOUS_CHARS = re.compile(r"[\x00-\x1f\x7f\\]")
-# A last label that system resolvers read as part of an address: 0x7f000001, 017700000001, 127.1.
+# System resolvers read a host with such a last label as an address: 0x7f000001, 017700000001, 127.1.
 _NUMERIC_LAST_LABEL = re.compile(r"(?:^|\.)(?:0x[0-9a-f]*|[0-9]+)\.?$")
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
 class FetchError(RuntimeError):
-    """Nothing was fetched. `reason` is one of the keys of `MESSAGES`, for machines; `message` is for the user, says what the
-    address does ("leads inside …"), and holds neither the address nor what any library said."""
+    """A fetch failed. `code`: a key of `ERROR_MESSAGES`; `message`: its text, without the URL and without library
+    messages."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         self.code = code
@@ -64,29 +64,30 @@ class FetchError(RuntimeError):
         super().__init__(self.message)
 
 
-# A name that does not exist, one that leads inside a private network and a host that is down give one and the same answer:
-# otherwise the answers would draw a map of the network that the engine runs in.
+# Unknown hosts, hosts in private networks and hosts that are down share one message: different messages would let
+# clients map the network of the engine.
 ERROR_MESSAGES: Mapping[str, str] = {
-    "bad_url": "is not a web address that can be used",
-    "scheme": "must begin with {}",
+    "bad_url": "is not a valid http(s) URL",
+    "scheme": "must start with {}",
     "credentials": "must not contain a user name or password",
-    "not_allowed": "leads to an address inside a private or reserved network, which is not fetched",
-    "port": "names a port that is not used for the web",
-    "unreachable": "could not be reached, or leads inside a private network, which is not fetched",
-    "timeout": "did not answer completely in time",
-    "redirects": "was redirected too often",
-    "status": "was answered with status {}",
-    "wrong_type": "is not a {}",
-    "encoded": "was sent compressed although that was not asked for",
+    "not_allowed": "is an address in a private or reserved network, which is not allowed",
+    "blocked_port": "has a port that is blocked for HTTP",
+    "unreachable": "is unreachable, or is in a private network, which is not allowed",
+    "timeout": "timed out",
+    "too_many_redirects": "has too many redirects",
+    "bad_status": "returned status {}",
+    "wrong_type": "is not {}",
+    "unsupported_encoding": "returned a compressed response that was not requested",
     "too_large": "is larger than {} MB",
-    "broken": "was cut off, or answered in a way that cannot be understood",
-    "stopped": "was not waited for",
+    "invalid_response": "returned an incomplete or invalid HTTP response",
+    "cancelled": "was cancelled",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class FetchPolicy:
-    """What a fetch is for: the word for it, how many bytes and seconds it may take in all, and which media types it may have."""
+    """The limits of a fetch: total bytes and seconds, accepted media types; `label`: the expected file with its
+    article."""
 
     label: str
     limit_bytes: int
@@ -94,20 +95,19 @@ class FetchPolicy:
     accept: tuple[str, ...]
 
 
-# Servers of signed downloads call everything octet-stream; what it is, is decided by whoever decodes it.
+# Servers of signed downloads send every file as octet-stream; the decoder checks the actual type.
 _OCTET_STREAM_TYPES = ("application/octet-stream", "binary/octet-stream")
-IMAGE_POLICY = FetchPolicy("picture", 25 * MEGABYTE, 30.0, ("image/*", *_OCTET_STREAM_TYPES))
-PAGE_POLICY = FetchPolicy("page", 10 * MEGABYTE, 20.0, ("text/html", "application/xhtml+xml", "text/plain"))
-VIDEO_POLICY = FetchPolicy("clip", 500 * MEGABYTE, 120.0, ("video/*", "application/mp4", *_OCTET_STREAM_TYPES))
+IMAGE_POLICY = FetchPolicy("an image", 25 * MEGABYTE, 30.0, ("image/*", *_OCTET_STREAM_TYPES))
+PAGE_POLICY = FetchPolicy("a page", 10 * MEGABYTE, 20.0, ("text/html", "application/xhtml+xml", "text/plain"))
+VIDEO_POLICY = FetchPolicy("a video", 500 * MEGABYTE, 120.0, ("video/*", "application/mp4", *_OCTET_STREAM_TYPES))
 AUDIO_POLICY = FetchPolicy(
-    "sound", 100 * MEGABYTE, 60.0, ("audio/*", "video/mp4", "application/ogg", *_OCTET_STREAM_TYPES)
+    "an audio file", 100 * MEGABYTE, 60.0, ("audio/*", "video/mp4", "application/ogg", *_OCTET_STREAM_TYPES)
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedFile:
-    """A file that was fetched: where it lies, the media type that its server gave (no parameters), the address after all
-    redirects, its size in bytes."""
+    """A fetched file. `content_type`: without parameters; `final_url`: after redirects; `size` in bytes."""
 
     path: Path
     content_type: str
@@ -117,20 +117,19 @@ class FetchedFile:
 
 @dataclass(frozen=True, slots=True)
 class _CheckedUrl:
-    """One address that may be asked, and the rule for what its name may resolve to."""
+    """A URL that may be requested, and the policy for the addresses of its host."""
 
     url: httpx.URL
     policy: Policy
 
 
 class UrlFetcher:
-    """The way out.
+    """Fetches URLs and posts webhooks, to public addresses only.
 
-    `allow_private` admits loopback, and plain http to loopback even where only https is asked for. `allowed_hosts` names what the
-    operator trusts inside private networks: names (`hooks.corp.example`, `*.corp.example`), which may then resolve to private
-    addresses, and addresses or networks (`10.1.2.0/24`), which may then be reached. Raises ValueError for an entry that is
-    neither, Missing when the packages are not installed. `resolver` stands in for `socket.getaddrinfo`, `tls` for the system's
-    trusted certificates.
+    `allow_private`: allow loopback addresses, also with plain http where https is required; `allowed_hosts`: host names
+    (`hooks.corp.example`, `*.corp.example`) that may resolve to private addresses, and allowed private addresses or
+    networks (`10.1.2.0/24`); `resolver`: replaces `socket.getaddrinfo`; `tls`: replaces the trusted certificates of the
+    system. Raises ValueError for an invalid entry of `allowed_hosts`, MissingDependency without the extra "net".
     """
 
     def __init__(
@@ -144,17 +143,13 @@ class UrlFetcher:
         try:
             from ssrfguard import Policy
         except ImportError as error:
-            raise MissingDependency(
-                'fetching addresses needs the extra "net"; pip install "story-engine[net]"'
-            ) from error
+            raise MissingDependency('fetching URLs needs the extra "net"; pip install "story-engine[net]"') from error
         self._allow_private, self._resolver, self._custom_tls = allow_private, resolver, tls
         networks = [entry for entry in allowed_hosts if _is_network(entry)]
         names = [entry for entry in allowed_hosts if not _is_network(entry)]
         for name in names:
             if set(name) & set(":/@"):
-                raise ValueError(
-                    f"allowed_hosts contains {name!r}, which is neither a name nor an address nor a network"
-                )
+                raise ValueError(f"allowed_hosts: {name!r} is not a host name, an address or a network")
         table = _deny_table()
         self._public = Policy(
             denied_networks=table,
@@ -170,7 +165,7 @@ class UrlFetcher:
         self._has_trusted_hosts = bool(names)
 
     def check(self, url: str, schemes: Sequence[str] = WEB_SCHEMES) -> None:
-        """Everything that can be said of an address without the network. Raises FetchError."""
+        """Check a URL without network access. Raises FetchError."""
         self._check_url(url, schemes)
 
     def fetch(
@@ -182,7 +177,7 @@ class UrlFetcher:
         *,
         stop: Event | None = None,
     ) -> FetchedFile:
-        """`afetch`, for callers without an event loop. `stop`, set by another thread, ends it at once, as any error does."""
+        """Run `afetch` without an event loop. Setting `stop` in another thread cancels it with FetchError."""
         return asyncio.run(_run_until_stopped(stop, self.afetch(url, to, policy, schemes)))
 
     def post_json(
@@ -193,14 +188,15 @@ class UrlFetcher:
         seconds: float = 10.0,
         schemes: Sequence[str] = WEB_SCHEMES,
     ) -> int:
-        """`apost_json`, for callers without an event loop."""
+        """Run `apost_json` without an event loop."""
         return asyncio.run(self.apost_json(url, body, headers, seconds, schemes))
 
     async def afetch(
         self, url: str, to: Path, policy: FetchPolicy, schemes: Sequence[str] = WEB_SCHEMES
     ) -> FetchedFile:
-        """Fetch `url` into the new file `to`; at most five redirects, each hop checked like the first. Raises FetchError, and
-        FileExistsError when `to` exists; no file stays behind when anything is raised."""
+        """Fetch `url` into the new file `to`, with at most MAX_REDIRECTS redirects.
+
+        Raises FetchError, and FileExistsError if `to` exists. After an error there is no partial file."""
         try:
             async with asyncio.timeout(policy.seconds):
                 return await self._follow(self._check_url(url, schemes), to, policy, schemes)
@@ -215,8 +211,10 @@ class UrlFetcher:
         seconds: float = 10.0,
         schemes: Sequence[str] = WEB_SCHEMES,
     ) -> int:
-        """Send `body` (JSON, exactly these bytes: they may be signed) and give the status of the answer. A redirect is an answer
-        like any other and is not followed; the body of the answer is not read. `seconds` bounds it all. Raises FetchError."""
+        """Post `body` (JSON, sent unchanged because it may be signed) and return the status of the response.
+
+        Redirects are not followed and the response body is not read. `seconds` limits the whole exchange. Raises
+        FetchError."""
         try:
             async with asyncio.timeout(seconds):
                 hop = self._check_url(url, schemes)
@@ -237,14 +235,16 @@ class UrlFetcher:
                     size = await _save(response, to, policy)
                     return FetchedFile(to, content_type, str(hop.url), size)
             hop = self._check_url(_join_redirect(hop.url, location), schemes)
-        raise FetchError("redirects")
+        raise FetchError("too_many_redirects")
 
     @asynccontextmanager
     async def _request(
         self, hop: _CheckedUrl, method: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> AsyncIterator[httpx.Response]:
-        """One request on a connection of its own. The guarded transport is used without a client around it: no cookies, no proxy,
-        no pool, nothing that a hop could leave to the next, and nothing but this module reads where a redirect leads."""
+        """Send one request on a new connection.
+
+        The guarded transport is used without an httpx client: no cookies, no proxy, no connection pool, so that a hop
+        leaves no state for the next; and only this module reads the target of a redirect."""
         import httpx
         from ssrfguard import SSRFGuardError
         from ssrfguard.httpx import AsyncSafeTransport
@@ -267,10 +267,10 @@ class UrlFetcher:
         except (SSRFGuardError, httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise FetchError("unreachable") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise FetchError("broken") from error
+            raise FetchError("invalid_response") from error
 
     def _check_url(self, text: str, schemes: Sequence[str]) -> _CheckedUrl:
-        """The one reading of an address: what is checked is what is asked for later."""
+        """Parse and check a URL; the result is used for the request, so that it is parsed once."""
         import httpx
         from ssrfguard import BlockedAddressError, BlockedURLError
 
@@ -297,7 +297,7 @@ class UrlFetcher:
         if target.host != host or (target.address is None and _NUMERIC_LAST_LABEL.search(host)):
             raise FetchError("bad_url")
         if target.port in BLOCKED_PORTS:
-            raise FetchError("port")
+            raise FetchError("blocked_port")
         local = _is_local(target)
         if local and policy is self._public and not self._allow_private and target.address is None:
             raise FetchError("not_allowed")
@@ -318,7 +318,7 @@ class UrlFetcher:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """The system's certificates (an operator's own authority is among them) and those that come with Python's packages."""
+        """Return a context with the certificates of the system (including those of the operator) and of certifi."""
         if self._custom_tls is not None:
             return self._custom_tls
         import certifi
@@ -332,23 +332,25 @@ T = TypeVar("T")
 
 
 async def _run_until_stopped(stop: Event | None, coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of `doing`, unless `stop` is set before it is there. Raises FetchError."""
+    """Return the result of a coroutine; cancel it with FetchError when `stop` is set."""
     task = asyncio.create_task(coroutine)
     while not task.done():
         if stop is not None and stop.is_set():
             task.cancel()
             await asyncio.wait({task})
-            raise FetchError("stopped")
+            raise FetchError("cancelled")
         await asyncio.wait({task}, timeout=STOP_POLL_SECONDS)
     return task.result()
 
 
 def _deny_table() -> AddressTable:
-    """Nothing but ordinary public addresses: beyond what the library denies, special-purpose services that are no web servers,
-    tunnels whose inner address another machine decides, unallocated IPv6, and the one public address that is a cloud's inside."""
+    """Return a table that permits ordinary public addresses only.
+
+    Beyond the defaults of ssrfguard it denies special-purpose blocks, tunnels whose inner address another host chooses,
+    unallocated IPv6, and the public address of the Azure platform."""
     from ssrfguard import DEFAULT_DENIED, AddressTable, Block, Reach
 
-    # An IPv4 address in IPv6 clothes is answered for what it carries: resolvers give it, and NAT64 networks need it.
+    # Addresses with an embedded IPv4 address are checked by that address: resolvers return them, and NAT64 needs them.
     carriers = {ip_network("::ffff:0:0/96"), ip_network("64:ff9b::/96")}
     return AddressTable(
         (
@@ -388,7 +390,7 @@ def _is_local(target: Target) -> bool:
 
 
 def _join_redirect(base: httpx.URL, location: str) -> str:
-    """Where a redirect leads, unread: `_hop` reads it."""
+    """Return the target of a redirect, unchecked: `_check_url` checks it."""
     import httpx
 
     if len(location) > MAX_URL_LENGTH or _AMBIGUOUS_CHARS.search(location):
@@ -400,11 +402,11 @@ def _join_redirect(base: httpx.URL, location: str) -> str:
 
 
 def _check_response(response: httpx.Response, policy: FetchPolicy) -> str:
-    """The media type of an answer that may be read, else FetchError."""
+    """Return the media type of a response that satisfies the policy. Raises FetchError."""
     if response.status_code != 200:
-        raise FetchError("status", str(response.status_code))
+        raise FetchError("bad_status", str(response.status_code))
     if response.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
-        raise FetchError("encoded")
+        raise FetchError("unsupported_encoding")
     media_type: str = response.headers.get("content-type", _OCTET_STREAM_TYPES[0]).partition(";")[0].strip().lower()
     if not any(
         media_type == accepted or (accepted.endswith("/*") and media_type.startswith(accepted[:-1]))

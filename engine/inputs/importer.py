@@ -1,4 +1,4 @@
-"""Files that a story names: put into the store before anything is made of them."""
+"""Import of the files that a story names into the store."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ from engine.story.field_path import FieldPath
 from engine.story.model import NARRATOR_SAMPLE_FIELD, AnyStory, Brief, InputFile, StoryError, map_input_files
 from pipelines.base import MissingDependency
 
-PAGE_NOT_READ = "the page was not read, the story goes on from the idea"
+PAGE_NOT_READ = "cannot read the page; the story is written from the idea only"
 
 
 @dataclass(frozen=True, slots=True)
 class InputImporter:
-    """Takes files in. `allow_private` as the door takes it; `keep` is told the digest of each file as soon as it is in the store."""
+    """Imports local files and URLs into the store.
+
+    `allow_private`: as in `UrlFetcher`; `retain`: called with the digest of each stored file."""
 
     store: ArtifactStore
     allow_private: bool = False
@@ -37,9 +39,10 @@ class InputImporter:
     def import_inputs(
         self, story: AnyStory, base: Path | None, stop: Event | None = None
     ) -> tuple[AnyStory, tuple[str, ...]]:
-        """Put every given file into the store; relative paths start at `base` (None: no file of this machine may be named),
-        web addresses go through the door. A page that cannot be had is left out with a warning, as the idea stands without
-        it. Raises StoryError naming the field, RunCancelled when `stop` is set meanwhile."""
+        """Import every input file; return the story with digests, and warnings.
+
+        `base`: folder of relative paths; None allows URLs only. A page that cannot be fetched is dropped with a
+        warning, because the idea suffices. Raises StoryError with the field, RunCancelled when `stop` is set."""
         warnings: list[str] = []
         if isinstance(story, Brief) and story.page:
             try:
@@ -64,23 +67,23 @@ class InputImporter:
             except (FetchError, MissingDependency) as error:
                 raise StoryError(field_path, str(error)) from error
         elif base is None:
-            raise StoryError(field_path, "is no http(s) address")
+            raise StoryError(field_path, "is not an http(s) URL")
         else:
             digest = self.store.put(_local_file(field_path, picture.source, base, policy), name="input").digest
             self.retain(digest)
         return picture.model_copy(update={"digest": digest})
 
     def fetch(self, url: str, policy: FetchPolicy, stop: Event | None = None) -> Output:
-        """What an address leads to, in the store. Raises FetchError, Missing, StoreError, RunCancelled."""
+        """Fetch a URL into the store. Raises FetchError, MissingDependency, StoreError, RunCancelled."""
         folder = self.store.workspace()
         try:
-            with translate_os_errors("store what was fetched"):
+            with translate_os_errors("store the fetched file"):
                 fetcher = UrlFetcher(allow_private=self.allow_private)
                 path = fetcher.fetch(url, folder / "fetched", policy, stop=stop).path
             output = self.store.put(path, name="input", consume=True)
         except FetchError:
             if stop is not None and stop.is_set():
-                raise RunCancelled("stopped; what was finished is kept") from None
+                raise RunCancelled("cancelled; finished steps stay cached") from None
             raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -103,10 +106,10 @@ def _local_file(field_path: FieldPath, source: str, base: Path, policy: FetchPol
     try:
         size = path.stat().st_size
     except (OSError, ValueError, RuntimeError):
-        raise StoryError(field_path, f'no file "{source}" (looked for {path})') from None
+        raise StoryError(field_path, f'file "{source}" not found ({path})') from None
     if not path.is_file():
         raise StoryError(field_path, f'"{source}" is not a file')
     if not 0 < size <= policy.limit_bytes:
         limit = policy.limit_bytes >> 20
-        raise StoryError(field_path, f'"{source}" has {size:,} bytes; a {policy.label} may have 1 byte to {limit} MB')
+        raise StoryError(field_path, f'"{source}" has {size:,} bytes; {policy.label} must have 1 byte to {limit} MB')
     return path

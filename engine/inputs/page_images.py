@@ -1,5 +1,7 @@
-"""Pictures of the page that a story was written from, as objects of that story. Nothing but what the reader listed as pictures is
-asked for, never more than was wished, and only through the caller's door."""
+"""Images of the page that a story was written from, as objects of the story.
+
+Only images that the page reader listed are fetched, at most the requested number, and only with the caller's
+fetcher."""
 
 from __future__ import annotations
 
@@ -16,26 +18,27 @@ from engine.storage.artifact_store import Output
 from engine.story.model import Element, InputFile, Story
 from pipelines.base import MissingDependency
 
-"""Pictures of a page that a request may ask for."""
 ATTEMPTS_PER_IMAGE = 2
-"""So many times the wished number are tried at most: some cannot be had."""
+"""Maximum fetches per requested image, because some fail."""
 MAX_TOTAL_BYTES, MAX_TOTAL_SECONDS = 40 * MEGABYTE, 60.0
-"""What all pictures of a page may take together."""
+"""Limits for all images of a page together."""
 MIN_SIDE_PIXELS = 160
-"""Pixels of the shorter side; what is smaller is an ornament."""
+"""Minimum length of the shorter side, in pixels; smaller images are decoration."""
 MAX_NAME_LENGTH = 60
 SOURCE_PREFIX = "page:"
-"""How the source of such a picture begins: the address is the page's word, so clients are shown our copy instead."""
+"""Prefix of the source of such an image. Clients get a URL of the stored copy, because the page chose the original
+URL."""
 
-SKIPPED_MESSAGE = "a picture of the page was left out: it"
+SKIPPED_MESSAGE = "skipped an image of the page: it"
 _WORD_PATTERN = re.compile(r"[^\W\d_]{3,}")
 
 
 def fetch_page_images(
     page: Mapping[str, Any], count: int, fetch: Callable[[str, FetchPolicy], Output]
 ) -> tuple[list[tuple[str, InputFile]], list[str]]:
-    """Up to `count` pictures of a page (page.json), best first and each once, with what the page says that they show; and why
-    others are not among them."""
+    """Fetch up to `count` different images of a page, best first.
+
+    `page`: content of page.json. Return (caption, file) of each image, and a warning for each failed fetch."""
     found: dict[str, tuple[str, InputFile]] = {}
     warnings: list[str] = []
     deadline, bytes_left = time.monotonic() + MAX_TOTAL_SECONDS, MAX_TOTAL_BYTES
@@ -60,8 +63,10 @@ def fetch_page_images(
 
 
 def add_image_objects(story: Story, pictures: Sequence[tuple[str, InputFile]]) -> Story:
-    """The story with these pictures (caption, file) as objects: each in the scene whose words have most in common with its
-    caption and that has fewest of them, the first of those."""
+    """Return the story with images (caption, file) added as objects.
+
+    Each goes to the scene that shares the most words with its caption, minus two per image that the scene has; the
+    first scene wins ties."""
     used_names = {thing.name for thing in story.objects}
     words_by_scene = [_word_set(f"{scene.name} {scene.prompt} {scene.narration}") for scene in story.scenes]
     names_by_scene: list[list[str]] = [[] for _ in story.scenes]
@@ -84,7 +89,7 @@ def add_image_objects(story: Story, pictures: Sequence[tuple[str, InputFile]]) -
 
 
 def is_too_small(path: Path) -> bool:
-    """Whether a PNG of our own making shows no more than an ornament."""
+    """Return whether a PNG file is smaller than MIN_SIDE_PIXELS; it is read from the header."""
     with path.open("rb") as file:
         width, height = struct.unpack(">II", file.read(24)[16:])
     return bool(min(width, height) < MIN_SIDE_PIXELS)

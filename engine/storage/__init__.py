@@ -1,1 +1,1 @@
-"""The content-addressed store and the run history."""
+"""The artifact store, the database and its migrations."""

@@ -1,13 +1,13 @@
-"""The store: files known by the digest of their bytes, and which step made which of them.
+"""The artifact store: content-addressed files (blobs) and the action cache.
 
-    blobs/ab/<digest>        the bytes; read-only once there
-    actions/ab/<key>.json    what the step of that key made, with the record of how
-    locks/<key>.lock         held while a process computes that key
-    tmp/<name>/              half-made files of one process; tmp/<name>.lock is held as long as it lives
+    blobs/ab/<digest>        content, read-only
+    actions/ab/<key>.json    outputs of the step with that cache key, and its record
+    locks/<key>.lock         held by the process that runs the step with that key
+    tmp/<name>/              partial files of one process; tmp/<name>.lock is held until it exits
 
-Every file is written under tmp/, flushed and renamed, so what has its final name is complete. Nothing at rest is trusted
-for being there: a blob is hashed before it is used, once per process and version of the file. SHA-256 runs at 1 to 2 GB
-a second and the files of a film are some hundred MB at most, so this stays below the time that it takes to start.
+Every file is written under tmp/, flushed and renamed, so a file with its final name is complete. A blob is hashed
+before its first use in a process and after every change of the file. SHA-256 hashes 1 to 2 GB per second and the files
+of a film have a few hundred MB at most, so that takes less time than the start of the program.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""Error numbers of a write for which there is no room."""
+"""Error numbers of writes that fail for lack of disk space."""
 
 CHUNK_BYTES = 1 << 20
-"""Bytes that are copied at a time."""
+"""Bytes per read when a file is copied."""
 
 MTIME_SETTLE_SECONDS = 0.1
-"""Seconds that a file must have been left alone before its time stamp can vouch for it: clocks of filesystems tick
-coarsely, so a change right after a check can leave the time stamp as it was."""
+"""Minimum age of a file, in seconds, for its modification time to prove that it has not changed: filesystem clocks are
+coarse, so a change right after a check can leave the time as it was."""
 
 
 class StoreError(RuntimeError):
-    """The store cannot do what was asked; the message says where and why."""
+    """An operation on the store failed; the message says which and why."""
 
 
 class StoreFull(StoreError):
-    """There is no room left. Nothing half-written stays behind; what was finished before is kept."""
+    """The disk is full. No partial file remains; finished files are kept."""
 
 
 class CorruptBlob(StoreError):
-    """A blob is missing, or its bytes are not those that were put."""
+    """A blob is missing or its content has changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One file that a step made, under the name that the step gave it; `size` in bytes."""
+    """One output file of a step; `size` in bytes."""
 
     name: str
     digest: str
@@ -64,7 +64,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What the step of `key` made; `record` tells how (free JSON)."""
+    """The outputs of the step with cache key `key`; `record`: how they were produced (free JSON)."""
 
     key: str
     outputs: tuple[Output, ...]
@@ -72,21 +72,21 @@ class Action:
 
 
 class KeyLock:
-    """The right to compute one key, until released or until this process ends."""
+    """An exclusive lock on a cache key, until it is released or the process exits."""
 
     def __init__(self, lock: BaseFileLock) -> None:
         self._lock = lock
 
     def release(self) -> None:
-        """Give the right back; harmless when done twice."""
+        """Release the lock. A second call does nothing."""
         if self._lock.is_locked:
-            with contextlib.suppress(OSError):  # Windows keeps files that are open
-                Path(self._lock.lock_file).unlink()  # while held, so that no two hold different files
+            with contextlib.suppress(OSError):  # Windows cannot delete open files
+                Path(self._lock.lock_file).unlink()  # while held: no two processes may hold different files
             self._lock.release()
 
 
 class ArtifactStore:
-    """A folder of artifacts, shared by any number of processes. Raises `StoreError` when `root` cannot be written to."""
+    """A folder of artifacts, shared by any number of processes. Raises StoreError if `root` is not writable."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
@@ -95,7 +95,7 @@ class ArtifactStore:
         self._verified: dict[str, tuple[int, ...]] = {}
         self._counter = itertools.count(1)
         self._process_folder: tuple[Path, BaseFileLock] | None = None
-        with translate_os_errors(f"use {self.root} as a store"):
+        with translate_os_errors(f"use {self.root} as artifact store"):
             for folder in (self._blobs, self._actions, self._locks, self._tmp):
                 folder.mkdir(parents=True, exist_ok=True)
                 if not os.access(folder, os.W_OK | os.X_OK):
@@ -110,10 +110,10 @@ class ArtifactStore:
     # Blobs
 
     def put(self, path: Path, *, name: str | None = None, consume: bool = False) -> Output:
-        """Take a file in. With `consume` it is moved where that is possible, and gone afterwards in any case."""
+        """Store a file. With `consume` it is moved if possible, and deleted in any case."""
         with translate_os_errors(f"store {path.name}"):
             if not stat.S_ISREG(path.lstat().st_mode):
-                raise StoreError(f"cannot store {path.name}: not a plain file")
+                raise StoreError(f"cannot store {path.name}: not a regular file")
             digest = _hash_file(path)
             if self._is_intact(digest):
                 self._touch(self._blob(digest))
@@ -127,7 +127,7 @@ class ArtifactStore:
             return Output(name or path.name, digest, self._blob(digest).stat().st_size)
 
     def put_bytes(self, data: bytes, name: str) -> Output:
-        """Take bytes in."""
+        """Store bytes."""
         digest = hashlib.sha256(data).hexdigest()
         with translate_os_errors(f"store {name}"):
             if self._is_intact(digest):
@@ -137,8 +137,10 @@ class ArtifactStore:
         return Output(name, digest, len(data))
 
     def put_chunks(self, chunks: Iterable[bytes], name: str) -> Output:
-        """Take bytes in as they come. They are hashed while they are written: a file that somebody still changes gets the digest
-        of its copy."""
+        """Store a stream of bytes.
+
+        The bytes are hashed while they are written, so the digest matches the copy even if the source changes
+        meanwhile."""
         digest, size = hashlib.sha256(), 0
 
         def hashed() -> Iterator[bytes]:
@@ -157,21 +159,21 @@ class ArtifactStore:
         return Output(name, digest.hexdigest(), size)
 
     def path(self, digest: str) -> Path:
-        """Where the bytes lie. Raises `Damaged` unless they are there and whole."""
+        """Return the path of an intact blob. Raises CorruptBlob."""
         path = self._blob(digest)
         if not self._is_intact(digest):
-            raise CorruptBlob(f"artifact {digest[:12]} is {'damaged' if path.exists() else 'missing'}")
+            raise CorruptBlob(f"artifact {digest[:12]} is {'corrupt' if path.exists() else 'missing'}")
         return path
 
     def verify(self) -> tuple[str, ...]:
-        """Hash every blob anew. Gives the digests of those that are not whole."""
+        """Hash every blob again and return the digests of corrupt blobs, sorted."""
         self._verified.clear()
         return tuple(sorted(path.name for path in self._blobs.glob("??/*") if not self._is_intact(path.name)))
 
     # Actions
 
     def get_cached(self, key: str) -> Action | None:
-        """What the step of that key made, if all of it is there and whole; None otherwise."""
+        """Return the action with that key if all its outputs are intact; else None."""
         path = self._action(key)
         action = self._read_action(path, key)
         if action is None or not all(self._is_intact(output.digest) for output in action.outputs):
@@ -180,17 +182,18 @@ class ArtifactStore:
         return action
 
     def commit(self, key: str, outputs: Sequence[Output], record: Mapping[str, Any]) -> Action:
-        """The step of that key made `outputs`, which are in the store. Where another process was first, and all that it
-        made is whole, that stands and is what is returned."""
+        """Store the outputs of the step with that key; the blobs must be in the store.
+
+        If another process has committed the key with intact outputs, keep and return its action."""
         path = self._action(key)
         action = Action(key, tuple(outputs), record)
-        text = json.dumps({"check": _checksum(action), **_action_to_json(action)}, indent=1)
-        with translate_os_errors("remember a finished step"):
+        text = json.dumps({"checksum": _checksum(action), **_action_to_json(action)}, indent=1)
+        with translate_os_errors("commit a finished step"):
             temporary = self._write_temporary((text.encode(),))
             try:
                 path.parent.mkdir(exist_ok=True)
                 try:
-                    os.link(temporary, path)  # fails where the name is taken, so the first commit wins
+                    os.link(temporary, path)  # fails if the name exists, so that the first commit wins
                 except FileExistsError:
                     first = self.get_cached(key)
                     if first is not None:
@@ -205,24 +208,24 @@ class ArtifactStore:
                 temporary.unlink(missing_ok=True)
         return action
 
-    # Working
+    # Locks and working folders
 
     def lock(self, key: str) -> KeyLock | None:
-        """The right to compute `key`, or None while somebody else has it, in this process or in another one."""
+        """Lock a cache key. Return None if this process or another one holds the lock."""
         lock = _try_lock(self._locks / f"{key}.lock")
         return KeyLock(lock) if lock else None
 
     def workspace(self) -> Path:
-        """A new empty folder on the filesystem of the store, for one step to work in; gone with this process."""
-        with translate_os_errors("make a folder to work in"):
+        """Create an empty working folder on the filesystem of the store; `close` deletes it."""
+        with translate_os_errors("create a working folder"):
             folder = self._create_process_folder() / f"work-{next(self._counter)}"
             folder.mkdir()
         return folder
 
     def link(self, digest: str, path: Path) -> None:
-        """Show the blob at `path`, without copying where the filesystem can. Raises `Damaged`."""
+        """Hard-link a blob to `path`, or copy it if the filesystem has no hard links. Raises CorruptBlob."""
         blob = self.path(digest)
-        with translate_os_errors(f"lay out {path.name}"):
+        with translate_os_errors(f"link {path.name}"):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 os.link(blob, path)
@@ -232,7 +235,7 @@ class ArtifactStore:
                 shutil.copyfile(blob, path)
 
     def close(self) -> None:
-        """Remove what this process left under tmp/."""
+        """Delete the temporary files of this process."""
         if self._process_folder is None:
             return
         folder, lock = self._process_folder
@@ -240,10 +243,10 @@ class ArtifactStore:
         shutil.rmtree(folder, ignore_errors=True)
         KeyLock(lock).release()
 
-    # Keeping house
+    # Cleanup
 
     def remove_orphans(self) -> int:
-        """Remove what processes that are no more have left behind: half-made files, locks. Gives how many."""
+        """Delete temporary files and locks of dead processes. Return their number."""
         count = 0
         for path in sorted(self._tmp.glob("*.lock")):
             lock = _try_lock(path)
@@ -260,9 +263,10 @@ class ArtifactStore:
         return count
 
     def gc(self, keys: Collection[str], digests: Collection[str] = (), *, grace: float = 3600.0) -> tuple[int, int]:
-        """Remove the actions whose key is not among `keys`, then the blobs that no remaining action and none of `digests`
-        refers to. What was used within the last `grace` seconds stays: a run may be about to refer to it. Gives how many
-        files went and how many bytes they had."""
+        """Delete actions that are not in `keys`, then blobs that neither a remaining action nor `digests` refers to.
+
+        Files used within the last `grace` seconds stay, because a run may be about to refer to them. Return the number
+        of deleted files and their total size in bytes."""
         before = time.time() - grace
         live = set(digests)
         freed: list[int] = []
@@ -276,7 +280,7 @@ class ArtifactStore:
                 freed.append(size)
         return len(freed), sum(freed)
 
-    # Underneath
+    # Internals
 
     def _blob(self, digest: str) -> Path:
         return self._blobs / digest[:2] / digest
@@ -294,7 +298,7 @@ class ArtifactStore:
             intact = _hash_file(path) == digest
         except OSError:
             return False
-        if intact and abs(time.time() - found.st_mtime) > MTIME_SETTLE_SECONDS:  # the clock may have been set back
+        if intact and abs(time.time() - found.st_mtime) > MTIME_SETTLE_SECONDS:  # abs: the clock may have been set back
             self._verified[digest] = identity
         return intact
 
@@ -303,7 +307,7 @@ class ArtifactStore:
             content = json.loads(path.read_bytes())
             outputs = tuple(Output(item["name"], item["digest"], item["size"]) for item in content["outputs"])
             action = Action(content["key"], outputs, content["record"])
-            return action if action.key == key and content["check"] == _checksum(action) else None
+            return action if action.key == key and content["checksum"] == _checksum(action) else None
         except (OSError, ValueError, LookupError, TypeError):
             return None
 
@@ -311,7 +315,7 @@ class ArtifactStore:
         while self._process_folder is None:
             folder = self._tmp / uuid.uuid4().hex
             lock = _try_lock(folder.with_suffix(".lock"))
-            if lock is not None:  # else a sweep took the new file for an orphan
+            if lock is not None:  # else `remove_orphans` deleted the new lock file
                 folder.mkdir()
                 self._process_folder = folder, lock
         return self._process_folder[0]
@@ -330,7 +334,7 @@ class ArtifactStore:
         return path
 
     def _publish(self, path: Path, target: Path) -> None:
-        """Make a complete file durable and give it its final name."""
+        """Flush a complete file and move it to its final name."""
         with path.open("rb") as file:
             os.fsync(file.fileno())
         path.chmod(0o444)
@@ -340,7 +344,7 @@ class ArtifactStore:
 
     @staticmethod
     def _touch(path: Path) -> None:
-        """Used just now: garbage collection measures its grace from here."""
+        """Mark a file as used now, for the grace period of garbage collection."""
         with contextlib.suppress(OSError):
             os.utime(path)
 
@@ -351,7 +355,7 @@ def _action_to_json(action: Action) -> dict[str, Any]:
 
 
 def _checksum(action: Action) -> str:
-    """Guards the entry itself against a flipped byte."""
+    """Return the checksum of an action, which detects a corrupt entry."""
     return hashlib.sha256(json.dumps(_action_to_json(action), sort_keys=True).encode()).hexdigest()
 
 
@@ -361,8 +365,8 @@ def _hash_file(path: Path) -> str:
 
 
 def _remove_unused(path: Path, before: float) -> int | None:
-    """The bytes of a file that nobody has used since `before` and that is gone now; None when it stays, or another process was
-    faster."""
+    """Delete a file that has not been used since `before` and return its size; None if it stays or was already
+    deleted."""
     with contextlib.suppress(FileNotFoundError):
         found = path.stat()
         if found.st_mtime <= before:
@@ -376,7 +380,7 @@ def _same_filesystem(one: Path, other: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename durable. Windows has no such call and needs none."""
+    """Flush a renamed entry to disk. Windows has no such call and needs none."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -398,10 +402,10 @@ def _try_lock(path: Path) -> BaseFileLock | None:
 
 @contextlib.contextmanager
 def translate_os_errors(operation: str) -> Iterator[None]:
-    """Turn errors of the system into those of the store."""
+    """Convert OSError to StoreError or StoreFull."""
     try:
         yield
     except OSError as error:
         if error.errno in DISK_FULL_ERRNOS:
-            raise StoreFull(f"cannot {operation}: no room left on the disk") from error
+            raise StoreFull(f"cannot {operation}: no disk space left") from error
         raise StoreError(f"cannot {operation}: {error.strerror or error}") from error

@@ -1,7 +1,7 @@
-"""History in SQLite: which runs there were, what they refer to in the store, and how long things took on this machine.
+"""The SQLite database: run history, references of runs to artifacts, timings of steps.
 
-Nothing here is needed to find finished work again: that is in the store. One file on a local disk; any number of
-processes may read, one writes at a time and the others wait.
+The cache does not depend on it: finished steps are in the artifact store. The file must be on a local disk. Any number
+of processes can read it; writers wait for each other.
 """
 
 from __future__ import annotations
@@ -24,22 +24,24 @@ import psutil
 from engine.storage.migrations import NewerSchema, migrate
 
 BUSY_TIMEOUT_SECONDS = 30.0
-"""How long to wait for another process that writes."""
+"""Seconds to wait for the write lock of another process."""
 
 MAX_TIMINGS = 50
-"""How many of the last timings of a model an estimate is made from; older ones are dropped."""
+"""Timings kept per kind and model; older ones are deleted."""
 
 RunStatus = Literal["running", "done", "failed", "cancelled", "interrupted"]
 
 
 class DatabaseError(RuntimeError):
-    """The history cannot be used; the message says why and what to do."""
+    """The database is unusable; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a story. `status` is `interrupted` when the process that ran it is no more; `film` is a digest;
-    `source` and `output_folder` are paths as the user gave them; times are seconds since 1970."""
+    """One run of a story.
+
+    `status`: `interrupted` if the process of a running run has died; `film`: digest; `source` and `output_folder`:
+    paths as the user wrote them; times in seconds since 1970."""
 
     id: str
     created: float
@@ -56,7 +58,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a step will take, by what such steps took before: `samples` of them."""
+    """Expected cost of a step, from `samples` timings; `bytes`: size of the outputs."""
 
     seconds: float
     peak_memory_mb: int
@@ -65,16 +67,16 @@ class Estimate:
 
 
 class Database:
-    """The history in the file `path`, made when it is not there. May be used from several threads."""
+    """The database in the file `path`, created if missing. Thread-safe."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path, self._clock = path, clock
         self._write_lock, self._read_lock = threading.RLock(), threading.Lock()
-        self._writer_thread: int | None = None  # the thread that is in a transaction
+        self._writer_thread: int | None = None  # the thread that has an open transaction
         with self._translate_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)  # it holds the secrets that sign; what is there already stays as its owner made it
-            # Two connections: who reads need not wait until what another thread writes is on the disk.
+            path.touch(mode=0o600)  # it contains signing secrets; an existing file keeps its mode
+            # Two connections: readers do not wait for the disk writes of another thread.
             self._connection, self._reader = self._connect(), self._connect()
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
@@ -92,7 +94,7 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """End the use of the file."""
+        """Close the connections."""
         with self._write_lock, self._read_lock:
             self._connection.close()
             self._reader.close()
@@ -102,7 +104,7 @@ class Database:
     def start_run(
         self, run_id: str, *, title: str, source: str = "", output_folder: str = "", story: Mapping[str, Any]
     ) -> Run:
-        """A run begins, or one of that id begins again."""
+        """Insert a running run, or restart the run with that id."""
         now = self._clock()
         columns = {
             "id": run_id,
@@ -136,7 +138,7 @@ class Database:
         warnings: Sequence[str] = (),
         error: str = "",
     ) -> Run:
-        """A run has ended."""
+        """Store the end of a run. Raises KeyError."""
         with self._transaction() as connection:
             connection.execute(
                 "UPDATE runs SET updated = ?, status = ?, film = ?, warnings = ?, error = ? WHERE id = ?",
@@ -145,34 +147,36 @@ class Database:
         return self.get_run(run_id)
 
     def get_run(self, run_id: str) -> Run:
-        """The run of that id. Raises `KeyError`."""
+        """Return the run with that id. Raises KeyError."""
         for row in self._query("SELECT * FROM runs WHERE id = ?", run_id):
             return _run_from_row(row)
         raise KeyError(run_id)
 
     def list_runs(self, limit: int = 50) -> list[Run]:
-        """The latest runs, newest first."""
+        """Return the latest runs, newest first."""
         return [
             _run_from_row(row) for row in self._query("SELECT * FROM runs ORDER BY created DESC, id LIMIT ?", limit)
         ]
 
     def find_runs(self, prefix: str, limit: int = 2) -> list[Run]:
-        """Runs whose ids begin like that, newest first."""
+        """Return runs whose ids start with `prefix`, newest first."""
         query = "SELECT * FROM runs WHERE substr(id, 1, ?) = ? ORDER BY created DESC LIMIT ?"
         return [_run_from_row(row) for row in self._query(query, len(prefix), prefix, limit)]
 
     def delete_run(self, run_id: str) -> None:
-        """Remove a run; what only it referred to may be collected. Harmless when there is none."""
+        """Delete a run and its references. Do nothing for an unknown id."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
 
-    # What runs refer to
+    # References of runs to artifacts
 
     def add_references(
         self, run_id: str, *, keys: Iterable[str] = (), digests: Iterable[str] = (), exclusive: bool = False
     ) -> bool:
-        """The run needs these actions and blobs of the store; with `only`, nothing else any more. Gives whether it needed
-        something that it needs no more. Raises `KeyError` when the run was forgotten meanwhile."""
+        """Add references of a run to actions (`keys`) and blobs (`digests`), which garbage collection keeps.
+
+        With `exclusive` all other references of the run are deleted. Return whether any was deleted. Raises KeyError if
+        the run does not exist."""
         rows = {(run_id, "key", key) for key in keys} | {(run_id, "digest", digest) for digest in digests}
         dropped: set[tuple[str, str, str]] = set()
         try:
@@ -191,23 +195,25 @@ class Database:
         return bool(dropped)
 
     def live_keys(self) -> frozenset[str]:
-        """The actions that any run needs."""
+        """Return the keys of all referenced actions."""
         return frozenset(row["value"] for row in self._query("SELECT value FROM run_references WHERE kind = 'key'"))
 
     def live_digests(self) -> frozenset[str]:
-        """The blobs that any run needs besides those of its actions."""
+        """Return the digests of all referenced blobs, without the outputs of referenced actions."""
         query = (
             "SELECT value FROM run_references WHERE kind = 'digest' UNION SELECT film FROM runs WHERE film IS NOT NULL"
         )
         return frozenset(row["value"] for row in self._query(query))
 
-    # How long things take
+    # Timings
 
     def add_timing(
         self, kind: str, model: str, *, work: float, seconds: float, peak_memory_mb: int = 0, size: int = 0
     ) -> None:
-        """A step took this. `work` measures how much there was to do, in whatever unit fits the kind (pixels, characters,
-        frames), as long as it is the same in `estimate`; `size` is the bytes that it made."""
+        """Store the timing of a step.
+
+        `work`: amount of work in the unit of the kind, as in `estimate`; `size`: bytes of the outputs. Raises
+        ValueError unless `work` is positive."""
         if not work > 0:
             raise ValueError(f"work must be positive, not {work}")
         with self._transaction() as connection:
@@ -222,7 +228,7 @@ class Database:
             )
 
     def estimate(self, kind: str, model: str, *, work: float = 1.0) -> Estimate | None:
-        """What so much work will take: the median of seconds and bytes per unit, the most memory. None without samples."""
+        """Return the median of seconds and bytes per unit times `work`, and the peak memory; None without timings."""
         rows = self._query("SELECT * FROM timings WHERE kind = ? AND model = ?", kind, model)
         if not rows:
             return None
@@ -234,18 +240,19 @@ class Database:
         )
 
     def query(self, query: str, *values: object) -> list[sqlite3.Row]:
-        """The rows of a query."""
+        """Return the rows of a query. Within a transaction of this thread it sees its changes."""
         return self._query(query, *values)
 
     def transaction(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
-        """One transaction of one's own; nothing of it stays when an exception leaves it. What is written and read within it,
-        by this class too, is part of it."""
+        """Open a write transaction, rolled back if an exception leaves it.
+
+        Methods of this class that the thread calls within it are part of it."""
         return self._transaction()
 
-    # Underneath
+    # Internals
 
     def _migrate(self) -> None:
-        """Bring the schema up to date. Of several processes one does it; the others wait."""
+        """Apply the missing migrations. Other processes wait for the transaction."""
         with self._transaction() as connection:
             try:
                 migrate(connection)
@@ -269,7 +276,7 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, begun as a writer so that it waits for others at its beginning and never fails later."""
+        """Open a write transaction, or join that of this thread. It waits for other writers at its start only."""
         if self._writer_thread == threading.get_ident():
             yield self._connection
             return
@@ -281,9 +288,7 @@ class Database:
                 self._connection.execute("COMMIT")
             finally:
                 self._writer_thread = None
-                if (
-                    self._connection.in_transaction
-                ):  # not after errors, such as a full disk, at which SQLite ends it itself
+                if self._connection.in_transaction:  # SQLite itself rolls back after some errors, such as a full disk
                     self._connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
@@ -294,14 +299,14 @@ class Database:
             raise
         except sqlite3.OperationalError as error:
             raise DatabaseError(
-                f"{self.path} cannot be used ({error}); is the folder writable, the disk full?"
+                f"cannot use {self.path} ({error}); is the folder writable, is the disk full?"
             ) from error
         except sqlite3.DatabaseError as error:
             raise DatabaseError(
-                f"{self.path} is damaged ({error}); move it away to begin a new history, no finished work is lost"
+                f"{self.path} is corrupt ({error}); move it away to start a new history, finished steps stay cached"
             ) from error
         except OSError as error:
-            raise DatabaseError(f"{self.path} cannot be used ({error.strerror})") from error
+            raise DatabaseError(f"cannot use {self.path} ({error.strerror})") from error
 
 
 def _run_from_row(row: sqlite3.Row) -> Run:
@@ -321,14 +326,15 @@ def _process_identity() -> str:
 
 
 def _is_alive(process: str) -> bool:
-    """Numbers of processes are given again; their beginnings tell them apart."""
+    """Return whether a process runs. Process ids are reused, so its start time must match."""
     number, _, started = process.partition(" ")
     return bool(started) and _process_start(int(number)) == started
 
 
 def _process_start(pid: int) -> str:
-    """When a process began; empty when there is none. On Linux in ticks since the machine's start, as the wall clock may
-    be set meanwhile."""
+    """Return the start time of a process; empty if it does not exist.
+
+    On Linux it is in clock ticks since boot, because the wall clock may be changed."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:

@@ -16,7 +16,7 @@ from engine.execution.forkserver import CAN_FORK
 from engine.execution.inline import InlineExecutor
 from engine.execution.local import LocalExecutor
 from engine.execution.protocol import (
-    OUT_OF_MEMORY,
+    FailureCode,
     Slots,
     Task,
     TaskProgress,
@@ -164,9 +164,9 @@ def test_a_huge_message_arrives_whole(executor, tmp_path):
         (families.Refusing, "BadInput", "text", "is too short Write more."),
         (families.MissingProgram, "Missing", "", "install it with: get thing"),
         (families.Unimportable, "Missing", "", "unimportable needs the module no_such_module_at_all"),
-        (families.Failing, "KeyError", "", "failing could not enhance (KeyError)"),
-        (families.FullDisk, "DiskFull", "", "no room left on the disk"),
-        (families.EscapingOutput, "RuntimeError", "", "escapingoutput could not enhance (RuntimeError)"),
+        (families.Failing, "KeyError", "", "failing failed at enhance (KeyError)"),
+        (families.FullDisk, "DiskFull", "", "no disk space left"),
+        (families.EscapingOutput, "RuntimeError", "", "escapingoutput failed at enhance (RuntimeError)"),
     ],
 )
 def test_a_failure_says_what_the_user_can_do_and_keeps_the_rest_for_the_log(
@@ -235,7 +235,7 @@ def test_a_task_may_begin_on_a_rung(executor, tmp_path):
 def test_the_last_rung_is_an_end(fresh, tmp_path):
     done = outcome(fresh, task(tmp_path, spec(families.AlwaysOutOfMemory), text="9", log=str(tmp_path / "log")))
     assert done.error is not None
-    assert done.error.code == OUT_OF_MEMORY
+    assert done.error.code == FailureCode.OUT_OF_MEMORY
     assert len(read_log(tmp_path / "log")) == 5
 
 

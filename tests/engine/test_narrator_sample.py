@@ -40,7 +40,7 @@ def with_clones(*names):
 def test_the_recording_is_one_of_the_files_that_the_client_gave():
     story = generate_requests.to_story(BODY)
     assert input_files(story)[NARRATOR_SAMPLE_FIELD].source == "grandma.wav"
-    assert policy_for(NARRATOR_SAMPLE_FIELD).label == "sound"
+    assert policy_for(NARRATOR_SAMPLE_FIELD).label == "an audio file"
     brief = story_requests.to_brief(
         "idea-2-video", {"idea": "A light", "audio_option": {"narrator_sample": "grandma.wav"}}
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.execution.errors import RenameField, RunCancelled, RunFailed
-from engine.execution.protocol import DISK_FULL
+from engine.execution.protocol import FailureCode
 from engine.planning.plan import InvalidPlan, PlanningError
 from engine.schemas.story_requests import to_api_field
 from engine.server.jobs.handler import JobHandler
@@ -202,7 +202,7 @@ def _describe_error(error: Exception, rename: RenameField) -> tuple[str, str]:
     """Return the message for the client, with fields renamed, and the error code."""
     match error:
         case RunFailed():
-            disk_full = any(failure.code == DISK_FULL for failure in error.failures.values())
+            disk_full = any(failure.code == FailureCode.DISK_FULL for failure in error.failures.values())
             message = error.describe(rename)
             return message, "content_rejected" if error.rejection else "disk_full" if disk_full else "backend_failed"
         case MissingDependency():

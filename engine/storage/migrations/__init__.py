@@ -1,7 +1,7 @@
 """The schema of the database, as numbered migrations.
 
-`NNNN_name.sql` brings a database from schema version NNNN - 1 to NNNN; `PRAGMA user_version` holds the version. A released
-file never changes: a change of the schema is a new file.
+`NNNN_name.sql` brings a database from schema version NNNN - 1 to NNNN; `PRAGMA user_version` holds the version. A
+released file never changes: a change of the schema is a new file.
 """
 
 from __future__ import annotations

@@ -54,11 +54,14 @@ WRONG = [
         lambda b: b["scenes"][0]["characters"][0].update(name="Mira"),
         'scenes[0].characters[0].name: no character "Mira"; did you mean "Mara"?',
     ),
-    (lambda b: b["characters"][0].update(reference_url="mara.png"), 'characters[0].reference_url: no file "mara.png"'),
+    (
+        lambda b: b["characters"][0].update(reference_url="mara.png"),
+        'characters[0].reference_url: file "mara.png" not found',
+    ),
     (lambda b: b["characters"][0].update(reference_url="."), '"." is not a file'),
     (
         lambda b: b["characters"][0].update(reference_url="http://127.0.0.1/x.png"),
-        "characters[0].reference_url: leads to an address inside a private or reserved network",
+        "characters[0].reference_url: is an address in a private or reserved network",
     ),
     (
         lambda b: b["characters"][0].update(reference_url="https://user:pw@example.com/x.png"),
@@ -136,7 +139,7 @@ def test_an_unusable_engine_home_exits_with_4(command, spec, tmp_path, monkeypat
     monkeypatch.setenv("ENGINE_HOME", str(tmp_path / "file"))
     code, _, err = command("plan", spec())
     assert code == 4
-    assert "as a store" in err
+    assert "as artifact store" in err
 
 
 def test_plan_and_dry_run_show_the_steps_and_write_no_file(command, spec):

@@ -23,7 +23,7 @@ from engine.cli import main
 from engine.execution.devices import DevicePlacement
 from engine.execution.inline import InlineExecutor
 from engine.execution.local import LocalExecutor
-from engine.execution.protocol import MISSING, Task, TaskResult
+from engine.execution.protocol import FailureCode, Task, TaskResult
 from engine.schemas import generate_requests
 from engine.service import Service
 from engine.settings import Settings
@@ -144,8 +144,8 @@ def test_a_worker_is_built_on_what_an_environment_is_given() -> None:
 def test_without_workers_it_is_said_that_one_is_needed(lent: Path, tmp_path: Path) -> None:
     done = do(InlineExecutor(), own(lent), tmp_path, "task")
     assert done.error is not None
-    assert done.error.code == MISSING
-    assert "an interpreter of its own" in done.error.message
+    assert done.error.code == FailureCode.MISSING
+    assert "isolated environment" in done.error.message
 
 
 def own_folder(home: Path, environment: Environment) -> Path:
@@ -239,7 +239,7 @@ def test_an_interpreter_that_is_gone_or_broken_ends_its_task_and_no_other(
 ) -> None:
     gone = do(executor, own(tmp_path / "no" / "python"), tmp_path, "gone")
     assert gone.error is not None
-    assert gone.error.code == MISSING
+    assert gone.error.code == FailureCode.MISSING
     assert "python -m engine models pull sharpen-apart" in gone.error.message
     empty = tmp_path / "empty"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(empty)], check=True)

@@ -290,24 +290,24 @@ def test_a_step_whose_worker_dies_is_tried_once_more(store, local, log):
     assert result.ok
     assert read_log(log) == ["1", "1"]
     assert [event.attempt for event in told if isinstance(event, run_events.StepStarted)] == [1, 2, 1]
-    assert any("died" in event.message for event in told if isinstance(event, run_events.StepWarning))
+    assert any("crashed" in event.message for event in told if isinstance(event, run_events.StepWarning))
 
 
 def test_a_step_that_always_kills_its_worker_fails_and_others_do_not(store, local, log):
     plan = Plan((step("a", families.Killed, text="99", log=str(log)), step("b")))
     result = Runner(store, local).run(plan)
-    assert (result.failed["a"].code, result.actions.keys()) == ("Lost", {"b"})
+    assert (result.failed["a"].code, result.actions.keys()) == ("WorkerCrashed", {"b"})
     assert len(read_log(log)) == 2
 
 
 def test_an_output_that_was_not_made_fails_what_needs_it(runner):
     result = runner.run(Plan((step("a"), step("b", inputs=after("a", of="image.png")))))
-    assert result.failed == {"b": Failure("NoOutput", "b needs image.png, which a did not make")}
+    assert result.failed == {"b": Failure("MissingOutput", "b needs image.png, which a did not produce")}
 
 
 def test_a_given_artifact_that_is_not_there_fails_its_step(runner):
     result = runner.run(Plan((step("a", inputs={"given": (StoredInput("0" * 64, "x.png"),)}), step("b"))))
-    assert (result.failed["a"].code, result.actions.keys()) == ("Damaged", {"b"})
+    assert (result.failed["a"].code, result.actions.keys()) == ("CorruptInput", {"b"})
 
 
 def test_a_family_that_is_not_there_fails_its_step(runner):
@@ -317,7 +317,7 @@ def test_a_family_that_is_not_there_fails_its_step(runner):
 
 def test_without_a_place_to_run_a_step_fails_rather_than_waits(store):
     nowhere = Nowhere()
-    assert Runner(store, nowhere).run(Plan((step("a"),))).failed["a"].code == "NoSlot"
+    assert Runner(store, nowhere).run(Plan((step("a"),))).failed["a"].code == "NoDevice"
 
 
 class Counting:

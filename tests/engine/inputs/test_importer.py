@@ -23,7 +23,7 @@ def brief(*sources, **more):
 def test_each_file_is_kept_as_soon_as_it_is_there(store, tmp_path):
     (tmp_path / "one.png").write_bytes(b"one")
     kept = []
-    with pytest.raises(StoryError, match=r'^image_urls\[1\]: no file "two.png"'):
+    with pytest.raises(StoryError, match=r'^image_urls\[1\]: file "two.png" not found'):
         InputImporter(store, retain=kept.append).import_inputs(brief("one.png", "two.png"), tmp_path)
     assert [store.path(digest).read_bytes() for digest in kept] == [b"one"]
 
@@ -37,21 +37,21 @@ def test_what_has_a_digest_is_not_read_again(store, tmp_path):
 
 
 def test_no_file_of_this_machine_is_read_for_somebody_elsewhere(store):
-    with pytest.raises(StoryError, match=r"^image_urls\[0\]: is no http\(s\) address$"):
+    with pytest.raises(StoryError, match=r"^image_urls\[0\]: is not an http\(s\) URL$"):
         InputImporter(store).import_inputs(brief("/etc/hostname"), None)
 
 
 def test_a_page_that_cannot_be_had_is_left_out_and_that_is_said(store, tmp_path):
     told, (warning,) = InputImporter(store).import_inputs(brief(page=InputFile(source="page.html")), tmp_path)
     assert told.page is None
-    assert warning.startswith(f'{PAGE_NOT_READ}: page: no file "page.html"')
+    assert warning.startswith(f'{PAGE_NOT_READ}: page: file "page.html" not found')
 
 
 def test_nothing_of_a_fetch_that_came_to_nothing_stays(store):
     stop = threading.Event()
     stop.set()
     receiver = InputImporter(store, allow_private=True)
-    with pytest.raises(StoryError, match=r"^image_urls\[0\]: could not be reached"):
+    with pytest.raises(StoryError, match=r"^image_urls\[0\]: is unreachable"):
         receiver.import_inputs(brief("http://127.0.0.1:2/none.png"), None)
     with pytest.raises(RunCancelled):
         receiver.import_inputs(brief("http://127.0.0.1:2/none.png"), None, stop)

@@ -8,7 +8,7 @@ import pytest
 from engine.execution.errors import RunCancelled
 from engine.execution.inline import InlineExecutor
 from engine.inputs.fetch import FetchError
-from engine.inputs.page_images import MAX_TOTAL_BYTES, add_image_objects, fetch_page_images
+from engine.inputs.page_images import MAX_TOTAL_BYTES, SKIPPED_MESSAGE, add_image_objects, fetch_page_images
 from engine.schemas import story_requests
 from engine.service import Service
 from engine.settings import Settings
@@ -36,7 +36,7 @@ def test_so_many_are_fetched_as_were_wished_and_twice_as_many_are_tried():
     def fetch(url, want):
         tried.append(url)
         if len(tried) % 2:
-            raise FetchError("status", "404")
+            raise FetchError("bad_status", "404")
         return Output("given", f"{len(tried):064}", 10)
 
     found, warnings = fetch_page_images(PAGE, 3, fetch)
@@ -110,7 +110,7 @@ def test_a_saved_page_works_the_same(tmp_path):
         taken, _ = service.import_inputs(told, tmp_path)
         written, warnings = service.write(taken)
         assert "bees" in json.dumps(written.model_dump(mode="json")).lower()
-        assert [warning for warning in warnings if warning.startswith("a picture of the page was left out")]
+        assert [warning for warning in warnings if warning.startswith(SKIPPED_MESSAGE)]
         stop = threading.Event()
         stop.set()
         with pytest.raises(RunCancelled):

@@ -77,8 +77,8 @@ def test_a_model_that_kills_its_worker_fails_its_own_film_only(tmp_path):
         behind = film(server, "A snail", 1)
         story = server.wait(dying)
         assert story["status"] == "fail"
-        assert "score: the worker died while it ran deadly (signal 9)" in story["message"]
+        assert "score: the worker crashed while running deadly (signal 9)" in story["message"]
         assert server.wait(behind)["status"] == "success"
-        assert not server.error_lines() or all("score failed: Lost" in line for line in server.error_lines())
+        assert not server.error_lines() or all("score failed: WorkerCrashed" in line for line in server.error_lines())
     finally:
         server.stop()

@@ -43,7 +43,7 @@ def test_uploads_and_fetches_for_which_there_is_no_room(tmp_path, web_server):
         form = {"image_urls": f"{web_server.url}/large.png", "audio_option": QUIET}
         story = server.wait(server.post("/story/images-2-video", data=form).json()["data"]["id"])
         assert story["status"] == "fail"
-        assert "no room left on the disk" in story["message"]
+        assert "no disk space left" in story["message"]
         assert [path for path in tmp.rglob("*") if path.suffix != ".lock" and path.parent != tmp] == []
         limited(server, resource.RLIM_INFINITY)
         assert upload(ROOM + 100_000).status_code == 200

@@ -81,7 +81,7 @@ def test_no_file_does_harm(closed, name):
 
 def test_no_worker_died_and_none_took_much_memory(closed):
     assert not [line for line in closed.error_lines() if "BadInput" not in line]
-    assert "the worker died" not in "".join(closed.lines)
+    assert "the worker crashed" not in "".join(closed.lines)
     peaks = [
         json.loads(path.read_text())["record"]["peak_memory_mb"]
         for path in (closed.home / "store/actions").rglob("*.json")

@@ -75,7 +75,7 @@ def test_consuming_a_second_name_of_a_blob_leaves_the_blob(store):
 def test_only_plain_files_are_taken(store, tmp_path):
     (tmp_path / "link").symlink_to("/etc/hostname")
     for path in (tmp_path, tmp_path / "link"):
-        with pytest.raises(StoreError, match="not a plain file"):
+        with pytest.raises(StoreError, match="not a regular file"):
             store.put(path)
     with pytest.raises(StoreError, match="No such file"):
         store.put(tmp_path / "nothing")
@@ -101,7 +101,7 @@ def test_a_flipped_bit_is_found_and_never_served(store, place):
     flip(store.path(output.digest), place)
     assert store.get_cached(KEY) is None
     assert store.verify() == (output.digest,)
-    with pytest.raises(CorruptBlob, match="damaged"):
+    with pytest.raises(CorruptBlob, match="corrupt"):
         store.path(output.digest)
 
 
@@ -331,7 +331,7 @@ def test_two_that_collect_at_the_same_time_do_not_mind_each_other(store):
 
 def test_a_place_that_cannot_be_written_to_says_so(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"cannot use .*file/store as a store"):
+    with pytest.raises(StoreError, match=r"cannot use .*file/store as artifact store"):
         ArtifactStore(tmp_path / "file" / "store")
 
 
@@ -357,9 +357,9 @@ def test_a_full_disk_is_said_clearly_and_leaves_nothing_half_written(tmp_path):
         large = tmp_path / "large"
         large.write_bytes(os.urandom(3_000_000))
         for _ in range(2):
-            with pytest.raises(StoreFull, match="cannot store large: no room left"):
+            with pytest.raises(StoreFull, match="cannot store large: no disk space left"):
                 store.put(large)
-            with pytest.raises(StoreFull, match="cannot store more: no room left"):
+            with pytest.raises(StoreFull, match="cannot store more: no disk space left"):
                 store.put_bytes(large.read_bytes(), "more")
         assert files(store.root) == before
         assert store.verify() == ()
@@ -395,7 +395,7 @@ def test_a_file_larger_than_allowed_is_no_room_too(tmp_path):
     process.start()
     message, number, halves = answers.get(timeout=30)
     process.join()
-    assert (message, number, halves) == ("cannot store large: no room left on the disk", errno.EFBIG, [])
+    assert (message, number, halves) == ("cannot store large: no disk space left", errno.EFBIG, [])
 
 
 def test_entries_are_readable_by_people(store):

@@ -135,7 +135,7 @@ def test_a_damaged_history_says_what_to_do(tmp_path):
 
 def test_a_place_where_no_file_can_be_says_so(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DatabaseError, match="cannot be used"):
+    with pytest.raises(DatabaseError, match="cannot use"):
         Database(tmp_path / "file" / "jobs.db")
 
 

@@ -204,7 +204,7 @@ def test_pictures_of_the_page_become_objects_if_asked(server, web_server, page_o
     blue = Image.open(io.BytesIO(requests.get(things["Three blue hives on a roof"], timeout=30).content))
     assert blue.size == (400, 300)
     left_out = [warning for warning in story["warnings"] if "picture of the page" in warning]
-    assert {warning.rpartition("it ")[2] for warning in left_out} >= {"was answered with status 404", "is too small"}
+    assert {warning.rpartition("it ")[2] for warning in left_out} >= {"returned status 404", "is too small"}
     assert any("not fetched" in warning for warning in left_out)
     assert not [warning for warning in story["warnings"] if "169.254" in warning]
     assert not {"/secret", "/also-secret.png"} & set(web_server.requested_paths)
