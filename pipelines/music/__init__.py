@@ -1,1 +1,1 @@
-"""Families that make music."""
+"""Families that generate music."""

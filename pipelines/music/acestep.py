@@ -1,4 +1,4 @@
-"""The family `AceStep`: a score composed from words by diffusion, as diffusers runs ACE-Step 1.5."""
+"""Family `AceStep`: a score from a text prompt by diffusion, with the ACE-Step 1.5 pipeline of diffusers."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from pipelines.step_params import ScoreParams
 if TYPE_CHECKING:
     from pipelines.music.beats import Stereo
 
-_MIN_SECONDS = 10.0  # seconds; the model knows no shorter music
-_BLEND_MARGIN_SECONDS = (
-    12.0  # seconds more than its share of the film that a piece gets, for the bars in which two pieces blend
-)
+_MIN_SECONDS = 10.0  # shortest duration in seconds that the model supports
+_BLEND_MARGIN_SECONDS = 12.0  # extra seconds of each piece, for the bars of its crossfade
 _INSTRUMENTAL = "[Instrumental]"
 
 
 class AceStepOptions(PipelineOptions):
-    """Those of the recipe, and: `steps` of denoising, `guidance` (1: none, as distilled checkpoints want it), `shift` of the time
-    steps, `longest` piece in seconds: a longer film gets several, joined on the beat."""
+    """Options of `PipelineOptions`, and those of ACE-Step.
+
+    `steps`: denoising steps. `guidance`: classifier-free guidance scale (1: none, for distilled checkpoints). `shift`:
+    of the timestep schedule. `max_piece_seconds`: a longer film gets several pieces, joined on the beat.
+    """
 
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
     steps: int = Field(8, ge=1, le=200)
@@ -35,7 +36,7 @@ class AceStepOptions(PipelineOptions):
 
 
 class AceStep:
-    """A score from words in one go, 48 kHz stereo."""
+    """Score from a text prompt in one diffusion pass per piece: 48 kHz stereo."""
 
     name: ClassVar[str] = "ace-step"
     version: ClassVar[str] = "1"
@@ -108,7 +109,7 @@ class AceStep:
     def _generate_piece(
         self, prompt: str, seconds: float, seed: int, report: Report, begin: float, end: float
     ) -> Stereo:
-        """One piece at the house's level."""
+        """Return one mastered piece, float32 of shape (samples, 2) at 48 kHz."""
         import numpy as np
 
         from pipelines.diffusion.callbacks import generator, step_callback
@@ -129,7 +130,7 @@ class AceStep:
 
 
 def _split_pieces(seconds: float, max_seconds: float) -> tuple[float, int]:
-    """How long each piece is, and how many there are at most."""
+    """Return the length of each piece in seconds and the maximum number of pieces."""
     if seconds <= max_seconds:
         return math.ceil(seconds), 1
     count = (

@@ -1,4 +1,4 @@
-"""Tracks of half a minute → music of any length: one track flows into the next on the beat, and the end fades away."""
+"""Arrangement: joins short tracks on the beat to music of any length that ends with a fade-out."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from pipelines.music.beats import Stereo, detect_beats
 RATE = 48_000
 _BEATS_PER_BAR = 4  # beats
 _FADE_IN, _FADE_OUT = 0.25, 2.5  # seconds
-_TARGET_RMS, _MAX_PEAK = 0.1, 0.9  # root mean square and highest peak of a levelled track
+_TARGET_RMS, _MAX_PEAK = 0.1, 0.9  # RMS and maximum peak of a normalized track, of full scale
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A track made ready: `music` from its first beat, to be left at sample `leave`, where the next comes in over `blend`
-    samples."""
+    """Track cut to bars.
+
+    `music` starts at its first beat. The next passage enters at `exit_sample`, over `crossfade_samples` samples.
+    """
 
     music: Stereo
     exit_sample: int
@@ -27,7 +29,7 @@ class Passage:
 
 
 def cut_to_bars(music: Stereo) -> Passage:
-    """Cut a track to whole bars: from its first beat to the last bar that leaves a bar for the blend."""
+    """Cut a track to complete bars, from its first beat to the last bar that leaves one bar for the crossfade."""
     beat_grid = detect_beats(music, RATE)
     start = round(beat_grid.first)
     music = normalize_level(music[start:])
@@ -39,8 +41,10 @@ def cut_to_bars(music: Stereo) -> Passage:
 
 
 def arrange_tracks(tracks: Sequence[str], open_track: Callable[[str], Stereo], length: int) -> Iterator[Stereo]:
-    """Blocks that together are exactly `length` samples: the tracks one after the other, again from the first when all have
-    been played. Two tracks at most are in memory."""
+    """Yield blocks of exactly `length` samples in total: the tracks in sequence, from the first again after the last.
+
+    At most two tracks are in memory at a time.
+    """
     yield from apply_fades(_crossfade_tracks(tracks, open_track), length)
 
 
@@ -57,7 +61,7 @@ def _crossfade_tracks(tracks: Sequence[str], open_track: Callable[[str], Stereo]
 
 
 def apply_fades(blocks: Iterator[Stereo], length: int) -> Iterator[Stereo]:
-    """The first `length` samples, with a short fade-in, and a fade-out that ends in silence."""
+    """Yield the first `length` samples with a short fade-in and a fade-out to silence."""
     fade_out = min(round(_FADE_OUT * RATE), length // 2)
     fade_in = min(round(_FADE_IN * RATE), length // 4)
     position = 0
@@ -76,13 +80,13 @@ def apply_fades(blocks: Iterator[Stereo], length: int) -> Iterator[Stereo]:
 
 
 def _crossfade(old: Stereo, new: Stereo) -> Stereo:
-    """From one to the other at equal power."""
+    """Return an equal-power crossfade of two signals of the same length."""
     angle = np.linspace(0.0, np.pi / 2, len(old), dtype=np.float32)[:, None]
     return np.asarray(old * np.cos(angle) + new * np.sin(angle), np.float32)
 
 
 def normalize_level(music: Stereo) -> Stereo:
-    """The same music at the house's level, with room for its peaks; silence stays silence."""
+    """Return the music at an RMS of 0.1, lower if its peak would exceed 0.9. Silence stays silence."""
     level = float(np.sqrt(np.mean(np.square(music, dtype=np.float64))))
     peak = float(np.abs(music).max(initial=0.0))
     if peak < 1e-4:

@@ -1,4 +1,4 @@
-"""Music as a model made it → `music.wav`: stereo at 48 kHz, levelled, as long as the film, its end faded."""
+"""Mastering: audio of a model → `music.wav`, 48 kHz stereo, normalized, as long as the film, with a fade-out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BLOCK_SAMPLES = RATE
 
 
 def film_length_samples(inputs: Mapping[str, Sequence[Path]]) -> int:
-    """How many samples at 48 kHz the film has. Raises BadInput without a timeline."""
+    """Return the length of the film in samples at 48 kHz. Raises BadInput without a timeline."""
     if not inputs.get("timeline"):
         raise BadInput("timeline", "the score needs the film's timeline.")
     timeline = Timeline.model_validate_json(inputs["timeline"][0].read_text("utf-8"))
@@ -25,12 +25,12 @@ def film_length_samples(inputs: Mapping[str, Sequence[Path]]) -> int:
 
 
 def to_stereo(music: Stereo) -> Stereo:
-    """One channel or two, as columns → two."""
+    """Return float32 audio of shape (samples, 1) or (samples, channels) as (samples, 2)."""
     return np.ascontiguousarray(np.broadcast_to(music, (len(music), 2)) if music.shape[1] == 1 else music[:, :2])
 
 
 def resample(music: Stereo, rate: int) -> Stereo:
-    """The same at 48 kHz."""
+    """Resample audio of shape (samples, 2) from `rate` to 48 kHz."""
     if rate == RATE:
         return music
     import av
@@ -47,7 +47,7 @@ def resample(music: Stereo, rate: int) -> Stereo:
 
 
 def fit_to_length(music: Iterable[Stereo], length: int) -> Iterator[Stereo]:
-    """Blocks of exactly `length` samples, their ends faded; silence where the music ends too early."""
+    """Yield blocks of exactly `length` samples with fades; music that is too short is padded with silence."""
     return apply_fades(_pad_with_silence(music, length), length)
 
 

@@ -1,4 +1,4 @@
-"""The family `MusicGen`: a score composed from words by a language model over sound, as transformers runs it."""
+"""Family `MusicGen`: a score from a text prompt by an autoregressive audio model of transformers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from pipelines.music.beats import Stereo
 
 _CROSSFADE_SECONDS = 1.0
-"""Seconds over which what was played becomes what the model heard of it."""
+"""Seconds of crossfade between the played audio and the model's codec reconstruction of it."""
 
 
 class MusicGenOptions(BaseModel):
-    """`window`: seconds that the model plays at once (it was trained on 30). A longer film goes on from the last `memory`
-    seconds of what was played. `guidance`: how strictly it keeps to the words; `temperature` and `top_k`: how freely it plays."""
+    """Options of MusicGen.
+
+    `window`: seconds per generation (the model was trained on 30). A longer film continues from the last
+    `context_seconds` of audio. `guidance`: classifier-free guidance scale. `temperature`, `top_k`: sampling parameters.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,9 +35,9 @@ class MusicGenOptions(BaseModel):
 
 
 class MusicGen:
-    """A score from words, of any length, in stereo.
+    """Score from a text prompt, of any length, in stereo.
 
-    Copet et al.: Simple and Controllable Music Generation (2023); longer pieces by continuation, as there.
+    Copet et al.: Simple and Controllable Music Generation (2023); longer pieces by continuation, as described there.
     """
 
     name: ClassVar[str] = "musicgen"
@@ -101,7 +104,7 @@ class MusicGen:
         self._model = self._tokenizer = None
 
     def _compose(self, prompt: str, seconds: float, report: Report) -> Stereo:
-        """At least `seconds` of music, window by window, each beginning with the end of the one before."""
+        """Generate at least `seconds` of music, window by window; each window continues the end of the previous one."""
         import numpy as np
 
         wanted = round(seconds * self.rate)
@@ -118,8 +121,8 @@ class MusicGen:
             more = min((wanted - len(music)) / self.rate, self._options.window - context_seconds)
             played = self._generate_window(prompt, more, tail, report_progress)
             if len(played) <= len(tail):
-                raise RuntimeError("the model plays nothing further")
-            # It plays what it heard once more, a little changed by its codec, before it goes on.
+                raise RuntimeError("the model generated no further audio")
+            # The output starts with the prompt audio, slightly changed by the codec.
             blend = min(len(tail), round(_CROSSFADE_SECONDS * self.rate))
             angle = np.linspace(0.0, np.pi / 2, blend, dtype=np.float32)[:, None]
             joined = music[-blend:] * np.cos(angle) ** 2 + played[len(tail) - blend : len(tail)] * np.sin(angle) ** 2
@@ -130,7 +133,11 @@ class MusicGen:
     def _generate_window(
         self, prompt: str, seconds: float, prompt_audio: Stereo | None, on_progress: Callable[[float], None]
     ) -> Stereo:
-        """`heard` (if any) and about `seconds` more, as (samples, channels). `played_on` is told how many of them are done."""
+        """Generate about `seconds` of audio after `prompt_audio` (if any).
+
+        The result is float32 of shape (samples, channels) and includes `prompt_audio`. `on_progress` receives the
+        number of generated seconds.
+        """
         import math
 
         import numpy as np
@@ -150,13 +157,13 @@ class MusicGen:
         prompt_lengths: list[int] = []
 
         def watch(ids: Any, scores: Any, **_: Any) -> Any:
-            """Where others would stop: after each frame. It never does."""
+            # A stopping criterion is called after each frame: this one reports progress and never stops.
             prompt_lengths.append(ids.shape[-1])
             if (done := ids.shape[-1] - prompt_lengths[0]) % round(self._frame_rate) == 0:
                 on_progress(min(seconds, done / self._frame_rate))
             return torch.zeros(ids.shape[0], dtype=torch.bool, device=ids.device)
 
-        # Codebooks are played one after the other: as many frames later the last of them is there.
+        # Codebooks are delayed by one frame each: the last one completes that many frames later.
         frames = math.ceil(seconds * self._frame_rate) + self._model.decoder.num_codebooks
         audio = self._model.generate(
             **model_inputs,

@@ -1,4 +1,4 @@
-"""What a film is about → words for a model that composes from words."""
+"""Prompts of music models, from the mood and the story."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _MOOD_PROMPTS: dict[str, str] = {
     "tender": "tender and hopeful, warm, acoustic guitar, piano, soft strings, emotional",
 }
 _MAX_STORY_CHARACTERS = 300
-"""Characters of the story that a model is told: its words are few, and the music comes first."""
+"""Maximum number of story characters in the prompt: music models read few tokens, and the style comes first."""
 
 
 def build_prompt(params: ScoreParams) -> str:
-    """One line of English for the sound, with what the film is about in the story's own words."""
+    """Return one line: the style in English, then the story in its own words."""
     sound = _MOOD_PROMPTS[classify_mood(params.mood, params.prompt, tuple(_MOOD_PROMPTS))]
     about = " ".join(params.prompt.split())[:_MAX_STORY_CHARACTERS].strip()
     parts = [f"Instrumental film score, no vocals, {sound}", f"mood: {params.mood}" if params.mood else ""]

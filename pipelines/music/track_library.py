@@ -1,4 +1,4 @@
-"""The family `Library`: the score is arranged from the tracks of a package of royalty-free music, by mood."""
+"""Family `TrackLibrary`: arranges the score from the tracks of a package of royalty-free music, by mood."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ _INSTALL = 'pip install "story-engine[draft]"'
 
 
 class TrackLibraryOptions(BaseModel):
-    """`package` holds the folder `tracks/<mood>/*`; the files of one mood whose names share everything before the last `_` are
-    in one style and tempo, and are played one after the other."""
+    """Options of the track library.
+
+    `package` has the folder `tracks/<mood>/*`. Files of one mood with the same name up to the last `_` have one style
+    and tempo and are played in sequence.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,7 +34,7 @@ class TrackLibraryOptions(BaseModel):
 
 
 class TrackLibrary:
-    """An arrangement of shipped tracks: chosen by mood and seed, joined on the beat, exactly as long as the film."""
+    """Arrangement of shipped tracks: selected by mood and seed, joined on the beat, exactly as long as the film."""
 
     name: ClassVar[str] = "track-library"
     version: ClassVar[str] = "1"
@@ -103,7 +106,7 @@ class TrackLibrary:
         self._styles = {}
 
     def _select_tracks(self, mood: str, seed: int) -> dict[str, Path]:
-        """The tracks of one style of the mood, in the order in which they are played."""
+        """Return the tracks of one style of the mood, in playing order."""
         styles = self._styles[mood]
         every = [(style, index) for style in sorted(styles) for index in range(len(styles[style]))]
         style, first = every[seed % len(every)]
@@ -121,7 +124,7 @@ def _decode(path: Path) -> Stereo:
 
 
 def _split_into_seconds(blocks: Iterator[Stereo]) -> Iterator[Stereo]:
-    """The same in blocks of a second at most, so that progress flows."""
+    """Yield the same audio in blocks of at most one second, for regular progress reports."""
     for block in blocks:
         for start in range(0, len(block), _RATE):
             yield block[start : start + _RATE]

@@ -1,1 +1,1 @@
-"""Families that speak."""
+"""Families that synthesize speech."""

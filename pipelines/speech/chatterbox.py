@@ -1,5 +1,7 @@
-"""The family `Chatterbox`: Resemble AI's multilingual voice model; clones a given recording. Its packages are pinned to other
-versions than those of the engine, so its models run under an interpreter of their own (`env` in models.yaml)."""
+"""Family `Chatterbox`: Resemble AI's multilingual voice model, with voice cloning from a recording.
+
+Its dependencies conflict with the engine's, so its models run in a separate environment (`env` in models.yaml).
+"""
 
 from __future__ import annotations
 
@@ -23,20 +25,20 @@ _CODES: Mapping[Language, str] = {
     "Korean": "ko", "Spanish": "es", "Turkish": "tr",
 }  # fmt: skip
 _MAX_CHARACTERS: Mapping[Language, int] = {"Chinese": 80, "Japanese": 80, "Korean": 100}
-"""Characters that the model speaks well at once; 200 in all other languages."""
+"""Maximum number of characters that the model speaks well per call; 200 in all other languages."""
 
 
-_PITCH_SHIFT_LIMITS = (
-    0.8,
-    1.3,
-)  # how far the voice may be made smaller or larger: it also becomes that much faster or slower
+_PITCH_SHIFT_LIMITS = (0.8, 1.3)  # range of the pitch factor, which also changes the speed
 _PITCH_TEST_TEXT = "The small fox looked at the moon for a long time."
 
 
 class ChatterboxVoiceSettings(VoiceSettings):
-    """The model has one voice of its own: narrators are that voice, larger or smaller, calmer or livelier. It is measured, and
-    bent towards `height` in hertz. `liveliness` 0.5 is the model's own; `temperature` how freely it speaks; `guidance` how
-    strictly it keeps to the voice."""
+    """Narrator of Chatterbox.
+
+    The model has one built-in voice. Narrators are that voice, shifted in pitch and with other sampling parameters: the
+    family measures its pitch and shifts it towards `pitch_hz`. `exaggeration` 0.5 is the model's default; `temperature`
+    is that of sampling; `guidance` is the strength of the voice conditioning.
+    """
 
     pitch_hz: float | None = Field(None, ge=60, le=350)
     exaggeration: float = Field(0.5, ge=0.25, le=1.5)
@@ -45,8 +47,12 @@ class ChatterboxVoiceSettings(VoiceSettings):
 
 
 class Chatterbox:
-    """Narration by Chatterbox Multilingual. Word times are estimated from the sound: the model does not tell them. What it says
-    carries an inaudible watermark (Perth) that tells machines that a machine spoke."""
+    """Narration by Chatterbox Multilingual.
+
+    Word times are estimated from the audio, because the model does not return them.
+
+    The audio has an inaudible watermark (Perth) that marks it as machine-generated.
+    """
 
     name: ClassVar[str] = "chatterbox"
     version: ClassVar[str] = "1"
@@ -104,7 +110,7 @@ class Chatterbox:
         self._model = self._default_conditionals = None
 
     def _measure_default_pitch(self) -> float:
-        """How high the model's own voice speaks, in hertz; 0 where nothing is voiced."""
+        """Return the pitch of the built-in voice in hertz; 0 without voiced frames."""
         from pipelines.speech.audio.pitch import estimate_pitch
         from pipelines.speech.audio.samples import normalize_level
 
@@ -116,7 +122,7 @@ class Chatterbox:
         return self._default_pitch_hz
 
     def _condition_on_sample(self, sample: Samples) -> None:
-        """The model takes the voice of a recording, out of a file."""
+        """Condition the model on the voice of a recording, by way of a temporary file."""
         from tempfile import TemporaryDirectory
 
         from pipelines.speech.voice_sample import write_wav
@@ -126,7 +132,7 @@ class Chatterbox:
 
 
 class ChatterboxVoice:
-    """One voice of the model."""
+    """One narrator of the model."""
 
     def __init__(self, model: Any, settings: ChatterboxVoiceSettings, pitch: float, seed: int) -> None:
         self.rate = int(model.sr)
@@ -143,11 +149,11 @@ class ChatterboxVoice:
         )
 
     def synthesize_text(self, text: str, code: str) -> Samples:
-        """One text in the language of that code."""
+        """Synthesize one text in the language of that code."""
         import numpy as np
         import torch
 
-        # Each text has its own dice: what was said before does not change how it is said.
+        # Each text has its own seed: earlier texts do not change its audio.
         torch.manual_seed(self._seed % 2**63)
         audio = self._model.generate(
             text,
@@ -160,20 +166,20 @@ class ChatterboxVoice:
 
 
 def _load_model(model_folder: Path, device: str) -> Any:
-    """The model out of its folder, as chatterbox-tts reads it (`torch.load(weights_only=True)` and safetensors)."""
+    """Load the model from its folder, as chatterbox-tts does (`torch.load(weights_only=True)` and safetensors)."""
     import json
     import sys
 
-    # The segmenter of Chinese words would be fetched from the net; without it words are not told apart.
-    sys.modules.setdefault("spacy_pkuseg", None)  # type: ignore[arg-type]  # what the import system knows as "not there"
+    # spacy_pkuseg would download a Chinese segmenter; without it the model gets unsegmented text.
+    sys.modules.setdefault("spacy_pkuseg", None)  # type: ignore[arg-type]  # None: the import system treats it as missing
     try:
         from chatterbox.mtl_tts import ChatterboxMultilingualTTS
     except (ImportError, OSError) as error:
         raise MissingDependency(
-            "Chatterbox runs under an interpreter of its own; `python -m engine models pull chatterbox`"
+            "Chatterbox runs in a separate environment; run `python -m engine models pull chatterbox`"
         ) from error
     model = ChatterboxMultilingualTTS.from_local(model_folder, device)
-    # How Chinese characters are keyed in; chatterbox-tts looks for it on the hub.
+    # Cangjie codes of Chinese characters; chatterbox-tts would download them from the hub.
     converter = model.tokenizer.cangjie_converter
     for entry in json.loads((model_folder / "Cangjie5_TC.json").read_text("utf-8")):
         glyph, code = entry.split("\t")[:2]

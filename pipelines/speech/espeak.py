@@ -1,4 +1,4 @@
-"""The family `Espeak`: formant synthesis by eSpeak NG. Speaks all languages at once and like a robot; the last resort."""
+"""Family `Espeak`: formant synthesis by eSpeak NG. All languages, robotic voice; the last fallback."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from pipelines.speech.narrate import SpeechAudio
     from pipelines.speech.text.tokenize import Word
 
-_WORDS_PER_MINUTE = 150  # words a minute of an unhurried narrator
+_WORDS_PER_MINUTE = 150  # words per minute of an unhurried narrator
 
 
 class EspeakVoiceSettings(VoiceSettings):
-    """`variant` is a voice of espeak-ng-data/voices/!v; `height` and `melody` are its pitch and pitch range, 0 to 99."""
+    """Narrator of eSpeak NG.
+
+    `variant` is a voice of espeak-ng-data/voices/!v; `base_pitch` and `pitch_range` are in [0, 99].
+    """
 
     variant: str = Field(pattern=r"^[A-Za-z0-9]+$")
     base_pitch: int = Field(50, ge=0, le=99)
@@ -29,7 +32,7 @@ class EspeakVoiceSettings(VoiceSettings):
 
 
 class Espeak:
-    """Narration by libespeak-ng, in this process. Word times come from its word events."""
+    """Narration by libespeak-ng in this process. Word times come from its word events."""
 
     name: ClassVar[str] = "espeak"
     version: ClassVar[str] = "1"

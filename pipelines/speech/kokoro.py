@@ -1,5 +1,7 @@
-"""The family `Kokoro`: the 82-million-parameter voice model Kokoro, run by ONNX Runtime on the CPU. Its files come from packages, or
-from the hub where models.yaml names weights."""
+"""Family `Kokoro`: the Kokoro voice model (82 million parameters) in ONNX Runtime on the CPU.
+
+Its files come from installed packages, or from downloaded weights if models.yaml names any.
+"""
 
 from __future__ import annotations
 
@@ -21,23 +23,27 @@ if TYPE_CHECKING:
     from pipelines.speech.text.tokenize import Word
 
 _RATE = 24000
-_MAX_TOKENS = 500  # of 510 that the model takes
-_TIMBRE_SIZE = 128  # the first half of a style colours the sound, the second decides melody and rhythm
+_MAX_TOKENS = 500  # the model supports 510
+_TIMBRE_SIZE = 128  # the first half of a style vector is timbre, the second prosody
 
 
 class KokoroVoiceSettings(VoiceSettings):
-    """A narrator is a blend of the model's voices: `timbre` and `prosody` (default: as the timbre) give each voice a weight.
-    The weights are made to add up to 1; negative ones lead away from a voice. `pitch` also scales the size of the speaker."""
+    """Narrator of Kokoro: a blend of the model's voices.
+
+    `timbre` and `prosody` (default: as `timbre`) map voices to weights. Weights are normalized to a sum of 1; a
+    negative weight moves away from a voice. `pitch` also scales the apparent size of the speaker.
+    """
 
     timbre: Mapping[str, float] = Field(min_length=1)
     prosody: Mapping[str, float] | None = None
 
 
 class Kokoro:
-    """Narration by Kokoro. Word times come from the durations that the model itself predicts for each phoneme.
+    """Narration by Kokoro. Word times come from the predicted duration of each phoneme.
 
-    The option `prosody_voices` names, for a language, the voices at home in it, by the second letter of a voice's name (`f`, `m`): they
-    lend narrators whose own voice is not (as its first letter tells) half of their melody.
+    The option `prosody_voices` maps a language and the second letter of a voice's name (`f`, `m`) to a native voice of
+    the language. It contributes half of the prosody of narrators from other languages (by the first letter of their
+    voice's name).
     """
 
     name: ClassVar[str] = "kokoro"
@@ -94,7 +100,7 @@ class Kokoro:
             narrator=params.narrator, voice=f"Kokoro, {' + '.join(sorted(settings.timbre))}", language=params.language
         )
         if params.language in self._low_quality_languages:
-            report.warn(f"{params.language} is spoken only roughly by this voice model.")
+            report.warn(f"This voice model pronounces {params.language} poorly.")
         return narrate(params, voice, out, report)
 
     def close(self) -> None:
@@ -102,7 +108,7 @@ class Kokoro:
         self._voices = {}
 
     def _with_native_prosody(self, settings: KokoroVoiceSettings, language: Language) -> KokoroVoiceSettings:
-        """The narrator with a melody halfway to that of somebody at home in the language."""
+        """Return the settings with half of the prosody from a native voice of the language."""
         voice = max(settings.timbre, key=lambda name: settings.timbre[name])
         prosody_voice = self._prosody_voices.get(language, {}).get(voice[1:2])
         if prosody_voice is None or settings.prosody is not None or voice[:1] == prosody_voice[:1]:
@@ -112,12 +118,12 @@ class Kokoro:
 
 
 class KokoroModel:
-    """The model. Its exports differ in the names of what goes in and out, not in what that is."""
+    """ONNX session. Exports differ in the names of inputs and outputs, not in their meaning."""
 
     def __init__(self, model: bytes, threads: int) -> None:
         from pipelines.speech.onnx_session import add_output, create_session, find_node_output
 
-        # How many frames each token lasts is rounded to whole ones, at least one.
+        # The graph rounds and clips the durations of the tokens to frames.
         durations = find_node_output(model, "Round", "Clip")
         self._session = create_session(add_output(model, durations) if durations else model, threads)
         kinds = {(one.type, len(one.shape)): one.name for one in self._session.get_inputs()}
@@ -126,7 +132,7 @@ class KokoroModel:
         self._output_names = [self._session.get_outputs()[0].name, *filter(None, [durations])]
 
     def infer(self, ids: Sequence[int], style: NDArray[Any], speed: float) -> tuple[Samples, NDArray[Any]]:
-        """Tokens → their sound, and how long the beginning, each token and the end last, in any unit."""
+        """Return the audio of `ids`, and the durations of start, each token and end in any unit."""
         import numpy as np
 
         from pipelines.speech.audio.samples import normalize_level, speech_bounds
@@ -142,7 +148,7 @@ class KokoroModel:
         samples = np.asarray(sound, np.float32).ravel()
         if durations:
             return samples, np.asarray(durations[0], np.float64).ravel()
-        # An export that does not tell: what sounds is shared out evenly.
+        # The export has no durations: distribute the speech evenly over the tokens.
         first, end = speech_bounds(normalize_level(samples), _RATE)
         each = (end - first) / len(ids)
         return samples, np.array([first, *(each for _ in ids), len(samples) - end], np.float64)
@@ -182,14 +188,16 @@ class KokoroVoice:
 
     def _infer(self, ids: Sequence[int]) -> tuple[Samples, NDArray[Any]]:
         style = self._styles[min(len(ids), len(self._styles)) - 1]
-        # What the pitch will stretch or squeeze, the model speaks that much slower or faster.
+        # Compensate the change of speed by the pitch shift.
         return self._model.infer(ids, style, self._settings.speed / self._settings.pitch)
 
 
 _PUNCTUATION_MAP = str.maketrans(
     {
-        "，": ",", "、": ",", "،": ",", "。": ".", "۔": ".", "।": ".", "！": "!", "？": "?", "؟": "?", "；": ";", "؛": ";", "：": ":",
-        "–": "—", "(": "(", "（": "(", "）": ")", "«": "“", "»": "”", "「": "“", "」": "”", "『": "“", "』": "”", "《": "“", "》": "”",
+        "，": ",", "、": ",", "،": ",", "。": ".", "۔": ".", "।": ".", "！": "!", "？": "?", "؟": "?", "；": ";",
+        "؛": ";", "：": ":",
+        "–": "—", "(": "(", "（": "(", "）": ")", "«": "“", "»": "”", "「": "“", "」": "”", "『": "“", "』": "”",
+        "《": "“", "》": "”",
         "\n": ",",
     }
 )  # fmt: skip
@@ -197,7 +205,7 @@ _SUPPORTED_PUNCTUATION = frozenset(',.!?;:—…“”()"')
 
 
 def _select_punctuation(around: str) -> str:
-    """The punctuation that the model understands, of what stands around a word; each sign once."""
+    """Return the supported punctuation of `around`, each mark once."""
     marks = (
         sign
         for sign in around.strip().replace("...", "…").translate(_PUNCTUATION_MAP)

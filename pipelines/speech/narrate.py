@@ -1,4 +1,4 @@
-"""What all voices share: a text is spoken utterance by utterance into one file, and every word gets its time."""
+"""Narration shared by all voices: synthesize a text utterance by utterance into one file, with word times."""
 
 from __future__ import annotations
 
@@ -17,29 +17,31 @@ from pipelines.step_params import Language, NarrateParams
 
 @dataclass(frozen=True, slots=True)
 class SpeechAudio:
-    """One utterance as the model speaks it: `spans` are the seconds at which each of its words begins and ends."""
+    """Synthesized utterance. `word_times` has begin and end of each word in seconds."""
 
     samples: Samples
     word_times: Sequence[tuple[float, float]]
 
 
 class Voice(Protocol):
-    """One narrator of one engine, ready to speak."""
+    """Narrator of a loaded model."""
 
     rate: int
 
     def synthesize(self, words: Sequence[Word], language: Language) -> SpeechAudio:
-        """Speak neighbouring words; as many spans as words, none going back in time."""
+        """Synthesize neighbouring words. The result has one time span per word, in increasing order."""
 
 
 def narrate(params: NarrateParams, voice: Voice, out: Path, report: Report) -> Iterable[Path]:
-    """`narration.wav` and `word_timings.json` as `NarrateParams` describes them. Memory holds one utterance of sound at a time.
+    """Write `narration.wav` and `word_timings.json` as `NarrateParams` describes them.
 
-    Raises BadInput where nothing can be pronounced.
+    Memory holds one utterance at a time.
+
+    Raises BadInput if the text has no pronounceable words, or if the voice produces no audio.
     """
     words = split_words(params.text)
     if not words:
-        raise BadInput("narration", "there is nothing in it that can be spoken.", "Write at least one word.")
+        raise BadInput("narration", "has no pronounceable words.", "Write at least one word.")
     sound_file, words_file = out / "narration.wav", out / "word_timings.json"
     times: list[dict[str, str | float]] = []
     spoken_count = 0
@@ -52,9 +54,7 @@ def narrate(params: NarrateParams, voice: Voice, out: Path, report: Report) -> I
             spoken_count += len(utterance.words)
             report.progress(spoken_count / len(words), f"{spoken_count} of {len(words)} words spoken")
         if wav.frames == 0:
-            raise BadInput(
-                "narration", f"no sound came of it in {params.language}.", "Write it in the story's language."
-            )
+            raise BadInput("narration", f"gave no audio in {params.language}.", "Write it in the story's language.")
         seconds = wav.seconds
     words_file.write_text(json.dumps({"seconds": round(seconds, 4), "words": times}, ensure_ascii=False), "utf-8")
     return [sound_file, words_file]
@@ -63,7 +63,7 @@ def narrate(params: NarrateParams, voice: Voice, out: Path, report: Report) -> I
 def _write_utterance(
     utterance: Utterance, voice: Voice, language: Language, wav: WavWriter
 ) -> list[dict[str, str | float]]:
-    """Add one utterance to the file; the words with their times in the file."""
+    """Append one utterance to the file and return its words with their times in the file."""
     sound = voice.synthesize(utterance.words, language)
     samples = normalize_level(sound.samples)
     first, end = speech_bounds(samples, voice.rate)

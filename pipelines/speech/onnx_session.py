@@ -1,4 +1,4 @@
-"""ONNX models on the CPU: sessions whose results do not depend on the machine's load, and graphs with one more output."""
+"""ONNX Runtime sessions with deterministic results on the CPU, and graphs with an additional output."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _INPUT_OF_NODE, _OUTPUT_OF_NODE, _OPERATOR_OF_NODE = 1, 2, 4
 
 
 def add_output(model: bytes, name: str) -> bytes:
-    """The model with the inner value `name` as a further output.
+    """Return the model with the inner value `name` as an additional output.
 
-    A protobuf message that is appended to another is merged into it, and what repeats is added: one more `graph.output` behind
-    the file is one more output, without parsing a hundred megabytes.
+    Protobuf merges a message that is appended to another, and concatenates repeated fields: one more `graph.output`
+    after the file is one more output, without parsing a hundred megabytes.
     """
     return model + _encode_field(
         _GRAPH_OF_MODEL, _encode_field(_OUTPUT_OF_GRAPH, _encode_field(_NAME_OF_VALUE, name.encode()))
@@ -25,8 +25,10 @@ def add_output(model: bytes, name: str) -> bytes:
 
 
 def find_node_output(model: bytes, producer_op: str, consumer_op: str) -> str | None:
-    """The name of what an operator `then` makes of what an operator `first` made; None unless there is just one in the graph.
-    Exports of one model name their inner values differently, but compute in the same order."""
+    """Return the output name of the only `consumer_op` node that reads a `producer_op` node, or None.
+
+    Exports of one model name their inner values differently, but compute in the same order.
+    """
     producer_outputs: set[str] = set()
     found: list[str] = []
     for graph in _iter_fields(memoryview(model), _GRAPH_OF_MODEL):
@@ -43,20 +45,20 @@ def find_node_output(model: bytes, producer_op: str, consumer_op: str) -> str | 
 
 
 def create_session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """A session on the CPU with `threads` threads that sleep between operators instead of spinning."""
+    """Return a CPU session with `threads` threads that do not spin between operators."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = max(1, threads)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.enable_mem_pattern = False  # one plan for each length of text: 100 MB after some scenes, and no time is won
+    options.enable_mem_pattern = False  # a plan per text length costs 100 MB after some scenes and saves no time
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _iter_fields(message: memoryview, number: int) -> Iterator[memoryview]:
-    """The fields of that number, of those that hold bytes; nodes stand in the order in which they compute."""
+    """Yield the length-delimited fields of that number. Nodes are in topological order."""
     offset = 0
     while offset < len(message):
         tag, offset = _read_varint(message, offset)

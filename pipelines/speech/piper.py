@@ -1,4 +1,4 @@
-"""The family `Piper`: VITS voices in Piper's format, run by ONNX Runtime on the CPU. Fast; one voice per model."""
+"""Family `Piper`: VITS voices in Piper's format in ONNX Runtime on the CPU. Fast; one voice per model."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ _MAX_TOKENS = 400
 
 
 class PiperOptions(BaseModel):
-    """`package` carries the file `model` and beside it `<model>.json`; `durations` is the inner value of the graph that tells
-    how long each phoneme lasts; `narrators` are recipes of pitch and speed."""
+    """Options of a Piper model.
+
+    `package` has the files `model` and `<model>.json`; `durations_output` is the inner value of the graph with the
+    duration of each phoneme; `narrators` are settings of pitch and speed.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,7 +40,7 @@ class PiperOptions(BaseModel):
 
 
 class Piper:
-    """Narration by a Piper voice. Word times come from the durations that the model predicts for each phoneme."""
+    """Narration by a Piper voice. Word times come from the predicted duration of each phoneme."""
 
     name: ClassVar[str] = "piper"
     version: ClassVar[str] = "1"
@@ -138,7 +141,7 @@ class PiperVoice:
             {
                 "input": np.array([padded], np.int64),
                 "input_lengths": np.array([len(padded)], np.int64),
-                # No noise: the model draws it anew at each call. What the pitch will squeeze is spoken that much slower.
+                # Zero noise makes the result deterministic. The length scale compensates the pitch shift.
                 "scales": np.array([0.0, self._settings.pitch / self._settings.speed, 0.0], np.float32),
             },
         )

@@ -1,4 +1,4 @@
-"""What the neural voices share: words as tokens of a model, and the model's durations as times of the words."""
+"""Synthesis shared by models with phoneme durations: words → tokens, token durations → word times."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from pipelines.speech.text.tokenize import Word
 
 @dataclass(frozen=True, slots=True)
 class WordTokens:
-    """One word for the model: `ids`, of which `sound` are the word itself and the others the punctuation around it."""
+    """Tokens of one word. `word_slice` selects the word itself; the other `ids` are its punctuation."""
 
     ids: tuple[int, ...]
     word_slice: slice
 
 
 InferFunction = Callable[[Sequence[int]], tuple[Samples, NDArray[Any]]]
-"""Tokens → their sound, and how long each lasts in any unit: first the model's own beginning, then one value for each token,
-then its end."""
+"""Tokens → samples, and durations in any unit: of the model's start token, of each token, of the end token."""
 
 
 def tokenize_word(
     word: Word, word_phonemes: str, vocabulary: Mapping[str, int], select_punctuation: Callable[[str], str]
 ) -> WordTokens:
-    """The tokens of a word whose phonemes are `said`; none where the model knows none of them. `marks` picks of what stands
-    around a word the punctuation that the model understands."""
+    """Return the tokens of a word with the phonemes `word_phonemes`; none if the vocabulary has none of them.
+
+    `select_punctuation` selects the supported punctuation around the word.
+    """
     space = word_phonemes[: len(word_phonemes) - len(word_phonemes.lstrip())]
     known = [vocabulary[letter] for letter in word_phonemes.strip() if letter in vocabulary]
     if not known:
@@ -46,7 +47,7 @@ def tokenize_word(
 def synthesize_timed(
     words: Sequence[WordTokens], infer: InferFunction, rate: int, pitch: float, max_tokens: int
 ) -> SpeechAudio:
-    """Speak the words, in as many goes as the model needs (`longest` tokens at once)."""
+    """Synthesize the words in batches of at most `max_tokens` tokens."""
     parts: list[Samples] = []
     spans: list[tuple[float, float]] = []
     offset = 0
@@ -80,7 +81,7 @@ def _split_batches(words: Sequence[WordTokens], max_tokens: int) -> Iterable[Seq
 
 
 def package_folder(name: str) -> Path:
-    """The folder of an installed package. Raises Missing."""
+    """Return the folder of an installed package. Raises MissingDependency."""
     import importlib.util
 
     found = importlib.util.find_spec(name)

@@ -1,4 +1,4 @@
-"""What voices share that speak whole texts and do not say when each word is spoken."""
+"""Synthesis shared by models that take complete texts and return no word times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.speech.timing.estimate import estimate_word_times
 from pipelines.step_params import Language
 
 SynthesizeText = Callable[[str], Samples]
-"""A text as it is written → its sound."""
+"""Written text → samples."""
 
 
 def synthesize_all(
@@ -27,7 +27,10 @@ def synthesize_all(
     pitch: float,
     max_characters: int,
 ) -> SpeechAudio:
-    """Speak the words in texts of at most about `longest` characters; the times of the words are estimated from the sound."""
+    """Synthesize the words in texts of about `max_characters` characters at most.
+
+    Word times are estimated from the audio.
+    """
     parts: list[Samples] = []
     spans: list[tuple[float, float]] = []
     offset = 0
@@ -44,12 +47,14 @@ def synthesize_all(
 
 
 def normalize_for_model(words: Sequence[Word], language: Language) -> str:
-    """The text for a model that reads: signs that it would stumble over are words, and so are numbers in Hindi, which the usual
-    tools cannot read."""
+    """Return the text for a model that reads plain text: symbols as words, and numbers as words in Hindi.
+
+    The models' own normalizers do not support Hindi numbers.
+    """
     text = ""
     for word in words:
         core = normalize_text(word.core, language)
-        # The full stop of an abbreviation that was written out ends no sentence.
+        # The full stop of an expanded abbreviation ends no sentence.
         trail = word.trailing[1:] if is_abbreviation(word.core) and word is not words[-1] else word.trailing
         text += word.leading + (spell_out_numbers(core, language) if language == "Hindi" else core) + trail
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""The family `Vits`: VITS voices as transformers runs them (MMS-TTS and others), one set of weights per language."""
+"""Family `Vits`: VITS voices of transformers (MMS-TTS and others), one set of weights per language."""
 
 from __future__ import annotations
 
@@ -21,26 +21,29 @@ if TYPE_CHECKING:
     from pipelines.speech.vits_tokenizer import WordTokenizer
 
 _MAX_TOKENS = 400
-_PITCH_SHIFT_LIMITS = (0.65, 1.7)  # how far a voice may be made smaller or larger and still be a voice
+_PITCH_SHIFT_LIMITS = (0.65, 1.7)  # range of the pitch factor in which a voice sounds natural
 _PITCH_TEST_TEXTS: Mapping[Language, str] = {
     "Arabic": "نظر الثعلب الصغير إلى القمر طويلا", "English": "the small fox looked at the moon for a long time",
     "French": "le petit renard a longtemps regardé la lune", "German": "der kleine fuchs sah lange den mond an",
     "Hindi": "छोटी लोमड़ी ने देर तक चाँद को देखा", "Korean": "작은 여우는 오랫동안 달을 바라보았다",
     "Spanish": "el pequeño zorro miró la luna mucho tiempo", "Turkish": "küçük tilki uzun süre aya baktı",
 }  # fmt: skip
-"""What a voice says to let its height be measured."""
+"""Sentences for measuring the pitch of a voice."""
 
 
 class VitsVoiceSettings(VoiceSettings):
-    """`speaker` is one of a model with many; `height` in hertz is where a model with one is to speak: its voice is measured and
-    made smaller or larger (on top of `pitch`)."""
+    """Narrator of VITS.
+
+    `speaker` is a speaker of a multi-speaker model. `pitch_hz` is the target pitch of a single-speaker model: the
+    family measures the voice and shifts it (in addition to `pitch`).
+    """
 
     speaker: int | None = Field(None, ge=0)
     pitch_hz: float | None = Field(None, ge=60, le=350)
 
 
 class Vits:
-    """Narration by VITS. Word times come from the durations that the model itself predicts for each letter or phoneme.
+    """Narration by VITS. Word times come from the predicted duration of each letter or phoneme.
 
     Kim, Kong, Son: Conditional Variational Autoencoder with Adversarial Learning for End-to-End Text-to-Speech (2021).
     """
@@ -55,7 +58,7 @@ class Vits:
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        """The weights of a language are loaded when it is first spoken."""
+        """Create the family. The weights of a language are loaded on first use."""
         return cls(spec, device, load_voice_settings(spec.options, VitsVoiceSettings))
 
     def run(
@@ -89,7 +92,7 @@ class Vits:
 
 
 class VitsLanguage:
-    """One language of a model."""
+    """Loaded model of one language."""
 
     def __init__(self, model: Any, tokenizer: WordTokenizer, language: Language, threads: int) -> None:
         self.tokenizer, self.rate = tokenizer, int(model.config.sampling_rate)
@@ -105,14 +108,15 @@ class VitsLanguage:
         from pipelines.speech.vits_tokenizer import WordTokenizer
 
         model_folder = verified_folder(spec, language)
-        # In half precision the splines of the duration predictor leave their range; at 36 million parameters it saves nothing.
+        # float32: half precision drives the splines of the duration predictor out of range, and saves little at
+        # 36 million parameters.
         model = VitsModel.from_pretrained(model_folder, local_files_only=True, use_safetensors=True)
         tokenizer = VitsTokenizer.from_pretrained(model_folder, local_files_only=True)
         return cls(model.to(torch_device(device)).eval(), WordTokenizer(tokenizer), language, device.threads)
 
     @property
     def pitch_hz(self) -> float | None:
-        """How high the voice speaks by itself, in hertz."""
+        """Return the pitch of the unchanged voice in hertz, or None."""
         from pipelines.speech.audio.pitch import estimate_pitch
         from pipelines.speech.audio.samples import normalize_level
         from pipelines.speech.text.tokenize import split_words
@@ -130,7 +134,7 @@ class VitsLanguage:
     def infer(
         self, ids: Sequence[int], *, speed: float, speaker: int | None, seed: int
     ) -> tuple[Samples, NDArray[Any]]:
-        """Tokens → their sound, and how long each lasts (`pipelines.speech.timed.Infer`)."""
+        """Return the audio of `ids` and the durations of the tokens (`pipelines.speech.timed.InferFunction`)."""
         import numpy as np
         import torch
 
@@ -146,7 +150,7 @@ class VitsLanguage:
                 made = self._model(
                     torch.tensor([padded], device=self._model.device), speaker_id=speaker, speaking_rate=speed
                 )
-                # As VitsModel.forward makes whole frames of what its predictor says.
+                # VitsModel.forward rounds the predicted durations up in the same way.
                 frames = torch.ceil(torch.exp(log_durations[0]) / speed)
         finally:
             hook.remove()
@@ -178,6 +182,6 @@ class VitsVoice:
         )
 
     def _infer(self, ids: Sequence[int]) -> tuple[Samples, NDArray[Any]]:
-        # What the pitch will squeeze is spoken that much slower.
+        # Compensate the change of speed by the pitch shift.
         speed = self._settings.speed / self._pitch
         return self._vits_language.infer(ids, speed=speed, speaker=self._settings.speaker, seed=self._seed)

@@ -1,4 +1,4 @@
-"""Words → the tokens of a VITS model: letters of the language, its romanization, or phonemes, as the model was trained."""
+"""Tokenizer of VITS models: words → letters, romanized letters, or phonemes, as the model was trained."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from pipelines.speech.timed import WordTokens, tokenize_word
 from pipelines.step_params import Language
 
 _CODES: dict[Language, str] = {
-    "Arabic": "ara", "Chinese": "zho", "English": "eng", "French": "fra", "German": "deu", "Hindi": "hin", "Japanese": "jpn",
+    "Arabic": "ara", "Chinese": "zho", "English": "eng", "French": "fra", "German": "deu", "Hindi": "hin",
+    "Japanese": "jpn",
     "Korean": "kor", "Spanish": "spa", "Turkish": "tur",
 }  # fmt: skip
-_BLANK = 0  # stands between all tokens of models that were trained so
+_BLANK = 0  # token between all tokens, for models with `add_blank`
 
 
 class WordTokenizer:
-    """What a model's tokenizer says of the letters that it knows, and how words become such letters.
+    """Word-by-word tokenizer with the vocabulary of a model's own tokenizer.
 
-    The tokenizer itself takes whole texts; read word by word, each token is known to belong to one word.
+    The model's tokenizer takes complete texts; tokenizing word by word assigns each token to a word.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -40,7 +41,10 @@ class WordTokenizer:
         self._space_id = self._vocabulary.get(" ")
 
     def tokenize(self, words: Sequence[Word], language: Language) -> list[WordTokens]:
-        """The tokens of neighbouring words. Raises Missing where the language needs a package that is not installed."""
+        """Return the tokens of neighbouring words.
+
+        Raises MissingDependency if the language needs a package that is not installed.
+        """
         phoneme_texts = (
             phonemize(words, language, _remove_ties, {}) if self._uses_phonemes else self._spell_words(words, language)
         )
@@ -51,15 +55,17 @@ class WordTokenizer:
         ]
 
     def add_blanks(self, ids: Sequence[int]) -> list[int]:
-        """The tokens as the model takes them: without the space before the first word, with blanks where it wants them."""
+        """Return the model's input: without the space before the first word, with blanks if the model uses them."""
         ids = ids[self._leading_space_count(ids) :]
         if not self._adds_blanks:
             return list(ids)
         return [_BLANK, *(part for token in ids for part in (token, _BLANK))]
 
     def merge_durations(self, durations: NDArray[Any], ids: Sequence[int]) -> NDArray[Any]:
-        """Durations of the padded tokens → of the beginning, of each of `ids`, and of the end. A blank belongs to the token before
-        it; the last one is the end."""
+        """Convert the durations of the padded tokens to those of start, each of `ids`, and end.
+
+        A blank belongs to the token before it; the last blank is the end.
+        """
         if self._adds_blanks:
             pairs = durations[1:].reshape(-1, 2).copy()
             begin, end = durations[0], pairs[-1, 1] if len(pairs) else 0.0
@@ -83,7 +89,7 @@ class WordTokenizer:
         return [self._to_known_letters(text.lower()) for text in texts]
 
     def _to_known_letters(self, text: str) -> str:
-        """With letters that the model lacks in the form that it knows: composed, or without their accents."""
+        """Replace letters outside the vocabulary by their composed form or without accents; remove the rest."""
         text = unicodedata.normalize("NFC", text)
         found = (letter if letter in self._vocabulary else _strip_accents(letter) for letter in text)
         return "".join(letter for letter in found if all(part in self._vocabulary for part in letter))
@@ -103,7 +109,7 @@ def _remove_ties(ipa: str, language: Language) -> str:
 
 @cache
 def _load_uroman() -> Any:
-    """The universal romanizer (Hermjakob, May, Knight 2018), which the voices of some languages were trained with."""
+    """Return the universal romanizer (Hermjakob, May, Knight 2018), which some voices were trained with."""
     try:
         from uroman import Uroman
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""A given recording of a voice, for models that speak with it."""
+"""Recording of a voice, for models with voice cloning."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from pipelines.speech.audio.samples import Samples, normalize_level, speech_boun
 
 FIELD = "audio.narrator_sample"
 MIN_SECONDS, MAX_SECONDS = 3.0, 30.0
-"""Seconds of speech that a voice can be told from; what is beyond is not listened to."""
+"""Range of the seconds of speech in a recording; longer recordings are truncated."""
 _MAX_READ_SECONDS = 120.0  # seconds
 
 
 def load_voice_sample(inputs: Mapping[str, Sequence[Path]]) -> Samples | None:
-    """The speech of the input `sample`, mono at 48 kHz, levelled, without the quiet around it; None where none was given.
-    Raises BadInput for what is no recording of a voice."""
+    """Return the speech of the input `voice_sample`, mono at 48 kHz, normalized and trimmed; None without this input.
+
+    Raises BadInput for a file that is no audio, or has less than `MIN_SECONDS` of speech.
+    """
     paths = inputs.get("voice_sample")
     if not paths:
         return None
@@ -38,7 +40,7 @@ def load_voice_sample(inputs: Mapping[str, Sequence[Path]]) -> Samples | None:
 
 
 def write_wav(samples: Samples, path: Path) -> Path:
-    """The same as a WAV file of 48 kHz, for models that take a file."""
+    """Write the samples as a 48 kHz WAV file, for models that take a file."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

@@ -1,4 +1,7 @@
-"""The recipes of the narrators: how one model sounds like many people. They stand in models.yaml, under the model's options."""
+"""Settings of the narrators: how one model sounds like many people.
+
+They are in models.yaml, under the options of the model.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pipelines.base import BadInput
 
 
 class VoiceSettings(BaseModel):
-    """What every engine knows: `speed` 1.0 is the model's own pace, `pitch` 1.0 its own height (a factor)."""
+    """Settings of every voice family: `speed` 1.0 is the model's own pace, `pitch` 1.0 its own pitch (factors)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,7 +26,10 @@ SettingsT = TypeVar("SettingsT", bound=VoiceSettings)
 
 
 def load_voice_settings(options: Mapping[str, Any], model: type[SettingsT]) -> dict[str, SettingsT]:
-    """The narrators of a model's options. Raises ValueError that names the narrator whose recipe is wrong."""
+    """Return the narrators of a model's options.
+
+    Raises ValueError with the name of the narrator whose settings are invalid.
+    """
     narrators: dict[str, SettingsT] = {}
     for name, settings in options.get("narrators", {}).items():
         try:
@@ -36,7 +42,7 @@ def load_voice_settings(options: Mapping[str, Any], model: type[SettingsT]) -> d
 
 
 def get_voice_settings(narrators: Mapping[str, SettingsT], name: str) -> SettingsT:
-    """The recipe of that name; BadInput for a name that the model does not know."""
+    """Return the settings of that narrator. Raises BadInput for an unknown name."""
     try:
         return narrators[name]
     except KeyError:

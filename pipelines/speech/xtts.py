@@ -1,4 +1,4 @@
-"""The family `Xtts`: XTTS-v2, as coqui-tts runs it: many languages, studio voices, and the voice of a given recording."""
+"""Family `Xtts`: XTTS-v2 of coqui-tts, with many languages, studio voices, and voice cloning from a recording."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ if TYPE_CHECKING:
     from pipelines.speech.text.tokenize import Word
 
 _CODES: Mapping[Language, str] = {
-    "Arabic": "ar", "Chinese": "zh-cn", "English": "en", "French": "fr", "German": "de", "Hindi": "hi", "Japanese": "ja",
+    "Arabic": "ar", "Chinese": "zh-cn", "English": "en", "French": "fr", "German": "de", "Hindi": "hi",
+    "Japanese": "ja",
     "Korean": "ko", "Spanish": "es", "Turkish": "tr",
 }  # fmt: skip
 _MAX_CHARACTERS: Mapping[Language, int] = {"Arabic": 140, "Chinese": 70, "Hindi": 130, "Japanese": 60, "Korean": 80}
-"""Characters that the model speaks well at once; 180 in all other languages."""
-_CONDITIONING_SECONDS = 30  # seconds of a recording that the model listens to, in pieces of six
+"""Maximum number of characters that the model speaks well per call; 180 in all other languages."""
+_CONDITIONING_SECONDS = 30  # seconds of a recording for the conditioning, in chunks of six
 
 
 class XttsVoiceSettings(VoiceSettings):
-    """`speaker` is one of the model's studio voices, by name."""
+    """Narrator of XTTS. `speaker` is the name of a studio voice of the model."""
 
     speaker: str
 
 
 class Xtts:
-    """Narration by XTTS-v2. Word times are estimated from the sound: the model does not tell them.
+    """Narration by XTTS-v2. Word times are estimated from the audio, because the model does not return them.
 
     Casanova et al.: XTTS: a Massively Multilingual Zero-Shot Text-to-Speech Model (2024).
     """
@@ -45,7 +46,7 @@ class Xtts:
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        """Raises Missing where coqui-tts or torchaudio cannot be loaded."""
+        """Load the model. Raises MissingDependency if coqui-tts or torchaudio cannot be imported."""
         from pipelines.diffusion.loading import torch_device
         from pipelines.models.weights import verified_folder
 
@@ -99,7 +100,10 @@ class Xtts:
         return voice["gpt_cond_latent"], voice["speaker_embedding"]
 
     def _latents_from_sample(self, sample: Samples) -> tuple[Any, Any]:
-        """What makes a voice, out of a recording. Raises BadInput where the model hears nothing."""
+        """Return the conditioning latents of a recording.
+
+        Raises BadInput if the resampled recording has non-finite samples.
+        """
         import torch
         from torchaudio.functional import resample
 
@@ -109,7 +113,7 @@ class Xtts:
         rate = int(self._model.args.input_sample_rate)
         sample_at_rate = resample(torch.from_numpy(sample)[None], SAMPLE_RATE, rate).to(self._model.device)
         if not torch.isfinite(sample_at_rate).all():
-            raise BadInput(FIELD, "cannot be listened to.", "Give 5 to 30 seconds of one voice.")
+            raise BadInput(FIELD, "has invalid samples.", "Give 5 to 30 seconds of one voice.")
         latent = self._model.get_gpt_cond_latents(sample_at_rate, rate, length=_CONDITIONING_SECONDS, chunk_length=6)
         return latent, self._model.get_speaker_embedding(sample_at_rate, rate)
 
@@ -135,7 +139,7 @@ class XttsVoice:
         import numpy as np
         import torch
 
-        # Each text has its own dice: what was said before does not change how it is said.
+        # Each text has its own seed: earlier texts do not change its audio.
         torch.manual_seed(self._seed % 2**63)
         config = self._model.config
         result = self._model.inference(
@@ -147,14 +151,14 @@ class XttsVoice:
             repetition_penalty=config.repetition_penalty,
             top_k=config.top_k,
             top_p=config.top_p,
-            # What the pitch will squeeze is spoken that much slower.
+            # Compensate the change of speed by the pitch shift.
             speed=self._settings.speed / self._settings.pitch,
         )
         return np.asarray(result["wav"], np.float32).ravel()
 
 
 def _load_model(model_folder: Path) -> Any:
-    """The model out of its folder (`config.json`, `vocab.json`, `model.pth`, `speakers_xtts.pth`), on the processor."""
+    """Load the model from its folder (`config.json`, `vocab.json`, `model.pth`, `speakers_xtts.pth`) on the CPU."""
     import torch
 
     try:
@@ -166,10 +170,10 @@ def _load_model(model_folder: Path) -> Any:
         ) from error
 
     class CheckpointLoader(xtts.Xtts):  # type: ignore[misc]  # coqui-tts has no types
-        """Reads the checkpoint itself: coqui-tts would write the file anew in a form of its own."""
+        """Loader that reads the checkpoint read-only: coqui-tts would rewrite the file in another format."""
 
         def _load_checkpoint(self, model_path: Path) -> dict[str, Any]:
-            # The file is a pickle. Only numbers are taken out of it, and these plain classes of settings; it runs nothing.
+            # The file is a pickle. `weights_only` loads tensors and these settings classes, and runs no code.
             with xtts._legacy_safe_globals():
                 checkpoint = torch.load(model_path, map_location="cpu", weights_only=True)
             weights: dict[str, Any] = checkpoint["model"]
@@ -179,5 +183,5 @@ def _load_model(model_folder: Path) -> Any:
     config.load_json(str(model_folder / "config.json"))
     model = CheckpointLoader(config)
     model.load_checkpoint(config, checkpoint_dir=model_folder, eval=True, use_deepspeed=False)
-    model.eval()  # gives nothing back, unlike any other module's
+    model.eval()  # unlike torch's, this `eval` returns None
     return model

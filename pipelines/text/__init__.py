@@ -1,1 +1,1 @@
-"""Families that write words: storyboards from ideas, pages and pictures."""
+"""Families that write text: storyboards from ideas, pages and images."""

@@ -1,7 +1,7 @@
-"""What a saved page says, in its own words: title, description, headings, main text, its pictures (addresses, and what they show).
+"""Page reader: title, description, headings, main text, and image URLs with captions of a saved web page.
 
-A page is a stranger's file: it is only read. No script runs, nothing is fetched, no entity is looked up, and what a page can
-make the reader do is bounded by its size in bytes, tags and attributes.
+The page is untrusted input and only parsed. The reader runs no script, opens no connection and resolves no entity;
+limits on bytes, tags and attributes bound its work.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pipelines.base import BadInput, Device, Kind, ModelSpec, Params, Report
 from pipelines.step_params import ReadParams
 
 MAX_PAGE_BYTES = 4_000_000
-"""So much of a page is read; what comes after it is not missed in a story."""
+"""Maximum number of bytes of a page; the reader truncates longer pages."""
 MAX_TEXT_LENGTH, MAX_LINE_LENGTH, MAX_DESCRIPTION_LENGTH, MAX_CAPTION_LENGTH = 50_000, 300, 1000, 120
 MAX_HEADINGS, MAX_IMAGES = 100, 20
-# Beyond this many tags the search for the main text takes seconds; all visible text serves instead.
+# With more tags, main-text extraction takes seconds; the reader uses all visible text instead.
 MAX_TAGS = 30_000
-# A page whose main text is found to be shorter than this is a list or a form: all visible text says more.
+# A page with a shorter main text is a list or a form: the reader uses all visible text instead.
 MIN_ARTICLE_LENGTH = 200
 MIN_IMAGE_SIZE = 200
 
@@ -32,8 +32,8 @@ _HTML_MARKUP = re.compile(
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
 _SPACES = re.compile(r"[^\S\n]+")
 _BREAKS = re.compile(r" ?\n[ \n]*")
-# The parser compares each attribute with all before it, so one endless tag would take minutes; pictures written out as data are
-# the honest case of a long one.
+# The parser compares each attribute with all previous ones, so one endless tag would take minutes; images in data URLs
+# are the benign case of a long tag.
 _DATA_URL = re.compile(r"data:[^\s\"'<>]{64,}", re.I)
 _OVERSIZED_TAG = re.compile(r"<[a-zA-Z!?/][^<>]{4096,}>?")
 
@@ -42,23 +42,27 @@ _SKIPPED_TAGS = frozenset(
 )
 _BOILERPLATE_TAGS = frozenset({"nav", "footer", "aside", "button", "form"})
 _BLOCK_TAGS = frozenset((
-    "address", "article", "aside", "blockquote", "body", "br", "caption", "dd", "div", "dl", "dt", "figcaption", "figure",
-    "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section", "table",
+    "address", "article", "aside", "blockquote", "body", "br", "caption", "dd", "div", "dl", "dt", "figcaption",
+    "figure",
+    "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section",
+    "table",
     "td", "th", "title", "tr", "ul",
 ))  # fmt: skip
 _TITLE_PROPERTIES = ("og:title", "twitter:title")
 _DESCRIPTION_PROPERTIES = ("og:description", "description", "twitter:description")
 _IMAGE_ALT_PROPERTIES = ("og:image:alt", "twitter:image:alt")
 _IMAGE_PROPERTIES = ("og:image:secure_url", "og:image", "og:image:url", "twitter:image", "twitter:image:src")
-# The extraction marks what were lists and tables: "- entry", "| cell | cell |", "|---|---|".
+# Markup that trafilatura emits for lists and tables: "- entry", "| cell | cell |", "|---|---|".
 _LIST_OR_TABLE_MARKUP = re.compile(r"^[ \t]*(?:[-*] +|\|(.*)\|[ \t]*$)", re.M)
 _DECORATIVE_IMAGE = re.compile(r"\.(?:svg|gif|ico)(?:$|\?)|icon|logo|sprite|avatar|badge|pixel|spacer", re.I)
 
 
 class PageReader:
-    """`page` → `page.json`: `{"url", "title", "description", "headings", "text", "pictures", "captions"}`. `text` has one paragraph
-    per line and at most 50,000 characters; `pictures` are absolute addresses, best first, none of them looked at, `captions` what the
-    page says that each shows (or "")."""
+    """Family for `read`: `page` → `page.json`.
+
+    Keys: `url`, `title`, `description`, `headings`, `text` (one paragraph per line, at most 50,000 characters),
+    `pictures` (absolute URLs, best first, not downloaded), `captions` (alternative text of each picture, or "").
+    """
 
     name: ClassVar[str] = "page-reader"
     version: ClassVar[str] = "2"
@@ -89,26 +93,29 @@ class PageReader:
 
 
 def read_page(path: Path, url: str, report: Report) -> dict[str, Any]:
-    """What the file says. Raises BadInput for a file that is not text, and for a page that says nothing."""
+    """Parse the page in `path`. Raises BadInput for a file that is not text, and for a page without text and title."""
     with path.open("rb") as file:
         data = file.read(MAX_PAGE_BYTES + 1)
     if len(data) > MAX_PAGE_BYTES:
-        report.warn("The page is very long; only its beginning was read.")
+        report.warn("The page is too long. The reader used only its beginning.")
     text = decode_page(data[:MAX_PAGE_BYTES])
     page = _read_html(text, url) if _HTML_MARKUP.search(text) else _read_plain(text)
     if not page["text"]:
         page["text"] = page["description"]
-        report.warn(
-            "The page shows no text of its own (it may need scripts); only its title and description were read."
-        )
+        report.warn("The page has no text (it may need scripts). The reader used only its title and description.")
     if not (page["text"] or page["title"]):
-        raise BadInput("page", "says nothing that could be read.", "Pages that need scripts or a login cannot be read.")
+        raise BadInput(
+            "page", "has no readable text.", "The reader does not support pages that need scripts or a login."
+        )
     report.record(characters=len(page["text"]))
     return {"url": url, **page}
 
 
 def decode_page(data: bytes) -> str:
-    """The characters of a page: by its byte order mark, as UTF-8 if it is, as it declares itself, else as the bytes look."""
+    """Decode the bytes of a page.
+
+    Order of encodings: byte order mark, UTF-8 if valid, the declared encoding, detection.
+    """
     import webencodings
 
     text = None
@@ -124,13 +131,13 @@ def decode_page(data: bytes) -> str:
 
 
 def _decode_utf8(data: bytes) -> str | None:
-    """None when it is not UTF-8, and when it is pure ASCII that declares itself (ISO-2022-JP is written in ASCII bytes)."""
+    """Return None for data that is not UTF-8, and for ASCII with escapes (ISO-2022-JP is written in ASCII bytes)."""
     if data.isascii() and b"\x1b" in data:
         return None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # The last character may have been cut in half.
+        # The size limit may have cut the last character in half.
         return data[: error.start].decode("utf-8-sig") if error.start >= len(data) - 3 else None
 
 
@@ -166,7 +173,7 @@ def _read_html(markup: str, url: str) -> dict[str, Any]:
         parser.feed(markup.encode("utf-8"))
         parser.close()
     except (etree.ParseError, AssertionError):
-        pass  # What was seen until then counts.
+        pass  # Keep the events up to the error.
     main_text = _extract_main_text(markup) if target.tags <= MAX_TAGS else ""
     visible_text = _collapse_whitespace("".join(target.text))
     text = _truncate(
@@ -197,14 +204,14 @@ def _read_html(markup: str, url: str) -> dict[str, Any]:
 
 
 def _select_headings(found: Iterable[str], text: str) -> list[str]:
-    """Those that stand in the text, for others belong to what lies around it; all if none does."""
+    """Return the headings that occur in the text, because others belong to navigation; all of them if none occurs."""
     every = list(dict.fromkeys(filter(None, (_single_line(heading) for heading in found))))
     lines = set(text.split("\n"))
     return ([heading for heading in every if heading in lines] or every)[:MAX_HEADINGS]
 
 
 class _ParserTarget:
-    """What passes by while a page is parsed. Holds no tree, so depth and number of tags cost nothing."""
+    """Target of the streaming parser. It builds no tree, so the depth and number of tags cost no memory."""
 
     def __init__(self) -> None:
         self.tags = 0
@@ -222,7 +229,7 @@ class _ParserTarget:
         return [self.meta[name] for name in names if name in self.meta]
 
     def meta_images(self) -> list[tuple[str, str]]:
-        """What the page offers as its picture, with what it says that it shows."""
+        """Return the page's preview images with their alternative text."""
         alt_text = next(iter(self.meta_values(_IMAGE_ALT_PROPERTIES)), "")
         return [(address, alt_text) for address in self.meta_values(_IMAGE_PROPERTIES)]
 
@@ -275,17 +282,17 @@ class _ParserTarget:
             self._heading_parts.append(text)
 
     def comment(self, text: str) -> None:
-        """Comments say nothing to a reader."""
+        """Ignore comments."""
 
     def pi(self, target: str, data: str | None = None) -> None:
-        """Neither do instructions to a processor."""
+        """Ignore processing instructions."""
 
     def close(self) -> None:
-        """All is in the attributes."""
+        """Do nothing: the results are in the attributes."""
 
 
 def _image_candidates(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The address of a picture that is not known to be small or an ornament, and what it shows."""
+    """Return the URL and alternative text of an image, unless it is small or decorative."""
     sides = [
         int(side) for key in ("width", "height") if (side := attributes.get(key, "").removesuffix("px")).isdecimal()
     ]
@@ -301,7 +308,7 @@ def _image_candidates(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _resolve_image_urls(images: Iterable[tuple[str, str]], url: str, base: str) -> dict[str, str]:
-    """Absolute address → what it shows, for so many as are listed."""
+    """Map absolute URLs to alternative texts, for at most `MAX_IMAGES` images."""
     found: dict[str, str] = {}
     for address, alt_text in images:
         try:
@@ -314,7 +321,7 @@ def _resolve_image_urls(images: Iterable[tuple[str, str]], url: str, base: str) 
 
 
 def _extract_main_text(markup: str) -> str:
-    """The text of the page without its navigation and advertisements; empty when none can be told apart."""
+    """Return the main text without navigation and advertisements; "" if the extraction finds none."""
     import trafilatura
     from lxml import etree, html
 
@@ -324,18 +331,18 @@ def _extract_main_text(markup: str) -> str:
         etree.strip_elements(tree, *_SKIPPED_TAGS, with_tail=False)
         text = trafilatura.extract(tree, include_comments=False, include_tables=True, favor_recall=True)
     except (etree.LxmlError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        return ""  # Broken markup that the extraction stumbles over still has visible text.
+        return ""  # Broken markup that makes the extraction fail still has visible text.
     return _collapse_whitespace(_LIST_OR_TABLE_MARKUP.sub(_markup_to_text, text or ""))
 
 
 def _markup_to_text(marked: re.Match[str]) -> str:
-    """A list entry without its dash, a row of a table as words with commas between them, nothing for the rule beneath its head."""
+    """Return a list entry without its dash, a table row as comma-separated cells, "" for the rule of a table head."""
     row = marked[1]
     return ", ".join(cell.strip() for cell in row.split("|") if cell.strip(" -")) if row else ""
 
 
 def _collapse_whitespace(text: str) -> str:
-    """One paragraph per line, one space between words."""
+    """Return `text` with one paragraph per line and one space between words."""
     text = _CONTROL.sub("", text).encode("utf-8", "ignore").decode("utf-8")
     return _BREAKS.sub("\n", _SPACES.sub(" ", text)).strip()
 
@@ -345,7 +352,7 @@ def _single_line(text: str, limit: int = MAX_LINE_LENGTH) -> str:
 
 
 def _truncate(text: str, limit: int) -> str:
-    """Cut between words where there are any."""
+    """Truncate `text` to `limit` characters, between words if possible."""
     if len(text) <= limit:
         return text
     head = text[:limit]

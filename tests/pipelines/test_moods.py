@@ -1,4 +1,4 @@
-"""The words of a story choose the mood of its music."""
+"""Mood classifier of the music."""
 
 import unicodedata
 
@@ -32,17 +32,17 @@ from pipelines.moods import MOODS, classify_mood, stems_of
         ("", "A mother hugs her baby. They love each other.", "tender"),
     ],
 )
-def test_mood(mood, prompt, chosen):
+def test_the_mood_follows_from_mood_words_and_story(mood, prompt, chosen):
     assert classify_mood(mood, prompt, MOODS) == chosen
 
 
-def test_only_moods_that_there_are():
+def test_the_classifier_returns_only_available_moods():
     assert classify_mood("tense", "", ("happy", "tender")) in ("happy", "tender")
 
 
 @pytest.mark.parametrize("mood", MOODS)
-def test_every_word_is_of_one_script(mood):
-    """A word in mixed scripts looks right and never matches."""
+def test_every_stem_is_in_one_script(mood):
+    """A stem in mixed scripts looks correct and never matches."""
     for word in (word for words in stems_of(mood) for word in words):
         scripts = {unicodedata.name(char).split()[0] for char in word if unicodedata.category(char).startswith("L")}
         assert len(scripts - {"CJK"} - {"HIRAGANA", "KATAKANA"}) <= 1, word

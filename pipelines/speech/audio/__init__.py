@@ -1,1 +1,1 @@
-"""Samples of speech."""
+"""Audio samples of speech."""

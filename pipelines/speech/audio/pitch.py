@@ -1,4 +1,4 @@
-"""How high a voice speaks."""
+"""Pitch estimation of speech."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from pipelines.speech.audio.samples import Samples
 
 _FRAME_SECONDS = 0.04  # seconds
 _MIN_HZ, _MAX_HZ = 65.0, 400.0  # hertz
-_MIN_FRAME_RMS = 0.06  # root mean square of a frame of levelled speech that is looked at
+_MIN_FRAME_RMS = 0.06  # minimum RMS of an analysed frame of normalized speech
 
 
 def pitch_shift_ratio(own_hz: float | None, target_hz: float | None, limits: tuple[float, float]) -> float:
-    """By which factor a voice that speaks at `own` hertz is made smaller or larger to speak at `wanted`, as far as it stays a
-    voice; 1 where either is unknown."""
+    """Return the factor from `own_hz` to `target_hz`, clamped to `limits`; 1 if either is unknown."""
     if not own_hz or not target_hz:
         return 1.0
     return min(max(target_hz / own_hz, limits[0]), limits[1])
 
 
 def estimate_pitch(samples: Samples, rate: int) -> float | None:
-    """Median fundamental frequency of the voiced frames in hertz, by autocorrelation; None where nothing is voiced. Expects
-    levelled samples."""
+    """Return the median fundamental frequency of the voiced frames in hertz; None without voiced frames.
+
+    Method: autocorrelation. Expects samples from `normalize_level`.
+    """
     size = int(rate * _FRAME_SECONDS)
     low, high = int(rate / _MAX_HZ), int(rate / _MIN_HZ)
     weights = 1.0001 - np.arange(size) / size
@@ -35,7 +36,7 @@ def estimate_pitch(samples: Samples, rate: int) -> float | None:
         best = low + int(np.argmax(autocorrelation[low:high]))
         if autocorrelation[best] <= 0.5 * autocorrelation[0]:
             continue
-        # Twice the period is as similar as the period: the first peak that is nearly as high is the voice.
+        # Twice the period correlates as well as the period: the first peak of nearly the same height is the pitch.
         early = (
             lag
             for lag in range(low, best)

@@ -1,4 +1,4 @@
-"""Speech as samples: trimming, level, pitch, and the WAV file."""
+"""Operations on speech samples: trimming, level, pitch, WAV output."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
-"""Mono, −1 to 1."""
+"""float32 of shape (samples,), mono, in [-1, 1]."""
 
-_FRAME_SECONDS = 0.01  # seconds over which loudness is looked at
-_SILENCE_THRESHOLD = 0.004  # of full scale, after levelling to `_LEVEL`
-_TARGET_RMS = 0.16  # root mean square of what is loud in speech; about −18 dBFS over all of it
+_FRAME_SECONDS = 0.01  # length of a loudness frame in seconds
+_SILENCE_THRESHOLD = 0.004  # RMS of full scale, after `normalize_level`
+_TARGET_RMS = 0.16  # RMS of the loud samples; about −18 dBFS over all speech
 _MAX_PEAK = 0.95
 _PADDING_BEFORE, _PADDING_AFTER = 0.03, 0.05  # seconds kept around speech
 _FADE_SECONDS = 0.004
 
 
 def normalize_level(samples: Samples) -> Samples:
-    """The same speech at the house's level: −18 dBFS where there is speech, no peak above −0.4 dBFS, no DC."""
+    """Return the speech at the target level: −18 dBFS RMS in speech, peaks below −0.4 dBFS, no DC offset."""
     if not len(samples):
         return samples
     samples = samples - samples.mean(dtype=np.float64).astype(np.float32)
@@ -35,7 +35,10 @@ def normalize_level(samples: Samples) -> Samples:
 
 
 def speech_bounds(samples: Samples, rate: int) -> tuple[int, int]:
-    """First sample and end of the speech, with a breath around it; (0, 0) if all is quiet. Expects `levelled` samples."""
+    """Return the first and end sample of the speech with a short margin; (0, 0) for silence.
+
+    Expects samples from `normalize_level`.
+    """
     size = max(1, int(rate * _FRAME_SECONDS))
     frames = len(samples) // size
     energy = np.sqrt(np.mean(np.square(samples[: frames * size].reshape(frames, size), dtype=np.float64), axis=1))
@@ -48,7 +51,7 @@ def speech_bounds(samples: Samples, rate: int) -> tuple[int, int]:
 
 
 def apply_fades(samples: Samples, rate: int) -> Samples:
-    """With ends that begin and end at zero, so that what is joined does not click."""
+    """Return the samples with a 4 ms fade at both ends, so that joins do not click."""
     count = min(int(rate * _FADE_SECONDS), len(samples) // 2)
     ramp = np.linspace(0.0, 1.0, count, dtype=np.float32)
     samples = samples.copy()
@@ -58,8 +61,11 @@ def apply_fades(samples: Samples, rate: int) -> Samples:
 
 
 def shift_pitch(samples: Samples, ratio: float) -> Samples:
-    """`ratio` times as high and 1/`ratio` as long: the sound of a smaller (above 1) or larger speaker. Exact band-limited
-    resampling by way of the spectrum; expects quiet ends."""
+    """Return speech with `ratio` times the pitch and 1/`ratio` times the length.
+
+    It sounds like a smaller (ratio > 1) or larger speaker. Band-limited resampling in the frequency domain; expects
+    silent ends.
+    """
     if ratio == 1.0 or len(samples) < 2:
         return samples
     length = max(2, round(len(samples) / ratio))
@@ -71,7 +77,7 @@ def shift_pitch(samples: Samples, ratio: float) -> Samples:
 
 
 class WavWriter:
-    """A mono 16-bit WAV file that is written piece by piece. A context manager."""
+    """Writer of a mono 16-bit WAV file, block by block. A context manager."""
 
     def __init__(self, path: Path, rate: int) -> None:
         self.rate = rate

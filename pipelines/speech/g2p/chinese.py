@@ -1,4 +1,4 @@
-"""Chinese text → pinyin → phonemes of Kokoro."""
+"""Chinese grapheme-to-phoneme conversion: text → pinyin → phonemes of Kokoro."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from pipelines.base import MissingDependency
 
 _DIGITS, _UNITS, _GROUPS = "零一二三四五六七八九", ("", "十", "百", "千"), ("", "万", "亿", "万亿")
 _INITIALS = {
-    "zh": "ꭧ", "ch": "ꭧʰ", "sh": "ʂ", "b": "p", "p": "pʰ", "m": "m", "f": "f", "d": "t", "t": "tʰ", "n": "n", "l": "l", "g": "k",
+    "zh": "ꭧ", "ch": "ꭧʰ", "sh": "ʂ", "b": "p", "p": "pʰ", "m": "m", "f": "f", "d": "t", "t": "tʰ", "n": "n",
+    "l": "l", "g": "k",
     "k": "kʰ", "h": "x", "j": "ʨ", "q": "ʨʰ", "x": "ɕ", "r": "ɻ", "z": "ʦ", "c": "ʦʰ", "s": "s",
 }  # fmt: skip
-# The place of the tone is marked by 0: after the vowel, before what closes the syllable.
+# `0` is the position of the tone: after the vowel, before the syllable's final consonant.
 _FINALS = {
-    "a": "a0", "ai": "ai0", "an": "a0n", "ang": "a0ŋ", "ao": "au0", "e": "ɤ0", "ei": "ei0", "en": "ə0n", "eng": "ə0ŋ", "er": "ɚ0",
-    "i": "i0", "ia": "ja0", "ian": "jɛ0n", "iang": "ja0ŋ", "iao": "jau0", "ie": "je0", "in": "i0n", "iou": "jou0", "ing": "i0ŋ",
-    "iong": "jʊ0ŋ", "io": "jɔ0", "ong": "ʊ0ŋ", "ou": "ou0", "u": "u0", "uei": "wei0", "ua": "wa0", "uai": "wai0", "uan": "wa0n",
-    "uen": "wə0n", "uang": "wa0ŋ", "ueng": "wə0ŋ", "uo": "wo0", "o": "wo0", "v": "y0", "ve": "ɥe0", "van": "ɥɛ0n", "vn": "y0n",
+    "a": "a0", "ai": "ai0", "an": "a0n", "ang": "a0ŋ", "ao": "au0", "e": "ɤ0", "ei": "ei0", "en": "ə0n", "eng": "ə0ŋ",
+    "er": "ɚ0",
+    "i": "i0", "ia": "ja0", "ian": "jɛ0n", "iang": "ja0ŋ", "iao": "jau0", "ie": "je0", "in": "i0n", "iou": "jou0",
+    "ing": "i0ŋ",
+    "iong": "jʊ0ŋ", "io": "jɔ0", "ong": "ʊ0ŋ", "ou": "ou0", "u": "u0", "uei": "wei0", "ua": "wa0", "uai": "wai0",
+    "uan": "wa0n",
+    "uen": "wə0n", "uang": "wa0ŋ", "ueng": "wə0ŋ", "uo": "wo0", "o": "wo0", "v": "y0", "ve": "ɥe0", "van": "ɥɛ0n",
+    "vn": "y0n",
     "ê": "ɛ0", "m": "m0", "n": "n0", "ng": "ŋ0", "hm": "hm0", "hng": "hŋ0",
 }  # fmt: skip
 _TONES = {"1": "→", "2": "↗", "3": "↓", "4": "↘", "5": ""}
@@ -25,7 +30,7 @@ _HAN = re.compile(r"[\u3007\u3400-\u9fff\uf900-\ufaff]")
 
 
 def spell_number(digits: str) -> str:
-    """A whole number in Chinese characters; what is too long to count is read digit by digit."""
+    """Spell an integer in Chinese characters. Numbers of more than 16 digits are spelled digit by digit."""
     if len(digits) > 16 or (len(digits) > 1 and digits[0] == "0"):
         return "".join(_DIGITS[int(digit)] for digit in digits)
     value = int(digits)
@@ -52,7 +57,7 @@ def _spell_group(value: int) -> str:
 
 
 def spell_out_digits(text: str) -> str:
-    """Digits written out."""
+    """Replace numbers by Chinese characters."""
     text = re.sub(
         r"(\d+)\.(\d+)", lambda found: spell_number(found[1]) + "点" + "".join(_DIGITS[int(d)] for d in found[2]), text
     )
@@ -60,7 +65,10 @@ def spell_out_digits(text: str) -> str:
 
 
 def phonemize(texts: Sequence[str]) -> list[str]:
-    """The phonemes of neighbouring pieces of text, one for each; a space before each word of the language."""
+    """Return the phonemes of neighbouring texts, one string per text, with a space before each Chinese word.
+
+    Raises MissingDependency without pypinyin.
+    """
     try:
         from pypinyin import Style, lazy_pinyin
         from pypinyin.seg.mmseg import seg
@@ -82,7 +90,7 @@ def phonemize(texts: Sequence[str]) -> list[str]:
 
 
 def syllable_to_phonemes(pinyin: str) -> str:
-    """The phonemes of one syllable in pinyin with the tone's number: `hao3` → `xau↓`."""
+    """Return the phonemes of a pinyin syllable with tone number: `hao3` → `xau↓`."""
     from pypinyin.contrib.tone_convert import to_finals, to_initials
 
     tone = _TONES.get(pinyin[-1:], "")

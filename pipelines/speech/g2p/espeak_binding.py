@@ -1,9 +1,9 @@
-"""libespeak-ng in this process: text → phonemes, text → samples.
+"""ctypes binding of libespeak-ng: text → phonemes, text → samples.
 
-The library keeps its state in static variables: one voice and one set of parameters per process, and counters (flutter, noise)
-that are never set back, so that the second time a sentence is spoken it sounds a little different. `espeak()` is the only door
-to it: it lends the library to one caller at a time, freshly mapped, so the same call always gives the same bytes and no engine
-disturbs another.
+The library keeps its state in static variables: one voice and one set of parameters per process, and counters (flutter,
+noise) that are never reset, so that a repeated sentence sounds slightly different. `open_espeak` is the only access to
+it: it gives the library, freshly mapped, to one caller at a time. So the same call always gives the same bytes, and
+families do not affect each other.
 """
 
 from __future__ import annotations
@@ -54,15 +54,17 @@ _Callback = ctypes.CFUNCTYPE(
 
 @dataclass(frozen=True, slots=True)
 class EspeakResult:
-    """What was spoken: 16-bit mono samples as bytes, and when each word began: (first character of the word in the text,
-    counted from 0; milliseconds)."""
+    """Synthesized speech.
+
+    `pcm`: 16-bit mono samples. `word_events`: (index of the word's first character, milliseconds).
+    """
 
     pcm: bytes
     word_events: tuple[tuple[int, int], ...]
 
 
 class EspeakLibrary:
-    """libespeak-ng as `espeak()` lends it."""
+    """libespeak-ng, opened by `open_espeak`."""
 
     def __init__(self, lib: Any, data: str) -> None:
         self._lib = lib
@@ -73,7 +75,7 @@ class EspeakLibrary:
             ctypes.c_void_p, ctypes.c_void_p,
         )  # fmt: skip
         self.rate: int = self._lib.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DONT_EXIT)
-        """Samples a second of what `speak` gives."""
+        """Sample rate in hertz of the output of `synthesize`."""
         if self.rate <= 0:
             raise MissingDependency(f"libespeak-ng does not start with the data in {data}; {_REINSTALL}")
         self._lib.espeak_ng_SetRandSeed(ctypes.c_long(1))
@@ -83,8 +85,12 @@ class EspeakLibrary:
         self._lib.espeak_SetSynthCallback(self._callback)
 
     def to_phonemes(self, text: str, voice: str) -> str:
-        """IPA with stress marks; the letters of one sound are tied by `^`; words stand apart by spaces, as the voice speaks
-        them (numbers written out, short words joined to their neighbours)."""
+        """Return IPA with stress marks.
+
+        `^` ties the letters of one sound; spaces separate words as the voice speaks them.
+
+        Numbers are spelled out, and short words are joined to their neighbours.
+        """
         self._set_voice(voice)
         buffer = ctypes.create_string_buffer(text.encode())
         rest = ctypes.c_void_p(ctypes.addressof(buffer))
@@ -95,7 +101,10 @@ class EspeakLibrary:
         return " ".join(clause.strip() for clause in clauses if clause.strip())
 
     def synthesize(self, text: str, voice: str, *, words_per_minute: int, pitch: int, pitch_range: int) -> EspeakResult:
-        """`pitch` and `pitch_range` from 0 to 99 (50: the voice's own), `words_a_minute` from 80 to 450."""
+        """Synthesize `text`.
+
+        `pitch` and `pitch_range` are in [0, 99] (50: default), `words_per_minute` in [80, 450].
+        """
         self._set_voice(voice)
         for parameter, value in (
             (_RATE, words_per_minute),
@@ -131,8 +140,10 @@ _library_lock = threading.Lock()
 
 @contextmanager
 def open_espeak() -> Iterator[EspeakLibrary]:
-    """The library for one caller, in the state in which a process finds it (a few milliseconds). Raises Missing where
-    espeakng-loader is not installed."""
+    """Open the library for one caller, in its initial state (takes a few milliseconds).
+
+    Raises MissingDependency if espeakng-loader is not installed.
+    """
     try:
         import espeakng_loader
     except ImportError as error:
@@ -143,5 +154,5 @@ def open_espeak() -> Iterator[EspeakLibrary]:
             yield EspeakLibrary(lib, espeakng_loader.get_data_path())
         finally:
             lib.espeak_Terminate()
-            # Unmapped, so that the static variables begin anew the next time.
+            # Unmap the library to reset its static variables.
             getattr(_ctypes, "FreeLibrary" if sys.platform == "win32" else "dlclose")(lib._handle)

@@ -1,4 +1,4 @@
-"""Written words → words as eSpeak NG can read them: what it has no dictionary for is written out in letters that it knows."""
+"""Respelling of words for eSpeak NG where it has no dictionary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipelines.step_params import Language
 
 
 def spell_for_espeak(words: Sequence[Word], language: Language) -> list[str]:
-    """One text per word. Japanese becomes kana (needs Janome): eSpeak NG reads kana only."""
+    """Return one text per word. Japanese becomes kana (needs Janome), because eSpeak NG reads only kana."""
     texts = [normalize_text(word.core, language) for word in words]
     if language == "Japanese":
         from pipelines.speech.g2p.japanese import to_kana

@@ -1,4 +1,4 @@
-"""Japanese text → kana → phonemes of Kokoro."""
+"""Japanese grapheme-to-phoneme conversion: text → kana → phonemes of Kokoro."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GROUPS = ("", "マン", "オク", "チョー", "ケー")
 
 
 def spell_number(digits: str) -> str:
-    """A whole number in katakana; more than twenty digits are read one by one."""
+    """Spell an integer in katakana. Numbers of more than 20 digits are spelled digit by digit."""
     value = int(digits)
     if value == 0:
         return "ゼロ"
@@ -51,13 +51,15 @@ def _spell_group(value: int) -> str:
 
 
 def to_kana(texts: Sequence[str]) -> list[str]:
-    """The pronunciation of neighbouring pieces of text, in katakana, one for each piece. A word that spans several pieces is
-    shared out among them. What is not Japanese stays as it is."""
+    """Return the pronunciation of neighbouring texts in katakana, one string per text.
+
+    The kana of a word that spans several texts are distributed among them. Text that is not Japanese is unchanged.
+    """
     return ["".join(sounds for _, sounds in part) for part in _pronounce(texts)]
 
 
 def phonemize(texts: Sequence[str]) -> list[str]:
-    """The same in the phonemes of Kokoro; a space before each word of the language."""
+    """Return the phonemes of neighbouring texts, one string per text, with a space before each Japanese word."""
     parts = _pronounce(texts)
     following = [*[mora for part in parts for _, sounds in part for mora in _MORA.findall(sounds)][1:], ""]
     said, position = [], 0
@@ -73,7 +75,7 @@ def phonemize(texts: Sequence[str]) -> list[str]:
 
 
 def _pronounce(texts: Sequence[str]) -> list[list[tuple[bool, str]]]:
-    """For each piece the sounds of each of its characters, and whether a word begins there."""
+    """Return for each text the sounds of each of its characters, and whether a word begins there."""
     whole = _ITERATION_MARK.sub(lambda found: found[1] * 2, "".join(texts))
     characters = [(False, "")] * len(whole)
     position = 0
@@ -106,9 +108,12 @@ def _pronunciation(surface: str, phonetic: str) -> str:
 _ITERATION_MARK = re.compile(r"([\u4e00-\u9fff])\u3005")
 _MORA = re.compile(r"[^ァィゥェォャュョヮ][ァィゥェォャュョヮ]?")
 _KANA_ROWS = {
-    "アイウエオ": "a i ɯ e o", "カキクケコ": "ka kʲi kɯ ke ko", "ガギグゲゴ": "ɡa ɡʲi ɡɯ ɡe ɡo", "サシスセソ": "sa ɕi sɨ se so",
-    "ザジズゼゾ": "ʣa ʥi zɨ ʣe ʣo", "タチツテト": "ta ʨi ʦɨ te to", "ダヂヅデド": "da ʥi zɨ de do", "ナニヌネノ": "na ɲi nɯ ne no",
-    "ハヒフヘホ": "ha çi ɸɯ he ho", "バビブベボ": "ba bʲi bɯ be bo", "パピプペポ": "pa pʲi pɯ pe po", "マミムメモ": "ma mʲi mɯ me mo",
+    "アイウエオ": "a i ɯ e o", "カキクケコ": "ka kʲi kɯ ke ko", "ガギグゲゴ": "ɡa ɡʲi ɡɯ ɡe ɡo",
+    "サシスセソ": "sa ɕi sɨ se so",
+    "ザジズゼゾ": "ʣa ʥi zɨ ʣe ʣo", "タチツテト": "ta ʨi ʦɨ te to", "ダヂヅデド": "da ʥi zɨ de do",
+    "ナニヌネノ": "na ɲi nɯ ne no",
+    "ハヒフヘホ": "ha çi ɸɯ he ho", "バビブベボ": "ba bʲi bɯ be bo", "パピプペポ": "pa pʲi pɯ pe po",
+    "マミムメモ": "ma mʲi mɯ me mo",
     "ヤユヨ": "ja jɯ jo", "ラリルレロ": "ɾa ɾʲi ɾɯ ɾe ɾo", "ワヲヴ": "βa o vɯ",
 }  # fmt: skip
 _KANA_SOUNDS = {
@@ -119,7 +124,7 @@ _NASALS = (("mpb", "m"), ("kɡ", "ŋ"), ("ɲʨʥ", "ɲ"), ("ntdɾz", "n"))
 
 
 def _phoneme(mora: str, following: str) -> str:
-    """The phonemes of one mora in katakana; the syllabic n takes the place of the sound after it."""
+    """Return the phonemes of one katakana mora; the syllabic n assimilates to the following sound."""
     if mora == "ー":
         return "ː"
     if mora == "ッ":

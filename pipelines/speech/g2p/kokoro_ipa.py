@@ -1,4 +1,4 @@
-"""The letters of Kokoro: the IPA of eSpeak NG, and the sounds of Chinese, Japanese and Korean, as the model was trained on them."""
+"""Phoneme alphabet of Kokoro: conversion from eSpeak NG's IPA, and phonemizers of Chinese, Japanese and Korean."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ _FALLBACK_SOUNDS = (
     ("ʀ", "ʁ"),
     ("ɬ", "l"),
 )
-"""Sounds that the model has no letter for → the nearest that it has."""
+"""Sounds missing from the model's alphabet → the nearest sound in it."""
 _LANGUAGE_RESPELLINGS: Mapping[Language, tuple[tuple[str, str], ...]] = {
     "English": (
-        ("ə^l", "ᵊl"), ("n\u0329", "ᵊn"), ("l\u0329", "ᵊl"), ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɚ", "əɹ"), ("ɐ", "ə"), ("ɪə", "iə"), ("ː", ""),
+        ("ə^l", "ᵊl"), ("n\u0329", "ᵊn"), ("l\u0329", "ᵊl"), ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɚ", "əɹ"), ("ɐ", "ə"),
+        ("ɪə", "iə"), ("ː", ""),
         ("o", "ɔ"), ("ɾ", "T"), ("ʔ", "t"), ("r", "ɹ"), ("x", "k"), ("ç", "k"),
     ),
     "Turkish": (("ɟ", "ɡ"), ("c", "k")),
@@ -34,7 +35,7 @@ _LANGUAGE_RESPELLINGS: Mapping[Language, tuple[tuple[str, str], ...]] = {
 
 
 def respell(ipa: str, language: Language) -> str:
-    """eSpeak's IPA in the letters of the model: one letter for each diphthong and affricate, none that it does not know."""
+    """Convert eSpeak's IPA to the model's alphabet: one letter per diphthong and affricate, no unknown letters."""
     for sound, letter in (*_LIGATURES, *_LANGUAGE_RESPELLINGS.get(language, ()), *_FALLBACK_SOUNDS):
         ipa = ipa.replace(sound, letter)
     ipa = ipa.replace("^", "")
@@ -42,8 +43,11 @@ def respell(ipa: str, language: Language) -> str:
 
 
 def _insert_vowels(ipa: str) -> str:
-    """Arabic is written without short vowels, and eSpeak NG knows those of common words only. Where consonants meet that no
-    syllable of Arabic can hold, an `a` stands between them: what is said may be another form of the word, but it can be said."""
+    """Insert `a` where consonants meet that no Arabic syllable allows.
+
+    Arabic is written without short vowels, and eSpeak NG knows those of common words only. The result may be another
+    form of the word, but it is pronounceable.
+    """
     return " ".join(_break_up_clusters(word) for word in ipa.split(" "))
 
 
@@ -92,4 +96,4 @@ PHONEMIZERS: Mapping[Language, Callable[[Sequence[str]], list[str]]] = {
     "Japanese": _japanese,
     "Korean": _korean,
 }
-"""Languages that eSpeak NG reads worse than their own rules and dictionaries do."""
+"""Phonemizers of languages for which dictionaries and rules are better than eSpeak NG."""

@@ -1,5 +1,7 @@
-"""Korean text → phonemes of Kokoro, by the standard rules of pronunciation (what is written and what is said differ at the
-borders of syllables)."""
+"""Korean grapheme-to-phoneme conversion: Hangul → phonemes of Kokoro.
+
+It follows the rules of Standard Pronunciation, which change sounds at syllable borders.
+"""
 
 from __future__ import annotations
 
@@ -32,19 +34,23 @@ _VOWELS = (
 )
 _FINALS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
 _CLUSTER_PARTS = {
-    "ㄳ": "ㄱㅅ", "ㄵ": "ㄴㅈ", "ㄶ": "ㄴㅎ", "ㄺ": "ㄹㄱ", "ㄻ": "ㄹㅁ", "ㄼ": "ㄹㅂ", "ㄽ": "ㄹㅅ", "ㄾ": "ㄹㅌ", "ㄿ": "ㄹㅍ", "ㅀ": "ㄹㅎ",
+    "ㄳ": "ㄱㅅ", "ㄵ": "ㄴㅈ", "ㄶ": "ㄴㅎ", "ㄺ": "ㄹㄱ", "ㄻ": "ㄹㅁ", "ㄼ": "ㄹㅂ", "ㄽ": "ㄹㅅ", "ㄾ": "ㄹㅌ",
+    "ㄿ": "ㄹㅍ", "ㅀ": "ㄹㅎ",
     "ㅄ": "ㅂㅅ",
 }  # fmt: skip
 _SILENT_INITIAL = "ㅇ"
 _ASPIRATED = {"ㄱ": "ㅋ", "ㄷ": "ㅌ", "ㅂ": "ㅍ", "ㅈ": "ㅊ"}
 _CODA_SOUNDS = {
-    **dict.fromkeys(("ㄱ", "ㄲ", "ㅋ", "ㄳ", "ㄺ"), "k"), **dict.fromkeys(("ㄷ", "ㅅ", "ㅆ", "ㅈ", "ㅊ", "ㅌ", "ㅎ"), "t"),
-    **dict.fromkeys(("ㅂ", "ㅍ", "ㅄ", "ㄿ"), "p"), **dict.fromkeys(("ㄴ", "ㄵ", "ㄶ"), "n"), **dict.fromkeys(("ㅁ", "ㄻ"), "m"),
+    **dict.fromkeys(("ㄱ", "ㄲ", "ㅋ", "ㄳ", "ㄺ"), "k"), **dict.fromkeys(("ㄷ", "ㅅ", "ㅆ", "ㅈ", "ㅊ", "ㅌ", "ㅎ"),
+    "t"),
+    **dict.fromkeys(("ㅂ", "ㅍ", "ㅄ", "ㄿ"), "p"), **dict.fromkeys(("ㄴ", "ㄵ", "ㄶ"), "n"), **dict.fromkeys(("ㅁ",
+    "ㄻ"), "m"),
     **dict.fromkeys(("ㄹ", "ㄼ", "ㄽ", "ㄾ", "ㅀ"), "l"), "ㅇ": "ŋ", "": "",
 }  # fmt: skip
 _NASAL_CODAS = {"k": "ŋ", "t": "n", "p": "m"}
 _ONSET_SOUNDS = {
-    "ㄱ": "k", "ㄲ": "k", "ㄴ": "n", "ㄷ": "t", "ㄸ": "t", "ㄹ": "ɾ", "ㅁ": "m", "ㅂ": "p", "ㅃ": "p", "ㅅ": "s", "ㅆ": "s", "ㅇ": "",
+    "ㄱ": "k", "ㄲ": "k", "ㄴ": "n", "ㄷ": "t", "ㄸ": "t", "ㄹ": "ɾ", "ㅁ": "m", "ㅂ": "p", "ㅃ": "p", "ㅅ": "s",
+    "ㅆ": "s", "ㅇ": "",
     "ㅈ": "ʨ", "ㅉ": "ʨ", "ㅊ": "ʨʰ", "ㅋ": "kʰ", "ㅌ": "tʰ", "ㅍ": "pʰ", "ㅎ": "h",
 }  # fmt: skip
 _VOICED_ONSETS = {"ㄱ": "ɡ", "ㄷ": "d", "ㅂ": "b", "ㅈ": "ʥ"}
@@ -53,7 +59,7 @@ _HANGUL = re.compile(r"[\uac00-\ud7a3]+")
 
 
 def spell_number(digits: str) -> str:
-    """A whole number in Hangul (Sino-Korean); what is too long to count is read digit by digit."""
+    """Spell an integer in Hangul (Sino-Korean). Numbers of more than 16 digits are spelled digit by digit."""
     value = int(digits)
     if value == 0 or len(digits) > 16:
         return "".join(_DIGITS[int(digit)] for digit in digits)
@@ -69,7 +75,7 @@ def spell_number(digits: str) -> str:
 
 
 def phonemize(word: str) -> str:
-    """The phonemes of one word; what is not Hangul or digits is left out."""
+    """Return the phonemes of one word. Characters other than Hangul and digits are omitted."""
     word = re.sub(r"\d+", lambda found: spell_number(found[0]), re.sub(r"(?<=\d),(?=\d{3})", "", word))
     return "".join(_phonemize_run(run) for run in _HANGUL.findall(word))
 
@@ -91,7 +97,7 @@ def _decompose(syllable: str) -> list[str]:
 
 
 def _apply_liaison(before: list[str], after: list[str]) -> None:
-    """What moves over the border between two syllables."""
+    """Apply the sound changes at the border of two syllables, in place."""
     first, last = (
         _CLUSTER_PARTS.get(before[2], " " + before[2])[0].strip(),
         before[2] and _CLUSTER_PARTS.get(before[2], before[2])[-1],

@@ -1,4 +1,4 @@
-"""Words → phonemes of a neural voice, word by word, with the punctuation that the voice understands."""
+"""Grapheme-to-phoneme conversion, word by word."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from pipelines.speech.text.utterances import split_clauses
 from pipelines.speech.timing.alignment import split_phonemes_by_word
 from pipelines.step_params import Language
 
-_LANGUAGE_SWITCH = re.compile(r"\([\^a-z-]+\)")  # eSpeak NG tells where it changes the language: (en)…(hi)
+_LANGUAGE_SWITCH = re.compile(r"\([\^a-z-]+\)")  # eSpeak NG marks a change of language: (en)…(hi)
 
 RespellFunction = Callable[[str, Language], str]
-"""IPA of eSpeak NG (sounds of several letters tied by `^`) → the letters of a model."""
+"""IPA of eSpeak NG (sounds of several letters tied by `^`) → the alphabet of a model."""
 Phonemizer = Callable[[Sequence[str]], list[str]]
-"""Neighbouring texts of one language → their phonemes in the letters of a model, with a space where a word begins."""
+"""Neighbouring texts of one language → their phonemes in the alphabet of a model, with a space before each word."""
 
 
 def phonemize(
     words: Sequence[Word], language: Language, respell: RespellFunction, phonemizers: Mapping[Language, Phonemizer]
 ) -> list[str]:
-    """One text per word, without punctuation, with a space where a word of the language begins. `readers` read their languages,
-    eSpeak NG all others."""
+    """Return one phoneme string per word, without punctuation, with a space where a word of the language begins.
+
+    `phonemizers` convert their languages; eSpeak NG converts all others.
+    """
     phoneme_texts: list[str] = []
     for clause in split_clauses(words):
         for run_language, run in split_by_language(clause, language):

@@ -1,6 +1,6 @@
-"""How a written word is spoken: abbreviations, money, addresses, marks of formatting.
+"""Text normalization for speech: abbreviations, currency, URLs, symbols, markup.
 
-Numbers stay digits: the pronouncing dictionaries of all ten languages read them.
+Numbers stay digits: the pronunciation dictionaries of all ten languages read them.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ from pipelines.step_params import Language
 
 _ABBREVIATIONS: dict[str, dict[str, str]] = {
     "English": {
-        "Mr": "mister", "Mrs": "missis", "Ms": "miz", "Dr": "doctor", "Prof": "professor", "St": "saint", "Jr": "junior",
-        "Sr": "senior", "vs": "versus", "etc": "et cetera", "e.g": "for example", "i.e": "that is", "approx": "approximately",
+        "Mr": "mister", "Mrs": "missis", "Ms": "miz", "Dr": "doctor", "Prof": "professor", "St": "saint",
+        "Jr": "junior",
+        "Sr": "senior", "vs": "versus", "etc": "et cetera", "e.g": "for example", "i.e": "that is",
+        "approx": "approximately",
         "No": "No", "Capt": "captain", "Gen": "general", "Lt": "lieutenant", "Sgt": "sergeant", "Rev": "reverend",
     },
     "Spanish": {
-        "Sr": "señor", "Sra": "señora", "Srta": "señorita", "Dr": "doctor", "Dra": "doctora", "Ud": "usted", "Uds": "ustedes",
+        "Sr": "señor", "Sra": "señora", "Srta": "señorita", "Dr": "doctor", "Dra": "doctora", "Ud": "usted",
+        "Uds": "ustedes",
         "etc": "etcétera", "p.ej": "por ejemplo", "Prof": "profesor",
     },
     "French": {
-        "M": "monsieur", "Mme": "madame", "Mlle": "mademoiselle", "MM": "messieurs", "Dr": "docteur", "etc": "et cetera",
+        "M": "monsieur", "Mme": "madame", "Mlle": "mademoiselle", "MM": "messieurs", "Dr": "docteur",
+        "etc": "et cetera",
         "p.ex": "par exemple", "Prof": "professeur", "St": "saint", "Ste": "sainte",
     },
     "German": {
@@ -50,16 +54,23 @@ _CURRENCY_NAMES: dict[str, dict[str, str]] = {
     "Korean": {"$": "달러", "€": "유로", "£": "파운드", "¥": "엔", "₹": "루피", "₺": "리라", "₩": "원"},
 }
 _SYMBOL_NAMES: dict[str, dict[str, str]] = {
-    "English": {"%": "percent", "&": "and", "+": "plus", "=": "equals", "@": "at", "°": "degrees", "×": "times", "÷": "divided by"},
-    "Spanish": {"%": "por ciento", "&": "y", "+": "más", "=": "igual a", "@": "arroba", "°": "grados", "×": "por", "÷": "entre"},
-    "French": {"%": "pour cent", "&": "et", "+": "plus", "=": "égale", "@": "arobase", "°": "degrés", "×": "fois", "÷": "divisé par"},
-    "German": {"%": "Prozent", "&": "und", "+": "plus", "=": "gleich", "@": "ät", "°": "Grad", "×": "mal", "÷": "geteilt durch"},
-    "Turkish": {"%": "yüzde", "&": "ve", "+": "artı", "=": "eşittir", "@": "et", "°": "derece", "×": "çarpı", "÷": "bölü"},
+    "English": {"%": "percent", "&": "and", "+": "plus", "=": "equals", "@": "at", "°": "degrees", "×": "times",
+        "÷": "divided by"},
+    "Spanish": {"%": "por ciento", "&": "y", "+": "más", "=": "igual a", "@": "arroba", "°": "grados", "×": "por",
+        "÷": "entre"},
+    "French": {"%": "pour cent", "&": "et", "+": "plus", "=": "égale", "@": "arobase", "°": "degrés", "×": "fois",
+        "÷": "divisé par"},
+    "German": {"%": "Prozent", "&": "und", "+": "plus", "=": "gleich", "@": "ät", "°": "Grad", "×": "mal",
+        "÷": "geteilt durch"},
+    "Turkish": {"%": "yüzde", "&": "ve", "+": "artı", "=": "eşittir", "@": "et", "°": "derece", "×": "çarpı",
+        "÷": "bölü"},
     "Hindi": {"%": "प्रतिशत", "&": "और", "+": "प्लस", "=": "बराबर", "@": "ऐट", "°": "डिग्री", "×": "गुणा", "÷": "भाग"},
     "Arabic": {"%": "بالمئة", "&": "و", "+": "زائد", "=": "يساوي", "@": "آت", "°": "درجة", "×": "ضرب", "÷": "قسمة"},
     "Chinese": {"%": "百分号", "&": "和", "+": "加", "=": "等于", "@": "艾特", "°": "度", "×": "乘", "÷": "除以"},
-    "Japanese": {"%": "パーセント", "&": "アンド", "+": "プラス", "=": "イコール", "@": "アット", "°": "度", "×": "かける", "÷": "わる"},
-    "Korean": {"%": "퍼센트", "&": "그리고", "+": "더하기", "=": "는", "@": "골뱅이", "°": "도", "×": "곱하기", "÷": "나누기"},
+    "Japanese": {"%": "パーセント", "&": "アンド", "+": "プラス", "=": "イコール", "@": "アット", "°": "度",
+        "×": "かける", "÷": "わる"},
+    "Korean": {"%": "퍼센트", "&": "그리고", "+": "더하기", "=": "는", "@": "골뱅이", "°": "도", "×": "곱하기",
+        "÷": "나누기"},
 }  # fmt: skip
 _DOT_NAMES: dict[str, str] = {
     "English": "dot", "Spanish": "punto", "French": "point", "German": "Punkt", "Turkish": "nokta", "Hindi": "डॉट",
@@ -75,7 +86,7 @@ _FORMATTING = re.compile(r"[*_~`|<>^\\{}\[\]#]+")
 
 
 def normalize_text(core: str, language: Language) -> str:
-    """The words that the voice says for `core`, in `language`."""
+    """Return the spoken form of the word `core` in `language`."""
     text = unicodedata.normalize("NFKC", core) if any(ord(character) > 0x2000 for character in core) else core
     if text in (table := _ABBREVIATIONS.get(language, {})):
         return table[text]
@@ -94,7 +105,7 @@ def normalize_text(core: str, language: Language) -> str:
 
 
 def is_abbreviation(core: str) -> bool:
-    """Whether a full stop after `core` belongs to it, in any of the languages."""
+    """Return whether a full stop after `core` belongs to it, in any of the languages."""
     return core.casefold() in _ALL_ABBREVIATIONS
 
 
@@ -109,5 +120,5 @@ def _verbalize_symbols(text: str, language: Language) -> str:
 
 
 def _is_pronounceable(character: str) -> bool:
-    """Not emoji, joiners, variation selectors, controls."""
+    """Return False for emoji, joiners, variation selectors and control characters."""
     return unicodedata.category(character) not in {"So", "Sk", "Cf", "Cc", "Co", "Cn"} or character in "°\u200c\u200d"

@@ -1,4 +1,4 @@
-"""Digits → words, for voices that were trained on letters alone."""
+"""Number words, for voices that were trained on letters alone."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ _CODES: dict[Language, str] = {
 }  # fmt: skip
 _COMMA_IS_DECIMAL: frozenset[Language] = frozenset({"French", "German", "Spanish", "Turkish"})
 _NUMBER_PATTERN = re.compile(r"\d+(?:[.,]\d+)*")
-_MAX_DIGITS = 15  # digits; more are a code of some kind, read one by one
+_MAX_DIGITS = 15  # longer numbers are codes and are spelled digit by digit
 _HINDI_UP_TO_99 = (
-    "शून्य एक दो तीन चार पाँच छह सात आठ नौ दस ग्यारह बारह तेरह चौदह पंद्रह सोलह सत्रह अठारह उन्नीस बीस इक्कीस बाईस तेईस चौबीस पच्चीस छब्बीस "
-    "सत्ताईस अट्ठाईस उनतीस तीस इकतीस बत्तीस तैंतीस चौंतीस पैंतीस छत्तीस सैंतीस अड़तीस उनतालीस चालीस इकतालीस बयालीस तैंतालीस चौवालीस पैंतालीस "
-    "छियालीस सैंतालीस अड़तालीस उनचास पचास इक्यावन बावन तिरेपन चौवन पचपन छप्पन सत्तावन अट्ठावन उनसठ साठ इकसठ बासठ तिरेसठ चौंसठ पैंसठ छियासठ "
-    "सड़सठ अड़सठ उनहत्तर सत्तर इकहत्तर बहत्तर तिहत्तर चौहत्तर पचहत्तर छिहत्तर सतहत्तर अठहत्तर उनासी अस्सी इक्यासी बयासी तिरासी चौरासी पचासी "
+    "शून्य एक दो तीन चार पाँच छह सात आठ नौ दस ग्यारह बारह तेरह चौदह पंद्रह सोलह सत्रह अठारह उन्नीस बीस इक्कीस बाईस तेईस "
+    "चौबीस पच्चीस छब्बीस "
+    "सत्ताईस अट्ठाईस उनतीस तीस इकतीस बत्तीस तैंतीस चौंतीस पैंतीस छत्तीस सैंतीस अड़तीस उनतालीस चालीस इकतालीस बयालीस तैंतालीस "
+    "चौवालीस पैंतालीस "
+    "छियालीस सैंतालीस अड़तालीस उनचास पचास इक्यावन बावन तिरेपन चौवन पचपन छप्पन सत्तावन अट्ठावन उनसठ साठ इकसठ बासठ तिरेसठ "
+    "चौंसठ पैंसठ छियासठ "
+    "सड़सठ अड़सठ उनहत्तर सत्तर इकहत्तर बहत्तर तिहत्तर चौहत्तर पचहत्तर छिहत्तर सतहत्तर अठहत्तर उनासी अस्सी इक्यासी बयासी तिरासी "
+    "चौरासी पचासी "
     "छियासी सत्तासी अट्ठासी नवासी नब्बे इक्यानवे बानवे तिरानवे चौरानवे पंचानवे छियानवे सत्तानवे अट्ठानवे निन्यानवे"
 )
 _HINDI_NUMBERS = _HINDI_UP_TO_99.split()
@@ -26,7 +30,7 @@ _HINDI_UNITS = ((10_000_000, "करोड़"), (100_000, "लाख"), (1000, 
 
 
 def spell_out_numbers(text: str, language: Language) -> str:
-    """`text` with its numbers written out. Raises Missing without the package num2words."""
+    """Return `text` with its numbers as words. Raises MissingDependency without num2words."""
     return (
         _NUMBER_PATTERN.sub(lambda found: f" {_number_to_words(found[0], language)} ", text).strip()
         if _NUMBER_PATTERN.search(text)
@@ -36,7 +40,7 @@ def spell_out_numbers(text: str, language: Language) -> str:
 
 def _number_to_words(number: str, language: Language) -> str:
     grouping, decimal = (".", ",") if language in _COMMA_IS_DECIMAL else (",", ".")
-    # Not followed by groups (of two in India, the last of three digits) a sign that groups is a decimal sign out of place.
+    # A grouping mark without groups (of two digits in India, the last of three) is a misplaced decimal mark.
     if not re.fullmatch(
         rf"\d{{1,3}}(?:{re.escape(grouping)}\d{{2,3}})*{re.escape(grouping)}\d{{3}}(?:{re.escape(decimal)}\d+)?", number
     ):
@@ -58,7 +62,7 @@ def _value_to_words(value: int | Decimal, language: Language) -> str:
     try:
         from num2words import num2words
     except ImportError as error:
-        raise MissingDependency('numbers need num2words; `pip install "story-engine[tts]"`') from error
+        raise MissingDependency('writing out numbers needs num2words; `pip install "story-engine[tts]"`') from error
     return re.sub(r"\s*[,،]\s*|\s+", " ", str(num2words(value, lang=_CODES[language])).replace("-", " ")).strip()
 
 

@@ -10,7 +10,8 @@ from pipelines.speech.text.tokenize import Word
 from pipelines.step_params import Language
 
 ESPEAK_VOICES: dict[Language, str] = {
-    "Arabic": "ar", "Chinese": "cmn", "English": "en-us", "French": "fr", "German": "de", "Hindi": "hi", "Japanese": "ja",
+    "Arabic": "ar", "Chinese": "cmn", "English": "en-us", "French": "fr", "German": "de", "Hindi": "hi",
+    "Japanese": "ja",
     "Korean": "ko", "Spanish": "es", "Turkish": "tr",
 }  # fmt: skip
 
@@ -25,7 +26,7 @@ _SCRIPT_LANGUAGES: tuple[tuple[re.Pattern[str], Language, frozenset[Language]], 
 
 
 def detect_language(core: str, language: Language) -> Language:
-    """The language in which a word is read: the story's, unless the word is written in a script that it does not use."""
+    """Return the language for reading a word: the story's, unless the word is in a script that it does not use."""
     for script, reader, users in _SCRIPT_LANGUAGES:
         if script.search(core):
             return language if language in users else reader
@@ -33,6 +34,6 @@ def detect_language(core: str, language: Language) -> Language:
 
 
 def split_by_language(words: Sequence[Word], language: Language) -> Iterator[tuple[Language, tuple[Word, ...]]]:
-    """Neighbouring words that are read in the same language."""
+    """Group neighbouring words of the same language."""
     for reader, group in groupby(words, key=lambda word: detect_language(word.core, language)):
         yield reader, tuple(group)

@@ -1,8 +1,8 @@
-"""A text → its words, such that the words joined give the text back.
+"""Word tokenizer whose words concatenate to the original text.
 
-A word keeps everything that stands around it: punctuation, spaces, emoji. What cannot be pronounced belongs to the word before
-it (opening brackets and what stands before the first word: to the word after). Scripts without spaces (Han, kana) give one word
-per character, small kana and marks with the character that they modify: the finest unit at which a subtitle may break.
+A word keeps the punctuation, spaces and emoji around it. Unpronounceable text belongs to the word before it (opening
+brackets and text before the first word: to the word after it). Scripts without spaces (Han, kana) give one word per
+character, with small kana and marks attached: the smallest unit at which a subtitle may break.
 """
 
 from __future__ import annotations
@@ -12,8 +12,14 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_HAN_KANA = r"\u3005-\u3007\u3021-\u3029\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fd-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff"
-_SMALL_KANA_RANGE = r"\u3041\u3043\u3045\u3047\u3049\u3063\u3083\u3085\u3087\u308e\u30a1\u30a3\u30a5\u30a7\u30a9\u30c3\u30e3\u30e5\u30e7\u30ee\u3005\u309d\u309e\u30fc\u30fd\u30fe\uff67-\uff70"
+_HAN_KANA = (
+    r"\u3005-\u3007\u3021-\u3029\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fd-\u30ff"
+    r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff"
+)
+_SMALL_KANA_RANGE = (
+    r"\u3041\u3043\u3045\u3047\u3049\u3063\u3083\u3085\u3087\u308e\u30a1\u30a3\u30a5\u30a7\u30a9\u30c3\u30e3\u30e5"
+    r"\u30e7\u30ee\u3005\u309d\u309e\u30fc\u30fd\u30fe\uff67-\uff70"
+)
 _SMALL_KANA = rf"[{_SMALL_KANA_RANGE}\u3099\u309a\ufe00-\ufe0f]"
 _DASHES = r"(?:[\u2014\u2013\u2026\u2025\uff5e\u301c]|\.{2,}|--+)"
 _OPENING_MARKS = "¿¡\"'([{«‘“„‹《「『【（〈〔﹁﹃"
@@ -24,14 +30,17 @@ _CLOSING_MARKS = re.compile(rf"[^\w\s{re.escape(_OPENING_MARKS)}%&+=@€$£¥₹
 _OPENING_MARKS_AT_END = re.compile(rf"[{re.escape(_OPENING_MARKS)}]+$")
 
 SPOKEN_SYMBOLS = frozenset("%&+=@€$£¥₹₺₩°×÷")
-"""Signs without letters that have a name in every language and are read out."""
+"""Symbols with a name in every language, which voices read out."""
 MAX_WORD_LENGTH = 40
-"""A longer run without a space (an address, a made-up cry) is cut, so that no single word exceeds what a model can take."""
+"""Maximum length of a word. A longer run without a space (a URL, an exclamation) is split, so that it fits a model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """`text` as it stands; `core` is the part of it that is spoken; `lead` and `trail` what stands before and after that."""
+    """Word of a text.
+
+    `text` is verbatim; `core` is the spoken part; `leading` and `trailing` are the text around it.
+    """
 
     text: str
     core: str
@@ -40,9 +49,12 @@ class Word:
 
 
 def split_words(text: str) -> list[Word]:
-    """The words of `text`; none if nothing in it can be pronounced. `"".join(word.text for word in words) == text` otherwise."""
+    """Return the words of `text`, or [] if it has no pronounceable text.
+
+    `"".join(word.text for word in words) == text` otherwise.
+    """
     texts: list[str] = []
-    pending = ""  # opening brackets, and all that stands before the first word
+    pending = ""  # opening brackets, and text before the first word
     for unit in _units(text):
         if not any(_is_speakable(character) for character in unit):
             opening = _OPENING_MARKS_AT_END.search(unit)
@@ -61,7 +73,7 @@ def split_words(text: str) -> list[Word]:
 
 
 def _units(text: str) -> Iterator[str]:
-    after_character = False  # Han or kana without a space between: a closing mark belongs to it, not to what follows
+    after_character = False  # a closing mark directly after Han or kana belongs to that character
     for unit in _UNIT_PATTERN.findall(text):
         start = 0
         if after_character and (closing := _CLOSING_MARKS.match(unit)):

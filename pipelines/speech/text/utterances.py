@@ -1,4 +1,4 @@
-"""Words → utterances: what is spoken in one breath, and how long the voice is quiet after it."""
+"""Utterances: groups of words for one synthesis call, and the pauses between them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ _SENTENCE_MARK = re.compile(r"[.!?…。！？؟।۔‥\n]")
 _CLAUSE_MARK = re.compile(r"[,;:—–、，；：،؛()（）]")
 
 SENTENCE_PAUSE, CLAUSE_PAUSE, PARAGRAPH_PAUSE, NO_PAUSE = 0.35, 0.16, 0.7, 0.0
-"""Seconds of quiet after a sentence, a clause, a paragraph, and where a long clause had to be cut."""
+"""Seconds of silence after a sentence, a clause, a paragraph, and after a forced cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """Neighbouring words, and the seconds of quiet after them."""
+    """Neighbouring words, and the seconds of silence after them."""
 
     words: tuple[Word, ...]
     pause: float
 
 
 def split_utterances(words: Sequence[Word], *, max_length: int = 180, min_length: int = 24) -> Iterator[Utterance]:
-    """One utterance per sentence. A sentence of more than `longest` characters is cut at the best place before that (a comma,
-    else a space); sentences of less than `shortest` are spoken together with the next, since a voice model says a lone
-    "No!" badly. Works in one pass, whatever the length of the text."""
+    """Yield one utterance per sentence, in one pass.
+
+    A sentence of more than `max_length` characters is cut at the last comma, else at a space. A sentence of less than
+    `min_length` characters joins the next one, because voice models speak a single "No!" badly.
+    """
     start, length = 0, 0
     cut: int | None = None  # the last clause end since `start`
     for index, word in enumerate(words):
@@ -48,7 +50,7 @@ def split_utterances(words: Sequence[Word], *, max_length: int = 180, min_length
 
 
 def ends_sentence(word: Word, following: Word | None) -> bool:
-    """Whether a sentence ends with `word`: not after abbreviations and initials, nor where the text goes on in lower case."""
+    """Return whether a sentence ends with `word`. Abbreviations, initials and a lower-case next word do not end it."""
     if not _SENTENCE_MARK.search(word.trailing):
         return False
     if following is None or "\n" in word.trailing:
@@ -61,7 +63,7 @@ def ends_sentence(word: Word, following: Word | None) -> bool:
 
 
 def split_clauses(words: Sequence[Word]) -> Iterator[tuple[Word, ...]]:
-    """The words between two marks of punctuation: within them a language may join sounds, across them not."""
+    """Yield the words between punctuation marks. Languages join sounds only within such a clause."""
     start = 0
     for index, word in enumerate(words):
         last = index + 1 == len(words)

@@ -1,1 +1,1 @@
-"""When each word is spoken."""
+"""Word times."""

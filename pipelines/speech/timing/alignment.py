@@ -1,4 +1,4 @@
-"""Who said what when: from the times of phonemes or of an engine's events to the times of the written words."""
+"""Alignment of written words with phonemes and with the events of a speech engine."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from itertools import pairwise
 def align_words_to_events(
     starts: Sequence[int], events: Sequence[tuple[int, int]], length: int, seconds: float
 ) -> list[tuple[float, float]]:
-    """When each written word begins and ends, from an engine's word events.
+    """Return begin and end of each written word in seconds, from an engine's word events.
 
-    `starts`: where each word begins in the text given to the engine; `events`: (place in that text, milliseconds); `length`:
-    characters of the text; `seconds`: length of the sound. An engine may report fewer words than are written (it speaks some
-    as one) or more (numbers): between two events time runs evenly over the characters.
+    `starts`: index of each word in the engine's text; `events`: (index in that text, milliseconds); `length`:
+    characters of the text; `seconds`: length of the audio. An engine may report fewer events than words (joined words)
+    or more (numbers): between two events, time is distributed evenly over the characters.
     """
     anchors: list[tuple[int, float]] = [(0, 0.0)]
     for position, milliseconds in events:
@@ -37,10 +37,10 @@ def align_words_to_events(
 
 
 def split_phonemes_by_word(whole: str, parts: Sequence[str]) -> list[str]:
-    """`whole`, cut into as many pieces as there are `parts`, each like its part.
+    """Split `whole` into as many pieces as `parts`, each similar to its part.
 
-    `whole` is how an engine says a clause, `parts` how it says each word alone. Words that a language joins (`əvðə`), links
-    (`le-z ɑ̃fɑ̃`) or changes at their borders still fall where most of their sounds are.
+    `whole` is the phoneme string of a clause, `parts` those of its words alone. Words that a language joins (`əvðə`),
+    links (`le-z ɑ̃fɑ̃`) or changes at their borders get the piece with most of their sounds.
     """
     words = whole.split(" ")
     if len(words) == len(parts):

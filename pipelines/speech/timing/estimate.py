@@ -1,4 +1,4 @@
-"""When each word is spoken, as well as it can be told from the sound alone: for models that do not say it."""
+"""Estimation of word times from the audio, for models without durations."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from pipelines.speech.audio.samples import Samples, normalize_level
 from pipelines.speech.text.tokenize import Word
 
 _FRAME_SECONDS = 0.01  # seconds
-_SILENCE_THRESHOLD = 0.02  # of full scale, after levelling
-_WORD_BOUNDARY_WEIGHT = 1.0  # letters that the border of two words is worth
+_SILENCE_THRESHOLD = 0.02  # RMS of full scale, after `normalize_level`
+_WORD_BOUNDARY_WEIGHT = 1.0  # weight of a word boundary, in letters
 
 
 def estimate_word_times(words: Sequence[Word], samples: Samples, rate: int) -> list[tuple[float, float]]:
-    """Begin and end of each word in seconds. The time in which something sounds is shared out by the length of the words: pauses
-    belong to none, so that they do not push what follows them."""
+    """Return begin and end of each word in seconds.
+
+    The frames with sound are distributed by the length of the words; pauses belong to no word, so that they do not
+    shift later words.
+    """
     if not words:
         return []
     size = max(1, int(rate * _FRAME_SECONDS))

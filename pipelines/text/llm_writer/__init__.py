@@ -1,1 +1,1 @@
-"""The writer that prompts a language model."""
+"""Storyboard writer that prompts a language model."""

@@ -1,7 +1,7 @@
-"""Storyboards by an instruct model: a language model that can only write what is a storyboard.
+"""Storyboards by an instruction-tuned language model with constrained decoding.
 
-At each token a grammar (xgrammar) leaves the model nothing but what a schema of `pipelines.text.llm_writer.output_schema` allows. So any weights,
-however small, give a whole storyboard; what better weights add is a better story.
+At each token a grammar (xgrammar) masks all tokens that a schema of `pipelines.text.llm_writer.output_schema` does not
+allow. So any weights, however small, give a complete storyboard; better weights give a better story.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
     from pipelines.text.llm_writer.prompt import PromptTemplate
 
 MAX_SOURCE_TOKENS = 6000
-"""Tokens of the idea and of a page, each: what is longer is cut. A hundred scenes need no more."""
+"""Maximum number of tokens of the idea and of a page, each; the writer truncates longer text."""
 CONTEXT_SCENES = 10
-"""So many scenes before those that are being written are shown again."""
+"""Number of preceding scenes that each prompt repeats."""
 
 
 class LlmWriterOptions(BaseModel):
-    """`options` in models.yaml."""
+    """`options` of the model in models.yaml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperature: float = Field(0.7, gt=0, le=2)
     top_p: float = Field(0.8, gt=0, le=1)
     top_k: int = Field(20, ge=0)
-    max_context_tokens: int = Field(40_960, ge=256, description="Tokens that are read and written at once, at most.")
+    max_context_tokens: int = Field(40_960, ge=256, description="Maximum tokens of prompt and answer together.")
     max_source_tokens: int = Field(
-        MAX_SOURCE_TOKENS, ge=16, description="Tokens of the idea and of a page, each, that are read."
+        MAX_SOURCE_TOKENS, ge=16, description="Maximum tokens of the idea and of a page, each."
     )
-    scenes_per_call: int = Field(5, ge=1, le=20, description="Scenes that are written in one go.")
-    bits: Literal[16, 8] = Field(16, description="Of the weights: 8 by torchao, also when memory ran out.")
+    scenes_per_call: int = Field(5, ge=1, le=20, description="Scenes per generation call.")
+    bits: Literal[16, 8] = Field(16, description="Bits per weight. torchao quantizes to 8, also after out-of-memory.")
     text_limits: output_schema.TextLimits = output_schema.TextLimits()
 
     @classmethod
     def from_spec(cls, spec: ModelSpec) -> Self:
-        """Raises BadInput naming the option that is wrong."""
+        """Parse the options of `spec`. Raises BadInput with the path of the invalid option."""
         try:
             return cls.model_validate(dict(spec.options))
         except ValidationError as error:
@@ -60,7 +60,9 @@ class LlmWriterOptions(BaseModel):
 class LlmWriter:
     """Family for `write`: any causal language model of transformers with a chat template. Weights: `model`.
 
-    Given pictures are not seen, only their light and format are told to the model. The text of a page is material between tags."""
+    The model does not see input images; the prompt gives only their light and format. The text of a page stands between
+    tags, as data.
+    """
 
     name: ClassVar[str] = "llm-writer"
     version: ClassVar[str] = "1"
@@ -101,7 +103,7 @@ class LlmWriter:
 
 @dataclass(slots=True)
 class ChatModel:
-    """A model with its tokenizer: a conversation in, JSON of a schema out."""
+    """Language model with its tokenizer: generates JSON of a schema from a conversation."""
 
     model: Any
     tokenizer: Any
@@ -111,14 +113,14 @@ class ChatModel:
 
     @classmethod
     def load(cls, folder: Path, options: LlmWriterOptions, device: Device) -> Self:
-        """From verified files. Raises BadInput for weights that are no chat model."""
+        """Load the model from verified files. Raises BadInput if the tokenizer has no chat template."""
         import xgrammar
         from transformers import AutoTokenizer
 
         local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         tokenizer = AutoTokenizer.from_pretrained(folder, **local)
         if tokenizer.chat_template is None:
-            raise BadInput("weights", "these are of no model that follows instructions: they have no chat template.")
+            raise BadInput("weights", "the tokenizer has no chat template; choose an instruction-tuned model.")
         model = _load_model(folder, local, options, device)
         stop_token_ids = model.generation_config.eos_token_id or tokenizer.eos_token_id
         info = xgrammar.TokenizerInfo.from_huggingface(
@@ -129,14 +131,13 @@ class ChatModel:
 
     @property
     def special_tokens(self) -> Iterable[str]:
-        """What this model reads as more than letters."""
+        """Return the tokens that the model reads as control tokens."""
         return (*self.tokenizer.all_special_tokens, *self.tokenizer.get_added_vocab())
 
     def truncate(self, text: str) -> str:
-        """The beginning of a text, as much as is read; the text itself where it is short."""
-        text = text[
-            : self.options.max_source_tokens * 32
-        ]  # hardly a token is longer, and nobody needs a megabyte tokenized
+        """Return the first `max_source_tokens` tokens of `text`; `text` itself if it is shorter."""
+        # Few tokens are longer than 32 characters: the limit spares tokenizing a megabyte of text.
+        text = text[: self.options.max_source_tokens * 32]
         tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         if len(tokens) <= self.options.max_source_tokens:
             return text
@@ -145,14 +146,17 @@ class ChatModel:
         )
 
     def remaining_tokens(self, messages: Sequence[Mapping[str, str]]) -> int:
-        """How many tokens may follow this conversation."""
+        """Return how many tokens the context window leaves after this conversation."""
         longest = getattr(self.model.config, "max_position_embeddings", self.options.max_context_tokens)
         return min(int(longest), self.options.max_context_tokens) - int(
             self._apply_chat_template(messages)["input_ids"].shape[1]
         )
 
     def generate(self, messages: Sequence[Mapping[str, str]], schema: output_schema.Schema, seed: int) -> Any:
-        """What the model says to this, always of the schema. The caller sees to it that it fits into the room."""
+        """Generate an answer to `messages` that is valid against `schema`.
+
+        The caller ensures that it fits the context window.
+        """
         import torch
         from xgrammar.contrib.hf import LogitsProcessor
 
@@ -176,7 +180,7 @@ class ChatModel:
         tokens = self.tokenizer.apply_chat_template(
             list(messages),
             add_generation_prompt=True,
-            enable_thinking=False,  # known to templates of models that think aloud, nothing to others
+            enable_thinking=False,  # for templates of reasoning models; others ignore it
             return_tensors="pt",
             return_dict=True,
         )
@@ -184,7 +188,7 @@ class ChatModel:
 
 
 class StoryboardWriter:
-    """One storyboard on its way: the plan first, then scene after scene."""
+    """Writer of one storyboard: first the plan, then the scenes in batches."""
 
     def __init__(
         self, params: WriteParams, model: ChatModel, options: LlmWriterOptions, report: Report, seed: int
@@ -195,13 +199,13 @@ class StoryboardWriter:
         self._prompt: PromptTemplate = PromptTemplate(params.language, model.special_tokens)
 
     def write(self, pages: Sequence[Path], images: Sequence[Path]) -> Storyboard:
-        """The storyboard. Raises BadInput when there is nothing to tell, and when it does not fit into the model."""
+        """Write the storyboard. Raises BadInput if all sources are empty, or if they exceed the context window."""
         count = len(images) or self._params.scene_count
         messages = self._first_messages(pages, images, count)
         schema = output_schema.cast_schema(self._params, self._options.text_limits)
         self._report.progress(0.05, "planning the story")
         plan = self._model.generate(self._require_context_fit(messages, schema), schema, self._seed)
-        # The plan repeats names that the client gave.
+        # The plan repeats names of the client, which may hold control tokens.
         messages.append({"role": "assistant", "content": self._prompt.sanitize(json.dumps(plan, ensure_ascii=False))})
         elements = {
             "characters": _merge_elements(self._params.characters, plan.get("characters", ())),
@@ -218,9 +222,7 @@ class StoryboardWriter:
             scenes=tuple(self._write_scenes(messages, names, count)),
         )
         if found := detect_wrong_language(board, self._params):
-            self._report.warn(
-                f"The story seems to be told in {found}, not in {self._params.language}: another seed may help."
-            )
+            self._report.warn(f"The story appears to be in {found}, not in {self._params.language}. Try another seed.")
         return board
 
     def _first_messages(self, pages: Sequence[Path], images: Sequence[Path], count: int | None) -> list[dict[str, str]]:
@@ -231,11 +233,11 @@ class StoryboardWriter:
         image_descriptions = _describe_images(images)
         if not (idea or page or image_descriptions):
             raise BadInput(
-                "idea", "there is nothing to tell a story of.", "Write a sentence: who, where, what happens?"
+                "idea", "is empty, and so are page and images.", "Write a sentence: who, where, what happens?"
             )
         if image_descriptions:
             self._report.warn(
-                "The writer does not see the given pictures: it tells by the idea, their light and format."
+                "The writer does not see the input images. It uses the idea and the light and format of each image."
             )
         task = self._prompt.render_task(self._params, idea, page, image_descriptions, count)
         return [{"role": "system", "content": self._prompt.render("system")}, {"role": "user", "content": task}]
@@ -243,13 +245,13 @@ class StoryboardWriter:
     def _truncate_input(self, what: str, text: str) -> str:
         short = self._model.truncate(text)
         if len(short) < len(text):
-            self._report.warn(f"The {what} is long: its first {len(short)} characters were read.")
+            self._report.warn(f"The {what} is too long. The writer used its first {len(short)} characters.")
         return short
 
     def _write_scenes(
         self, messages: Sequence[dict[str, str]], names: Mapping[str, Sequence[str]], count: int | None
     ) -> Iterator[StoryboardScene]:
-        """In goes of as many as fit; each go sees the plan and the latest scenes."""
+        """Yield the scenes, in batches of as many as fit. Each prompt has the plan and the latest scenes."""
         previous_scenes: list[str] = []
         while not previous_scenes or (count and len(previous_scenes) < count):
             first = len(previous_scenes) + 1
@@ -272,7 +274,7 @@ class StoryboardWriter:
         wanted: int,
         count: int | None,
     ) -> tuple[output_schema.Schema, list[dict[str, str]]]:
-        """Schema and conversation for the most scenes, up to those wanted, whose longest form fits."""
+        """Return schema and conversation for the largest batch, up to `wanted` scenes, whose longest form fits."""
         for most in range(wanted, 0, -1):
             fewest = most if count else min(output_schema.MIN_SCENES, most)
             schema = output_schema.scenes_schema(
@@ -290,18 +292,18 @@ class StoryboardWriter:
     def _require_context_fit(
         self, messages: list[dict[str, str]], schema: output_schema.Schema
     ) -> list[dict[str, str]]:
-        """The same messages. Raises BadInput where the longest answer to them might not end within the model's window."""
+        """Return `messages`. Raises BadInput if the longest answer might exceed the context window."""
         if self._model.remaining_tokens(messages) <= output_schema.max_bytes(schema):
             raise BadInput(
                 "idea",
-                "is, with all that is given, too long for this writer.",
-                "Shorten it, or choose a writer with more room.",
+                "is, together with the other inputs, too long for this writer.",
+                "Shorten it, or choose a writer with a longer context window.",
             )
         return messages
 
 
 def detect_wrong_language(board: Storyboard, params: WriteParams) -> str | None:
-    """The language that the story seems to be told in, when it is not the one asked for."""
+    """Return the language that the story appears to be in, if it differs from the requested one, else None."""
     from pipelines.text.template_writer.text_utils import guess_language
 
     texts = [scene.narration for scene in board.scenes] if params.narrated else [board.description]
@@ -312,7 +314,7 @@ def detect_wrong_language(board: Storyboard, params: WriteParams) -> str | None:
 def _merge_elements(
     user_elements: Iterable[Any], generated: Iterable[Mapping[str, str]]
 ) -> tuple[StoryboardElement, ...]:
-    """What the client named, then what the model added, each name once; the client's own descriptions stand."""
+    """Return the client's elements, then the generated ones, each name once. The client's descriptions win."""
     described = {one["name"].strip(): one["description"].strip() for one in reversed(list(generated))}
     known = {one.name: one.description or described.get(one.name.strip(), "") for one in user_elements}
     added = {name: looks for name, looks in reversed(described.items()) if name not in {n.strip() for n in known}}
@@ -332,14 +334,14 @@ def _parse_scene(data: Mapping[str, Any]) -> StoryboardScene:
 
 
 def _page_text(path: Path) -> str:
-    """Title, description and text of a read page. Raises BadInput for another file."""
+    """Return title, description and text of a parsed page. Raises BadInput for any other file."""
     from pipelines.text.template_writer.text_utils import clean_text
 
     try:
         page = json.loads(path.read_text("utf-8"))
         parts = [clean_text(str(page.get(key) or "")) for key in ("title", "description", "text")]
     except (ValueError, AttributeError) as error:
-        raise BadInput("page", "the page cannot be read.") from error
+        raise BadInput("page", "is no parsed page.") from error
     return "\n".join(dict.fromkeys(filter(None, parts)))
 
 
@@ -351,12 +353,12 @@ def _describe_images(images: Sequence[Path]) -> list[str]:
         try:
             descriptions.append(analyze_image(path).description)
         except OSError as error:
-            raise BadInput(f"images[{number}]", "the picture cannot be read.", "Send PNG, JPEG or WebP.") from error
+            raise BadInput(f"images[{number}]", "the image cannot be read.", "Send PNG, JPEG or WebP.") from error
     return descriptions
 
 
 def _load_model(folder: Path, local: Mapping[str, Any], options: LlmWriterOptions, device: Device) -> Any:
-    """The network on its device: whole; with layers that wait in main memory; or whole with weights of eight bits."""
+    """Load the network for its device: complete, with layers offloaded to main memory, or with int8 weights."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -372,7 +374,7 @@ def _load_model(folder: Path, local: Mapping[str, Any], options: LlmWriterOption
         return _quantize_int8(AutoModelForCausalLM.from_pretrained(folder, **common)).to(torch_place).eval()
     if device.memory_mode >= MemoryMode.GROUP_OFFLOAD and device.kind == "cuda":
         free, _ = torch.cuda.mem_get_info(torch_place)
-        # Half of what is free: the rest is for what is read and written. Main memory takes what is left.
+        # Half of the free memory: the rest is for activations and the KV cache. Main memory takes the remaining layers.
         max_memory: dict[int | str, int] = {device.index: free // 2, "cpu": 1 << 44}
         return AutoModelForCausalLM.from_pretrained(folder, device_map="auto", max_memory=max_memory, **common).eval()
     return AutoModelForCausalLM.from_pretrained(folder, **common).to(torch_place).eval()
@@ -391,7 +393,7 @@ def _quantize_int8(model: Any) -> Any:
 
 @contextmanager
 def _seeded_rng(seed: int, device: Device) -> Iterator[None]:
-    """Dice for what is drawn inside, thrown so that the process's own dice are left as they lay."""
+    """Seed torch's RNG and limit its threads inside the block; restore both afterwards."""
     import torch
 
     threads = torch.get_num_threads()

@@ -1,8 +1,9 @@
-"""The form of a storyboard, as schemas for constrained writing: what they allow is a storyboard, whoever writes. Pure.
+"""JSON schemas for constrained decoding: any text that they allow is a valid storyboard. Pure functions.
 
-Writing has two stages. First who, where and what (`cast`); then scenes, which can name nothing else (`scenes`). Every string
-has a pattern: it begins with a letter, ends (where it is no name) like a sentence, holds no escapes, only letters of the language it is in, and is
-bounded. So all that the schemas allow is finite, can be spoken, and needs no repair.
+The writer works in two stages: first title, plot and elements (`cast_schema`), then scenes, which can refer only to
+these elements (`scenes_schema`). Every string has a pattern: it begins with a letter, ends like a sentence (unless it
+is a name), has no escapes, only letters of its language, and a maximum length. So every allowed text is finite,
+pronounceable, and needs no repair.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ from pipelines.step_params import Language, NamedElement, WriteParams
 Schema = dict[str, Any]
 
 CAMERA_MOVES = (
-    "static shot", "slow push in", "slow pull back", "slow pan left", "slow pan right", "slow tilt up", "slow tilt down",
-    "slow crane up", "gentle drift left", "gentle drift right", "slow orbit left", "slow orbit right", "handheld, subtle",
+    "static shot", "slow push in", "slow pull back", "slow pan left", "slow pan right", "slow tilt up",
+    "slow tilt down",
+    "slow crane up", "gentle drift left", "gentle drift right", "slow orbit left", "slow orbit right",
+    "handheld, subtle",
 )  # fmt: skip
 MOODS = ("calm", "joyful", "adventurous", "tense", "sad")
 MAX_ELEMENTS_PER_SCENE = 4
-"""More figures than this crowd a picture."""
+"""Maximum number of characters and of objects in a scene; more crowd the image."""
 MIN_SCENES, MAX_SCENES = 2, 6
-"""How many scenes a story has whose length nobody chose."""
+"""Range of the number of scenes if the request gives none."""
 
 _LATIN = "A-Za-zÀ-ÖØ-öø-ſ"
 _LETTERS: Mapping[Language, str] = {
@@ -47,9 +50,9 @@ _COMBINING_MARKS: Mapping[Language, str] = {
     "Arabic": "\u064b-\u0652\u0670",
     "Hindi": "\u0900-\u0903\u093a-\u0957\u0962-\u0965",
 }
-"""Signs that stand on a letter before them."""
+"""Combining characters that follow a letter."""
 _OPENING_PUNCTUATION = "¿¡“„«‘「『"
-# Capitals and digits are for what has no other name in any script: DNA, TV, 3D. No quotation mark or backslash of JSON.
+# Latin capitals and digits serve for DNA, TV, 3D in any script. JSON's quotation mark and backslash are excluded.
 _COMMON_CHARACTERS = " A-Z0-9'’\u200c\u200d-"
 _SENTENCE_ENDS = ".!?…"
 _LANGUAGE_SENTENCE_ENDS: Mapping[Language, str] = {
@@ -67,20 +70,20 @@ _LANGUAGE_PUNCTUATION: Mapping[Language, str] = {
     "Spanish": "«»¿¡",
 }
 _MAX_CHARACTERS_KEY = "x-characters"
-"""Keyword for the most characters of a string with a pattern: `maxLength` beside a pattern is not understood by the grammar."""
+"""Schema keyword for the maximum length of a string with a pattern: xgrammar ignores `maxLength` next to `pattern`."""
 _MAX_BYTES_PER_CHARACTER = 4
-"""The longest UTF-8 form of a character."""
+"""Length of the longest UTF-8 sequence."""
 
 
 class TextLimits(BaseModel):
-    """The most characters of each kind of text."""
+    """Maximum number of characters of each kind of text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: int = Field(40, ge=2, le=200)
     plot: int = Field(600, ge=4, le=4000)
     appearance: int = Field(
-        240, ge=4, le=2000, description="Of a character, a place, a thing; and of the whole film's style."
+        240, ge=4, le=2000, description="Of a character, a location, an object, and of the film's style."
     )
     image: int = Field(320, ge=4, le=2000)
     narration: int = Field(320, ge=4, le=2000)
@@ -88,7 +91,7 @@ class TextLimits(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Alphabet:
-    """Letters, signs on them, what ends a sentence, and what else stands between words: as ranges of a regular expression."""
+    """Character ranges of a regular expression: letters, combining marks, sentence enders, and other punctuation."""
 
     letters: str
     combining_marks: str = ""
@@ -97,7 +100,7 @@ class _Alphabet:
 
     @classmethod
     def for_params(cls, params: WriteParams) -> _Alphabet:
-        """That of the language."""
+        """Return the alphabet of the story's language, extended by the client's names."""
         language = params.language
         ends, between = (
             _SENTENCE_ENDS + _LANGUAGE_SENTENCE_ENDS.get(language, ""),
@@ -106,7 +109,7 @@ class _Alphabet:
         return cls(_LETTERS[language], _COMBINING_MARKS.get(language, ""), ends, between).with_names(params)
 
     def with_names(self, params: WriteParams) -> _Alphabet:
-        """This one, and what names that the client gave are written in."""
+        """Return this alphabet with the letters and marks of the client's names added."""
         known = re.compile(f"[{self.letters}{self.combining_marks}]")
         names = (one.name for one in (*params.characters, *params.locations, *params.objects))
         extra_characters = sorted({c for name in names for c in name if not known.match(c)})
@@ -118,8 +121,11 @@ _ENGLISH = _Alphabet(_LATIN)
 
 
 def cast_schema(params: WriteParams, limits: TextLimits) -> Schema:
-    """Title (unless it is given), what happens, style, mood; characters, locations and objects. Those that the client named but did
-    not describe come first, under their names; those that the client described are not asked for."""
+    """Return the schema of title, plot, style, mood, characters, locations and objects.
+
+    The title is left out if the client gave one. Elements of the client without a description come first, under their
+    names; elements with a description are left out.
+    """
     alphabet = _Alphabet.for_params(params)
     properties: Schema = {
         "description": _text_schema(alphabet, limits.plot),
@@ -143,7 +149,7 @@ def scenes_schema(
     limits: TextLimits,
     count: tuple[int, int],
 ) -> Schema:
-    """Between so many scenes and so many. Only the given names can be named."""
+    """Return the schema of `count` (minimum, maximum) scenes. Scenes can refer only to the given names."""
     alphabet = _Alphabet.for_params(params)
     properties: Schema = {
         "name": _name_schema(alphabet, limits.name),
@@ -163,8 +169,10 @@ def scenes_schema(
 
 
 def max_bytes(schema: Schema) -> int:
-    """The most bytes that an answer of this schema has, written without line breaks. A bound for its tokens too: each stands for a
-    byte at least."""
+    """Return the maximum size in bytes of an answer of this schema without line breaks.
+
+    It bounds the number of tokens too, because each token stands for at least one byte.
+    """
     if "const" in schema:
         return _json_bytes(schema["const"])
     if "enum" in schema:
@@ -208,7 +216,10 @@ def _name_schema(alphabet: _Alphabet, max_characters: int) -> Schema:
 
 
 def _text_schema(alphabet: _Alphabet, max_characters: int) -> Schema:
-    """Sentences: what is cut off at its bound ends like one too."""
+    """Return the schema of one or more sentences.
+
+    Text that reaches the maximum length still ends with a sentence ender.
+    """
     letters, ends = alphabet.letters, alphabet.sentence_ends
     allowed = f"{letters}{alphabet.combining_marks}{ends}{alphabet.punctuation}{_COMMON_CHARACTERS}"
     pattern = f"^[{_OPENING_PUNCTUATION}]?[{letters}][{allowed}]{{0,{max_characters - 4}}}[{ends}][”»」』]?$"

@@ -1,8 +1,8 @@
-"""What a writing model is told: one template a language, filled with what the client wrote.
+"""Prompt templates of the language-model writer, one per language, filled with the client's text.
 
-A template (`prompts/<language>.md`) has sections, each under a line `# name`; `$name` in them stands for something of the
-story. What the client or a page wrote comes between tags and holds none of these tags and none of the model's own signs, so
-that it can neither end its place nor begin another speaker's.
+A template (`prompts/<language>.md`) has sections, each under a line `# name`; `$name` is a placeholder. Text of the
+client or of a page stands between tags. `PromptTemplate.sanitize` removes these tags and the model's control tokens
+from it, so that it can neither leave its place nor start the turn of another speaker (prompt injection).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from string import Template
 from pipelines.step_params import Language, NamedElement, WriteParams
 
 SECTIONS = frozenset((
-    "system", "idea", "title", "count", "choose", "characters", "locations", "objects", "page", "pictures", "silent", "cast",
+    "system", "idea", "title", "count", "choose", "characters", "locations", "objects", "page", "pictures", "silent",
+    "cast",
     "scenes", "scenes-choose", "earlier",
 ))  # fmt: skip
 _FOLDER = Path(__file__).with_name("prompts")
@@ -24,7 +25,11 @@ _PROMPT_TAG = re.compile(r"</?\s*(?:idea|page|given|told)\s*>", re.IGNORECASE)
 
 
 class PromptTemplate:
-    """The template of one language. `signs` are words of the model's own, such as `<|im_end|>`: no text that is filled in keeps them."""
+    """Template of one language.
+
+    `special_tokens` are control tokens of the model such as `<|im_end|>`; they are removed from all text that is filled
+    in.
+    """
 
     def __init__(self, language: Language, special_tokens: Iterable[str] = ()) -> None:
         self._sections = load_sections(language)
@@ -32,13 +37,16 @@ class PromptTemplate:
         self._special_tokens = re.compile("|".join(map(re.escape, known))) if known else None
 
     def render(self, section: str, **values: object) -> str:
-        """A section, its names replaced by `values`."""
+        """Return a section with its placeholders replaced by `values`."""
         return Template(self._sections[section]).substitute(
             {name: self.sanitize(value) for name, value in values.items()}
         )
 
     def sanitize(self, value: object) -> str:
-        """Text from outside, without tags and signs. Removed until none is left: what remains may close up to another."""
+        """Return outside text without tags and control tokens.
+
+        Removal repeats until no match is left, because the text around a removed match may join to a new one.
+        """
         text = str(value)
         for pattern in filter(None, (_PROMPT_TAG, self._special_tokens)):
             while pattern.search(text):
@@ -46,7 +54,7 @@ class PromptTemplate:
         return text
 
     def render_task(self, params: WriteParams, idea: str, page: str, images: Sequence[str], count: int | None) -> str:
-        """What the story is to be about. `pictures`: what is known of each given picture; `page` empty: there is none."""
+        """Return the task of the story. `images` describes each input image; empty sources are left out."""
         given = (("characters", params.characters), ("locations", params.locations), ("objects", params.objects))
         parts = [
             self.render("idea", idea=idea) if idea else "",
@@ -61,7 +69,10 @@ class PromptTemplate:
         return "\n\n".join(filter(None, parts))
 
     def render_next_scenes(self, first: int, last: int | None, previous_scenes: Sequence[str]) -> str:
-        """The order for scenes `first` to `last` (None: as many as the story needs), after what was `told` before them."""
+        """Return the instruction for scenes `first` to `last` (None: the model chooses).
+
+        The text of `previous_scenes` comes first.
+        """
         instruction = self.render("scenes", first=first, last=last) if last else self.render("scenes-choose")
         return "\n\n".join(
             filter(
@@ -72,7 +83,7 @@ class PromptTemplate:
 
 @cache
 def load_sections(language: Language) -> Mapping[str, str]:
-    """The sections of a language's template by name."""
+    """Return the sections of a language's template by name."""
     text = (_FOLDER / f"{language}.md").read_text("utf-8")
     parts = re.split(r"^# ([a-z-]+)\n", text, flags=re.MULTILINE)[1:]
     return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}

@@ -1,4 +1,4 @@
-"""Whether texts may be told: by rules about words, in ten languages, without a model."""
+"""Text moderation by keyword rules in ten languages, without a model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHECKED_BY = "words of ten languages"
 
 
 class TextModeration:
-    """Kind `check`. The rules are data: `rules/*.yaml`, one file per category."""
+    """Family for `check_text`. The rules are data: `rules/*.yaml`, one file per category."""
 
     name: ClassVar[str] = "text-moderation"
     version: ClassVar[str] = "1"
@@ -37,7 +37,7 @@ class TextModeration:
         from pipelines.text.moderation.rules import load_categories, normalize
 
         if not isinstance(params, CheckTextParams):
-            raise BadInput("params", "the word check takes the parameters of a check step")
+            raise BadInput("params", "text moderation takes the parameters of a check_text step")
         enforced = [one for one in load_categories() if one.always_enforced or params.strictness == "normal"]
         texts = [(field, normalize(text)) for field, text in params.texts]
         all_text = "\n".join(text for _, text in texts)

@@ -1,8 +1,9 @@
-"""Rules about words, from YAML: phrases, sets of words, and what may stand between them. Pure; compiled once per process.
+"""Keyword rules of text moderation, read from YAML. Pure functions; patterns are compiled once per process.
 
-A rule is a phrase. `word*` stands for every word that begins so, `{name}` for any entry of a set of its language, `~2` for up to two
-words between (in Chinese, Japanese and Korean, which do not divide words so: up to eight letters), `^` and `$` for the beginning and
-the end of a sentence. Words count as a whole: no rule finds anything inside "Essex" or "cockatoo".
+A rule is a phrase. `word*` matches every word with that prefix, `{name}` any entry of a set of its language, `~2` up to
+two words of gap (up to eight characters in Chinese, Japanese and Korean, which do not separate words by spaces), `^`
+and `$` the beginning and the end of a sentence. Rules match complete words only: no rule matches inside "Essex" or
+"cockatoo".
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from typing import Any
 
 RULES_FOLDER = Path(__file__).with_name("rules")
 UNSPACED_LANGUAGES = frozenset({"Chinese", "Japanese", "Korean"})
-"""Languages whose words cannot be told apart by spaces, or take their particles without one."""
+"""Languages without spaces between words, or with particles attached to words."""
 DEVANAGARI_MARKS = (
-    "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"  # vowel signs of Devanagari are no letters for `re`
+    "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"  # `re` does not count Devanagari's vowel signs as \w
 )
 LETTER = rf"[\w{DEVANAGARI_MARKS}]"
 RULE_TOKENS = re.compile(r"\{\w+\}|~\d+|\^|\$")
@@ -30,8 +31,11 @@ CONFUSABLES = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ى": "ي", "ة
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A phrase of a language, with the sets that it names. Of `anchors` one must stand in a text for the rule to find anything:
-    a look that costs next to nothing and spares nearly all rules their pattern."""
+    """Phrase of a language with the sets that it uses.
+
+    A text without any of the `anchors` cannot match; this cheap substring test spares most rules their regular
+    expression.
+    """
 
     language: str
     phrase: str
@@ -39,7 +43,7 @@ class Rule:
     anchors: tuple[str, ...]
 
     def matches(self, text: str) -> bool:
-        """Whether a text, already `plain`, holds it."""
+        """Return whether the rule matches `text`, which is the output of `normalize`."""
         return any(anchor in text for anchor in self.anchors) and self._pattern().search(text) is not None
 
     def _pattern(self) -> re.Pattern[str]:
@@ -49,7 +53,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """One reason to refuse. `always`: under every strictness. `says` tells people what it means."""
+    """Reason to reject a text. `always_enforced`: under every strictness. `description` is the text for users."""
 
     name: str
     description: str
@@ -57,11 +61,11 @@ class Category:
     rules: tuple[Rule, ...]
 
     def matches(self, text: str) -> bool:
-        """Whether a text, already `plain`, holds it."""
+        """Return whether any rule matches `text`, which is the output of `normalize`."""
         return any(rule.matches(text) for rule in self.rules)
 
     def prefilter(self, text: str) -> Category:
-        """The same with only those rules that may find something in `text`, already `plain`."""
+        """Return this category with only the rules that may match in `text`, which is the output of `normalize`."""
         signs = set(text)
         rules = tuple(
             rule for rule in self.rules if any(anchor[0] in signs and anchor in text for anchor in rule.anchors)
@@ -70,13 +74,16 @@ class Category:
 
 
 def normalize(text: str) -> str:
-    """A text as rules see it: small letters, one form of each sign, without what is not seen."""
+    """Return the form of a text that rules match.
+
+    It is NFKC and case-folded, with confusable characters unified and invisible ones removed.
+    """
     return INVISIBLE_CHARACTERS.sub("", unicodedata.normalize("NFKC", text).casefold()).translate(CONFUSABLES)
 
 
 @cache
 def load_categories() -> tuple[Category, ...]:
-    """All categories, those that are never relaxed first."""
+    """Return all categories, always enforced ones first."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -100,7 +107,7 @@ def _parse_rules(language: str, part: Mapping[str, Any]) -> Iterator[Rule]:
 
 
 def _longest_literal(phrase: str) -> str:
-    """The longest run of letters that stands in every text that holds the phrase."""
+    """Return the longest literal word of a phrase: every matching text contains it."""
     return max((word.rstrip("*") for word in _split_words(phrase)), key=len)
 
 
@@ -112,7 +119,7 @@ def _compile(language: str, phrase: str, sets: tuple[tuple[str, tuple[str, ...]]
 
 
 def _rule_pattern(language: str, rule: str, sets: Mapping[str, str]) -> str:
-    """The parts of a rule, joined by what may stand between them."""
+    """Return the regular expression of a rule: its parts, joined by the gaps between them."""
     pattern, gap = "", ""
     for part in (part for part in re.split(f"({RULE_TOKENS.pattern})", rule) if part):
         if part.startswith("~"):

@@ -1,1 +1,1 @@
-"""The writer that needs no language model."""
+"""Storyboard writer without a language model."""

@@ -1,4 +1,4 @@
-"""Who is in the story, where it plays and what it turns on: from the client's elements, from the idea, or invented. Pure."""
+"""Casting: characters, locations and objects from the client, from the idea, or invented. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from pipelines.text.template_writer.subject_parser import Subject
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`who` introduces the person within a sentence: a fox named Pip. `calls`: further words that mean this person."""
+    """Character of the story.
+
+    `introduction` introduces the person within a sentence: a fox named Pip. `aliases`: further words for this person.
+    """
 
     name: str
     gender: str
@@ -26,7 +29,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """`at` says where: in the forest. `brief` is the place in a few English words (or the client's)."""
+    """Location of the story.
+
+    `where_phrase` is adverbial: in the forest. `short_description` is a few English words (or the client's name of the
+    location).
+    """
 
     key: str
     label: str
@@ -37,7 +44,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class StoryObject:
-    """What the story turns on: indefinite, definite, in English for the picture."""
+    """Central object of the story: indefinite form, definite form, and English description for the image."""
 
     label: str
     indefinite: str
@@ -47,14 +54,14 @@ class StoryObject:
 
 
 def user_characters(named: Sequence[NamedElement], pack: LanguagePack) -> list[Person]:
-    """The client's characters, exactly as they are called and described."""
+    """Return the client's characters with their names and descriptions unchanged."""
     return [
         Person(p.name, guess_gender(p.name, f"{p.name} {p.description}", pack), p.description, p.name) for p in named
     ]
 
 
 def invent_characters(idea: Idea, subject: Subject | None, pack: LanguagePack, rng: random.Random) -> list[Person]:
-    """The heroes that a short idea names, and if it names none, somebody who might live it."""
+    """Return the heroes that a short idea mentions; if it mentions none, a plausible one."""
     keys = list(idea.heroes[:3])
     if subject:
         # “a detective cat” is one hero, and the last word says what it is.
@@ -96,7 +103,7 @@ def invent_characters(idea: Idea, subject: Subject | None, pack: LanguagePack, r
 
 
 def characters_in_text(idea: Idea, text: str, pack: LanguagePack) -> list[Person]:
-    """Who a finished text tells of, called as the text calls them."""
+    """Return the characters of a finished text under the text's own names for them."""
     people = []
     for name in idea.names:
         if idea.script or len(re.findall(re.escape(name), text)) >= 2:
@@ -120,7 +127,7 @@ def characters_in_text(idea: Idea, text: str, pack: LanguagePack) -> list[Person
 
 
 def invent_companion(people: Sequence[Person], idea: Idea, pack: LanguagePack, rng: random.Random) -> Person:
-    """Somebody to meet on the way."""
+    """Return a companion that the hero meets on the journey."""
     keys = [k for k, row in load_world()["heroes"].items() if row.get("friend") and k not in idea.heroes]
     noun = pack.heroes[rng.choice(keys)]
     return _invent_character(
@@ -129,13 +136,16 @@ def invent_companion(people: Sequence[Person], idea: Idea, pack: LanguagePack, r
 
 
 def user_location(place: NamedElement, pack: LanguagePack) -> Location:
-    """The client's location."""
+    """Return the client's location."""
     at = pack.fill_phrase("at_named", {"place": place.name})
     return Location("", place.name, at, place.description, place.name)
 
 
 def world_location(key: str, pack: LanguagePack, idea: str = "") -> Location:
-    """A place of `world.yaml`; an English idea that names a sight of it ("volcano") gets that sight."""
+    """Return a location of `world.yaml`.
+
+    If an English idea names one of its sights ("volcano"), the location shows that sight.
+    """
     noun = pack.places[key]
     row = load_world()["places"][key]
     sight_words = (
@@ -148,7 +158,7 @@ def world_location(key: str, pack: LanguagePack, idea: str = "") -> Location:
 
 
 def user_object(thing: NamedElement, pack: LanguagePack) -> StoryObject:
-    """The client's object. English takes an article where the name is no proper name."""
+    """Return the client's object. In English a name of several words gets an article unless it has a determiner."""
     definite = thing.name
     if (
         pack.language == "English"
@@ -160,14 +170,15 @@ def user_object(thing: NamedElement, pack: LanguagePack) -> StoryObject:
 
 
 def world_object(key: str, pack: LanguagePack) -> StoryObject:
-    """A thing of `world.yaml`."""
+    """Return an object of `world.yaml`."""
     noun = pack.objects[key]
     look = load_world()["things"][key]["look"]
     return StoryObject(pack.capitalize(noun.bare), noun.first, noun.second, look, look)
 
 
 _ANIMALS = {
-    "fox", "cat", "dog", "rabbit", "bear", "mouse", "owl", "bird", "elephant", "lion", "wolf", "horse", "turtle", "frog", "fish",
+    "fox", "cat", "dog", "rabbit", "bear", "mouse", "owl", "bird", "elephant", "lion", "wolf", "horse", "turtle",
+    "frog", "fish",
     "whale", "dolphin", "dragon", "monkey", "tiger", "penguin", "snail", "bee", "robot",
 }  # fmt: skip
 _FIXED_GENDER_ROLES = {
@@ -186,7 +197,7 @@ _PLURAL = re.compile(r"\b(?:two|twins?|zwei|deux|dos|iki)\b|دو|两|二人|ふ�
 
 
 def _gender_from_article(idea: Idea, noun: Noun) -> str:
-    """What the article before the noun says of a noun that serves both: un detective, una detective."""
+    """Return the gender of the article before a noun of both genders: un detective, una detective."""
     if idea.language not in ("French", "Spanish", "German") or not idea.in_film_language:
         return ""
     found = re.search(
@@ -203,7 +214,7 @@ _COMPANION_MARKER = re.compile(
 
 
 def _is_named_hero(idea: Idea, key: str) -> bool:
-    """Whether the animal is the hero and the name its name (a fox named Pip), and not its companion (Anna and her dog)."""
+    """Return whether the name belongs to the animal (a fox named Pip), not to its companion (Anna and her dog)."""
     text, name = idea.text.casefold(), idea.names[0].casefold()
     source = load_language_pack(idea.language)
     at = min((text.find(word) for word in source.aliases(source.heroes[key]) if word in text), default=-1)

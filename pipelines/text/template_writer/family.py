@@ -1,4 +1,4 @@
-"""The draft writer: storyboards by rules and sentence banks, in ten languages. No model, no network, no translation."""
+"""Template writer: storyboards by rules and sentence banks, in ten languages. No model, no network, no translation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from pipelines.storyboard import Storyboard
 
 
 class TemplateWriter:
-    """Kind `write`. What the client wrote is told in the client's words; what is missing comes from sentence banks.
+    """Family for `write`. It keeps the client's text word for word and takes missing sentences from sentence banks.
 
-    An idea in another language than the film's is understood by its essentials (who, where, what) and said so; a script
-    or a long text that the client wrote keeps its own number of scenes when none is asked for (at most 20)."""
+    If the idea is not in the film's language, the writer uses only its recognised nouns and warns. A script or a long
+    text of the client keeps its own number of scenes if the request gives none (at most 20).
+    """
 
     name: ClassVar[str] = "template-writer"
     version: ClassVar[str] = "1"
@@ -53,7 +54,7 @@ class TemplateWriter:
 def write_storyboard(
     params: WriteParams, images: Sequence[Path], page: Path | None, report: Report, seed: int
 ) -> Storyboard:
-    """The storyboard for `params`, from the page or the pictures if there are any."""
+    """Return the storyboard for `params`, from the images, else from the page, else from the idea."""
     from pipelines.text.template_writer import inputs
 
     if images:

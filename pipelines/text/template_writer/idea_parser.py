@@ -1,4 +1,4 @@
-"""Reading an idea: who, where, what, which kind of film, and whether the client has written the scenes already. Pure."""
+"""Idea parser: characters, places, objects, genre, and the scenes of a script. Pure functions."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ from pipelines.text.template_writer.text_utils import (
 )
 
 _MAX_SCANNED_CHARACTERS = 4000
-"""Characters in which heroes, places and things are looked for: who matters is named early."""
+"""Number of characters in which the parser searches for nouns: texts name main characters early."""
 
-_SCENE_WORD = "scene|szene|scène|escena|sahne|दृश्य|مشهد|المشهد|場面|シーン|场景|場景|장면|shot|beat|chapter|kapitel|chapitre|capítulo|bölüm"
+_SCENE_WORD = (
+    "scene|szene|scène|escena|sahne|दृश्य|مشهد|المشهد|場面|シーン|场景|場景|장면|shot|beat|"
+    "chapter|kapitel|chapitre|capítulo|bölüm"
+)
 _SCENE_MARK = re.compile(
-    rf"^[ \t]*(?:(?:{_SCENE_WORD})\s*#?\s*\d+(?:\s*[:.)\-–—：、]|(?=\s*\n))|第\s*[\d一二三四五六七八九十]+\s*[幕场場章][:：、]?|(?:{_SCENE_WORD})\s*[:：]"
+    rf"^[ \t]*(?:(?:{_SCENE_WORD})\s*#?\s*\d+(?:\s*[:.)\-–—：、]|(?=\s*\n))"
+    rf"|第\s*[\d一二三四五六七八九十]+\s*[幕场場章][:：、]?|(?:{_SCENE_WORD})\s*[:：]"
     r"|\(?\d{1,3}\s*[.):、：]|[-*•–—▪‣]\s)[ \t]*",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -36,13 +40,13 @@ _LINE_LABEL = re.compile(
     re.IGNORECASE,
 )
 _NUKTA = "\u093c"
-"""The dot of Hindi's borrowed sounds, which many writers leave out."""
+"""Combining dot of Hindi's loan sounds, which many writers omit."""
 _NAME_PATTERN = r"[^\W\d_][^\W\d_'’-]*(?:[\u0900-\u097f]+)?"
 
 
 @dataclass(frozen=True, slots=True)
 class UserLine:
-    """One scene as the client wrote it: `say` is told, `see` is shown (empty: the same words)."""
+    """Scene of the client: text of the narration, text of the image (empty: same as the narration), heading."""
 
     narration: str
     image_description: str = ""
@@ -51,7 +55,10 @@ class UserLine:
 
 @dataclass(frozen=True, slots=True)
 class Idea:
-    """What was understood. `native`: the idea is in the language of the film. Keys are those of `world.yaml`."""
+    """Result of parsing an idea.
+
+    `in_film_language`: the idea is in the language of the film. Keys refer to `world.yaml`.
+    """
 
     text: str
     language: str
@@ -69,12 +76,12 @@ class Idea:
 
     @property
     def is_long_text(self) -> bool:
-        """A text to be retold rather than an idea to be made a story of."""
+        """Return whether this is a text to condense rather than an idea to expand."""
         return len(self.sentences) > 6 or count_words(self.text[:3000]) > 110
 
 
 def parse_idea(raw: str, film_language: Language) -> Idea:
-    """Understand the tidy text `raw` for a film in the language `wanted`."""
+    """Parse the cleaned text `raw` for a film in `film_language`."""
     spoken = strip_unspeakable(raw[:_MAX_SCANNED_CHARACTERS])
     language = guess_language(spoken, film_language)
     in_film_language = language == film_language or not any(c.isalpha() for c in spoken)
@@ -108,20 +115,25 @@ def parse_idea(raw: str, film_language: Language) -> Idea:
 
 
 def strip_request(text: str, pack: LanguagePack) -> str:
-    """`text` without “make a video about”; a request that says nothing else stays."""
+    """Return `text` without a request such as “make a video about”; `text` itself if nothing else remains."""
     short = re.sub(pack.data["meta"], "", text, count=1, flags=re.IGNORECASE).strip(" :：,，、")
     return short if any(c.isalnum() for c in short) else text
 
 
 _INSTRUCTION_PREFIX = re.compile(
-    r"^(?:please\s+|bitte\s+|por favor,?\s+)?(?:explain|teach|erklär|explique|explica|enseign|enseña|açıkla|anlat|اشرح|समझा)[^:?!]{0,90}:\s*",
+    r"^(?:please\s+|bitte\s+|por favor,?\s+)?"
+    r"(?:explain|teach|erklär|explique|explica|enseign|enseña|açıkla|anlat|اشرح|समझा)[^:?!]{0,90}:\s*",
     re.IGNORECASE,
 )
-"""“Explain to ten-year-olds with Ms. Rivera:”, said to whoever makes the film and not to those who see it."""
+"""Instruction to the film maker, such as “Explain to ten-year-olds with Ms. Rivera:”, which the audience must not hear.
+"""
 
 
 def _lesson_sentences(user_sentences: Sequence[str], pack: LanguagePack) -> list[str]:
-    """A lesson's sentences: the question, then its steps. What is said to the film maker ("Explain to children:") goes."""
+    """Return a lesson's sentences: the question, then its steps.
+
+    Instructions to the film maker ("Explain to children:") are removed.
+    """
     steps: list[str] = []
     for sentence in user_sentences:
         without_prefix = _INSTRUCTION_PREFIX.sub("", sentence)
@@ -136,8 +148,11 @@ def _lesson_sentences(user_sentences: Sequence[str], pack: LanguagePack) -> list
 
 
 def _split_steps(sentence: str, pack: LanguagePack, *, only_sentence: bool, bare_list: bool = False) -> list[str]:
-    """“How to brew coffee: grind the beans, pour slowly” → the question, then its steps, if each says enough. `plain`: a bare
-    list of steps, whose question was asked before."""
+    """Split “How to brew coffee: grind the beans, pour slowly” into the question and its steps.
+
+    A step needs at least two words. `bare_list`: the sentence is only a list of steps; an earlier sentence asked the
+    question.
+    """
     head, colon, tail = re.sub(r"\s+explained\W*$", "", sentence).partition(":")
     listed = tail if colon else head
     parts = [part.strip(" .") for part in re.split(r"[,;،、，]", listed)]
@@ -150,7 +165,10 @@ def _split_steps(sentence: str, pack: LanguagePack, *, only_sentence: bool, bare
 
 
 def _product_sentences(user_sentences: Sequence[str], pack: LanguagePack) -> list[str]:
-    """A product's sentences: what it is called, and what it is where both stand in one ("The Brisa bottle: a bottle that …")."""
+    """Return a product's sentences, with name and description separated.
+
+    One sentence may have both: "The Brisa bottle: a bottle that …".
+    """
     if not user_sentences:
         return []
     head, colon, tail = user_sentences[0].partition(":")
@@ -160,7 +178,7 @@ def _product_sentences(user_sentences: Sequence[str], pack: LanguagePack) -> lis
 
 
 def guess_gender(name: str, description: str, pack: LanguagePack) -> str:
-    """`m` or `f`: by the words around the name, then by known names, then by its ending."""
+    """Return `m` or `f`: by gendered words in the description, then by known names, then by the ending of the name."""
     stated = _gender_from_words(description, pack) or _gender_from_words(description, load_language_pack("English"))
     if stated:
         return stated
@@ -187,7 +205,7 @@ _ENDINGS = {
 
 
 def _word_pattern(word: str, language: str) -> str:
-    """How `word` is found in running text: whole, or with the endings of its language."""
+    """Return a regular expression for `word` in running text: exact, or with the inflections of its language."""
     word = word.casefold().replace(_NUKTA, "")
     if re.search(r"[\uac00-\ud7af]", word):
         after = r"(?=[에은는이가을를의과와로도,.\s]|으로|속|$)" if len(word) == 1 else ""
@@ -233,7 +251,10 @@ def _contains_any(words: Sequence[str], text: str) -> bool:
 
 
 def _find_nouns(text: str, pack: LanguagePack, nouns: Mapping[str, Noun], part: str) -> tuple[str, ...]:
-    """The keys of what `text` names, in the order of first mention; a longer word hides the shorter one within it."""
+    """Return the keys of the nouns in `text`, in the order of first mention.
+
+    A longer match hides a shorter one within it.
+    """
     folded = _fold(text)
     hits: list[tuple[int, int, str]] = []
     for key, noun in nouns.items():
@@ -245,7 +266,7 @@ def _find_nouns(text: str, pack: LanguagePack, nouns: Mapping[str, Noun], part: 
         for word in words:
             for match in re.finditer(_word_pattern(word, pack.language), folded):
                 hits.append((match.start(), match.start() - match.end(), key))
-    if pack.language != "English":  # emoji speak English
+    if pack.language != "English":  # the names of emoji are English
         hits += [(len(folded), -len(key), key) for key in nouns if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", folded)]
     found: list[str] = []
     covered_until = -1
@@ -262,7 +283,7 @@ def _classify_genre(request: str, text: str, pack: LanguagePack, heroes: Sequenc
     lists: Mapping[str, Sequence[str]] = pack.data["genres"]
     for genre, words in lists.items():
         if _contains_any(words, text[:600]) or (genre in ("product", "lesson") and _contains_any(words, request[:160])):
-            # What somebody explains or sells within a story does not make the story a lesson.
+            # An explanation inside a story does not make the story a lesson.
             if genre == "lesson" and heroes and not _contains_any([w for w in words if w.startswith("^")], text):
                 continue
             return genre
@@ -270,7 +291,7 @@ def _classify_genre(request: str, text: str, pack: LanguagePack, heroes: Sequenc
 
 
 def _find_names(text: str, pack: LanguagePack, heroes: Sequence[str]) -> tuple[str, ...]:
-    """Names of people in the idea: what is said to be called so, then capitals in the middle of a sentence."""
+    """Return the names of people in the idea: after words such as “named”, then capitalised words inside a sentence."""
     found: list[str] = []
     for match in re.finditer(pack.data["called"].replace(r"\p", _NAME_PATTERN), text):
         name = next((group for group in match.groups() if group), "")
@@ -449,7 +470,7 @@ _CAPITALIZED_NON_NAMES = {
 
 
 def _split_script(raw: str) -> Iterator[UserLine]:
-    """The scenes that the client has marked: scene words, numbers, bullets, or one paragraph or line for each."""
+    """Yield the scenes that the client marked: by scene words, numbers, bullets, paragraphs or lines."""
     if len(raw) > 60_000:
         return
     for starts in (list(_SCENE_MARK.finditer(raw)), list(_INLINE_SCENE_MARK.finditer(raw)), _numbered_marks(raw)):
@@ -465,7 +486,7 @@ def _split_script(raw: str) -> Iterator[UserLine]:
 
 
 def _numbered_marks(raw: str) -> list[re.Match[str]]:
-    """The marks `1.` `2.` `3.` within running text, if they count up from one."""
+    """Return the marks `1.` `2.` `3.` within running text if they count up from one."""
     marks = list(_INLINE_NUMBER.finditer(raw))
     return marks if [int(m[1]) for m in marks] == list(range(1, len(marks) + 1)) else []
 

@@ -1,4 +1,4 @@
-"""A cheap look at a given picture: light, colours, format. What is shown is not guessed."""
+"""Image statistics: light, colours and format of an input image. The content of the image is not recognised."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ _FORMATS = ("PNG", "JPEG", "WEBP")
 
 @dataclass(frozen=True, slots=True)
 class ImageMood:
-    """`tone`: warm, cool, bright, dark, colourful, soft or green. `words`: the picture in English."""
+    """Look of an image. `tone`: warm, cool, bright, dark, colourful, soft or green. `description`: in English."""
 
     tone: str
     description: str
 
 
 def analyze_image(path: Path) -> ImageMood:
-    """The look of the picture `path` (PNG, JPEG or WebP). Raises `OSError` if it cannot be read."""
+    """Return the look of the image at `path` (PNG, JPEG or WebP), from a 32 × 32 RGB thumbnail.
+
+    Raises OSError if it is invalid.
+    """
     from PIL import Image
 
     with Image.open(path, formats=_FORMATS) as image:

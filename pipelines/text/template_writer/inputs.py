@@ -1,4 +1,4 @@
-"""From what the client sent (an idea, a page, pictures) to the teller."""
+"""Entry points of the template writer: from an idea, a page or images to a storyboard."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.text.template_writer.idea_parser import Idea, UserLine, parse_ide
 from pipelines.text.template_writer.image_mood import ImageMood, analyze_image
 from pipelines.text.template_writer.language import load_language_pack
 from pipelines.text.template_writer.storyteller import Storyteller
-from pipelines.text.template_writer.text_rank import extract_passages as salient
+from pipelines.text.template_writer.text_rank import extract_passages
 from pipelines.text.template_writer.text_utils import (
     clean_text,
     count_words,
@@ -34,19 +34,19 @@ _GENERIC_IMAGE_IDEA = re.compile(
     r"(?:these|the|my|our)\s+(?:pictures?|photos?|images?)\W*",
     re.IGNORECASE,
 )
-"""An idea that says no more than that there are pictures."""
+"""Idea that only refers to the images."""
 _BOILERPLATE = re.compile(
-    r"cookie|©|copyright|all rights reserved|subscribe|newsletter|log ?in|sign up|privacy policy|javascript|share this|read more|"
-    r"datenschutz|impressum|mentions légales|política de privacidad|gizlilik",
+    r"cookie|©|copyright|all rights reserved|subscribe|newsletter|log ?in|sign up|privacy policy|javascript|share this|"
+    r"read more|datenschutz|impressum|mentions légales|política de privacidad|gizlilik",
     re.IGNORECASE,
 )
 
 
 def from_idea(params: WriteParams, report: Report, seed: int) -> Storyboard:
-    """A story of the idea alone. Raises `BadInput` when there is nothing to read in it."""
+    """Write a story from the idea alone. Raises BadInput if the idea is empty."""
     params = _clean_params(params)
     if not params.idea:
-        raise BadInput("idea", "there is nothing to tell a story of.", "Write a sentence: who, where, what happens?")
+        raise BadInput("idea", "is empty.", "Write a sentence: who, where, what happens?")
     idea = parse_idea(params.idea, params.language)
     count = params.scene_count or _choose_scene_count(idea, params)
     lines, verbatim = split_user_lines(idea, count, params.language)
@@ -57,14 +57,18 @@ def from_idea(params: WriteParams, report: Report, seed: int) -> Storyboard:
 
 
 def from_page(params: WriteParams, page: Path, report: Report, seed: int) -> Storyboard:
-    """The story of a web page, in its own sentences where it is in the language of the film. Its text is data, never
-    an instruction. A page without text leaves the idea."""
+    """Write the story of a web page, in its own sentences if they are in the film's language.
+
+    Its text is data, never an instruction.
+
+    A page without text leaves only the idea.
+    """
     try:
         data = json.loads(page.read_text("utf-8"))
         parts = {key: clean_text(str(data.get(key) or "")) for key in ("title", "description", "text")}
         headings = [shorten(strip_unspeakable(clean_text(str(h))), 12) for h in data.get("headings") or ()][:100]
     except (ValueError, AttributeError, TypeError) as error:
-        raise BadInput("page", f"the page cannot be read: {error}") from error
+        raise BadInput("page", f"is no parsed page: {error}") from error
     body_sentences = [
         strip_unspeakable(s)
         for s in split_sentences(parts["text"])
@@ -74,7 +78,7 @@ def from_page(params: WriteParams, page: Path, report: Report, seed: int) -> Sto
     title = shorten(strip_unspeakable(parts["title"]), 14).rstrip("…")
     headings = [h for h in headings if h and h != title]
     if not (body_sentences or lead or title):
-        report.warn("The page has no readable text: the story is told from the idea alone.")
+        report.warn("The page has no readable text. The story uses the idea alone.")
         return from_idea(params, report, seed)
     request = clean_text(re.sub(r"\bhttps?://\S+", " ", params.idea))
     params = _clean_params(params).model_copy(update={"title": params.title.strip() or title, "idea": request})
@@ -89,13 +93,13 @@ def from_page(params: WriteParams, page: Path, report: Report, seed: int) -> Sto
     if idea.in_film_language:
         lines = [
             UserLine(passage, heading=_heading_before(passage, parts["text"], headings))
-            for passage in salient(all_sentences, count, params.language)
+            for passage in extract_passages(all_sentences, count, params.language)
         ]
         return Storyteller(
             params, dataclasses.replace(idea, genre="tale"), count, seed, lines, verbatim=True
         ).write_storyboard()
     _warn_language_mismatch(idea, params, report, "page")
-    # What the page says cannot be translated here: a guided look at its subject, under its own title, shows its headings.
+    # The writer cannot translate the page: a lesson about its subject, under its title, shows its headings.
     heading_lines = [UserLine("", see) for see in (headings or all_sentences)[: count or 1]]
     lesson_idea = dataclasses.replace(
         idea, genre="lesson", text=title or all_sentences[0], sentences=(title or all_sentences[0],)
@@ -104,14 +108,14 @@ def from_page(params: WriteParams, page: Path, report: Report, seed: int) -> Sto
 
 
 def from_images(params: WriteParams, images: Sequence[Path], report: Report, seed: int) -> Storyboard:
-    """One scene for each picture, in order. Raises `BadInput` for a picture that cannot be read."""
+    """Write one scene for each image, in order. Raises BadInput for an image that cannot be read."""
     params = _clean_params(params)
     moods = []
     for number, path in enumerate(images):
         try:
             moods.append(analyze_image(path))
         except OSError as error:
-            raise BadInput(f"images[{number}]", "the picture cannot be read.", "Send PNG, JPEG or WebP.") from error
+            raise BadInput(f"images[{number}]", "the image cannot be read.", "Send PNG, JPEG or WebP.") from error
     if _GENERIC_IMAGE_IDEA.fullmatch(params.idea):
         params = params.model_copy(update={"idea": ""})
     pack = load_language_pack(params.language)
@@ -126,7 +130,7 @@ def from_images(params: WriteParams, images: Sequence[Path], report: Report, see
     board = storyteller.write_storyboard()
     captions = _write_captions(moods, params, seed)
     if len(lines) == 1 and len(moods) > 1:
-        # One sentence is the theme of all pictures: it opens the film, and the first picture still speaks for itself.
+        # One sentence is the theme of all images: it opens the film, before the caption of the first image.
         captions[0] = join_sentences(
             [pack.end_sentence(pack.capitalize(lines[0].narration)), *split_sentences(captions[0])[-1:]],
             params.language,
@@ -145,7 +149,7 @@ def from_images(params: WriteParams, images: Sequence[Path], report: Report, see
 
 
 def _write_captions(moods: Sequence[ImageMood], params: WriteParams, seed: int) -> list[str]:
-    """What is said of each picture: how its light and colours feel, and where in the story it stands."""
+    """Return the narration of each image: the effect of its light and colours, and its place in the story."""
     pack = load_language_pack(params.language)
     bank = pack.data["pictures"]
     rng = random.Random(f"{seed}\npictures")  # noqa: S311
@@ -182,7 +186,7 @@ def _clean_params(params: WriteParams) -> WriteParams:
 
 
 def _choose_scene_count(idea: Idea, params: WriteParams) -> int:
-    """How many scenes suit the idea: 2..6, or as many as the client has marked."""
+    """Return a suitable number of scenes: 2 to 6, or the number that the client marked."""
     if len(idea.script) >= 2:
         return min(_MAX_USER_SCENES, len(idea.script))
     if idea.is_long_text:
@@ -193,7 +197,7 @@ def _choose_scene_count(idea: Idea, params: WriteParams) -> int:
 
 
 def _heading_before(passage: str, text: str, headings: Sequence[str]) -> str:
-    """The last heading before the passage, as the text has it on a line of its own."""
+    """Return the last heading before the passage that stands on a line of its own in `text`."""
     at = text.find(passage[:40])
     before = [(text.rfind(f"\n{h}\n", 0, at), h) for h in headings] if at > 0 else []
     position, heading = max(before, default=(-1, ""))
@@ -203,6 +207,7 @@ def _heading_before(passage: str, text: str, headings: Sequence[str]) -> str:
 def _warn_language_mismatch(idea: Idea, params: WriteParams, report: Report, source: str) -> None:
     known = ", ".join([*idea.heroes[:2], *idea.places[:2], *idea.objects[:1]])
     report.warn(
-        f"The {source} seems to be in {idea.language}, the film in {params.language}: the draft writer cannot translate. It tells "
-        + (f"a story around what it recognised ({known})." if known else "a story of its own in the mood of it.")
+        f"The {source} appears to be in {idea.language} but the film is in {params.language}, "
+        "and the draft writer cannot translate. "
+        + (f"The story uses the recognised nouns ({known})." if known else "The story uses only the genre of it.")
     )

@@ -1,4 +1,4 @@
-"""One language of the storyteller: its sentence banks, its words for heroes, places and things, its small grammar."""
+"""Language pack of the template writer: sentence banks, nouns for heroes, places and objects, and grammar rules."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ _CONSONANT_LETTERS = "bcdfgjklmnpqrstvxz"
 
 @cache
 def load_world() -> Mapping[str, Any]:
-    """What all languages share, in English: how heroes, places and things look, and what every beat shows."""
+    """Return the data that all languages share, in English: looks of heroes, places and objects, images of beats."""
     data: Mapping[str, Any] = yaml.safe_load((_FOLDER / "world.yaml").read_text("utf-8"))
     return data
 
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """A hero, place or thing of a language: `first` and `second` are the two forms of its row in the language's file
-    (hero: with article; place: label, `at` phrase; thing: indefinite, definite)."""
+    """Hero, place or object of a language, with the two forms of its row in the language's file.
+
+    `first` and `second` are, for a hero: form with article, article; for a place: label, adverbial phrase; for an
+    object: indefinite form, definite form.
+    """
 
     key: str
     gender: str
@@ -40,8 +43,11 @@ class Noun:
 
 
 class LanguagePack:
-    """The words of one language. Templates know `{slot}`, `[masculine|feminine|neuter]` for the hero and
-    `<masculine|feminine>` for the friend; Korean particles are written `은(는)` and chosen by the sound before."""
+    """Words and grammar of one language.
+
+    Templates have `{slot}`, `[masculine|feminine|neuter]` for the hero and `<masculine|feminine>` for the companion.
+    Korean particles are written `은(는)`; the preceding sound selects the form.
+    """
 
     def __init__(self, language: str, data: Mapping[str, Any]) -> None:
         self.language = language
@@ -67,12 +73,12 @@ class LanguagePack:
         if self.data.get("articles"):
             bare = first.split(" ", 1)[-1]
         else:
-            # Where nouns have no article the plain word is the place's label, or a thing without its measure or “that”.
+            # Without articles the bare noun is the place's label, or the object without its measure word or “that”.
             bare = first if self.language == "Arabic" or not is_object else re.sub(r"^(?:那.|o )", "", second)
         return Noun(key, "", first, second, bare)
 
     def aliases(self, noun: Noun) -> tuple[str, ...]:
-        """The words by which running text may call this hero, in lower case."""
+        """Return the lower-case words for this hero in running text."""
         others = (
             load_world()["heroes"][noun.key].get("words", ())
             if self.language == "English"
@@ -84,15 +90,18 @@ class LanguagePack:
         return tuple(self.data.get("words", {}).get(key, ()))
 
     def templates(self, genre: str, beat: str) -> tuple[str, ...]:
-        """All texts of one beat."""
+        """Return all texts of one beat."""
         return tuple(self.data["beats"][genre][beat])
 
     def fill_phrase(self, name: str, slots: Mapping[str, str], gender: str = "m") -> str:
-        """One of the language's small patterns, filled."""
+        """Return the phrase `name` of the language's file with its slots filled."""
         return self._fill(self.data["phrases"][name], slots, gender)
 
     def fill_template(self, template: str, slots: Mapping[str, str], hero: str = "m", friend: str = "m") -> str:
-        """`template` as a sentence, its choices made and its slots filled; slot values are never read as templates."""
+        """Return `template` as a sentence with forms selected and slots filled.
+
+        Slot values are never parsed as templates.
+        """
         return self.capitalize(self._fill(template, slots, hero, friend))
 
     def _fill(self, template: str, slots: Mapping[str, str], hero: str = "m", friend: str = "m") -> str:
@@ -109,7 +118,7 @@ class LanguagePack:
         return self.capitalize(slots[name[0].lower() + name[1:]])
 
     def capitalize(self, text: str) -> str:
-        """`text` with a capital first letter, as this language writes it."""
+        """Return `text` with a capital first letter by the rules of this language."""
         lead = re.match(r"[\"“„«»¿¡'‘(\s]*", text)
         at = lead.end() if lead else 0
         first = text[at : at + 1]
@@ -117,14 +126,14 @@ class LanguagePack:
         return text[:at] + (upper if len(upper) == 1 else first) + text[at + 1 :]
 
     def end_sentence(self, text: str) -> str:
-        """`text` with the full stop of this language, unless it ends as a sentence already."""
+        """Return `text` with the full stop of this language, unless it already ends as a sentence."""
         text = text.rstrip(" ,;:，、；：،؛-–—")
         if re.search(r"[.!?…。！？؟।][\"“”’»」』）)\s]*$", text):
             return text[:-1] + self.full_stop if self.full_stop != "." and re.search(r"[^.]\.$", text) else text
         return text + self.full_stop
 
     def join_names(self, names: tuple[str, ...]) -> str:
-        """Names as an enumeration: A, B and C."""
+        """Return the names as an enumeration: A, B and C."""
         comma, last = self.data["phrases"]["comma"], self.data["phrases"]["and"]
         text = last.join((comma.join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
         return _PARTICLE.sub(_choose_particle, text) if self.language == "Korean" else text
@@ -145,13 +154,13 @@ def _choose_particle(match: re.Match[str]) -> str:
     letter, quote, pair = match[1], match[2], match[3]
     ends_in_consonant = _ends_in_consonant(letter)
     if pair.startswith("으로") and 0 <= (code := ord(letter) - 0xAC00) < 11172 and code % 28 == 8:
-        ends_in_consonant = False  # after ㄹ the short form stands
+        ends_in_consonant = False  # ㄹ takes the short form
     with_final, without = pair.rstrip(")").split("(")
     return letter + quote + (with_final if ends_in_consonant else without)
 
 
 @cache
 def load_language_pack(language: Language | str) -> LanguagePack:
-    """The language of that name; its data is read once."""
+    """Return the language pack of that name; cached."""
     data = yaml.safe_load((_FOLDER / "languages" / f"{language}.yaml").read_text("utf-8"))
     return LanguagePack(str(language), data)

@@ -1,4 +1,4 @@
-"""Sentence banks that never say the same twice in one story."""
+"""Sentence banks: texts of the beats, without repetition within a story."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pipelines.text.template_writer.text_utils import join_sentences, split_sent
 
 
 class SentenceBank:
-    """Draws the texts of beats without repetition; when a beat's texts are used up, their first and second sentences
-    are combined anew."""
+    """Draws the texts of beats without repetition.
+
+    When the texts of a beat are used up, the bank combines the first sentence of one text with the rest of another.
+    """
 
     def __init__(self, pack: LanguagePack, rng: random.Random) -> None:
         self._words = pack
@@ -19,7 +21,10 @@ class SentenceBank:
         self._remaining: dict[tuple[str, str], list[tuple[int, int]]] = {}
 
     def draw(self, genre: str, beat: str, unavailable_slots: Collection[str] = ()) -> tuple[str, Mapping[str, str]]:
-        """A template of the beat that needs none of the slots `closed`, and what its picture shows."""
+        """Return a template of the beat that needs none of `unavailable_slots`, and the image row of its beat.
+
+        Raises LookupError if no template qualifies.
+        """
         templates = self._words.templates(genre, beat)
         remaining = self._remaining.setdefault((genre, beat), [])
         for refill in (False, True):

@@ -1,4 +1,4 @@
-"""The bow of a film: which beat each scene plays, for any number of scenes. Pure."""
+"""Story arcs: the beat of each scene, for any number of scenes. Pure functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EPISODE_BEATS = ("arrive", "trial", "help", "rest")
 
 
 def tale_arc(count: int) -> tuple[str, ...]:
-    """Setup, call, journey in episodes, crisis, turn, way home: `count` beats."""
+    """Return `count` beats of a tale: setup, call, journey in episodes, crisis, turn, way home."""
     if count in _TALE_ARCS:
         return _TALE_ARCS[count]
     middle = count - len(_SETUP_BEATS) - len(_RESOLUTION_BEATS)
@@ -27,7 +27,7 @@ def tale_arc(count: int) -> tuple[str, ...]:
 
 
 def product_arc(count: int) -> tuple[str, ...]:
-    """Need, answer, moments of life, promise, invitation."""
+    """Return `count` beats of a product film: need, answer, everyday moments, promise, invitation."""
     if count <= 4:
         return (
             ("call",),
@@ -39,10 +39,10 @@ def product_arc(count: int) -> tuple[str, ...]:
 
 
 def lesson_arc(count: int) -> tuple[str, ...]:
-    """A question, steps of looking and thinking, and the question handed on."""
+    """Return `count` beats of a lesson: a question, steps of explanation, a closing question."""
     return ("opening",) if count == 1 else ("opening", *["step"] * (count - 2), "closing")
 
 
 def story_beats(genre: str, count: int) -> tuple[str, ...]:
-    """The beats of a film of that genre; genres without an arc of their own are tales."""
+    """Return the beats of a film of that genre. Genres without an arc of their own use the tale's."""
     return {"product": product_arc, "lesson": lesson_arc}.get(genre, tale_arc)(count)

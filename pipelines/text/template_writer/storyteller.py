@@ -1,4 +1,4 @@
-"""Telling: an understood idea becomes scenes, with the client's sentences where there are any and the banks' where not."""
+"""Storyteller: turns a parsed idea into scenes, from the client's sentences where present, else from sentence banks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _RELATIVE_CLAUSE_START = {
     "German": r"\s+(?:die|der|das|für|ist)\s",
 }
 _SOLO_BEATS = {"together": "want", "help": "trial"}
-"""What stands in for beats of two while the second has not come in yet."""
+"""Replacements for beats of two characters while the second has not appeared yet."""
 _CUSTOMER_ROLES = {
     "woman",
     "man",
@@ -59,7 +59,7 @@ _CUSTOMER_ROLES = {
     "musician",
     "teacher",
 }
-"""Who may stand for the customer, where the idea speaks of one."""
+"""Roles that may represent the customer if the idea mentions them."""
 _TITLED_NAME = re.compile(
     r"\b(Ms|Mrs|Miss|Mr|Dr|Prof|Professor|Frau|Herr|Madame|Mme|Monsieur|Señora|Señor|Sra|Sr)\.?\s+([A-ZÀ-ÞİŞÇĞ]\w+)"
 )
@@ -73,12 +73,12 @@ _NOMINATIVE_ARTICLES = {
     "meinen": "mein",
 }
 _MAX_VISIBLE_CHARACTERS = 4
-"""More figures than this crowd a picture."""
+"""Maximum number of characters in an image; more crowd it."""
 
 
 @dataclass(slots=True)
 class StoryElements:
-    """Who, where and what the story has, before its scenes are told."""
+    """Characters, locations and objects of the story, chosen before its scenes are written."""
 
     people: list[Person]
     companions: list[Person] = field(default_factory=list)
@@ -88,8 +88,11 @@ class StoryElements:
 
 
 class Storyteller:
-    """One story in the making. `lines` are the client's own scenes, at most as many as `count`; `told` says that they
-    are the whole story (a script, a long text), so that nobody is invented."""
+    """Writer of one story.
+
+    `lines` are the client's own scenes, at most `count`. `verbatim`: they are the complete story (a script, a long
+    text), so that the writer invents no characters.
+    """
 
     def __init__(
         self, params: WriteParams, idea: Idea, count: int, seed: int, lines: Sequence[UserLine], verbatim: bool
@@ -115,7 +118,7 @@ class Storyteller:
         self._narrated_text = ""
         self._current_light = "in soft daylight"
 
-    # --- before the first scene ------------------------------------------------------------------------------------------
+    # --- plan
 
     def _choose_elements(self, lines: Sequence[UserLine]) -> StoryElements:
         people = user_characters(self.params.characters, self.pack)
@@ -139,7 +142,7 @@ class Storyteller:
         return elements
 
     def _assign_lines(self, lines: Sequence[UserLine]) -> dict[int, UserLine]:
-        """Which scene tells which of the client's lines: in order, evenly spread."""
+        """Map scene numbers to the client's lines: in order, evenly distributed."""
         lines = list(lines)[: self.count]
         if self.genre == "product" and not self.verbatim and self.count > 2:
             return {1 + i * (self.count - 1) // len(lines): line for i, line in enumerate(lines) if i}
@@ -148,7 +151,7 @@ class Storyteller:
         return {i * self.count // len(lines): line for i, line in enumerate(lines)}
 
     def _entry_scene(self, number: int, person: Person) -> int:
-        """The scene in which somebody whom the idea names only later comes in."""
+        """Return the first scene of a character whom the idea mentions later."""
         if self.params.characters or self.verbatim or not number:
             return 0
         words = (person.name.casefold(), *person.aliases)
@@ -165,7 +168,7 @@ class Storyteller:
             beats = [_SOLO_BEATS.get(beat, beat) if i < entry else beat for i, beat in enumerate(beats)]
         known = bool(self.idea.objects) and self.idea.in_film_language
         if known and "call" in beats:
-            # The idea has told already what is found: a second finding would be one too many.
+            # The idea already names the found object: the story needs no second find.
             beats[beats.index("call")] = (
                 "leave" if "leave" not in beats else "rest" if self.elements.companions else "want"
             )
@@ -238,10 +241,10 @@ class Storyteller:
                 return spot
         return None
 
-    # --- scene by scene --------------------------------------------------------------------------------------------------
+    # --- scenes
 
     def write_storyboard(self) -> Storyboard:
-        """The whole storyboard."""
+        """Return the complete storyboard."""
         scenes = [self._write_scene(number) for number in range(self.count)]
         used = {name for scene in scenes for name in scene.characters}
         places = _unique_by_label([place for place in self.locations if place])
@@ -327,7 +330,10 @@ class Storyteller:
         return self._fill_template(template, slots), visuals
 
     def _product_line(self, beat: str, say: str) -> str:
-        """The client's sentence beside the product's name: first the name where it comes in, last where the film ends."""
+        """Return the client's sentence with the product's name.
+
+        The name comes first where the product appears, and last at the end of the film.
+        """
         name, sentence = self._product_name(), self.pack.end_sentence(say)
         if not name or name.casefold() in say.casefold():
             return sentence
@@ -359,7 +365,7 @@ class Storyteller:
         return {key: value for key, value in slots.items() if value}
 
     def _premise_sentence(self, premise: str) -> str:
-        """The client's first sentence, with the hero's name in it or after it."""
+        """Return the client's first sentence with the hero's name in it or after it."""
         premise = _LEADING_ARTICLE.sub(lambda m: m[0].lower(), premise)
         if not self.elements.people:
             return premise
@@ -375,7 +381,11 @@ class Storyteller:
         return join_sentences([self.pack.end_sentence(premise), extra], self.pack.language)
 
     def _visible_characters(self, number: int, beat: str, text: str, line: UserLine | None) -> tuple[str, ...]:
-        """Who is seen: whom the words name, the hero in a tale, everybody at the end, each client's character early."""
+        """Return the names of the visible characters.
+
+        These are the characters in the text, the hero of a tale, all characters at the end, and each of the client's
+        characters early.
+        """
         people, guests = self.elements.people, self.elements.companions
         last = number == self.count - 1
         words = f"{text} {line.image_description if line else ''}".casefold()
@@ -405,7 +415,7 @@ class Storyteller:
         return tuple(_unique_names(p.name for p in visible if self.entry_scenes.get(p.name, 0) <= number))[:limit]
 
     def _introduce_cast(self, number: int, text: str) -> str:
-        """Introduces, once and early, those of the cast whom no sentence will name."""
+        """Return a sentence that introduces, once and early, the characters without a mention in the text."""
         if self.genre != "tale" or self.verbatim or number != min(1, self.count - 1):
             return ""
         said = " ".join([text, self._narrated_text, *(line.narration for line in self.lines.values())]).casefold()
@@ -424,7 +434,7 @@ class Storyteller:
                 visible.append(thing)
         self._used_objects += [thing for thing in visible if thing not in self.elements.objects]
         self._object_seen = self._object_seen or bool(visible)
-        # Before the answer comes, there is only the need of it.
+        # The opening shows the need, without the product.
         if self.genre == "product" and not (number == 0 and self.beats[0] == "opening" and self.count > 1):
             visible.append(self._product_object())
             self._used_objects.append(visible[-1])
@@ -466,13 +476,16 @@ class Storyteller:
         return ", ".join(part for part in parts if part)
 
     def _observers(self, number: int) -> str:
-        """Who sees what a lesson shows: a picture without anybody teaches nobody."""
+        """Return the people who watch the subject of a lesson, so that its image is not empty."""
         if self.elements.people and number % 2 == 0:
             return f"{self.elements.people[0].name} points at it"
         return ("curious children watch", "two children look on in wonder")[number // 2 % 2]
 
     def _lighting(self, number: int, visuals: Mapping[str, str], line: UserLine | None) -> str:
-        """The light: what the line says, then the idea's where the client speaks, else the beat's; a script keeps its last."""
+        """Return the light of the line, else of the idea in the client's scenes, else of the beat.
+
+        A verbatim story keeps its last light.
+        """
         stated = self._lighting_from_line(line) if line else ""
         if self.verbatim:
             self._current_light = stated or self._current_light
@@ -501,7 +514,7 @@ class Storyteller:
         self._last_camera_move = self.rng.choice(moves)
         return self._last_camera_move
 
-    # --- the whole -------------------------------------------------------------------------------------------------------
+    # --- title, topic, product, mood
 
     def _topic(self) -> str:
         if not self.idea.in_film_language or self.genre != "lesson":
@@ -509,7 +522,7 @@ class Storyteller:
         return shorten(self.idea.sentences[0] if self.idea.sentences else self.idea.text, 16).rstrip("….?!。？！।؟ ")
 
     def _topic_is_question(self) -> bool:
-        """Whether the topic is a question, in its own words."""
+        """Return whether the topic is a question in the client's own words."""
         topic = self._topic()
         end = self.idea.text.find(topic) + len(topic) if topic and topic in self.idea.text else len(self.idea.text) - 1
         return self.idea.text[end : end + 2].strip()[:1] in ("?", "？", "؟")
@@ -570,7 +583,7 @@ class Storyteller:
 
 
 def _find_teacher(idea: str) -> list[Person]:
-    """Who teaches, where the idea calls somebody by a title and a name."""
+    """Return the teacher if the idea mentions one by title and name."""
     found = _TITLED_NAME.search(idea)
     if not found:
         return []
@@ -582,7 +595,7 @@ def _find_teacher(idea: str) -> list[Person]:
 
 
 def _topic_image(idea: str) -> str:
-    """What a question is about, as something that can be in a picture: “How does a volcano erupt?” → a volcano erupt…"""
+    """Return the subject of a question as an image prompt: “How does a volcano erupt?” → a volcano erupt."""
     first = re.split(r"[?!:;\n]|\.\s", idea)[0]
     bare = re.sub(
         r"^(?:how|why|what|when|where|who)\s+(?:(?:do|does|did|is|are|was|were|can|to|we|you)\s+)*",

@@ -1,4 +1,4 @@
-"""The subject of an English idea and what it does: “a shy fox who wants to fly” → a shy fox · wants to fly. Pure."""
+"""Subject parser of English ideas: “a shy fox who wants to fly” → a shy fox · wants to fly. Pure functions."""
 
 from __future__ import annotations
 
@@ -106,7 +106,11 @@ _PLURAL_VERBS = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`phrase`: who, with article. `rest`: what follows, without a relative pronoun. `predicate`: the rest begins with its verb."""
+    """Subject of an English sentence.
+
+    `phrase`: noun phrase with article. `rest`: text after it, without the relative pronoun. `starts_with_verb`: `rest`
+    begins with the verb.
+    """
 
     phrase: str
     rest: str
@@ -116,7 +120,7 @@ class Subject:
 
     @property
     def is_actor(self) -> bool:
-        """Whether this is somebody who does something, and not “the day when …”."""
+        """Return whether the subject acts, unlike “the day when …”."""
         return (
             self.singular
             and not self.phrase.startswith("the ")
@@ -125,7 +129,7 @@ class Subject:
 
     @property
     def goal(self) -> str:
-        """What the subject wants, as an infinitive: to fly. Empty: nothing said."""
+        """Return the goal of the subject as an infinitive: to fly. "" if the sentence states none."""
         found = re.match(
             r"(?:wants|hopes|wishes|longs|tries|has|needs|learns|decides|must learn) (to [^,;.]{2,60})$", self.rest
         )
@@ -136,7 +140,7 @@ class Subject:
         return found[1] if found and self.singular else ""
 
     def sentence_for(self, name: str, all_names: str) -> str:
-        """The idea as one sentence about `name` (`both`: the names, for a subject in the plural). Empty: cannot be said."""
+        """Return the idea as one sentence about `name` (`all_names` for a plural subject). "" if no sentence fits."""
         if not self.rest:
             return ""
         if not self.singular:
@@ -151,7 +155,7 @@ class Subject:
 
 
 def parse_subject(text: str) -> Subject | None:
-    """The subject at the beginning of the English `text`, if it can be told apart from the rest."""
+    """Return the subject at the beginning of the English `text`, or None if it cannot be separated from the rest."""
     first = re.split(r"(?<=[.!?])\s|\n", text.strip(), maxsplit=1)[0].rstrip(".!?… ")
     words = first.split(" ")
     if len(words) < 2 or not _DETERMINERS.fullmatch(words[0]):

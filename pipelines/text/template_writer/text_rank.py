@@ -1,5 +1,8 @@
-"""Which sentences of a long text carry it. Source of the method: sentences are ranked by the words that they share with
-the rest of the text (Luhn 1958; the degree centrality of TextRank, Mihalcea & Tarau 2004). Pure."""
+"""Extractive summarisation: select the most relevant sentences of a long text. Pure functions.
+
+Source of the method: sentences are ranked by the words that they share with the rest of the text (Luhn 1958; degree
+centrality of TextRank, Mihalcea & Tarau 2004).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Sequence
 from pipelines.text.template_writer.text_utils import count_words, join_sentences, shorten
 
 _IDEAL_WORDS = 18.0
-"""Words of a sentence that is told well."""
+"""Length in words of a well-paced spoken sentence."""
 
 
 def _terms(sentence: str) -> set[str]:
@@ -20,7 +23,7 @@ def _terms(sentence: str) -> set[str]:
 
 
 def rank_sentences(sentences: Sequence[str]) -> list[float]:
-    """How much each sentence carries, from 0."""
+    """Return the relevance of each sentence, from 0."""
     terms = [_terms(sentence) for sentence in sentences]
     frequencies = Counter(term for group in terms for term in group)
     most = max(4.0, len(sentences) * 0.35)
@@ -34,8 +37,10 @@ def rank_sentences(sentences: Sequence[str]) -> list[float]:
 
 
 def extract_passages(sentences: Sequence[str], count: int, language: str, max_words: int = 34) -> list[str]:
-    """At most `count` passages in the order of the text, each of one to three sentences and about `most` words: the text
-    is cut into equal stretches, and the best sentences of each are kept."""
+    """Return at most `count` passages in text order, each of one to three sentences and about `max_words` words.
+
+    The text is divided into equal segments; each passage has the best sentences of one segment.
+    """
     count = min(count, len(sentences))
     scores = rank_sentences(sentences)
     passages = []

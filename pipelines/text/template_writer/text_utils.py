@@ -1,4 +1,4 @@
-"""Text from outside → text that can be told: tidy characters, sentences, the language it is in. Pure."""
+"""Text utilities: cleaning, sentence splitting, length, language detection. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pipelines.step_params import Language
 
 MAX_TEXT_LENGTH = 1_000_000
-"""Characters that are read at most; nobody tells a longer text in a hundred scenes."""
+"""Maximum number of characters; a hundred scenes need no longer text."""
 
 _SCRIPTS: tuple[tuple[str, str], ...] = (
     ("Arabic", r"[\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff]"),
@@ -20,9 +20,16 @@ _SCRIPTS: tuple[tuple[str, str], ...] = (
 )
 _COMMON_WORDS = {
     "English": "the a an and of to in is who that with for on his her he she it they from about how why what by are at",
-    "German": "der die das und ein eine einen dem den des zu ist mit von auf im wie warum was für nicht sich er sie es über wer",
-    "French": "le la les un une des et de du à est qui que dans avec pour sur son sa comment pourquoi il elle au ce une d l",
-    "Spanish": "el la los las un una unos y de del a es que en con para por su cómo por qué él ella al se quién sobre como",
+    "German": (
+        "der die das und ein eine einen dem den des zu ist mit von auf im wie warum was für nicht sich er sie es über "
+        "wer"
+    ),
+    "French": (
+        "le la les un une des et de du à est qui que dans avec pour sur son sa comment pourquoi il elle au ce une d l"
+    ),
+    "Spanish": (
+        "el la los las un una unos y de del a es que en con para por su cómo por qué él ella al se quién sobre como"
+    ),
     "Turkish": "bir ve bu da de için ile nasıl neden ne olan o çok gibi kadar küçük büyük mi adında adlı hakkında",
 }
 _SPACELESS_LANGUAGES = ("Chinese", "Japanese")
@@ -36,7 +43,7 @@ _CLAUSE_BREAK = re.compile(r"[,;:，、；：،؛—–]")
 
 
 def clean_text(text: str) -> str:
-    """`text` without control, format and private characters, with line breaks as `\\n` and single blanks."""
+    """Return `text` in NFC without control, format and private characters, with `\\n` line breaks and single spaces."""
     text = unicodedata.normalize("NFC", text[:MAX_TEXT_LENGTH]).replace("\r\n", "\n").replace("\r", "\n")
     kept = (
         c if c in "\n\u200c\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp") else " "
@@ -47,7 +54,7 @@ def clean_text(text: str) -> str:
 
 
 def strip_unspeakable(text: str) -> str:
-    """`text` without addresses, emoji and markup signs: what a voice can read."""
+    """Return `text` without URLs, emoji and markup characters, which a voice cannot speak."""
     text = re.sub(r"\bhttps?://\S+|\bwww\.\S+", " ", text)
     text = "".join(
         " " if unicodedata.category(c) in ("So", "Sk", "Cn") or c in "*_#~`|<>{}[]\\^\u200d\ufe0f" else c for c in text
@@ -56,12 +63,12 @@ def strip_unspeakable(text: str) -> str:
 
 
 def describe_emoji(text: str) -> str:
-    """What the emoji in `text` show, in English words: a fox face, a balloon …"""
+    """Return the Unicode names of the emoji in `text`: a fox face, a balloon …"""
     return " ".join(unicodedata.name(c, "").lower() for c in text[:2000] if unicodedata.category(c) == "So")
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of `text`, in order, each with its own punctuation; line breaks end a sentence."""
+    """Return the sentences of `text`, in order, each with its punctuation. A line break ends a sentence."""
     found: list[str] = []
     after_abbreviation = False
     for part in (piece.strip() for piece in _SENTENCE_BREAK.split(text)):
@@ -76,15 +83,15 @@ def split_sentences(text: str) -> list[str]:
 
 
 def count_words(text: str) -> int:
-    """How long it takes to say, in words: two characters of Chinese or Japanese count as one word."""
+    """Return the length of `text` in words; two Chinese or Japanese characters count as one word."""
     spaceless = len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff]", text))
     others = re.sub(r"[\u3040-\u30ff\u3400-\u9fff]", " ", text) if spaceless else text
     return len(re.findall(r"[^\s\W_]\S*", others)) + (spaceless + 1) // 2
 
 
 def shorten(sentence: str, max_words: int = 36) -> str:
-    """`sentence` in at most about `most` words: brackets go first, then what follows the last clause that fits."""
-    sentence = sentence[: max_words * 40]  # what is longer is cut in any case
+    """Shorten `sentence` to about `max_words` words: remove brackets, then the clauses that do not fit."""
+    sentence = sentence[: max_words * 40]  # longer text is cut anyway
     if count_words(sentence) > max_words:
         sentence = re.sub(r"\s*[(（][^()（）]*[)）]", "", sentence)
     if count_words(sentence) <= max_words and len(sentence) <= max_words * 9:
@@ -104,8 +111,10 @@ def shorten(sentence: str, max_words: int = 36) -> str:
 
 
 def guess_language(text: str, preferred: Language) -> str:
-    """The language that `text` is in: by its script, then by its common words; in doubt the wanted one, if that uses
-    the same script, else English."""
+    """Return the language of `text`: by its script, then by its most common words.
+
+    In doubt the result is `preferred` if it uses the same script, else English.
+    """
     sample = text[:5000]
     counts = {name: len(re.findall(pattern, sample)) for name, pattern in _SCRIPTS}
     latin = len(re.findall(r"[A-Za-zÀ-ɏ]", sample))
@@ -113,7 +122,7 @@ def guess_language(text: str, preferred: Language) -> str:
         counts["Japanese"] += counts["Chinese"]
     best = max(counts, key=lambda name: counts[name])
     if counts[best] * 3 > latin and counts[best]:
-        # Han signs alone may be a short Japanese title; a wish for Japanese decides.
+        # Han characters alone may be a short Japanese title: the preferred language decides.
         return "Japanese" if best == "Chinese" and preferred == "Japanese" and counts[best] < 12 else best
     if not latin:
         return preferred
@@ -132,5 +141,5 @@ def guess_language(text: str, preferred: Language) -> str:
 
 
 def join_sentences(parts: Sequence[str], language: str) -> str:
-    """Sentences one after the other, as the language sets them."""
+    """Join sentences with the separator of the language."""
     return ("" if language in _SPACELESS_LANGUAGES else " ").join(part for part in parts if part)

@@ -1,14 +1,14 @@
-"""The client's own sentences as scenes: marked ones, a long text, or the few sentences of an idea. Pure."""
+"""Split the client's text into scenes: marked scenes, a long text, or the few sentences of an idea. Pure functions."""
 
 from __future__ import annotations
 
 from pipelines.text.template_writer.idea_parser import Idea, UserLine
-from pipelines.text.template_writer.text_rank import extract_passages as salient
+from pipelines.text.template_writer.text_rank import extract_passages
 from pipelines.text.template_writer.text_utils import count_words, join_sentences, shorten, split_sentences
 
 
 def split_user_lines(idea: Idea, count: int, language: str) -> tuple[list[UserLine], bool]:
-    """The client's own scenes, at most `count`, and whether they are the whole story."""
+    """Return the client's own scenes, at most `count`, and whether they are the complete story."""
     if len(idea.script) >= 2:
         lines = list(idea.script)
         while (
@@ -26,7 +26,7 @@ def split_user_lines(idea: Idea, count: int, language: str) -> tuple[list[UserLi
             ]
         return [_condense_line(line, language) for line in _merge_lines(lines, count, language)], True
     if idea.is_long_text:
-        return [UserLine(passage) for passage in salient(idea.sentences, count, language)], True
+        return [UserLine(passage) for passage in extract_passages(idea.sentences, count, language)], True
     short_lines = [UserLine(shorten(sentence, 45)) for sentence in idea.sentences] or [UserLine(shorten(idea.text))]
     return _merge_lines([line for line in short_lines if line.narration], count, language), False
 
@@ -38,7 +38,9 @@ def _merge_lines(lines: list[UserLine], count: int, language: str) -> list[UserL
     return [
         UserLine(
             join_sentences(
-                salient([s for line in group for s in split_sentences(line.narration)], 1, language, max_words=45),
+                extract_passages(
+                    [s for line in group for s in split_sentences(line.narration)], 1, language, max_words=45
+                ),
                 language,
             ),
             join_sentences([line.image_description or line.narration for line in group], language),
@@ -57,7 +59,7 @@ def _condense_line(line: UserLine, language: str) -> UserLine:
             line.heading,
         )
     return UserLine(
-        join_sentences(salient(parts, 1, language, max_words=50), language),
+        join_sentences(extract_passages(parts, 1, language, max_words=50), language),
         line.image_description or line.narration,
         line.heading,
     )

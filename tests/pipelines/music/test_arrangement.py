@@ -1,4 +1,4 @@
-"""Half a minute of music becomes as much as the film needs."""
+"""Arrangement of short tracks to the length of a film."""
 
 from itertools import islice, pairwise
 
@@ -20,13 +20,13 @@ def drum(tempo, seconds, offset, pitch=220.0):
 
 
 @pytest.mark.parametrize(("tempo", "offset"), [(72.0, 0.3), (96.0, 0.05), (120.0, 0.41)])
-def test_the_beat_is_found(tempo, offset):
+def test_detects_tempo_and_first_beat(tempo, offset):
     pulse = detect_beats(drum(tempo, 20, offset), RATE)
     assert 60 * RATE / pulse.period == pytest.approx(tempo, rel=0.005)
     assert pulse.first / RATE == pytest.approx(offset, abs=0.05)
 
 
-def test_a_passage_is_whole_bars():
+def test_a_passage_has_complete_bars():
     part = cut_to_bars(drum(120.0, 20, 0.3))
     assert part.exit_sample / RATE % 2.0 == pytest.approx(
         0.0, abs=0.05
@@ -35,7 +35,7 @@ def test_a_passage_is_whole_bars():
 
 
 @pytest.mark.parametrize("length", [1, 100, RATE, 5 * RATE + 7, 100 * RATE])
-def test_exactly_as_long_as_asked(length):
+def test_an_arrangement_has_exactly_the_requested_length(length):
     blocks = list(
         arrange_tracks(["a", "b"], lambda name: drum(120.0, 12, 0.3, 220.0 if name == "a" else 330.0), length)
     )
@@ -44,7 +44,7 @@ def test_exactly_as_long_as_asked(length):
     assert np.abs(music).max() <= 1.0
 
 
-def test_it_begins_and_ends_in_silence_and_never_clicks_or_dips():
+def test_an_arrangement_starts_and_ends_in_silence_without_clicks_or_dips():
     track = drum(120.0, 12, 0.3)
     music = np.concatenate(list(arrange_tracks(["a"], lambda name: track, 40 * RATE)))
     assert max(np.abs(music[0]).max(), np.abs(music[-1]).max()) < 1e-6
@@ -56,7 +56,7 @@ def test_it_begins_and_ends_in_silence_and_never_clicks_or_dips():
     assert seconds.min() > 0.6 * seconds.max()
 
 
-def test_tracks_are_opened_when_they_are_needed():
+def test_an_arrangement_opens_each_track_on_first_use():
     opened = []
 
     def open_track(name):

@@ -1,4 +1,4 @@
-"""The score of a film: shipped tracks, chosen by mood and seed."""
+"""Score of a film from shipped tracks, selected by mood and seed."""
 
 import wave
 
@@ -54,13 +54,13 @@ def score(tmp_path):
 
 
 @pytest.mark.parametrize(("frames", "fps"), [(1, 24), (50, 24), (1501, 25), (77, 30)])
-def test_as_long_as_the_film_to_the_sample(score, frames, fps):
+def test_the_score_has_the_length_of_the_film_in_samples(score, frames, fps):
     samples, report = score(frames, fps)
     assert len(samples) == round(frames * 48_000 / fps)
     assert report.fractions[-1] == 1.0
 
 
-def test_the_same_bytes_for_the_same_seed_and_other_tracks_for_others(score):
+def test_one_seed_gives_the_same_bytes_and_other_seeds_give_other_tracks(score):
     first, report = score(240, seed=5)
     again, _ = score(240, seed=5)
     assert np.array_equal(first, again)
@@ -70,13 +70,13 @@ def test_the_same_bytes_for_the_same_seed_and_other_tracks_for_others(score):
     assert "MIT" in report.facts["credit"]
 
 
-def test_the_mood_chooses_the_tracks(score):
+def test_the_mood_selects_the_tracks(score):
     _, report = score(48, mood="joyful", prompt="a quiet night")
     assert report.facts["mood"] == "happy"
     assert all(track.startswith("happy") for track in report.facts["tracks"])
 
 
-def test_a_longer_film_hears_several_tracks_and_no_click(score):
+def test_a_long_film_gets_several_tracks_without_clicks(score):
     samples, report = score(24 * 70, mood="tender")
     assert len(report.facts["tracks"]) == 3
     assert np.abs(np.diff(samples.astype(int), axis=0)).max() < 16_000
@@ -85,13 +85,13 @@ def test_a_longer_film_hears_several_tracks_and_no_click(score):
     assert np.abs(samples[-480:]).max() < 60
 
 
-def test_without_a_timeline(tmp_path):
+def test_a_score_without_a_timeline_is_bad_input(tmp_path):
     family = family_class(SPEC).load(SPEC, Device())
     with pytest.raises(BadInput, match="timeline"):
         list(family.run(Kind.SCORE, ScoreParams(), {}, tmp_path, Report(), seed=1))
 
 
-def test_a_package_that_is_not_installed_is_named_with_the_remedy():
+def test_a_missing_track_package_is_reported_with_the_install_command():
     spec = SPEC.model_copy(update={"options": {"package": "no_such_music"}})
     with pytest.raises(MissingDependency, match="pip install"):
         family_class(spec).load(spec, Device())

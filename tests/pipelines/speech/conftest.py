@@ -1,4 +1,4 @@
-"""Narrators that really speak: each installed model of models.yaml, loaded once for all tests."""
+"""Narrators with real synthesis: each installed model of models.yaml, loaded once for all tests."""
 
 import json
 import wave
@@ -30,7 +30,7 @@ class Report:
 
 
 class Narration:
-    """What a narrator said: `samples` from −1 to 1 at `rate`, `words` with times, `seconds`."""
+    """Result of a narration: `samples` in [-1, 1] at `rate`, `words` with times, `seconds`."""
 
     def __init__(self, folder, report):
         self.report, self.bytes = report, (folder / "narration.wav").read_bytes()

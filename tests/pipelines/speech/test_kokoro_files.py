@@ -1,4 +1,4 @@
-"""Kokoro from a folder as the hub has it, and exports that name things otherwise. The model is the shipped one: real speech."""
+"""Kokoro from a hub folder, and exports with other names. The model is the shipped one, with real synthesis."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def hub(tmp_path_factory):
     return folder
 
 
-def test_a_pulled_folder_holds_what_the_packages_hold(hub):
+def test_downloaded_and_packaged_files_are_equal(hub):
     found, files = load_downloaded(hub), load_packaged()
     assert found.model == files.model
     assert found.vocabulary == files.vocabulary
@@ -34,8 +34,8 @@ def test_a_pulled_folder_holds_what_the_packages_hold(hub):
     assert all(np.array_equal(found.voices[name], files.voices[name]) for name in files.voices)
 
 
-def test_pulled_weights_speak_and_lend_melodies_of_the_language(hub, tmp_path):
-    """Rachel, who is at home in English, speaks French half with the melody of a woman from France, English with her own."""
+def test_downloaded_weights_add_native_prosody_of_the_language(hub, tmp_path):
+    """Rachel, an English voice, speaks French with half of a French woman's prosody, and English with her own."""
     options = {"narrators": NARRATORS, "prosody_voices": {"French": {"f": "ff_siwis"}, "Japanese": {"m": "jm_kumo"}}}
     family = Kokoro.load(weighted.spec(Kokoro, hub, kokoro.FILES, options=options), Device())
     text, report = "Le renard sortit.", Report()
@@ -47,17 +47,17 @@ def test_pulled_weights_speak_and_lend_melodies_of_the_language(hub, tmp_path):
     assert family._with_native_prosody(brian, "Japanese") == brian, "his own voice is at home there"
 
 
-def test_the_durations_are_found_in_the_graph_by_what_computes_them():
+def test_finds_the_durations_in_the_graph_by_their_operators():
     assert find_node_output(load_packaged().model, "Round", "Clip") == "/encoder/Clip_output_0"
     assert find_node_output(load_packaged().model, "Round", "NoSuchOperator") is None
 
 
-def test_an_export_that_does_not_tell_durations_shares_the_sound_out():
+def test_an_export_without_durations_distributes_the_audio_evenly():
     files = load_packaged()
     graph = KokoroModel(files.model, 1)
     ids, style = [files.vocabulary[letter] for letter in "həlˈoʊ"], files.voices["jf_alpha"][5, 0]
     samples, frames = graph.infer(ids, style, 1.0)
-    del graph._output_names[1:]  # what is left where the graph holds no durations
+    del graph._output_names[1:]  # as for a graph without durations
     same, shares = graph.infer(ids, style, 1.0)
     assert np.array_equal(samples, same)
     assert len(shares) == len(frames) == len(ids) + 2
@@ -65,6 +65,6 @@ def test_an_export_that_does_not_tell_durations_shares_the_sound_out():
     assert np.ptp(shares[1:-1]) == pytest.approx(0)
 
 
-def test_a_folder_without_voices_is_missing(tmp_path):
+def test_a_folder_without_voices_is_a_missing_dependency(tmp_path):
     with pytest.raises(MissingDependency, match="voices"):
         load_downloaded(tmp_path)

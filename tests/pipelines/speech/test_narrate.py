@@ -1,4 +1,4 @@
-"""What NarrateParams promises, by every installed voice in every language that it speaks."""
+"""The promises of NarrateParams, with every installed voice in every language of it."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def quiet_ends(narration):
 
 
 @pytest.mark.parametrize(("model", "language"), SPOKEN)
-def test_every_language(narrate, model, language):
+def test_narration_has_audio_and_word_times_in_every_language(narrate, model, language):
     text = TEXTS[language]
     narration = narrate(model, text, language)
     assert "".join(word["text"] for word in narration.words) == text
@@ -52,7 +52,7 @@ def test_every_language(narrate, model, language):
 
 
 @pytest.mark.parametrize("model", ["kokoro", "piper", "espeak"])
-def test_the_same_bytes_again_whatever_was_spoken_before(narrate, model):
+def test_narration_gives_the_same_bytes_after_other_texts(narrate, model):
     text = "One fine morning, the fox went out."
     first = narrate(model, text)
     narrate(model, "Something else!", narrator="Bill")
@@ -61,7 +61,7 @@ def test_the_same_bytes_again_whatever_was_spoken_before(narrate, model):
     assert first.words == again.words
 
 
-def test_one_engine_does_not_disturb_another(narrate):
+def test_voice_families_do_not_affect_each_other(narrate):
     text = "The fox went out."
     alone = narrate("espeak", text)
     narrate("kokoro", "Le renard sortit.", "French")
@@ -69,7 +69,7 @@ def test_one_engine_does_not_disturb_another(narrate):
 
 
 @pytest.mark.parametrize("model", ["kokoro", "espeak"])
-def test_a_pause_stands_between_sentences_and_no_click_at_the_joins(narrate, model):
+def test_sentences_have_pauses_between_them_and_no_clicks(narrate, model):
     narration = narrate(model, "The old clock struck twelve times. The children were asleep by then.")
     times = next(word for word in narration.words if word["text"].startswith("times"))
     after = next(word for word in narration.words if word["text"] == "The " and word["start"] > times["start"])
@@ -90,20 +90,20 @@ def test_a_pause_stands_between_sentences_and_no_click_at_the_joins(narrate, mod
      "x\u200by", "\u0301abc", "-5 °C", "%", "rock'n'roll", "ALL CAPS", "Line\nbreak\n\nparagraph", "Ⅷ ½ ﷺ"],
 )  # fmt: skip
 @pytest.mark.parametrize("model", ["espeak"])
-def test_odd_texts_are_spoken(narrate, model, text):
+def test_unusual_texts_are_narrated(narrate, model, text):
     narration = narrate(model, text)
     assert "".join(word["text"] for word in narration.words) == text
     assert narration.seconds > 0.1
 
 
-def test_odd_texts_of_kokoro_in_one_go(narrate):
+def test_kokoro_narrates_unusual_texts_in_one_text(narrate):
     text = "Hello 世界, مرحبا! Dr. Smith paid $5 (50%) at https://example.com — 🎉 “rock'n'roll”…"
     assert "".join(word["text"] for word in narrate("kokoro", text).words) == text
 
 
 @pytest.mark.parametrize("text", ["…", "🎉🎉", "?!", " \n ", "—"])
 @pytest.mark.parametrize("model", ["kokoro", "espeak"])
-def test_nothing_to_say_is_bad_input(narrate, model, text):
+def test_a_text_without_pronounceable_words_is_bad_input(narrate, model, text):
     with pytest.raises(BadInput) as error:
         narrate(model, text)
     assert error.value.field == "narration"
@@ -115,14 +115,14 @@ def test_an_unknown_narrator_is_bad_input(narrate):
     assert error.value.field == "narrator"
 
 
-def test_what_is_spoken_is_recorded_and_progress_reaches_the_end(narrate):
+def test_narration_records_its_voice_and_reports_full_progress(narrate):
     report = narrate("kokoro", "The fox went out. It was cold.", narrator="Brian").report
     assert report.facts["narrator"] == "Brian"
     assert report.fractions[-1] == 1.0
     assert narrate("kokoro", "قمر", "Arabic").report.warnings
 
 
-def test_the_library_of_espeak_lends_itself_anew_each_time():
+def test_espeak_is_reset_for_each_caller():
     with open_espeak() as library:
         first = library.to_phonemes("hello world", "en-us")
         library.to_phonemes("bonjour", "fr")
@@ -131,7 +131,7 @@ def test_the_library_of_espeak_lends_itself_anew_each_time():
         assert library.to_phonemes("hello world", "en-us") == first
 
 
-def test_a_wrong_recipe_is_named():
+def test_an_invalid_voice_setting_names_its_narrator():
     spec = (
         load()
         .spec("espeak")

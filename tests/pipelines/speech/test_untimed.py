@@ -1,4 +1,4 @@
-"""Voices that speak whole texts: when each word is spoken is estimated, and what recordings of voices are good for."""
+"""Models without word times: estimated times, and recordings of voices."""
 
 import wave
 
@@ -19,20 +19,20 @@ def hum(seconds, rate=HERTZ):
     return (0.3 * np.sin(2 * np.pi * 120 * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
-def test_words_share_what_sounds_by_their_length_and_pauses_belong_to_none():
+def test_words_divide_the_speech_by_length_and_pauses_belong_to_no_word():
     samples = np.concatenate([hum(0.4), np.zeros(500, np.float32), hum(0.8)])
     spans = estimate_word_times(split_words("aaa, bbbbbbb"), samples, HERTZ)
     assert spans[0] == pytest.approx((0.0, 0.4), abs=0.02)
     assert spans[1] == pytest.approx((0.9, 1.7), abs=0.02)
 
 
-def test_without_any_sound_the_words_share_the_time():
+def test_words_divide_silent_audio_by_length():
     spans = estimate_word_times(split_words("one two"), np.zeros(1000, np.float32), HERTZ)
     assert [round(edge, 2) for span in spans for edge in span] == [0.0, 0.5, 0.5, 1.0]
     assert estimate_word_times([], hum(1), HERTZ) == []
 
 
-def test_longer_texts_are_spoken_piece_by_piece_with_pauses_between_sentences():
+def test_long_texts_are_synthesized_in_pieces_with_pauses_between_sentences():
     told = []
 
     def say(text):
@@ -51,7 +51,7 @@ def test_longer_texts_are_spoken_piece_by_piece_with_pauses_between_sentences():
     assert 0.3 < it[0] - moon[1] < 0.6, "a pause between the sentences"
 
 
-def test_numbers_in_hindi_are_words():
+def test_hindi_numbers_are_spelled_out():
     told = []
 
     def say(text):
@@ -62,7 +62,7 @@ def test_numbers_in_hindi_are_words():
     assert told == ["तीन तारे।"]
 
 
-def test_a_recording_is_heard_mono_without_the_quiet_around_it(tmp_path):
+def test_a_voice_sample_is_mono_and_trimmed(tmp_path):
     voice = np.concatenate(
         [np.zeros(SAMPLE_RATE, np.float32), hum(4.0, SAMPLE_RATE), np.zeros(SAMPLE_RATE, np.float32)]
     )
@@ -71,12 +71,12 @@ def test_a_recording_is_heard_mono_without_the_quiet_around_it(tmp_path):
     assert load_voice_sample({}) is None
 
 
-def test_of_a_long_recording_half_a_minute_is_enough(tmp_path):
+def test_a_long_voice_sample_is_truncated_to_30_seconds(tmp_path):
     samples = load_voice_sample({"voice_sample": [write_wav(hum(40.0, SAMPLE_RATE), tmp_path / "voice.wav")]})
     assert len(samples) == 30 * SAMPLE_RATE
 
 
-def test_what_is_too_short_or_no_sound_is_refused_in_the_clients_words(tmp_path):
+def test_a_short_or_invalid_voice_sample_is_bad_input_with_its_field(tmp_path):
     with pytest.raises(BadInput, match=r"audio\.narrator_sample.*3 seconds"):
         load_voice_sample({"voice_sample": [write_wav(hum(1.0, SAMPLE_RATE), tmp_path / "short.wav")]})
     text = tmp_path / "text.wav"
@@ -86,6 +86,6 @@ def test_what_is_too_short_or_no_sound_is_refused_in_the_clients_words(tmp_path)
     assert error.value.field == "audio.narrator_sample"
 
 
-def test_a_written_recording_is_a_wav_file_of_48_khz(tmp_path):
+def test_a_voice_sample_is_written_as_48_khz_wav(tmp_path):
     with wave.open(str(write_wav(hum(1.0, SAMPLE_RATE), tmp_path / "voice.wav"))) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, SAMPLE_RATE)

@@ -1,4 +1,4 @@
-"""Twenty-one people, and each can be told from the others."""
+"""Twenty-one narrators with distinct voices."""
 
 import os
 from itertools import combinations, pairwise
@@ -47,7 +47,7 @@ def colour(samples, rate):
 
 
 @pytest.mark.parametrize("model", [name for name, spec in load().models.items() if Kind.NARRATE in spec.kinds])
-def test_every_model_knows_all_of_them(model):
+def test_every_model_has_all_narrators(model):
     assert set(load().spec(model).options["narrators"]) == set(NARRATORS)
 
 
@@ -56,8 +56,8 @@ SENTENCE = "He packed a small bag, and set off over the dark green hills."
 
 
 @pytest.mark.parametrize("model", ["kokoro", "espeak"])
-def test_each_is_distinct_and_women_speak_higher_than_men(narrate, model):
-    """Kokoro takes a minute for all: STORY_ENGINE_ALL_VOICES=1."""
+def test_narrators_are_distinct_and_women_speak_higher_than_men(narrate, model):
+    """Kokoro needs a minute for all narrators: STORY_ENGINE_ALL_VOICES=1."""
     names = NARRATORS if model == "espeak" or os.environ.get("STORY_ENGINE_ALL_VOICES") else SOME
     said = {name: narrate(model, SENTENCE, narrator=name) for name in names}
     heights = {name: height(each.samples, each.rate) for name, each in said.items()}

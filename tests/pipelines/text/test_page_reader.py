@@ -1,4 +1,4 @@
-"""The page reader: what ordinary pages say, in any script and encoding, and what hostile pages cannot do."""
+"""Page reader: results of ordinary pages in any script and encoding, and resistance to hostile pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPEC = ModelSpec(name="reader", family="pipelines.text.page_reader:PageReader", 
 
 
 class Report:
-    """Keeps the warnings."""
+    """Report that keeps its warnings."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
@@ -59,7 +59,7 @@ ARTICLE = f"""<!DOCTYPE html><html lang=en><head><meta charset=utf-8><title>The 
 <footer><h3>Legal</h3><p>All rights reserved. Cookies. Imprint.</p></footer></body></html>"""
 
 
-def test_an_article(tmp_path: Path) -> None:
+def test_an_article_gives_title_description_headings_and_text(tmp_path: Path) -> None:
     assert read(tmp_path, ARTICLE, "https://tales.example/clock/") == {
         "url": "https://tales.example/clock/",
         "title": "The Clockmaker",
@@ -71,7 +71,7 @@ def test_an_article(tmp_path: Path) -> None:
     }
 
 
-def test_lists_and_tables_read_like_sentences(tmp_path: Path) -> None:
+def test_lists_and_tables_become_plain_text(tmp_path: Path) -> None:
     page = read(
         tmp_path,
         f"<html><body><div role=dialog><h2>Shortcuts</h2></div><article><h1>Title</h1><p>{STORY[0]}</p><p>{STORY[1]}</p>"
@@ -82,14 +82,14 @@ def test_lists_and_tables_read_like_sentences(tmp_path: Path) -> None:
     assert page["headings"] == ["Title"]
 
 
-def test_plain_text(tmp_path: Path) -> None:
+def test_a_plain_text_file_gives_title_and_text(tmp_path: Path) -> None:
     page = read(tmp_path, "\ufeffThe Clockmaker\r\n\r\n" + "\r\n\r\n".join(STORY) + "\r\n5 < 6 & 7 > 3")
     assert page["title"] == "The Clockmaker"
     assert page["text"].splitlines() == ["The Clockmaker", *STORY, "5 < 6 & 7 > 3"]
     assert page["headings"] == page["pictures"] == []
 
 
-def test_one_line_of_text_is_no_title(tmp_path: Path) -> None:
+def test_a_single_line_of_text_is_not_a_title(tmp_path: Path) -> None:
     assert (read(tmp_path, "once upon a time")["title"], read(tmp_path, "once upon a time")["text"]) == (
         "",
         "once upon a time",
@@ -108,13 +108,13 @@ def test_one_line_of_text_is_no_title(tmp_path: Path) -> None:
         (f"<title>{'word ' * 200}</title>", "word " * 59 + "word"),
     ],
 )
-def test_where_the_title_comes_from(head: str, title: str, tmp_path: Path) -> None:
+def test_the_sources_of_the_title_have_an_order(head: str, title: str, tmp_path: Path) -> None:
     assert (
         read(tmp_path, f"<html><head>{head}</head><body><h1>Heading</h1><p>Text.</p></body></html>")["title"] == title
     )
 
 
-def test_a_page_that_needs_scripts_gives_its_description_and_says_so(tmp_path: Path) -> None:
+def test_a_page_without_text_gives_its_description_with_a_warning(tmp_path: Path) -> None:
     report = Report()
     page = read(
         tmp_path,
@@ -126,7 +126,7 @@ def test_a_page_that_needs_scripts_gives_its_description_and_says_so(tmp_path: P
     assert len(report.warnings) == 1
 
 
-# --- languages and encodings ---------------------------------------------------------------------------------------------
+# --- languages and encodings
 
 WORDS = {
     "Arabic": "عاش في القرية صانع ساعات لم يتأخر يوما واحدا عن عمله، وكان غراب صغير يراقبه كل صباح من النافذة.",
@@ -167,7 +167,7 @@ def in_html(words: str, charset: str = "") -> str:
         ("German", "cp1252", "no-such-thing"),
     ],
 )
-def test_every_script_arrives_whole(language: str, encoding: str, declared: str, tmp_path: Path) -> None:
+def test_every_script_is_decoded_completely(language: str, encoding: str, declared: str, tmp_path: Path) -> None:
     if encoding == "big5":
         words = "山腳下的村莊裡住著一位鐘錶匠，他從來沒有遲到過。每天早晨，一隻寒鴉都在窗臺上看著他給鐘樓的大鐘上弦。"
     else:
@@ -178,11 +178,11 @@ def test_every_script_arrives_whole(language: str, encoding: str, declared: str,
 
 
 @pytest.mark.parametrize("declared", ["utf-7", "unicode_escape", "zip", "rot13", "idna", "../../x", "x" * 5000])
-def test_a_declared_encoding_is_a_name_and_nothing_more(declared: str, tmp_path: Path) -> None:
+def test_a_declared_encoding_is_only_looked_up_by_name(declared: str, tmp_path: Path) -> None:
     assert "+ADw-script" in read(tmp_path, in_html("caf\xe9 +ADw-script+AD4-", declared).encode("latin-1"))["text"]
 
 
-# --- pictures ------------------------------------------------------------------------------------------------------------
+# --- images
 
 
 def pictures(folder: Path, body: str, url: str = "https://a.example/dir/page.html") -> list[str]:
@@ -207,11 +207,11 @@ def pictures(folder: Path, body: str, url: str = "https://a.example/dir/page.htm
         ("<img src='" + "a" * 3000 + "'>", []),
     ],
 )
-def test_which_pictures_are_listed(body: str, found: list[str], tmp_path: Path) -> None:
+def test_decorative_and_small_images_are_left_out(body: str, found: list[str], tmp_path: Path) -> None:
     assert pictures(tmp_path, body) == found
 
 
-def test_what_a_picture_shows_is_told_beside_it(tmp_path: Path) -> None:
+def test_captions_are_the_alternative_texts(tmp_path: Path) -> None:
     head = "<meta property=og:image content=/main.jpg><meta property=og:image:alt content='The whole family'>"
     body = "<img src=a.jpg alt=' Three\n blue  hives '><img src=b.jpg title=Oda><img src=c.jpg><img src=/main.jpg alt=Later>"
     body += f"<img src=d.jpg alt='{'long ' * 100}'>"
@@ -222,15 +222,15 @@ def test_what_a_picture_shows_is_told_beside_it(tmp_path: Path) -> None:
     assert len(page["captions"][4]) <= 120
 
 
-def test_at_most_twenty_pictures_are_listed(tmp_path: Path) -> None:
+def test_at_most_twenty_images_are_listed(tmp_path: Path) -> None:
     assert len(pictures(tmp_path, "".join(f"<img src={n}.jpg>" for n in range(500)))) == 20
 
 
-def test_without_an_address_only_absolute_ones_are(tmp_path: Path) -> None:
+def test_without_a_page_url_only_absolute_image_urls_are_listed(tmp_path: Path) -> None:
     assert pictures(tmp_path, "<img src=p.jpg><img src=http://b.example/q.jpg>", "") == ["http://b.example/q.jpg"]
 
 
-# --- broken and hostile pages --------------------------------------------------------------------------------------------
+# --- broken and hostile pages
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_without_an_address_only_absolute_ones_are(tmp_path: Path) -> None:
     ],
     ids=range(11),
 )
-def test_a_file_that_says_nothing_is_refused(page: bytes, tmp_path: Path) -> None:
+def test_a_file_without_text_is_bad_input(page: bytes, tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught:
         read(tmp_path, page)
     assert caught.value.field == "page"
@@ -288,7 +288,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_pages_are_read_quickly_or_refused(name: str, tmp_path: Path) -> None:
+def test_hostile_pages_are_parsed_or_rejected_within_the_time_limit(name: str, tmp_path: Path) -> None:
     started = time.process_time()
     page = read(tmp_path, HOSTILE[name])
     assert time.process_time() - started < 8
@@ -296,7 +296,7 @@ def test_hostile_pages_are_read_quickly_or_refused(name: str, tmp_path: Path) ->
     assert page["text"].startswith("lorem" if name == "ten megabytes" else "hello")
 
 
-def test_entities_are_not_looked_up_and_do_not_multiply(tmp_path: Path) -> None:
+def test_entities_are_neither_resolved_nor_expanded(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("the inside of a file")
     levels = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
@@ -310,7 +310,7 @@ def test_entities_are_not_looked_up_and_do_not_multiply(tmp_path: Path) -> None:
     assert "inside of a file" not in json.dumps(page)
 
 
-def test_nothing_of_a_script_is_read(tmp_path: Path) -> None:
+def test_scripts_are_left_out(tmp_path: Path) -> None:
     page = read(
         tmp_path,
         "<html><body><p>hello</p><script>one</script><style>two</style><template>three</template><svg><text>four</text></svg>"
@@ -319,13 +319,13 @@ def test_nothing_of_a_script_is_read(tmp_path: Path) -> None:
     assert page["text"].split() == ["hello", "world"]
 
 
-def test_a_cut_falls_between_words(tmp_path: Path) -> None:
+def test_truncation_falls_between_words(tmp_path: Path) -> None:
     page = read(tmp_path, "<html><body><p>" + "wonderful " * 20_000 + "</p></body></html>")
     assert 49_900 < len(page["text"]) <= 50_000
     assert page["text"].endswith("wonderful")
 
 
-def test_a_page_cut_within_a_character_is_still_utf_8(tmp_path: Path) -> None:
+def test_a_page_truncated_within_a_character_is_still_utf_8(tmp_path: Path) -> None:
     report = Report()
     page = read(tmp_path, ("x" + "é" * 2_500_000).encode(), report=report)
     assert page["text"] == "x" + "é" * 49_999
@@ -343,7 +343,7 @@ sys.stdout.write(json.dumps(read_page(Path(sys.argv[1]), "https://a.example/", R
 """
 
 
-def test_the_same_page_gives_the_same_bytes_in_every_process(tmp_path: Path) -> None:
+def test_one_page_gives_the_same_bytes_in_every_process(tmp_path: Path) -> None:
     page = tmp_path / "page"
     page.write_text(ARTICLE)
     made = {
@@ -358,8 +358,8 @@ def test_the_same_page_gives_the_same_bytes_in_every_process(tmp_path: Path) -> 
     assert len(made) == 1
 
 
-def test_reading_opens_no_connection_and_no_other_file(tmp_path: Path) -> None:
-    """In a fresh process that watches itself, after one harmless page has loaded all that is loaded lazily."""
+def test_the_reader_opens_no_connection_and_no_other_file(tmp_path: Path) -> None:
+    """In a fresh process with an audit hook, after one harmless page has triggered all lazy imports."""
     page, warm = tmp_path / "page", tmp_path / "warm"
     warm.write_text(ARTICLE)
     page.write_text(

@@ -1,4 +1,4 @@
-"""What is written in signs is spoken in words."""
+"""Normalization of written words to spoken words."""
 
 import pytest
 
@@ -26,7 +26,7 @@ from pipelines.speech.text.normalize import normalize_text
         ("नमस्ते", "Hindi", "नमस्ते"),
     ],
 )
-def test_a_word_as_it_is_spoken(core, language, said):
+def test_a_word_is_normalized_to_its_spoken_form(core, language, said):
     assert normalize_text(core, language) == said
 
 
@@ -41,7 +41,7 @@ def test_a_word_as_it_is_spoken(core, language, said):
         ("20030", "이만삼십", "二万零三十", "ニマンサンジュー"),
     ],
 )
-def test_numbers_of_the_languages_that_are_not_left_to_espeak(digits, korean_, chinese_, japanese_):
+def test_numbers_are_spelled_out_in_korean_chinese_and_japanese(digits, korean_, chinese_, japanese_):
     assert (korean.spell_number(digits), chinese.spell_number(digits), japanese.spell_number(digits)) == (
         korean_,
         chinese_,
@@ -56,14 +56,14 @@ def test_numbers_of_the_languages_that_are_not_left_to_espeak(digits, korean_, c
         ("없는", "ʌmnɯn"), ("앉아", "anʥa"), ("3마리", "sammaɾi"), ("hello", ""),
     ],
 )  # fmt: skip
-def test_korean_is_read_as_it_is_said(word, said):
+def test_korean_phonemes_follow_the_pronunciation_rules(word, said):
     assert korean.phonemize(word) == said
 
 
-def test_japanese_is_read_in_kana_and_shared_among_the_characters():
+def test_japanese_kana_are_distributed_among_the_characters():
     assert japanese.to_kana(["今", "日", "は", "東", "京"]) == ["キョ", "ー", "ワ", "トー", "キョー"]
     assert "".join(japanese.phonemize(["今", "日", "は"])).split() == ["kʲoː", "βa"]
 
 
-def test_chinese_has_one_syllable_for_each_character_with_its_tone():
+def test_each_chinese_character_is_one_syllable_with_its_tone():
     assert chinese.phonemize(["银", "行", "很", "好"]) == [" i↗n", "xa↗ŋ", " xə↓n", " xau↓"]

@@ -1,4 +1,4 @@
-"""Numbers as words, for voices that know letters only; and how high a voice speaks."""
+"""Number words for letter-only voices, and pitch estimation."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from pipelines.speech.text.numbers import spell_out_numbers
         ("3.5", "तीन दशमलव पाँच"), ("२१", "इक्कीस"), ("चाँद", "चाँद"),
     ],
 )  # fmt: skip
-def test_hindi_counts_by_lakh_and_crore(text, said):
+def test_hindi_number_words_use_lakh_and_crore(text, said):
     assert spell_out_numbers(text, "Hindi") == said
 
 
@@ -30,20 +30,20 @@ def test_hindi_counts_by_lakh_and_crore(text, said):
         ("12", "Korean", "십이"),
     ],
 )
-def test_other_languages_by_num2words(text, language, said):
+def test_number_words_of_other_languages_come_from_num2words(text, language, said):
     pytest.importorskip("num2words", reason="numbers in words come from num2words (extra tts)")
     assert spell_out_numbers(text, language) == said
 
 
 @pytest.mark.parametrize("hertz", [90, 130, 210, 300])
-def test_a_voices_height_is_its_fundamental_not_an_overtone(hertz):
+def test_estimated_pitch_is_the_fundamental_not_an_overtone(hertz):
     rate = 16_000
     phase = 2 * np.pi * hertz * np.arange(rate) / rate
     voice = sum(np.sin(phase * number) / number for number in range(1, 9))
     assert estimate_pitch((0.2 * voice).astype(np.float32), rate) == pytest.approx(hertz, rel=0.03)
 
 
-def test_noise_and_silence_have_no_height():
+def test_noise_and_silence_have_no_pitch():
     noise = np.random.default_rng(1).normal(0, 0.2, 16_000).astype(np.float32)
     assert estimate_pitch(noise, 16_000) is None
     assert estimate_pitch(np.zeros(16_000, np.float32), 16_000) is None

@@ -1,4 +1,4 @@
-"""Where a voice takes breath."""
+"""Utterance boundaries."""
 
 import time
 
@@ -23,22 +23,22 @@ def said(text, **limits):
         ("गाँव में रात हुई। चाँद निकला।", ["गाँव में रात हुई।", "चाँद निकला।"]),
     ],
 )
-def test_sentences(text, parts):
+def test_each_sentence_is_an_utterance(text, parts):
     assert said(text, min_length=6) == parts
 
 
-def test_a_very_short_sentence_is_spoken_with_the_next():
+def test_a_very_short_sentence_joins_the_next_one():
     assert said("No! Never in my life have I seen this.") == ["No! Never in my life have I seen this."]
 
 
-def test_a_long_sentence_is_cut_at_a_comma():
+def test_a_long_sentence_is_split_at_a_comma():
     text = "and so they walked through the wood, " * 12
     parts = said(text)
     assert all(part.endswith(",") for part in parts)
     assert max(map(len, parts)) < 200
 
 
-def test_a_paragraph_is_a_longer_pause():
+def test_a_paragraph_ends_with_a_longer_pause():
     assert [
         each.pause
         for each in split_utterances(split_words("It was late at night here.\n\nIt was early morning there."))
@@ -48,7 +48,7 @@ def test_a_paragraph_is_a_longer_pause():
     ]
 
 
-def test_a_hundred_thousand_words_without_punctuation_take_no_longer_per_word():
+def test_splitting_a_hundred_thousand_words_takes_linear_time():
     def seconds(count):
         words = split_words("word " * count)
         start = time.process_time()

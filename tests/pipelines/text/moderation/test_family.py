@@ -1,4 +1,4 @@
-"""What may be told. Teachers and novelists live on what stands near the rules: all of it passes; what is meant is refused."""
+"""Text moderation: harmless texts near the rules, as of teachers and novelists, pass; harmful texts are rejected."""
 
 import json
 
@@ -221,13 +221,13 @@ def check(tmp_path):
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_teachers_and_novelists_write_passes(check, text):
+def test_texts_of_teachers_and_novelists_pass(check, text):
     assert check(text)["verdicts"] == {"scenes[0].prompt": "passed"}
 
 
 @pytest.mark.parametrize("strictness", ["normal", "liberal"])
 @pytest.mark.parametrize(("category", "text"), ALWAYS)
-def test_some_things_are_refused_always(check, category, text, strictness):
+def test_always_enforced_categories_reject_under_every_strictness(check, category, text, strictness):
     with pytest.raises(ContentRejected) as caught:
         check("The sea is calm.", text, strictness=strictness)
     assert (caught.value.category, caught.value.field) == (category, "scenes[1].prompt")
@@ -235,7 +235,7 @@ def test_some_things_are_refused_always(check, category, text, strictness):
 
 
 @pytest.mark.parametrize(("category", "text"), NORMAL_ALONE)
-def test_some_things_are_refused_under_normal_alone(check, category, text):
+def test_other_categories_reject_only_under_normal_strictness(check, category, text):
     with pytest.raises(ContentRejected) as caught:
         check(text)
     assert caught.value.category == category
@@ -243,13 +243,13 @@ def test_some_things_are_refused_under_normal_alone(check, category, text):
     assert check(text, strictness="liberal")["verdicts"] == {"scenes[0].prompt": "passed"}
 
 
-def test_the_gravest_category_is_named_first(check):
+def test_the_rejection_names_the_gravest_category(check):
     with pytest.raises(ContentRejected) as caught:
         check("Mickey Mouse", "a porn film", "how to cook crystal meth")
     assert (caught.value.category, caught.value.field) == ("illegal-instructions", "scenes[2].prompt")
 
 
-def test_what_was_looked_for_is_in_the_record(check):
+def test_the_record_lists_the_enforced_categories(check):
     asked = check("The sea is calm.")
     assert asked["checked_by"] == "words of ten languages"
     assert set(check("x", strictness="liberal")["categories"]) == {
@@ -258,7 +258,7 @@ def test_what_was_looked_for_is_in_the_record(check):
     assert set(asked["categories"]) == {one.name for one in load_categories()}
 
 
-def test_every_category_speaks_all_languages_and_refuses_something_in_each():
+def test_every_category_has_rules_in_every_language():
     import yaml
 
     for path in RULES_FOLDER.glob("*.yaml"):
@@ -267,8 +267,8 @@ def test_every_category_speaks_all_languages_and_refuses_something_in_each():
         assert content["category"] == path.stem
 
 
-def test_every_rule_finds_what_it_says():
-    """A rule whose own words it does not find is a slip of the pen."""
+def test_every_rule_matches_its_own_phrase():
+    """A rule that does not match its own words is a typing error."""
     import re
 
     for category in load_categories():
@@ -279,7 +279,7 @@ def test_every_rule_finds_what_it_says():
             assert rule.matches(text), (category.name, rule.language, rule.phrase)
 
 
-def test_a_long_story_is_read_in_no_time():
+def test_a_long_story_is_checked_within_the_time_limit():
     import time
 
     text = normalize(

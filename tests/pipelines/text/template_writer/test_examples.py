@@ -1,4 +1,4 @@
-"""The examples keep the bounds of the two hosted APIs, and their ideas can be written."""
+"""The examples satisfy the limits of the two hosted APIs, and the writer accepts their ideas."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_example_is_described() -> None:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_stories_refer_only_to_what_they_name(name: str) -> None:
+def test_example_stories_refer_only_to_their_own_elements(name: str) -> None:
     body = load(name)
     states = {person["name"]: set(person.get("states", {})) for person in body["characters"]}
     places = {place["name"] for place in body["locations"]}
@@ -53,7 +53,7 @@ def test_stories_refer_only_to_what_they_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*IDEAS, "pictures"])
-def test_form_bodies_keep_the_enumerations(name: str) -> None:
+def test_example_form_bodies_use_valid_enumeration_values(name: str) -> None:
     body = load(name)
     assert body["idea"].strip()
     assert body["language"] in LANGUAGES
@@ -73,7 +73,7 @@ class Quiet:
 
 
 @pytest.mark.parametrize("name", IDEAS)
-def test_ideas_are_understood_without_a_warning(name: str) -> None:
+def test_the_writer_parses_example_ideas_without_a_warning(name: str) -> None:
     body = load(name)
     named = {part: tuple(NamedElement(**entry) for entry in entries) for part, entries in body["elements"].items()}
     params = WriteParams(
@@ -90,7 +90,7 @@ def test_ideas_are_understood_without_a_warning(name: str) -> None:
         assert sentence.rstrip(".") in " ".join(scene.narration for scene in board.scenes)
 
 
-def test_pictures_are_there_and_small() -> None:
+def test_example_pictures_exist_and_are_small() -> None:
     for address in load("pictures")["image_urls"]:
         path = EXAMPLES / address
         assert path.read_bytes()[:3] == b"\xff\xd8\xff"

@@ -1,4 +1,4 @@
-"""What the draft writer promises: whole, varied, deterministic storyboards in ten languages, with the client's words kept."""
+"""Template writer: complete, varied, deterministic storyboards in ten languages, with the client's text word for word."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ IDEAS = {
 
 
 class Notes:
-    """A report that remembers."""
+    """Report that keeps its warnings."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
@@ -108,14 +108,14 @@ def test_narration_is_in_the_script_of_the_language(language: str, source: str) 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_narration_is_said_twice_in_thirty_scenes(language: str) -> None:
+def test_no_narration_repeats_in_thirty_scenes(language: str) -> None:
     for idea in (IDEAS[language], "A robot finds a map"):
         texts = narrations(told(idea, language, 30))
         assert len(set(texts)) == 30
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_narrations_have_a_length_that_can_be_spoken(language: str) -> None:
+def test_narrations_have_a_speakable_length(language: str) -> None:
     texts = narrations(told("A robot in the desert finds a map", language, 12))
     units = [len(t) / 2 if language in ("Chinese", "Japanese") else len(t.split()) for t in texts]
     assert all(6 <= unit <= 48 for unit in units), list(zip(units, texts, strict=True))
@@ -123,7 +123,7 @@ def test_narrations_have_a_length_that_can_be_spoken(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("genre", ["tale", "product", "lesson"])
-def test_every_language_has_a_text_for_every_picture_of_a_beat(language: str, genre: str) -> None:
+def test_every_language_has_a_text_for_every_image_of_a_beat(language: str, genre: str) -> None:
     from pipelines.text.template_writer.language import load_language_pack, load_world
 
     words, shared = load_language_pack(language), load_world()
@@ -152,7 +152,7 @@ def test_every_language_has_a_text_for_every_picture_of_a_beat(language: str, ge
 
 
 @pytest.mark.parametrize("count", [*range(1, 13), 20, 30, 100])
-def test_any_number_of_scenes(count: int) -> None:
+def test_a_tale_has_any_number_of_scenes(count: int) -> None:
     board = told("Two sisters discover a hidden cave by the sea", count=count)
     assert len(board.scenes) == count
     assert_whole(board)
@@ -160,7 +160,7 @@ def test_any_number_of_scenes(count: int) -> None:
 
 @pytest.mark.parametrize("genre", ["Our new coffee machine that wakes up gently", "How rain forms"])
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 30])
-def test_products_and_lessons_have_any_number_of_scenes_too(genre: str, count: int) -> None:
+def test_products_and_lessons_have_any_number_of_scenes(genre: str, count: int) -> None:
     board = told(genre, count=count)
     assert len(set(narrations(board))) == count
     assert_whole(board)
@@ -169,17 +169,17 @@ def test_products_and_lessons_have_any_number_of_scenes_too(genre: str, count: i
 @pytest.mark.parametrize(
     "idea", ["love", "A shy fox who wants to fly", "Anna finds a key. She opens a door. Behind it is a garden."]
 )
-def test_without_a_wish_the_writer_chooses_two_to_six_scenes(idea: str) -> None:
+def test_the_writer_chooses_two_to_six_scenes_without_a_requested_number(idea: str) -> None:
     assert 2 <= len(told(idea).scenes) <= 6
 
 
-def test_same_seed_same_story_other_seed_other_story() -> None:
+def test_one_seed_gives_one_story_and_another_seed_another_story() -> None:
     idea = "A brave robot in the desert"
     assert told(idea, count=8, seed=3) == told(idea, count=8, seed=3)
     assert told(idea, count=8, seed=3) != told(idea, count=8, seed=4)
 
 
-def test_the_hero_of_the_idea_is_the_hero_of_the_story() -> None:
+def test_the_hero_of_the_idea_is_the_first_character() -> None:
     board = told("A lighthouse keeper finds a message in a bottle")
     hero = board.characters[0]
     assert "lighthouse keeper" in hero.description
@@ -217,19 +217,19 @@ def test_a_named_hero_keeps_the_name(idea: str, language: str, name: str) -> Non
         ("ثعلب اسمه سعيد يبحث عن البحر", "Arabic", "سعيد"),
     ],
 )
-def test_an_animal_with_a_name_is_the_only_hero(idea: str, language: str, name: str) -> None:
+def test_a_named_animal_is_the_only_hero(idea: str, language: str, name: str) -> None:
     (hero,) = told(idea, language, 4).characters
     assert hero.name == name
     assert "fox" in hero.description or "turtle" in hero.description
 
 
-def test_a_companion_is_no_second_name_of_the_hero() -> None:
+def test_a_companion_does_not_take_the_name_of_the_hero() -> None:
     board = told("Anna and her dog Rufus get lost in the mountains", count=4)
     assert [person.name for person in board.characters] == ["Anna", "Rufus"]
     assert "dog" in board.characters[1].description
 
 
-def test_given_elements_keep_names_and_descriptions_and_come_early() -> None:
+def test_user_elements_keep_names_and_descriptions_and_appear_early() -> None:
     people = (
         NamedElement(name="Juniper", description="a red fox"),
         NamedElement(name="Old Hob", description="a bear"),
@@ -251,14 +251,14 @@ def test_given_elements_keep_names_and_descriptions_and_come_early() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_given_names_appear_in_every_language(language: str) -> None:
+def test_user_names_appear_in_every_language(language: str) -> None:
     board = told(IDEAS[language], language, 6, characters=(NamedElement(name="Mara"), NamedElement(name="Tomas")))
     assert_whole(board)
     assert [c.name for c in board.characters] == ["Mara", "Tomas"]
 
 
 @pytest.mark.parametrize("title", ["", "One Long Day"])
-def test_a_given_title_stands(title: str) -> None:
+def test_the_user_title_is_kept(title: str) -> None:
     board = told("A fox in the snow", title=title)
     assert board.title == title if title else board.title
 
@@ -276,7 +276,7 @@ SCRIPT = "Scene 1: Anna opens the bakery.\nScene 2: A dragon asks for bread.\nSc
         "1. Anna opens the bakery. 2. A dragon asks for bread. 3. They bake until midnight.",
     ],
 )
-def test_scenes_that_the_client_wrote_are_told_in_the_clients_words(idea: str) -> None:
+def test_the_narration_of_user_scenes_is_the_users_text(idea: str) -> None:
     board = told(idea)
     assert narrations(board) == ["Anna opens the bakery.", "A dragon asks for bread.", "They bake until midnight."]
     assert board.scenes[0].characters == ("Anna",)
@@ -286,7 +286,7 @@ def test_scenes_that_the_client_wrote_are_told_in_the_clients_words(idea: str) -
     )
 
 
-def test_more_scenes_than_the_client_wrote_keep_all_lines_in_order() -> None:
+def test_more_scenes_than_user_lines_keep_all_lines_in_order() -> None:
     texts = narrations(told(SCRIPT, count=7))
     places = [
         texts.index(line)
@@ -297,7 +297,7 @@ def test_more_scenes_than_the_client_wrote_keep_all_lines_in_order() -> None:
     assert len(set(texts)) == 7
 
 
-def test_labels_of_a_script_part_what_is_seen_from_what_is_said() -> None:
+def test_script_labels_separate_image_and_narration() -> None:
     board = told(
         'Scene 1: Image: a dark sea. Narration: "The storm comes."\nScene 2: Image: a calm sea. Narration: "It goes."'
     )
@@ -311,7 +311,7 @@ ARTICLE = " ".join(
 )
 
 
-def test_a_long_text_is_told_in_its_own_sentences_in_order() -> None:
+def test_a_long_text_is_narrated_in_its_own_sentences_in_order() -> None:
     board = told(ARTICLE, count=8)
     years = [int(year) for text in narrations(board) for year in re.findall(r"\b19\d\d\b", text)]
     assert years == sorted(years)
@@ -321,7 +321,7 @@ def test_a_long_text_is_told_in_its_own_sentences_in_order() -> None:
             assert sentence in ARTICLE
 
 
-def test_a_hundred_thousand_words_are_read_fast() -> None:
+def test_parsing_a_hundred_thousand_words_takes_seconds() -> None:
     start = time.perf_counter()
     board = told(
         " ".join(f"The fox number {i} walked into the forest and never came back." for i in range(10_000)), count=20
@@ -331,7 +331,7 @@ def test_a_hundred_thousand_words_are_read_fast() -> None:
 
 
 @pytest.mark.parametrize("idea", ["", "   \n\t ", "\u200b\u0000\u0007"])
-def test_nothing_to_tell_is_refused(idea: str) -> None:
+def test_an_empty_idea_is_bad_input(idea: str) -> None:
     with pytest.raises(BadInput) as caught:
         told(idea)
     assert caught.value.field == "idea"
@@ -358,7 +358,7 @@ ODD = [
 
 @pytest.mark.parametrize("language", ["English", "Arabic", "Chinese", "Korean"])
 @pytest.mark.parametrize("idea", ODD)
-def test_odd_ideas_become_stories_too(idea: str, language: str) -> None:
+def test_unusual_ideas_become_stories(idea: str, language: str) -> None:
     for count in (None, 1, 5):
         board = told(idea, language, count)
         assert all(scene.narration for scene in board.scenes)
@@ -368,7 +368,7 @@ def test_odd_ideas_become_stories_too(idea: str, language: str) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(idea=st.text(min_size=1, max_size=200), language=st.sampled_from(LANGUAGES), count=st.integers(1, 9))
-def test_any_text_is_told_or_refused(idea: str, language: str, count: int) -> None:
+def test_any_text_becomes_a_story_or_is_bad_input(idea: str, language: str, count: int) -> None:
     try:
         board = told(idea, language, count)
     except BadInput:
@@ -377,13 +377,13 @@ def test_any_text_is_told_or_refused(idea: str, language: str, count: int) -> No
         assert len(board.scenes) == count
 
 
-def test_without_narration_the_pictures_remain() -> None:
+def test_without_narration_scenes_keep_their_image_descriptions() -> None:
     board = told("A fox in the snow", narrated=False)
     assert narrations(board) == [""] * len(board.scenes)
     assert all(scene.image_description for scene in board.scenes)
 
 
-def test_an_idea_in_another_language_is_said_so_and_recognised() -> None:
+def test_an_idea_in_another_language_is_recognised_with_a_warning() -> None:
     notes = Notes()
     params = WriteParams(idea="A brave robot in the desert finds a key", language="German", scene_count=5)
     board = write_storyboard(params, [], None, notes, 1)
@@ -392,7 +392,7 @@ def test_an_idea_in_another_language_is_said_so_and_recognised() -> None:
     assert board.locations[0].name == "Wüste"
 
 
-# --- pages and pictures ------------------------------------------------------------------------------------------------------
+# --- pages and images
 
 
 PAGE = {
@@ -412,7 +412,7 @@ def page_file(folder: Path, **changes: Any) -> Path:
     return path
 
 
-def test_a_page_is_told_from_its_own_sentences(tmp_path: Path) -> None:
+def test_a_page_is_narrated_in_its_own_sentences(tmp_path: Path) -> None:
     params = WriteParams(idea="Make a video of https://example.org/bees", scene_count=4)
     board = write_storyboard(params, [], page_file(tmp_path), Notes(), 1)
     assert board.title == PAGE["title"]
@@ -423,7 +423,7 @@ def test_a_page_is_told_from_its_own_sentences(tmp_path: Path) -> None:
     assert_whole(board)
 
 
-def test_a_page_in_another_language_is_shown_with_a_warning(tmp_path: Path) -> None:
+def test_a_page_in_another_language_becomes_a_lesson_with_a_warning(tmp_path: Path) -> None:
     notes = Notes()
     board = write_storyboard(
         WriteParams(idea="https://example.org/bees", language="French", scene_count=4),
@@ -437,7 +437,7 @@ def test_a_page_in_another_language_is_shown_with_a_warning(tmp_path: Path) -> N
     assert_whole(board)
 
 
-def test_an_empty_page_leaves_the_idea(tmp_path: Path) -> None:
+def test_an_empty_page_falls_back_to_the_idea(tmp_path: Path) -> None:
     notes = Notes()
     page = page_file(tmp_path, title="", description="", headings=[], text="")
     board = write_storyboard(WriteParams(idea="A fox by the sea"), [], page, notes, 1)
@@ -446,7 +446,7 @@ def test_an_empty_page_leaves_the_idea(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "not json", '{"text": "A fox.", "headings": 3}'])
-def test_a_broken_page_is_refused(content: str, tmp_path: Path) -> None:
+def test_an_invalid_page_is_bad_input(content: str, tmp_path: Path) -> None:
     path = tmp_path / "page.json"
     path.write_text(content)
     with pytest.raises(BadInput) as caught:
@@ -464,7 +464,7 @@ def painted(folder: Path, *colours: tuple[int, int, int]) -> list[Path]:
     return paths
 
 
-def test_each_picture_is_one_scene_in_its_own_light(tmp_path: Path) -> None:
+def test_each_image_is_one_scene_with_its_own_light(tmp_path: Path) -> None:
     pictures = painted(tmp_path, (230, 140, 60), (60, 110, 220), (10, 10, 15), (40, 160, 60), (250, 250, 245))
     board = write_storyboard(WriteParams(idea="", scene_count=2), pictures, None, Notes(), 1)
     seen = [scene.image_description for scene in board.scenes]
@@ -476,7 +476,7 @@ def test_each_picture_is_one_scene_in_its_own_light(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_pictures_are_told_in_every_language(language: str, tmp_path: Path) -> None:
+def test_images_are_narrated_in_every_language(language: str, tmp_path: Path) -> None:
     pictures = painted(tmp_path, *[(200, 120, 40), (40, 90, 200), (120, 120, 125)] * 4)
     board = write_storyboard(WriteParams(idea="", language=language), pictures, None, Notes(), 2)
     texts = narrations(board)
@@ -485,14 +485,14 @@ def test_pictures_are_told_in_every_language(language: str, tmp_path: Path) -> N
     assert all(re.match(LETTERS[language], c) for c in letters)
 
 
-def test_pictures_are_told_in_the_sentences_of_the_idea(tmp_path: Path) -> None:
+def test_images_are_narrated_in_the_sentences_of_the_idea(tmp_path: Path) -> None:
     pictures = painted(tmp_path, (200, 120, 40), (40, 90, 200), (20, 20, 20))
     idea = "We set out early. At noon we rested. At night we were home."
     board = write_storyboard(WriteParams(idea=idea), pictures, None, Notes(), 1)
     assert narrations(board) == ["We set out early.", "At noon we rested.", "At night we were home."]
 
 
-def test_one_sentence_is_the_theme_of_all_pictures(tmp_path: Path) -> None:
+def test_one_sentence_is_the_theme_of_all_images(tmp_path: Path) -> None:
     pictures = painted(tmp_path, (200, 120, 40), (40, 90, 200), (20, 20, 20))
     board = write_storyboard(WriteParams(idea="Our summer by the sea"), pictures, None, Notes(), 1)
     assert board.title == "Our summer by the sea"
@@ -500,7 +500,7 @@ def test_one_sentence_is_the_theme_of_all_pictures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("language", ["English", "Japanese"])
-def test_an_idea_that_only_speaks_of_pictures_is_no_narration(language: str, tmp_path: Path) -> None:
+def test_an_idea_that_only_refers_to_images_is_not_narrated(language: str, tmp_path: Path) -> None:
     notes = Notes()
     params = WriteParams(idea="A story told by these pictures.", language=language)  # type: ignore[arg-type]
     board = write_storyboard(params, painted(tmp_path, (200, 120, 40), (40, 90, 200)), None, notes, 1)
@@ -508,13 +508,13 @@ def test_an_idea_that_only_speaks_of_pictures_is_no_narration(language: str, tmp
     assert "these pictures" not in " ".join(narrations(board))
 
 
-def test_an_unreadable_picture_is_refused(tmp_path: Path) -> None:
+def test_an_unreadable_image_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"GIF89a not a picture")
     with pytest.raises(BadInput):
         write_storyboard(WriteParams(idea=""), [tmp_path / "x.png"], None, Notes(), 1)
 
 
-def test_the_family_writes_the_same_bytes_twice(tmp_path: Path) -> None:
+def test_the_writer_gives_the_same_bytes_twice(tmp_path: Path) -> None:
     spec = ModelSpec(
         name="draft-writer", family="pipelines.text.template_writer.family:TemplateWriter", kinds=(Kind.WRITE,)
     )
@@ -537,7 +537,7 @@ VOLCANO = (
 )
 
 
-def test_a_lesson_tells_its_steps_and_not_what_was_said_to_the_film_maker() -> None:
+def test_a_lesson_narrates_its_steps_without_instructions_to_the_film_maker() -> None:
     board = told(idea=VOLCANO, count=5)
     spoken = [scene.narration for scene in board.scenes]
     assert spoken[1:] == [
@@ -550,7 +550,7 @@ def test_a_lesson_tells_its_steps_and_not_what_was_said_to_the_film_maker() -> N
     assert not any("ten-year-olds" in scene.narration + scene.image_description for scene in board.scenes)
 
 
-def test_a_lesson_shows_who_teaches_and_who_learns() -> None:
+def test_a_lesson_shows_its_teacher_and_learners() -> None:
     board = told(idea=VOLCANO, count=5)
     assert [character.name for character in board.characters] == ["Ms. Rivera"]
     assert all("Rivera" in s.image_description or "children" in s.image_description for s in board.scenes)
@@ -566,7 +566,7 @@ BOTTLES = {
 
 
 @pytest.mark.parametrize("language", BOTTLES)
-def test_a_product_is_called_by_its_name_and_its_use_is_told(language: str) -> None:
+def test_a_product_film_names_the_product_and_its_use(language: str) -> None:
     board = told(idea=BOTTLES[language], count=4, language=language)
     (product,) = board.objects
     assert product.name.endswith(("Brisa", "Brisa bottle"))
@@ -577,14 +577,14 @@ def test_a_product_is_called_by_its_name_and_its_use_is_told(language: str) -> N
     assert not board.scenes[0].objects, "before the answer comes, there is only the need of it"
 
 
-def test_tales_are_not_told_from_afar_throughout() -> None:
+def test_tales_do_not_use_only_distant_shots() -> None:
     for seed in range(6):
         board = told(idea="A shy fox who wants to sing finds an old drum in the forest.", count=5, seed=seed)
         wide = [scene for scene in board.scenes if "wide establishing view" in scene.image_description]
         assert len(wide) <= 3
 
 
-def test_a_french_quotation_ends_once() -> None:
+def test_a_french_quotation_has_one_closing_mark() -> None:
     from pipelines.text.template_writer.language import load_language_pack
 
     said = "« Parfait. C’est ainsi que commencent les grands voyages. »"
@@ -595,7 +595,7 @@ def test_a_french_quotation_ends_once() -> None:
     ("Hindi", "इंद्रधनुष कैसे बनता है?"), ("French", "Comment poussent les plantes ?"), ("English", "Why is the sky blue?"),
     ("Chinese", "彩虹是怎么形成的？"), ("Arabic", "كيف تنمو النباتات؟"),
 ])  # fmt: skip
-def test_a_question_keeps_its_mark(language: str, idea: str) -> None:
+def test_a_question_keeps_its_question_mark(language: str, idea: str) -> None:
     for seed in range(4):
         opening = told(idea, language, 3, seed).scenes[0].narration
         bare = idea.rstrip("?？؟ ")
