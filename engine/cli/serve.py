@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 keys_app = typer.Typer(no_args_is_help=True, help="Manage the API keys of the server's clients.")
 SETTINGS_HELP = (
-    "Settings come from the environment or from the TOML file at ENGINE_SETTINGS "
+    "Settings come from the environment or from the TOML file at ENGINE_CONFIG_FILE "
     "(names without ENGINE_, in lower case):"
     f"\n\n\b\n{describe_settings()}"
 )

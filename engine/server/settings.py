@@ -1,133 +1,145 @@
-"""What the server can be told: by the environment, or by one TOML file. Imports nothing heavy: `serve --help` lists it."""
+"""Settings of the server, from environment variables or one TOML file.
+
+`serve --help` lists them, so this module imports pydantic-settings only when it reads them.
+"""
 
 from __future__ import annotations
 
-import math
+import json
 import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+PREFIX = "ENGINE_"
+CONFIG_FILE = f"{PREFIX}CONFIG_FILE"
+"""Environment variable with the path of the TOML file."""
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class SettingsError(ValueError):
-    """A setting cannot be; the message names it and says what would be right."""
+    """An invalid setting; the message names the setting and the valid values."""
 
 
-def _setting(default: Any, description: str, minimum: float | None = None) -> Any:
-    if isinstance(default, tuple):
-        return field(default=default, metadata={"description": description})
-    return field(default=default, metadata={"description": description, "minimum": minimum})
+class ServerSettings(BaseModel):
+    """One field per setting: `name` in the TOML file, `ENGINE_NAME` in the environment."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-@dataclass(frozen=True, slots=True)
-class ServerSettings:
-    """One field per setting; the environment calls `name` `ENGINE_NAME`, the file calls it `name`."""
+    api_keys: tuple[str, ...] = Field((), description="API keys of clients, separated by commas")
+    public_url: str = Field("", description="base URL of this server in responses; default: that of each request")
+    customer_id: str = Field("local", description="`customer_id` in the body of webhooks")
+    models: tuple[str, ...] = Field(
+        (), description="overlay files whose entries override models.yaml, separated by commas"
+    )
+    short_side: int = Field(720, ge=64, description="default length of the shorter side of a film, in pixels")
+    fps: int = Field(24, ge=8, description="default frames per second of a film")
+    max_scenes: int = Field(20, ge=1, description="scenes per story")
+    auto_scene_count: bool = Field(
+        False, description="let the writer choose the number of scenes if a request omits it"
+    )
+    max_images: int = Field(20, ge=1, description="images per request")
+    max_upload_mb: int = Field(25, ge=1, description="size of one uploaded image, in MB")
+    max_body_mb: int = Field(128, ge=1, description="size of one request, in MB")
+    max_concurrent_stories: int = Field(1, ge=1, description="stories processed concurrently; they share the devices")
+    max_queued_stories: int = Field(10_000, ge=1, description="queued stories; further requests get 429")
+    creations_per_minute: int = Field(0, ge=0, description="creating requests per API key and minute; 0: no limit")
+    credit_budget: int = Field(0, ge=0, description="credits per API key; further requests get 402; 0: no budget")
+    credit_costs: tuple[str, ...] = Field(
+        ("scene_image=1", "scene_video=4"), description="credits per image and clip of a scene; cached steps are free"
+    )
+    sync_wait_seconds: tuple[Seconds, Seconds, Seconds] = Field(
+        (50.0, 110.0, 170.0), description="timeouts of steps 1, 1.5 and 2, after which they respond with `processing`"
+    )
+    media_url_seconds: int = Field(3600, ge=60, description="minimum lifetime of media URLs, in seconds")
+    retention_days: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="days after which a story is deleted; 0: never"
+    )
+    strictness: Literal["normal", "liberal"] = Field("normal", description="default text moderation: normal or liberal")
+    webhook_secret: str = Field("", description="whsec_… that signs webhooks; default: generated once and stored")
+    webhook_allowed_hosts: tuple[str, ...] = Field(
+        (), description="private hosts or networks allowed as webhook targets"
+    )
+    webhook_retry_delays: tuple[Seconds, ...] = Field(
+        (10.0, 60.0, 600.0, 3600.0, 14400.0), description="seconds before each webhook retry"
+    )
 
-    api_keys: tuple[str, ...] = _setting((), "keys that clients may use, separated by commas")
-    public_url: str = _setting("", "how clients reach this server, for addresses in answers; default: as they asked")
-    customer_id: str = _setting("local", "who webhooks say the story belongs to")
-    models: tuple[str, ...] = _setting((), "files like models.yaml that win over it, separated by commas")
-    short_side: int = _setting(720, "pixels of the shorter side of a film whose size nobody named", 64)
-    fps: int = _setting(24, "frames per second of a film whose rate nobody named", 8)
-    max_scenes: int = _setting(20, "scenes of one story", 1)
-    auto_scene_count: bool = _setting(
-        False, "the writer chooses how many scenes a story has when the request does not say"
-    )
-    max_images: int = _setting(20, "pictures of one request", 1)
-    max_upload_mb: int = _setting(25, "megabytes of one uploaded picture", 1)
-    max_body_mb: int = _setting(128, "megabytes of one request", 1)
-    max_concurrent_stories: int = _setting(
-        1, "stories that are made at the same time; steps still share the devices", 1
-    )
-    max_queued_stories: int = _setting(10_000, "stories that may wait; more are refused with 429", 1)
-    creations_per_minute: int = _setting(0, "creating requests per key and minute; 0: any number", 0)
-    credit_budget: int = _setting(0, "credits that each key may spend; then 402; 0: no budget, nothing is counted", 0)
-    credit_costs: tuple[str, ...] = _setting(
-        ("scene_image=1", "scene_video=4"), "what a picture and a clip of a scene cost; what is there already is free"
-    )
-    sync_wait_seconds: tuple[float, float, float] = _setting(
-        (50.0, 110.0, 170.0), "how long steps 1, 1.5 and 2 wait before they answer `processing`"
-    )
-    media_url_seconds: int = _setting(3600, "how long a media address is good for, at least", 60)
-    retention_days: float = _setting(0.0, "days after which a story is deleted; 0: never", 0)
-    strictness: str = _setting("normal", "what prompts may say when the request leaves it open: normal or liberal")
-    webhook_secret: str = _setting("", "whsec_… that signs webhooks; default: made once and kept")
-    webhook_allowed_hosts: tuple[str, ...] = _setting((), "names or networks inside that webhooks may go to")
-    webhook_retry_delays: tuple[float, ...] = _setting(
-        (10.0, 60.0, 600.0, 3600.0, 14400.0), "seconds before each further try of a webhook"
-    )
+    @field_validator(
+        "api_keys", "models", "credit_costs", "sync_wait_seconds", "webhook_allowed_hosts", "webhook_retry_delays",
+        mode="before",
+    )  # fmt: skip
+    @classmethod
+    def _split_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        return tuple(value) if isinstance(value, list) else value
 
     @classmethod
-    def read(cls, environment: Mapping[str, str] = os.environ) -> ServerSettings:
-        """From `ENGINE_…`, over the file that `ENGINE_SETTINGS` names. Raises SettingsError."""
-        path = environment.get("ENGINE_SETTINGS")
-        values = _read_toml(Path(path)) if path else {}
-        unknown = sorted(set(values) - {one.name for one in fields(cls)})
-        if unknown:
-            raise SettingsError(f"{path}: no setting {unknown[0]!r}")
-        for setting in fields(cls):
-            text = environment.get(f"ENGINE_{setting.name.upper()}")
-            if text is not None:
-                values[setting.name] = _parse_value(setting, text)
-        return cls(**{one.name: _validate_value(one, values[one.name]) for one in fields(cls) if one.name in values})
+    def read(cls) -> ServerSettings:
+        """Read the environment, over the file of ENGINE_CONFIG_FILE. Raises SettingsError."""
+        path = os.environ.get(CONFIG_FILE)
+        file_values = _read_toml(Path(path)) if path else {}
+        try:
+            return _loader()(**file_values)
+        except ValidationError as error:
+            raise SettingsError(_describe_error(error)) from None
 
 
 def describe_settings() -> str:
-    """Every setting with its default, one per line."""
+    """Return every setting with its default, one per line."""
     lines = []
-    for setting in fields(ServerSettings):
-        default = ",".join(map(str, setting.default)) if isinstance(setting.default, tuple) else str(setting.default)
-        lines.append(
-            f"  ENGINE_{setting.name.upper()}"
-            + (f"={default}" if default else "")
-            + f"  {setting.metadata['description']}"
-        )
+    for name, field in ServerSettings.model_fields.items():
+        default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else str(field.default)
+        lines.append(f"  {PREFIX}{name.upper()}" + (f"={default}" if default else "") + f"  {field.description}")
     return "\n".join(lines)
 
 
+def _loader() -> type[ServerSettings]:
+    """Return the settings class that reads the environment; its arguments are values of lower priority."""
+    from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+    class Loader(ServerSettings, BaseSettings):
+        model_config = SettingsConfigDict(env_prefix=PREFIX, enable_decoding=False)
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return env_settings, init_settings
+
+    return Loader
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
+    """Return the settings of a file, with the types that TOML gives them. Raises SettingsError."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(path.read_text("utf-8"))
+        settings = ServerSettings.model_validate_json(json.dumps(content, default=str), strict=True)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValidationError as error:
+        raise SettingsError(f"{path}: {_describe_error(error)}") from None
+    except ValueError as error:
         raise SettingsError(f"{path}: not valid TOML ({error})") from error
+    return settings.model_dump(exclude_unset=True)
 
 
-def _parse_value(setting: Field[Any], text: str) -> Any:
-    default: Any = setting.default
-    try:
-        if isinstance(default, tuple):
-            parts = [part.strip() for part in text.split(",") if part.strip()]
-            return [float(part) for part in parts] if default and isinstance(default[0], float) else parts
-        if isinstance(default, bool):
-            return {"1": True, "true": True, "0": False, "false": False}[text.strip().lower()]
-        return type(default)(text)
-    except (ValueError, KeyError):
-        raise SettingsError(f"ENGINE_{setting.name.upper()}: {text!r} is not what it takes ({default!r})") from None
+def _describe_error(error: ValidationError) -> str:
+    """Return the name of the first invalid setting and what is wrong, without the value: it can be a secret."""
+    from pipelines.models.catalog import suggest
 
-
-def _validate_value(setting: Field[Any], value: Any) -> Any:
-    default: Any = setting.default
-    if isinstance(default, tuple):
-        if not isinstance(value, list):
-            raise SettingsError(f"{setting.name}: must be a list")
-        if setting.name == "sync_wait_seconds" and len(value) != 3:
-            raise SettingsError(f"{setting.name}: three numbers, for steps 1, 1.5 and 2")
-        if default and isinstance(default[0], float):
-            if not all(isinstance(item, int | float) and 0 <= item < math.inf for item in value):
-                raise SettingsError(f"{setting.name}: must be numbers of seconds")
-            return tuple(float(item) for item in value)
-        return tuple(str(item) for item in value)
-    if isinstance(default, float) and isinstance(value, int):
-        value = float(value)
-    if type(value) is not type(default) or (isinstance(value, float) and not math.isfinite(value)):
-        raise SettingsError(f"{setting.name}: {value!r} is not what it takes ({default!r})")
-    minimum = cast("float | None", setting.metadata.get("minimum"))
-    if minimum is not None and value < minimum:
-        raise SettingsError(f"{setting.name}: at least {minimum}, not {value}")
-    if setting.name == "strictness" and value not in ("normal", "liberal"):
-        raise SettingsError("strictness: normal or liberal")
-    return value
+    first = error.errors(include_url=False)[0]
+    name, *indexes = first["loc"]
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting {str(name)!r}{suggest(str(name), list(ServerSettings.model_fields))}"
+    if first["type"] == "missing":
+        return f"{name}: value {indexes[0] if indexes else ''} is missing"
+    return f"{name}: {first['msg'].replace('Input should be', 'must be', 1)}"
