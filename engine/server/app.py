@@ -6,27 +6,29 @@ import asyncio
 import logging
 import re
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
 from engine.execution.errors import RunFailed
 from engine.inputs.fetch import FetchError, UrlFetcher
 from engine.planning.plan import PlanningError
+from engine.schemas.response_models import Health, Readiness
 from engine.server.http.api_keys import ApiKeys
 from engine.server.http.errors import ApiError, error_response, request_id, to_api_error
 from engine.server.http.idempotency import IdempotencyStore
 from engine.server.http.middleware import RequestMiddleware
-from engine.server.http.openapi import operation
+from engine.server.http.openapi import operation, operation_id
 from engine.server.http.rate_limit import RateLimiter
 from engine.server.http.signed_urls import MEDIA_TYPES, SignedUrls, get_or_create_secret
 from engine.server.jobs.credits import Credits, parse_prices
 from engine.server.jobs.dry_run import CostPreview
+from engine.server.jobs.garbage_collection import GarbageCollector
 from engine.server.jobs.handler import JobHandler
 from engine.server.jobs.housekeeping import Housekeeper
 from engine.server.jobs.metrics import Metrics
@@ -34,6 +36,7 @@ from engine.server.jobs.notifications import Notifier
 from engine.server.jobs.output_cache import OutputIndex
 from engine.server.jobs.scheduler import JobScheduler, make_webhook_body
 from engine.server.jobs.stories import Records
+from engine.server.jobs.story_changes import StoryChanges
 from engine.server.jobs.webhook_sender import WebhookSender, generate_secret
 from engine.server.routes import generate, story
 from engine.server.routes.access import StoryAccess
@@ -55,62 +58,65 @@ MIN_FREE_DISK_BYTES = 200 << 20
 
 def build_state(service: Service, settings: ServerSettings) -> AppState:
     """Build the components of the server over a service. Raises SettingsError."""
-    records = Records(
-        service.database, Credits(service.database, settings.credit_budget, parse_prices(settings.credit_costs))
-    )
+    database = service.database
+    credits = Credits(database, settings.credit_budget, parse_prices(settings.credit_costs))
+    records = Records(database, credits)
+    idempotency = IdempotencyStore(database)
     notifier, output_index = Notifier(), OutputIndex(service)
-    allow_private = service.settings.allow_private_urls
-    try:
-        webhook_fetcher = UrlFetcher(allow_private=allow_private, allowed_hosts=settings.webhook_allowed_hosts)
-    except ValueError as error:
-        raise SettingsError(f"webhook_allowed_hosts: {error}") from None
-    webhook_secret = settings.webhook_secret or get_or_create_secret(service.database, "webhooks", generate_secret)
+    media_fetcher, webhook_fetcher = _build_fetchers(service, settings)
+    webhook_secret = settings.webhook_secret or get_or_create_secret(database, "webhooks", generate_secret)
     webhook_sender = WebhookSender(records.outbox, webhook_fetcher, webhook_secret, settings.webhook_retry_delays)
+    garbage_collector = GarbageCollector(lambda grace: service.gc(grace=grace))
     scheduler = JobScheduler(
         JobHandler(service, records, output_index),
         records,
         notifier,
         make_webhook_body(settings.customer_id),
-        settings.max_concurrent_stories,
+        threads=settings.max_concurrent_stories,
+        on_job_finished=webhook_sender.wake,
+        on_superseded=garbage_collector.schedule_after_update,
     )
-    idempotency = IdempotencyStore(service.database)
+    changes = StoryChanges(records, scheduler, output_index, notifier, garbage_collector)
 
     def prune(max_age: float) -> None:
         records.outbox.prune(max_age)
         idempotency.prune(max_age)
 
-    housekeeper = Housekeeper(records, prune, lambda grace: service.gc(grace=grace))
-    scheduler.on_job_finished, scheduler.on_superseded = webhook_sender.wake, housekeeper.schedule_gc_after_update
-    signed_urls = SignedUrls(get_or_create_secret(service.database, "media"), settings.media_url_seconds)
+    signed_urls = SignedUrls(get_or_create_secret(database, "media"), settings.media_url_seconds)
     access, presenter = StoryAccess(records), Presenter(settings.public_url, signed_urls, output_index, scheduler)
     return AppState(
         settings=settings,
         service=service,
         records=records,
-        api_keys=ApiKeys(service.database, settings.api_keys),
+        changes=changes,
+        api_keys=ApiKeys(database, settings.api_keys),
         access=access,
         signed_urls=signed_urls,
         notifier=notifier,
         output_index=output_index,
         scheduler=scheduler,
-        housekeeper=housekeeper,
+        housekeeper=Housekeeper(records, changes.delete, prune, garbage_collector),
         webhook_sender=webhook_sender,
         rate_limiter=RateLimiter(settings.creations_per_minute),
         metrics=Metrics(records),
         presenter=presenter,
         poll_cache=PollCache(access, presenter, notifier),
         attachments=Attachments(
-            service.store,
-            records,
-            signed_urls,
-            output_index,
-            UrlFetcher(allow_private=allow_private),
-            webhook_fetcher,
-            settings.retention_days,
+            service.store, records, signed_urls, output_index, media_fetcher, webhook_fetcher, settings.retention_days
         ),
-        cost_preview=CostPreview(service, records.credits),
+        cost_preview=CostPreview(service, credits),
         idempotency=idempotency,
     )
+
+
+def _build_fetchers(service: Service, settings: ServerSettings) -> tuple[UrlFetcher, UrlFetcher]:
+    """Return the fetchers of media and of webhooks. Raises SettingsError."""
+    allow_private = service.settings.allow_private_urls
+    try:
+        webhook_fetcher = UrlFetcher(allow_private=allow_private, allowed_hosts=settings.webhook_allowed_hosts)
+    except ValueError as error:
+        raise SettingsError(f"webhook_allowed_hosts: {error}") from None
+    return UrlFetcher(allow_private=allow_private), webhook_fetcher
 
 
 def create_app(service: Service, settings: ServerSettings) -> FastAPI:
@@ -123,7 +129,7 @@ def create_app(service: Service, settings: ServerSettings) -> FastAPI:
         state.idempotency.release_unfinished()
         state.scheduler.start()
         state.webhook_sender.start()
-        state.housekeeper.start(state.delete)
+        state.housekeeper.start()
         yield
         state.notifier.close()
         for service_thread in (state.scheduler, state.webhook_sender, state.housekeeper):
@@ -136,6 +142,7 @@ def create_app(service: Service, settings: ServerSettings) -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
     )
     app.state.app_state = state
     app.include_router(story.router)
@@ -166,14 +173,7 @@ def parse_range_header(header: str) -> list[int] | None:
 
 
 def _add_media_route(app: FastAPI) -> None:
-    codes: Sequence[int] = (200, 206, 304, 404, 416)
-    route_options = operation(
-        codes, response_content={"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-    )
-
-    @app.api_route(
-        "/media/{token}/{name}", methods=["GET", "HEAD"], tags=["Media"], include_in_schema=False, **route_options
-    )
+    @app.api_route("/media/{token}/{name}", methods=["GET", "HEAD"], include_in_schema=False)
     def get_media(request: Request, token: str, name: str) -> Response:
         """Return an image, audio file or film by its signed URL. Accepts range requests; needs no key."""
         state: AppState = request.app.state.app_state
@@ -208,13 +208,13 @@ def _add_media_route(app: FastAPI) -> None:
 
 
 def _add_health_routes(app: FastAPI) -> None:
-    @app.get("/healthz", tags=["Operation"], **operation((200,)))
-    def health() -> Response:
+    @app.get("/healthz", tags=["Operation"], **operation((200,), Health))
+    def get_health() -> Response:
         """Return 200 while the server runs (liveness)."""
         return JSONResponse({"status": "ok"})
 
-    @app.get("/readyz", tags=["Operation"], **operation((200, 503)))
-    def readiness(request: Request) -> Response:
+    @app.get("/readyz", tags=["Operation"], **operation((200, 503), Readiness, other_responses={503: Readiness}))
+    def get_readiness(request: Request) -> Response:
         """Check scheduler, database and free disk space (readiness). Returns 503 if a check fails."""
         state: AppState = request.app.state.app_state
         free = shutil.disk_usage(state.service.store.root).free
@@ -225,12 +225,8 @@ def _add_health_routes(app: FastAPI) -> None:
         }
         return JSONResponse({"ready": all(checks.values()), "checks": checks}, 200 if all(checks.values()) else 503)
 
-    @app.get(
-        "/metrics",
-        tags=["Operation"],
-        **operation((200,), response_content={"text/plain": {"schema": {"type": "string"}}}),
-    )
-    def metrics(request: Request) -> Response:
+    @app.get("/metrics", tags=["Operation"], **operation((200,), response_class=PlainTextResponse))
+    def get_metrics(request: Request) -> Response:
         """Return metrics for Prometheus."""
         state: AppState = request.app.state.app_state
         return Response(state.metrics.render(), media_type="text/plain; version=0.0.4")

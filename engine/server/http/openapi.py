@@ -1,23 +1,24 @@
-"""The request bodies and answers of the API page, made from the types that check them."""
+"""The OpenAPI document: requests, responses and security schemes of each operation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+from fastapi import Security
+from fastapi.routing import APIRoute
+from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import BaseModel
+from starlette.responses import Response
 
-ERROR_SCHEMA = {
-    "type": "object",
-    "required": ["error", "message", "details", "request_id"],
-    "properties": {
-        "error": {"type": "string"},
-        "message": {"type": "string"},
-        "details": {"type": "object"},
-        "request_id": {"type": "string"},
-        "detail": {"type": "string"},
-    },
-}
+from engine.schemas.response_models import ErrorResponse
+
+API_KEY_HEADER = Security(
+    APIKeyHeader(name="X-Api-Key", scheme_name="ApiKey", description="API key of this server.", auto_error=False)
+)
+BEARER_TOKEN = Security(HTTPBearer(scheme_name="Bearer", description="The API key as a token.", auto_error=False))
+"""Security schemes of the document; `api_keys.authenticate` checks the key."""
 STATUS_DESCRIPTIONS: Mapping[int, str] = {
     200: "OK",
     202: "Accepted",
@@ -56,47 +57,58 @@ DRY_RUN_PARAMETER = {
 
 def operation(
     status_codes: Sequence[int],
+    response_model: Any = None,
     *,
+    other_responses: Mapping[int, type[BaseModel]] = MappingProxyType({}),
     form: type[BaseModel] | None = None,
     files: bool = False,
     json_body: type[BaseModel] | None = None,
     parameters: Sequence[Mapping[str, Any]] = (),
     example: Mapping[str, Any] | None = None,
-    response_content: Mapping[str, Any] | None = None,
+    response_class: type[Response] | None = None,
 ) -> dict[str, Any]:
-    """What a route's page says beyond its path. Every 2xx is JSON unless `answer` says otherwise."""
+    """Return the arguments of a route decorator that describe the request and the responses.
+
+    `response_model`: body of the success response; `other_responses`: bodies of further status codes; `response_class`:
+    the success response if it is not JSON. Every other error has an ErrorResponse. The routes return finished responses,
+    so FastAPI uses the models for the document only."""
     content: dict[str, Any] = {}
     if form is not None:
-        schema = form_schema(form, files=False)
-        content["application/x-www-form-urlencoded"] = {"schema": schema}
+        content["application/x-www-form-urlencoded"] = {"schema": form_schema(form, files=False)}
         content["multipart/form-data"] = {"schema": form_schema(form, files=files)}
-        if example:
-            for entry in content.values():
-                entry["example"] = dict(example)
     if json_body is not None:
         content["application/json"] = {"schema": inline_schema(json_body)}
-        if example:
-            content["application/json"]["example"] = dict(example)
+    if example:
+        for entry in content.values():
+            entry["example"] = dict(example)
     extra: dict[str, Any] = {"parameters": list(parameters)} if parameters else {}
     if content:
         extra["requestBody"] = {"content": content, "required": json_body is not None}
     responses: dict[int | str, dict[str, Any]] = {}
     for code in status_codes:
-        body = {"application/json": {"schema": ERROR_SCHEMA if code >= 400 else {"type": "object"}}}
-        responses[code] = {
-            "description": STATUS_DESCRIPTIONS[code],
-            "content": dict(response_content) if response_content and code < 400 else body,
-        }
-    return {"openapi_extra": extra, "responses": responses}
+        responses[code] = {"description": STATUS_DESCRIPTIONS[code]}
+        model = other_responses.get(code, ErrorResponse if code >= 400 else None)
+        if model is not None and response_class is None:
+            responses[code]["model"] = model
+        elif model is not None:  # FastAPI would give errors the media type of the response class
+            reference = {"$ref": f"#/components/schemas/{model.__name__}"}
+            responses[code]["content"] = {"application/json": {"schema": reference}}
+    options: dict[str, Any] = {"response_class": response_class} if response_class else {}
+    return {"response_model": response_model, "openapi_extra": extra, "responses": responses, **options}
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return the name of the route function: the name of the method in generated clients."""
+    return route.name
 
 
 def form_schema(body: type[BaseModel], *, files: bool) -> dict[str, Any]:
-    """The schema of a form: objects are JSON text there."""
+    """Return the JSON Schema of a form. Its objects are JSON text."""
     body_schema = inline_schema(body)
     properties: dict[str, Any] = {}
     for name, schema in body_schema.get("properties", {}).items():
         if name == "page":
-            continue  # a path of this machine means nothing to a client
+            continue  # a local path, for the command line only
         if name == "image_files":
             if files:
                 properties[name] = {"type": "array", "items": {"type": "string", "format": "binary"}}
@@ -108,7 +120,7 @@ def form_schema(body: type[BaseModel], *, files: bool) -> dict[str, Any]:
 
 
 def inline_schema(body: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema of a body with all its parts in their places."""
+    """Return the JSON Schema of a request model without references: its definitions are inlined."""
     schema = body.model_json_schema()
     definitions = schema.pop("$defs", {})
 
@@ -136,4 +148,7 @@ def _form_field_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
         return {"type": "string", "contentMediaType": "application/json", **description}
     if member.get("type") == "array" and member.get("items", {}).get("type") != "string":
         return {"type": "string", "contentMediaType": "application/json", **description}
-    return {**{key: value for key, value in member.items() if key != "title"}, **description}
+    field_schema = {key: value for key, value in member.items() if key != "title"}
+    if "enum" in member:  # numbers are text in a form; generators reject enums of both
+        field_schema |= {"type": "string", "enum": list(dict.fromkeys(str(value) for value in member["enum"]))}
+    return {**field_schema, **description}

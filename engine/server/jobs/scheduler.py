@@ -41,7 +41,10 @@ class JobOutcome:
 
 
 class JobScheduler:
-    """Runs up to `threads` jobs at the same time. `stop` interrupts them; they resume after the next `start`."""
+    """Runs up to `threads` jobs at the same time. `stop` interrupts them; they resume after the next `start`.
+
+    `on_job_finished` runs after the outcome of a job is stored, `on_superseded` when a story no longer references some
+    artifacts."""
 
     def __init__(
         self,
@@ -49,9 +52,13 @@ class JobScheduler:
         records: Records,
         notifier: Notifier,
         webhook_body: Callable[[Record, str], str],
+        *,
         threads: int = 1,
+        on_job_finished: Callable[[], None] = lambda: None,
+        on_superseded: Callable[[], None] = lambda: None,
     ) -> None:
         self._handler, self._records, self._notifier, self._webhook_body = handler, records, notifier, webhook_body
+        self._on_job_finished, self._on_superseded = on_job_finished, on_superseded
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._running: dict[str, threading.Event] = {}
@@ -60,8 +67,6 @@ class JobScheduler:
         self._threads = [
             threading.Thread(target=self._run, name=f"scheduler-{number}", daemon=True) for number in range(threads)
         ]
-        self.on_job_finished: Callable[[], None] = lambda: None
-        self.on_superseded: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Requeue the jobs that a stopped server left running, then start the threads."""
@@ -140,7 +145,7 @@ class JobScheduler:
             if self._stopping.wait(RETRY_SECONDS):
                 return
         self._notifier.notify(job.story_id)
-        self.on_job_finished()
+        self._on_job_finished()
         seconds = round(time.monotonic() - started, 3)
         fields = {"story_id": job.story_id, "target": job.target, "state": outcome.state, "error": outcome.message}
         log.info("job finished", extra={"fields": {**fields, "seconds": seconds}})
@@ -163,7 +168,7 @@ class JobScheduler:
                 log.exception("job failed", extra={"fields": {"story_id": job.story_id, "target": job.target}})
             return JobOutcome("failed", message, code)
         if output.superseded:
-            self.on_superseded()
+            self._on_superseded()
         return JobOutcome("done", film=output.film)
 
     def _is_deleted(self, story_id: str) -> bool:

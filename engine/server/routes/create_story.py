@@ -106,7 +106,7 @@ async def start_story(state: AppState, owner: str, create_request: CreateRequest
         return await run_in_threadpool(state.update, existing, update, job_request)
     stages = () if create_request.target == "storyboard" else ("elements", "scenes", "film")
     return await run_in_threadpool(
-        lambda: state.create(
+        lambda: state.changes.create(
             owner, "story", brief, job_request, webhook=webhook, extra=extra, expires=expires_at, stages=stages
         )
     )

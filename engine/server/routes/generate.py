@@ -18,20 +18,28 @@ from engine.schemas import generate_requests
 from engine.schemas.common import RequestModel, parse, with_frame_defaults
 from engine.schemas.generate_requests import GenerateStoryBody
 from engine.schemas.generate_responses import job_response, models_response
+from engine.schemas.response_models import CostPreview, Job, JobCreated, ModelList
 from engine.server.http.api_keys import authenticate
 from engine.server.http.errors import ApiError
 from engine.server.http.forms import drop_unknown_keys, read_json
-from engine.server.http.openapi import DRY_RUN_PARAMETER, IDEMPOTENCY_KEY_PARAMETER, operation
+from engine.server.http.openapi import (
+    API_KEY_HEADER,
+    BEARER_TOKEN,
+    DRY_RUN_PARAMETER,
+    IDEMPOTENCY_KEY_PARAMETER,
+    operation,
+)
 from engine.server.jobs.queue import JobRequest
 from engine.server.jobs.stories import Record, StoryUpdate
 from engine.server.routes.access import busy_error
+from engine.server.routes.poll import EventStreamResponse
 from engine.server.routes.state import AppState
 from engine.server.routes.story_steps import RerollBody
 from engine.story.model import Story
 from pipelines.base import Kind, ModelSpec
 from pipelines.models.catalog import Catalog, CatalogError, unavailable_reason
 
-router = APIRouter(tags=["Generate-story API"])
+router = APIRouter(tags=["Generate-story API"], dependencies=[API_KEY_HEADER, BEARER_TOKEN])
 GENERATE_EXAMPLE = {
     "model": "local-story",
     "characters": [{"name": "Ilva", "appearance": "a girl with a red scarf"}],
@@ -60,6 +68,8 @@ class GenerateBody(GenerateExtensions, GenerateStoryBody):
     status_code=202,
     **operation(
         (202, 200, 400, 401, 402, 403, 404, 409, 413, 422, 429, 451, 500, 503),
+        JobCreated,
+        other_responses={200: CostPreview},
         json_body=GenerateBody,
         parameters=(IDEMPOTENCY_KEY_PARAMETER, DRY_RUN_PARAMETER),
         example=GENERATE_EXAMPLE,
@@ -82,7 +92,7 @@ async def create_job(request: Request) -> Response:
         await run_in_threadpool(state.admit, owner)
         cost = await run_in_threadpool(state.cost_preview.cost, story, "keyframes")
         record = await run_in_threadpool(
-            lambda: state.create(
+            lambda: state.changes.create(
                 owner,
                 "v1",
                 story,
@@ -97,7 +107,7 @@ async def create_job(request: Request) -> Response:
     return await state.idempotency.run_once(request, owner, digest, handle)
 
 
-@router.get("/v1/jobs/{job_id}", **operation((200, 401, 403, 404, 422, 500)))
+@router.get("/v1/jobs/{job_id}", **operation((200, 401, 403, 404, 422, 500), Job))
 async def get_job(request: Request, job_id: str) -> Response:
     """Return the status of a job, and its images once it is completed."""
     state = _state(request)
@@ -108,13 +118,13 @@ async def get_job(request: Request, job_id: str) -> Response:
     )  # fmt: skip
 
 
-@router.delete("/v1/jobs/{job_id}", **operation((200, 401, 403, 404, 422, 500)))
+@router.delete("/v1/jobs/{job_id}", **operation((200, 401, 403, 404, 422, 500), Job))
 def delete_job(request: Request, job_id: str) -> Response:
     """Extension: cancel and delete a job with its images. Return its last state."""
     state = _state(request)
     record = state.access.get_or_404(authenticate(request), "v1", job_id)
     body = job_response(state.presenter.job_view(record, state.presenter.base_url(request)))
-    state.delete(record.id)
+    state.changes.delete(record.id)
     return JSONResponse(body)
 
 
@@ -123,6 +133,7 @@ def delete_job(request: Request, job_id: str) -> Response:
     status_code=202,
     **operation(
         (202, 400, 401, 402, 403, 404, 409, 413, 422, 429, 451, 500, 503),
+        JobCreated,
         json_body=RerollBody,
         parameters=(IDEMPOTENCY_KEY_PARAMETER,),
         example={"target": "scene 1"},
@@ -157,9 +168,9 @@ async def reroll_job(request: Request, job_id: str) -> Response:
 
 @router.get(
     "/v1/jobs/{job_id}/events",
-    **operation((200, 401, 403, 404, 422, 500), response_content={"text/event-stream": {"schema": {"type": "string"}}}),
+    **operation((200, 401, 403, 404, 422, 500), response_class=EventStreamResponse),
 )
-async def job_events(request: Request, job_id: str) -> Response:
+async def stream_job_events(request: Request, job_id: str) -> Response:
     """Extension: stream server-sent events of the progress until the job has ended."""
     state = _state(request)
     owner = authenticate(request)
@@ -175,7 +186,7 @@ async def job_events(request: Request, job_id: str) -> Response:
     )  # fmt: skip
 
 
-@router.get("/v1/models", **operation((200, 401, 403, 500)))
+@router.get("/v1/models", **operation((200, 401, 403, 500), ModelList))
 def list_models(request: Request) -> Response:
     """List the values of `model`."""
     state = _state(request)

@@ -19,6 +19,12 @@ MAX_CACHED_RESPONSES, MAX_CACHED_RESPONSE_BYTES = 1000, 200_000
 """Limits of the cache. Larger responses are not cached: a client's own keys can make them long."""
 
 
+class EventStreamResponse(StreamingResponse):
+    """A stream of server-sent events."""
+
+    media_type = "text/event-stream"
+
+
 @dataclass
 class PollCache:
     """Caches rendered stories until they change. Not thread-safe; for use in one event loop."""
@@ -76,4 +82,4 @@ class PollCache:
             return render(record, base_url) if record else None
 
         feed = event_stream(self.notifier, story_id, get_state, is_final)
-        return StreamingResponse(feed, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        return EventStreamResponse(feed, headers={"Cache-Control": "no-store"})

@@ -1,9 +1,8 @@
-"""The state that all routes share, and the operations that create, update and delete stories."""
+"""The state that all routes share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from engine.execution.errors import RunFailed
 from engine.schemas.story_requests import to_api_field
@@ -19,7 +18,8 @@ from engine.server.jobs.notifications import Notifier
 from engine.server.jobs.output_cache import OutputIndex
 from engine.server.jobs.queue import JobRequest
 from engine.server.jobs.scheduler import JobScheduler
-from engine.server.jobs.stories import Api, Record, Records, StoryBusy, StoryUpdate
+from engine.server.jobs.stories import Record, Records, StoryBusy, StoryUpdate
+from engine.server.jobs.story_changes import StoryChanges
 from engine.server.jobs.webhook_sender import WebhookSender
 from engine.server.routes.access import StoryAccess, busy_error, not_found_error
 from engine.server.routes.attachments import Attachments
@@ -45,6 +45,7 @@ class AppState:
     output_index: OutputIndex
     scheduler: JobScheduler
     housekeeper: Housekeeper
+    changes: StoryChanges
     webhook_sender: WebhookSender
     rate_limiter: RateLimiter
     metrics: Metrics
@@ -82,32 +83,14 @@ class AppState:
                 451, f"{field_}: {rejection.message}", details={"field": field_, "category": rejection.category}
             ) from None
 
-    def create(self, owner: str, api: Api, story: Brief | Story, job_request: JobRequest, **options: Any) -> Record:
-        """Create a story and enqueue its first job; `options` as in `Records.create`. Raises ApiError 402."""
-        record = self.records.create(owner, api, story, job_request, **options)
-        self.scheduler.wake()
-        return record
-
     def update(self, record: Record, update: StoryUpdate, job_request: JobRequest | None = None) -> Record:
         """Update a story and enqueue a job.
 
         Raises ApiError: 402 for insufficient credits, 404 for a deleted story, 400 or 409 when another request enqueued
         a job meanwhile."""
         try:
-            updated = self.records.update(record, update, job_request)
+            return self.changes.update(record, update, job_request)
         except KeyError:
             raise not_found_error(record.api) from None
         except StoryBusy:
             raise busy_error(record.api) from None
-        self.output_index.invalidate(record.id)
-        self.scheduler.wake()
-        self.notifier.notify(record.id)
-        return updated
-
-    def delete(self, story_id: str) -> None:
-        """Delete a story and cancel its job."""
-        self.records.delete(story_id)
-        self.scheduler.cancel(story_id)
-        self.housekeeper.schedule_gc_after_delete()
-        self.output_index.invalidate(story_id)
-        self.notifier.notify(story_id)

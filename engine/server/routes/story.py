@@ -11,6 +11,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from engine.schemas.common import parse
+from engine.schemas.response_models import (
+    CostPreviewResponse,
+    StoryListResponse,
+    StoryOptionsResponse,
+    StoryResponse,
+)
 from engine.schemas.story_edits import (
     ConcatBody,
     ElementsStepBody,
@@ -25,18 +31,19 @@ from engine.schemas.story_responses import story_response
 from engine.server.http.api_keys import authenticate
 from engine.server.http.errors import ApiError
 from engine.server.http.forms import Form, decode_fields, read_form
-from engine.server.http.openapi import DRY_RUN_PARAMETER, IDEMPOTENCY_KEY_PARAMETER, operation
+from engine.server.http.openapi import API_KEY_HEADER, DRY_RUN_PARAMETER, IDEMPOTENCY_KEY_PARAMETER, operation
 from engine.server.jobs.queue import JobRequest, JobTarget
 from engine.server.jobs.stories import Record, StoryUpdate
 from engine.server.routes import story_steps
 from engine.server.routes.access import not_found_error
 from engine.server.routes.create_story import CREATE_FORMS, StoryboardForm, parse_request, start_story
+from engine.server.routes.poll import EventStreamResponse
 from engine.server.routes.state import AppState
 from engine.server.routes.wait import Deadline, wait_finished, wait_until_idle
 from engine.story.model import Narrator, Story
 from pipelines.step_params import LANGUAGES
 
-router = APIRouter(tags=["Story API"])
+router = APIRouter(tags=["Story API"], dependencies=[API_KEY_HEADER])
 CREATE_STATUS_CODES = (200, 400, 401, 402, 403, 409, 413, 422, 429, 451, 500, 503)
 READ_STATUS_CODES = (200, 400, 401, 403, 404, 422, 500)
 UPDATE_STATUS_CODES = (*CREATE_STATUS_CODES, 404)
@@ -46,6 +53,7 @@ def _create_operation(name: str, example: Mapping[str, Any]) -> dict[str, Any]:
     body, files = CREATE_FORMS[name]
     return operation(
         CREATE_STATUS_CODES,
+        StoryResponse | CostPreviewResponse,
         form=body,
         files=files,
         parameters=(IDEMPOTENCY_KEY_PARAMETER, DRY_RUN_PARAMETER),
@@ -77,6 +85,7 @@ async def images_to_video(request: Request) -> Response:
     "/story",
     **operation(
         (*CREATE_STATUS_CODES, 404),
+        StoryResponse | CostPreviewResponse,
         form=StoryboardForm,
         files=True,
         parameters=(IDEMPOTENCY_KEY_PARAMETER, DRY_RUN_PARAMETER),
@@ -88,7 +97,7 @@ async def create_storyboard(request: Request) -> Response:
     return await _create_story(request, "storyboard")
 
 
-@router.get("/story", **operation(READ_STATUS_CODES))
+@router.get("/story", **operation(READ_STATUS_CODES, StoryListResponse))
 def list_stories(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
@@ -102,7 +111,7 @@ def list_stories(
     return JSONResponse({"data": stories, "total": total, "limit": limit, "offset": offset})
 
 
-@router.get("/story/options", **operation((200, 401, 403, 500)))
+@router.get("/story/options", **operation((200, 401, 403, 500), StoryOptionsResponse))
 def list_options(request: Request) -> Response:
     """Extension: list the values of enumerated fields and the limits of this server."""
     state = _state(request)
@@ -130,7 +139,7 @@ def list_options(request: Request) -> Response:
     )
 
 
-@router.get("/story/{story_id}", **operation(READ_STATUS_CODES))
+@router.get("/story/{story_id}", **operation(READ_STATUS_CODES, StoryResponse))
 async def get_story(request: Request, story_id: str) -> Response:
     """Return a story: status, storyboard, scenes and film."""
     state = _state(request)
@@ -143,7 +152,7 @@ async def get_story(request: Request, story_id: str) -> Response:
 
 @router.put(
     "/story/{story_id}",
-    **operation((*READ_STATUS_CODES, 413, 451), form=StoryPutBody, example={"title": "Meadow Band"}),
+    **operation((*READ_STATUS_CODES, 413, 451), StoryResponse, form=StoryPutBody, example={"title": "Meadow Band"}),
 )
 async def update_story(request: Request, story_id: str) -> Response:
     """Update title, description and visibility. Absent fields stay unchanged."""
@@ -164,19 +173,19 @@ async def update_story(request: Request, story_id: str) -> Response:
     return await run_in_threadpool(_story_response, state, request, updated)
 
 
-@router.delete("/story/{story_id}", **operation(READ_STATUS_CODES))
+@router.delete("/story/{story_id}", **operation(READ_STATUS_CODES, StoryResponse))
 def delete_story(request: Request, story_id: str) -> Response:
     """Delete a story with its media, and cancel its job. Return its last state."""
     state = _state(request)
     record = state.access.get_or_404(authenticate(request), "story", story_id)
     body = {"data": story_response(state.presenter.story_view(record, state.presenter.base_url(request)))}
-    state.delete(record.id)
+    state.changes.delete(record.id)
     return JSONResponse(body)
 
 
 @router.post(
     "/story/{story_id}/elements",
-    **operation(UPDATE_STATUS_CODES, form=ElementsStepBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
+    **operation(UPDATE_STATUS_CODES, StoryResponse, form=ElementsStepBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
 )
 async def create_elements(request: Request, story_id: str) -> Response:
     """Step 1.5: generate images of characters, environments and objects. Waits for the result."""
@@ -185,7 +194,7 @@ async def create_elements(request: Request, story_id: str) -> Response:
 
 @router.post(
     "/story/{story_id}/scenes",
-    **operation(UPDATE_STATUS_CODES, form=ScenesStepBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
+    **operation(UPDATE_STATUS_CODES, StoryResponse, form=ScenesStepBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
 )
 async def create_scenes(request: Request, story_id: str) -> Response:
     """Step 2: generate images and narrations of the scenes. Waits for the result."""
@@ -194,7 +203,7 @@ async def create_scenes(request: Request, story_id: str) -> Response:
 
 @router.post(
     "/story/{story_id}/videos",
-    **operation(UPDATE_STATUS_CODES, form=VideosStepBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
+    **operation(UPDATE_STATUS_CODES, StoryResponse, form=VideosStepBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
 )
 async def create_videos(request: Request, story_id: str) -> Response:
     """Step 3: make the film. Responds at once."""
@@ -203,7 +212,7 @@ async def create_videos(request: Request, story_id: str) -> Response:
 
 @router.post(
     "/story/{story_id}/concat",
-    **operation(UPDATE_STATUS_CODES, form=ConcatBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
+    **operation(UPDATE_STATUS_CODES, StoryResponse, form=ConcatBody, parameters=(IDEMPOTENCY_KEY_PARAMETER,)),
 )
 async def concat_videos(request: Request, story_id: str) -> Response:
     """Make a film of the scene videos, or of the given clips. Responds at once."""
@@ -214,6 +223,7 @@ async def concat_videos(request: Request, story_id: str) -> Response:
     "/story/{story_id}/reroll",
     **operation(
         UPDATE_STATUS_CODES,
+        StoryResponse,
         form=story_steps.RerollBody,
         parameters=(IDEMPOTENCY_KEY_PARAMETER,),
         example={"target": "scene 1"},
@@ -224,11 +234,8 @@ async def reroll_story(request: Request, story_id: str) -> Response:
     return await _run_step(request, story_id, story_steps.prepare_reroll)
 
 
-@router.get(
-    "/story/{story_id}/events",
-    **operation(READ_STATUS_CODES, response_content={"text/event-stream": {"schema": {"type": "string"}}}),
-)
-async def story_events(request: Request, story_id: str) -> Response:
+@router.get("/story/{story_id}/events", **operation(READ_STATUS_CODES, response_class=EventStreamResponse))
+async def stream_story_events(request: Request, story_id: str) -> Response:
     """Extension: stream server-sent events of the progress until the story is not `processing`."""
     state = _state(request)
     owner = authenticate(request)

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from tests.engine.server.fake_web_server import FakeWebServer
+from tests.engine.server.response_validator import ResponseValidator
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY, OTHER_KEY = "key-of-a", "key-of-b"
@@ -29,6 +30,8 @@ TEST_SETTINGS = {
 
 class Server:
     """`python -m engine serve`, in a process of its own."""
+
+    response_validator: ResponseValidator | None = None
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home, self.settings = home, settings
@@ -71,7 +74,16 @@ class Server:
     def request(self, method: str, path: str, key: str | None = KEY, **what) -> requests.Response:
         headers = {**({"X-Api-Key": key} if key else {}), **what.pop("headers", {})}
         url = path if path.startswith("http") else self.url + path
-        return requests.request(method, url, headers=headers, timeout=what.pop("timeout", 120), **what)
+        response = requests.request(method, url, headers=headers, timeout=what.pop("timeout", 120), **what)
+        if not what.get("stream"):
+            self._validate(response)
+        return response
+
+    def _validate(self, response: requests.Response) -> None:
+        """Every response of every test has the schema of the OpenAPI document, which is equal for all servers."""
+        if Server.response_validator is None:
+            Server.response_validator = ResponseValidator(requests.get(f"{self.url}/openapi.json", timeout=30).json())
+        Server.response_validator.validate(response)
 
     def get(self, path, **what):
         return self.request("GET", path, **what)

@@ -2,6 +2,7 @@
 
 import re
 
+import jsonschema_rs
 import pytest
 import requests
 
@@ -25,6 +26,80 @@ def test_no_request_breaks_the_server_and_every_answer_is_on_the_page(server):
     sent, _ = fuzz(server.url, KEY, 380, {"story_id": story, "job_id": job})
     assert sent >= 280
     assert not server.error_lines()
+
+
+OPERATION_COUNT = 24
+
+
+@pytest.fixture(scope="module")
+def document(server):
+    return server.get("/openapi.json", key=None).json()
+
+
+@pytest.fixture(scope="module")
+def operations(document):
+    return [operation for methods in document["paths"].values() for operation in methods.values()]
+
+
+def test_every_component_is_a_valid_json_schema(document):
+    for schema in document["components"]["schemas"].values():
+        jsonschema_rs.meta.validate(schema)
+
+
+def test_operation_ids_are_unique_names_of_functions(operations):
+    ids = [operation["operationId"] for operation in operations]
+    assert len(set(ids)) == len(ids) == OPERATION_COUNT
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)+", one) for one in ids)
+
+
+def test_every_operation_has_a_tag_and_a_description(operations):
+    assert all(operation["tags"] and operation["description"] for operation in operations)
+
+
+def test_every_json_response_refers_to_component_schemas(operations):
+    for operation in operations:
+        for response in operation["responses"].values():
+            for media_type, content in response["content"].items():
+                if media_type == "application/json":
+                    schemas = content["schema"].get("anyOf", [content["schema"]])
+                    assert all("$ref" in schema for schema in schemas), (operation["operationId"], response)
+
+
+def test_every_error_response_is_the_error_schema(operations):
+    for operation in operations:
+        for status, response in operation["responses"].items():
+            if int(status) >= 400 and operation["operationId"] != "get_readiness":
+                schema = response["content"]["application/json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/ErrorResponse"}
+
+
+def test_no_component_is_a_bare_object(document):
+    for name, schema in document["components"]["schemas"].items():
+        assert schema.get("properties"), name
+
+
+def test_no_enum_mixes_types(document):
+    """Client generators reject such enums."""
+
+    def visit(value):
+        if isinstance(value, dict):
+            if isinstance(value.get("enum"), list):
+                assert len({type(one) for one in value["enum"]}) == 1, value
+            for item in value.values():
+                visit(item)
+        elif isinstance(value, list):
+            for item in value:
+                visit(item)
+
+    visit(document)
+
+
+def test_every_story_and_job_operation_needs_a_key(document):
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            schemes = [name for one in operation.get("security", ()) for name in one]
+            expected = ["ApiKey", "Bearer"] if path.startswith("/v1") else ["ApiKey"] if "story" in path else []
+            assert schemes == expected, path
 
 
 def test_the_page_needs_nobody_elses_network(server):

@@ -1,11 +1,17 @@
-"""The house is kept while films are made."""
+"""Housekeeping: expired stories, and the schedule of the garbage collection."""
 
 import time
 
 import pytest
 
 from engine.server.jobs.credits import Credits
-from engine.server.jobs.housekeeping import GC_GRACE_SECONDS, INTERVAL_SECONDS, SUPERSEDED_GC_SECONDS, Housekeeper
+from engine.server.jobs.garbage_collection import (
+    GRACE_SECONDS,
+    ROUNDING_SECONDS,
+    SUPERSEDED_SECONDS,
+    GarbageCollector,
+)
+from engine.server.jobs.housekeeping import Housekeeper
 from engine.server.jobs.queue import JobRequest
 from engine.server.jobs.stories import Records
 from engine.storage.database import Database
@@ -16,70 +22,74 @@ STORY = Story(title="A snail", scenes=(Scene(prompt="A snail crosses the road"),
 
 @pytest.fixture
 def records(tmp_path):
-    with Database(tmp_path / "engine.sqlite") as jobs:
-        yield Records(jobs, Credits(jobs, 0, {}))
+    with Database(tmp_path / "engine.sqlite") as database:
+        yield Records(database, Credits(database, 0, {}))
 
 
-def test_what_has_expired_is_deleted_while_other_work_runs(records):
-    over = records.create("me", "story", STORY, JobRequest("film"), expires=time.time() - 1).id
-    later = records.create("me", "story", STORY, JobRequest("film"), expires=time.time() + 3600).id
-    assert records.queue.claim().story_id == over
-    stopped = []
+def ignore(*arguments):
+    """Stand in for a callback that the test does not need."""
+    return 0, 0
 
-    def forget(story_id):
-        stopped.append(story_id)
+
+def test_an_expired_story_is_deleted_while_its_job_runs(records):
+    expired = records.create("me", "story", STORY, JobRequest("film"), expires=time.time() - 1).id
+    valid = records.create("me", "story", STORY, JobRequest("film"), expires=time.time() + 3600).id
+    assert records.queue.claim().story_id == expired
+    deleted = []
+
+    def delete(story_id):
+        deleted.append(story_id)
         records.delete(story_id)
 
-    keeper = Housekeeper(records, lambda seconds: None, lambda grace: (0, 0), interval=0.01)
-    keeper.start(forget)
+    housekeeper = Housekeeper(records, delete, ignore, GarbageCollector(ignore), interval=0.01)
+    housekeeper.start()
     deadline = time.monotonic() + 10
-    while not stopped:
+    while not deleted:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    keeper.stop()
-    assert stopped == [over]
-    assert records.status_snapshot(later) is not None
+    housekeeper.stop()
+    assert deleted == [expired]
+    assert records.status_snapshot(valid) is not None
 
 
-def test_the_store_is_collected_when_nothing_can_be_about_to_use_what_was_forgotten(records):
-    now, collected = [0.0], []
-    keeper = Housekeeper(
-        records, lambda seconds: None, lambda grace: collected.append(now[0]) or (0, 0), clock=lambda: now[0]
-    )
+def test_garbage_is_collected_after_a_start_a_deletion_and_an_update():
+    now, collections = [0.0], []
+    collector = GarbageCollector(lambda grace: collections.append(now[0]) or (0, 0), clock=lambda: now[0])
 
-    def until(seconds):
+    def collections_until(seconds):
         while now[0] < seconds:
-            now[0] += INTERVAL_SECONDS
-            keeper.run_once()
-        times = list(collected)
-        collected.clear()
+            now[0] += ROUNDING_SECONDS
+            collector.run_if_due()
+        times = list(collections)
+        collections.clear()
         return times
 
-    assert until(10 * GC_GRACE_SECONDS) == [GC_GRACE_SECONDS]  # what an earlier server left
-    keeper.schedule_gc_after_delete()
-    begun = now[0]
-    until(begun + GC_GRACE_SECONDS / 2)
-    keeper.schedule_gc_after_delete()
-    keeper.schedule_gc_after_update()
-    assert until(begun + 2 * SUPERSEDED_GC_SECONDS) == [
-        begun + GC_GRACE_SECONDS,
-        begun + 1.5 * GC_GRACE_SECONDS,
-        begun + GC_GRACE_SECONDS / 2 + SUPERSEDED_GC_SECONDS,
+    assert collections_until(10 * GRACE_SECONDS) == [GRACE_SECONDS]
+    collector.schedule_after_delete()
+    started = now[0]
+    collections_until(started + GRACE_SECONDS / 2)
+    collector.schedule_after_delete()
+    collector.schedule_after_update()
+    assert collections_until(started + 2 * SUPERSEDED_SECONDS) == [
+        started + GRACE_SECONDS,
+        started + 1.5 * GRACE_SECONDS,
+        started + GRACE_SECONDS / 2 + SUPERSEDED_SECONDS,
     ]
 
 
-def test_one_bad_look_is_not_the_last(records):
-    looks = []
+def test_housekeeping_goes_on_after_an_error(records):
+    attempts = []
 
-    def collect(grace):
-        looks.append(grace)
+    def fail(grace):
+        attempts.append(grace)
         raise OSError("no such file")
 
-    keeper = Housekeeper(records, lambda seconds: None, collect, interval=0.01, clock=lambda: time.monotonic() * 1e6)
-    keeper.start(lambda story_id: None)
+    collector = GarbageCollector(fail, clock=lambda: time.monotonic() * 1e6)
+    housekeeper = Housekeeper(records, ignore, ignore, collector, interval=0.01)
+    housekeeper.start()
     deadline = time.monotonic() + 10
-    while len(looks) < 2:
-        keeper.schedule_gc_after_delete()
+    while len(attempts) < 2:
+        collector.schedule_after_delete()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    keeper.stop()
+    housekeeper.stop()
