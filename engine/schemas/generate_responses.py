@@ -1,21 +1,20 @@
-"""The Generate-story API's answers: a stored story → the job object; aliases → the list of models."""
+"""Responses of the Generate-story API: the JSON of `response_models.Job` and `ModelList`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from engine.planning.step_ids import keyframe_source, portrait_source
+from engine.schemas.response_models import JobStatus
 from engine.schemas.story_responses import MediaUrl, iso_timestamp
 from engine.story.model import Story
-
-JobStatus = Literal["pending", "processing", "completed", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """All that a job object shows. Times are seconds since 1970; `error` is a word for machines."""
+    """The data of a job response. Times in seconds since 1970; `error`: an error code."""
 
     id: str
     status: JobStatus
@@ -31,7 +30,7 @@ class JobView:
 
 
 def job_response(view: JobView) -> dict[str, Any]:
-    """The job as the API shows it; `result` only when all scenes are there."""
+    """Return the job; `result` is null until all scene images are finished."""
     keyframes = [view.media_url(keyframe_source(view.story, number)) for number in range(len(view.story.scenes))]
     done = view.status == "completed"
     return {
@@ -61,7 +60,7 @@ def _result_response(view: JobView, keyframes: list[str | None]) -> dict[str, An
         }
         for number, url in enumerate(keyframes)
     ]
-    used = {(presence.name, presence.state) for scene in view.story.scenes for presence in scene.characters}
+    used = {(character.name, character.state) for scene in view.story.scenes for character in scene.characters}
     characters = [
         {"name": one.name, "state": state, "image_url": view.media_url(portrait_source(view.story, one.name, state))}
         for one in view.story.characters
@@ -71,5 +70,5 @@ def _result_response(view: JobView, keyframes: list[str | None]) -> dict[str, An
 
 
 def models_response(models: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The list of models: each with `id`, `supports_multiturn`, `installed`, `licence`."""
+    """Return the list of models."""
     return {"models": [dict(model) for model in models]}

@@ -1,11 +1,11 @@
-"""The Story API's answers: a stored story → the story object."""
+"""Responses of the Story API: a stored story → the JSON of `response_models.Story`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from engine.planning.plan import OutputRef
 from engine.planning.step_ids import (
@@ -18,19 +18,19 @@ from engine.planning.step_ids import (
     sanitize_id,
     scene_id,
 )
+from engine.schemas.response_models import StoryStatus
 from engine.schemas.story_edits import ELEMENT_FIELDS
 from engine.story.field_path import FieldPath
 from engine.story.model import Brief, InputFile, Story
 from pipelines.base import Kind
 
-StoryStatus = Literal["new", "processing", "success", "fail"]
 MediaUrl = Callable[[OutputRef], str | None]
-"""The address of what a step has made; None while it is not there or not asked for."""
+"""Returns the URL of an output; None for a missing or hidden one."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoryView:
-    """All that a story object shows. Times are seconds since 1970; `unknown` holds a client's own keys."""
+    """The data of a story response. Times in seconds since 1970; `extra_fields`: the client's own keys, by part."""
 
     id: str
     status: StoryStatus
@@ -51,7 +51,7 @@ class StoryView:
 
 
 def story_response(view: StoryView) -> dict[str, Any]:
-    """The story as the API shows it. Keys of pictures, narrations and clips that are not made yet are absent."""
+    """Return the story. The URLs of unfinished images, narrations and clips are absent."""
     story = view.story
     storyboard = storyboard_response(view)
     scenes = [dict(scene) for scene in storyboard["scenes"]]
@@ -86,7 +86,7 @@ def story_response(view: StoryView) -> dict[str, Any]:
 
 
 def storyboard_response(view: StoryView) -> dict[str, Any]:
-    """Four arrays, never null; empty before the storyboard is written."""
+    """Return the storyboard: four arrays, empty before the storyboard exists."""
     story, extra_fields = view.story, view.extra_fields
     empty: dict[str, Any] = {"characters": [], "environments": [], "objects": [], "scenes": []}
     if isinstance(story, Brief):
@@ -124,7 +124,7 @@ def storyboard_response(view: StoryView) -> dict[str, Any]:
 
 
 def element_description(element: Any) -> str:
-    """What an element looks like: characters and places keep it under different names."""
+    """Return the description of an element: `appearance` of a character, `description` of a location or object."""
     description: str = getattr(element, "appearance", None) or getattr(element, "description", "") or ""
     return description
 
@@ -133,29 +133,29 @@ ELEMENT_ROLES: Mapping[str, str] = {"environments": "location", "objects": "obje
 
 
 def element_step_id(part: str, name: str) -> str:
-    """The step that draws the picture of an element."""
+    """Return the id of the step that generates the image of an element."""
     return portrait_id(name) if part == "characters" else element_id(ELEMENT_ROLES[part], name)
 
 
 def element_image_ref(story: Story, part: str, name: str) -> OutputRef:
-    """Where the picture that was made of an element is."""
+    """Return the output with the generated image of an element."""
     return portrait_source(story, name) if part == "characters" else element_source(story, ELEMENT_ROLES[part], name)
 
 
 def input_image_ref(part: str, number: int) -> OutputRef:
-    """Where a given picture of an element is, made safe."""
+    """Return the output with the sanitized image that the client submitted for an element."""
     return OutputRef(sanitize_id(FieldPath(ELEMENT_FIELDS[part], number, "reference_url")), "image.png")
 
 
 def iso_timestamp(seconds: float) -> str:
-    """ISO 8601 with offset."""
+    """Return a time in ISO 8601 with offset. `seconds`: since 1970."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _element_url(
     view: StoryView, story: Story, part: str, number: int, name: str, reference: InputFile | None
 ) -> str | None:
-    """A client's own picture is shown as it was named; nothing that was made stands in for it."""
+    """Return the image URL of an element: for a submitted image its own URL, else that of the generated image."""
     if reference is None:
         return view.media_url(element_image_ref(story, part, name))
     if reference.source.startswith(("http://", "https://")):

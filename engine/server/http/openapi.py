@@ -70,8 +70,8 @@ def operation(
     """Return the arguments of a route decorator that describe the request and the responses.
 
     `response_model`: body of the success response; `other_responses`: bodies of further status codes; `response_class`:
-    the success response if it is not JSON. Every other error has an ErrorResponse. The routes return finished responses,
-    so FastAPI uses the models for the document only."""
+    the success response if it is not JSON. Every other error has an ErrorResponse. The routes return finished
+    responses, so FastAPI uses the models for the document only."""
     content: dict[str, Any] = {}
     if form is not None:
         content["application/x-www-form-urlencoded"] = {"schema": form_schema(form, files=False)}

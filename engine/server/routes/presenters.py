@@ -10,8 +10,9 @@ from starlette.requests import Request
 
 from engine.planning.plan import OutputRef
 from engine.planning.step_ids import ElementSubject, StepId
-from engine.schemas.generate_responses import JobStatus, JobView
-from engine.schemas.story_responses import MediaUrl, StoryStatus, StoryView
+from engine.schemas.generate_responses import JobView
+from engine.schemas.response_models import JobStatus, StoryStatus
+from engine.schemas.story_responses import MediaUrl, StoryView
 from engine.server.http.signed_urls import SignedUrls
 from engine.server.jobs.output_cache import OutputDigests, OutputIndex, output_digest
 from engine.server.jobs.scheduler import JobScheduler
@@ -29,8 +30,8 @@ VISIBLE_STAGES: Mapping[Kind, tuple[str, ...]] = {
     Kind.ANIMATE: ("film",),
     Kind.COMPOSE: ("film",),
 }
-"""Stages that show the outputs of a step. The client must have requested one of them: the store can have the outputs already,
-from another story."""
+"""Stages that show the outputs of a step. The client must have requested one of them: the store can have the outputs
+already, from another story."""
 
 
 @dataclass(frozen=True, slots=True)

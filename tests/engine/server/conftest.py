@@ -1,4 +1,4 @@
-"""A real server on a loopback port, with small frames and a fast voice, asked as its users would."""
+"""A real server on a loopback port, with small frames and a fast voice."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Server:
         self._reader.join()
 
     def error_lines(self) -> list[str]:
-        """What the server logged as an error of its own."""
+        """Return the log lines of level error, and lines that are not JSON."""
         return [line for line in self.lines if '"level": "error"' in line or not line.startswith(("{", "listening"))]
 
     def request(self, method: str, path: str, key: str | None = KEY, **what) -> requests.Response:
@@ -80,7 +80,7 @@ class Server:
         return response
 
     def _validate(self, response: requests.Response) -> None:
-        """Every response of every test has the schema of the OpenAPI document, which is equal for all servers."""
+        """Validate a response against the OpenAPI document, which is equal for all servers."""
         if Server.response_validator is None:
             Server.response_validator = ResponseValidator(requests.get(f"{self.url}/openapi.json", timeout=30).json())
         Server.response_validator.validate(response)
@@ -95,7 +95,7 @@ class Server:
         return self.get(f"/story/{story_id}", **what).json()["data"]
 
     def wait(self, story_id: str, seconds: float = 120, **what) -> dict:
-        """Poll as a client would, until the story is no longer being made."""
+        """Poll a story until its status is not `processing`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             story = self.story(story_id, **what)

@@ -1,4 +1,4 @@
-"""What stories name on other machines: pictures, pages, clips, and receivers of webhooks. On loopback."""
+"""A web server on loopback with images, pages, clips and receivers of webhooks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ thousand bees live in three blue hives.</p><p>She sells the honey on Saturdays a
 def make_image(
     width: int = 320, height: int = 200, colour: tuple[int, int, int] = (200, 40, 30), image_format: str = "PNG"
 ) -> bytes:
-    """A picture with one corner of another colour."""
+    """Return an image with one corner of another colour."""
     from PIL import Image
 
     image = Image.new("RGB", (width, height), colour)
@@ -28,7 +28,7 @@ def make_image(
 
 
 class FakeWebServer:
-    """A web server that remembers what it was asked, and can be told how to answer webhooks."""
+    """A web server that records its requests and returns configured responses to webhooks."""
 
     def __init__(self) -> None:
         self.requested_paths: list[str] = []

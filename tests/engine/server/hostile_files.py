@@ -1,4 +1,4 @@
-"""Files that are no honest pictures, by name."""
+"""Hostile files, by name: bombs, truncated files, other formats under image names."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def encode_image(image_format: str, image: Image.Image | None = None, **options:
 
 
 def decompression_bomb(side: int) -> bytes:
-    """So many zeroes that few bytes hold them."""
+    """Return a small file that decompresses to that many zero bytes."""
     packer = zlib.compressobj(9)
     row = b"\0" * (1 + 3 * side)
     data = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()

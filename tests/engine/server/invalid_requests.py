@@ -1,5 +1,6 @@
-"""Everything that is wrong in one thing, as a table: which request, what in it is wrong, which answers are right. `MARK` stands in
-whatever a client could want to see again in an answer, and must not."""
+"""A table of requests with one error each, and the status codes that they may get.
+
+`MARK` stands in values that a response must not echo."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ UNKNOWN_ID = "91f943a0-3723-438a-b8af-0d95e11814ba"
 
 @dataclass(frozen=True)
 class InvalidRequest:
-    """A request: form (or `json`, or raw `body` of `kind`), and the codes that it may be answered with."""
+    """A request: form (or `json`, or raw `body` of `content_type`), and the status codes that it may get."""
 
     method: str
     path: str
@@ -60,7 +61,7 @@ def minimal_form(path: str) -> dict[str, str]:
 
 
 def wrong_types() -> Iterator[InvalidRequest]:
-    """Every field of the creating requests with what its type is not. An empty value is no value."""
+    """Yield each field of the creating requests with values of other types. An empty value counts as absent."""
     for path in (*FILM_PATHS, "/story"):
         for name in ("seed", "priority", "scene_count", "page_pictures"):
             if name == "scene_count" and path.endswith("images-2-video"):
@@ -95,7 +96,7 @@ def wrong_types() -> Iterator[InvalidRequest]:
 
 
 def invalid_json_fields() -> Iterator[InvalidRequest]:
-    """What stands within JSON text."""
+    """Yield errors inside JSON text."""
     for option in (
         {"narrator": MARK}, {"narrator": 5}, {"narrator": None}, {"has_bg_music": MARK}, {"has_narration": 1}, {"native_audio": "yes"},
         {"narrator": "rachel"}, {"has_bg_music": None},
@@ -112,7 +113,7 @@ def invalid_json_fields() -> Iterator[InvalidRequest]:
 
 
 def invalid_creations() -> Iterator[InvalidRequest]:
-    """What is missing, too much, or not text."""
+    """Yield missing fields, too many entries, and invalid text."""
     for path in ("/story/idea-2-video", "/story/url-2-video", "/story"):
         for fields in ({}, {"idea": ""}, {"idea": " \t\n"}):
             yield form_request(path, fields, {400})
@@ -149,7 +150,7 @@ INVALID_STORYBOARDS: list[Any] = [
 
 
 def invalid_steps(story: str) -> Iterator[InvalidRequest]:
-    """Steps of a story that has its storyboard and nothing more."""
+    """Yield steps of a story that has only its storyboard."""
     for step in ("elements", "scenes"):
         path = f"/story/{story}/{step}"
         for board in INVALID_STORYBOARDS:
@@ -195,7 +196,7 @@ def invalid_steps(story: str) -> Iterator[InvalidRequest]:
 
 
 def invalid_bodies() -> Iterator[InvalidRequest]:
-    """Bodies that are not what they say."""
+    """Yield bodies that differ from their content type."""
     urlencoded, json_type = "application/x-www-form-urlencoded", "application/json"
     for body, content_type in (
         (b"idea=%ED%A0%80", urlencoded), (b"idea=\xff\xfe", urlencoded), (b"&".join(b"a%d=1" % n for n in range(2000)), urlencoded),
@@ -216,7 +217,7 @@ def invalid_bodies() -> Iterator[InvalidRequest]:
 
 
 def invalid_paths() -> Iterator[InvalidRequest]:
-    """Ids and queries."""
+    """Yield invalid ids and query parameters."""
     for path, codes in (
         ("/nothing", {404}), ("/story/idea-2-video/x", {404}), ("/story/zQ7x%20id", {400}), ("/story/..%2f..%2fetc", {400, 404}),
         ("/story/%00", {400}), ("/story/" + "a" * 200, {400}), ("/story/zQ7x", {404}), (f"/story/{UNKNOWN_ID}", {404}),
@@ -231,7 +232,7 @@ def invalid_paths() -> Iterator[InvalidRequest]:
 
 
 def invalid_jobs() -> Iterator[InvalidRequest]:
-    """Bodies of the Generate-story API in which one thing is wrong."""
+    """Yield bodies of the Generate-story API with one error each."""
     wrong_values: list[Any] = [None, 5, True, [], {}, MARK]
     cases = [
         (["characters"], [*wrong_values[:3], [], {}, MARK, [None], [MARK], [{"name": str(n), "appearance": "x"} for n in range(11)]]),
@@ -273,7 +274,7 @@ def invalid_jobs() -> Iterator[InvalidRequest]:
 
 
 def all_requests(story: str = "STORY") -> list[InvalidRequest]:
-    """The whole table."""
+    """Return the complete table."""
     return [
         *invalid_creations(),
         *wrong_types(),

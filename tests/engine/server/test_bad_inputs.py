@@ -1,4 +1,4 @@
-"""Bad input never harms: the right code, one shape, nothing echoed, nothing from inside told, nothing begun, nothing changed."""
+"""Invalid requests get the right code and one error shape, echo nothing, reveal nothing, start and change nothing."""
 
 import pytest
 import requests
@@ -23,7 +23,7 @@ INSIDE = (
 
 @pytest.fixture(scope="module")
 def asked(server):
-    """Ask on one connection; the story that steps name, as it was before."""
+    """A session on one connection, and the story that the steps name, in its state before the test."""
     story = server.post("/story", data={"idea": "A fox learns the drum", "scene_count": 1}).json()["data"]
     with requests.Session() as session:
         session.headers["X-Api-Key"] = KEY
@@ -42,7 +42,7 @@ def asked(server):
         before = server.get("/metrics", key=None).text
         yield send
         assert server.story(story["id"]) == story, "refused requests leave a story as it was"
-        assert counts(server.get("/metrics", key=None).text) == counts(before), "nothing was begun"
+        assert counts(server.get("/metrics", key=None).text) == counts(before), "a rejected request started something"
         assert not server.error_lines()
 
 
@@ -55,7 +55,7 @@ def test_no_invalid_request_is_repeated():
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_bad_input(asked, row):
+def test_an_invalid_request_is_rejected_and_changes_nothing(asked, row):
     answer = asked(row)
     assert answer.status_code in row.codes, (answer.status_code, answer.text[:300])
     body = answer.json()

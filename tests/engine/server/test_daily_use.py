@@ -1,4 +1,4 @@
-"""A server in daily use: several films at once, many clients, kills, a model that kills its worker."""
+"""Daily use of the server: concurrent films, many clients, kills, a model that kills its worker."""
 
 import json
 import threading
@@ -19,11 +19,11 @@ def film(server: Server, idea: str, scenes: int, **form) -> str:
 
 
 def steps(home: Path) -> dict[str, int]:
-    """What the store has of steps, by their keys, with the times at which they were written."""
+    """Return the modification times of the stored actions by their keys."""
     return {path.stem: path.stat().st_ino for path in (home / "store" / "actions").glob("*/*.json")}
 
 
-def test_three_films_go_on_where_they_were_after_a_kill(tmp_path):
+def test_three_films_resume_after_the_server_was_killed(tmp_path):
     server = Server(tmp_path, ENGINE_MAX_CONCURRENT_STORIES="3")
     try:
         ids = [film(server, f"A long journey over {place}", 6) for place in ("mountains", "seas", "deserts")]
@@ -36,13 +36,13 @@ def test_three_films_go_on_where_they_were_after_a_kill(tmp_path):
         server.start()
         assert [server.wait(one)["status"] for one in ids] == ["success"] * 3
         after = steps(tmp_path)
-        assert {key: after.get(key) for key in before} == before  # nothing that was finished was done again
+        assert {key: after.get(key) for key in before} == before  # no finished step ran again
         assert not server.error_lines()
     finally:
         server.stop()
 
 
-def test_fifty_clients_that_create_at_the_same_time_are_all_served(tmp_path):
+def test_fifty_concurrent_creating_requests_are_all_accepted(tmp_path):
     server = Server(tmp_path, ENGINE_MAX_CONCURRENT_STORIES="2")
     try:
         ids, took = [], []
@@ -66,7 +66,7 @@ def test_fifty_clients_that_create_at_the_same_time_are_all_served(tmp_path):
         server.stop(kill=True)
 
 
-def test_a_model_that_kills_its_worker_fails_its_own_film_only(tmp_path):
+def test_a_model_that_kills_its_worker_fails_only_its_own_film(tmp_path):
     overlay = tmp_path / "deadly.yaml"
     overlay.write_text(
         'models:\n  deadly: {family: "tests.fixtures.deadly:KillingFamily", kinds: [score], licence: "none"}\n', "utf-8"

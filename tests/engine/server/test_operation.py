@@ -1,4 +1,4 @@
-"""Running the server: repeated requests, full queues, stops and kills, keys, probes, expiry, many at once."""
+"""Operation of the server: idempotency, full queues, stops and kills, keys, probes, expiry, concurrency."""
 
 import json
 import socket
@@ -24,7 +24,7 @@ LONG = {"idea": "A long journey over many mountains", "scene_count": 10, "audio_
 
 
 class TestIdempotency:
-    def test_the_same_key_gives_the_first_answer(self, server):
+    def test_a_repeated_idempotency_key_returns_the_first_response(self, server):
         headers = {"Idempotency-Key": "one"}
         form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
         first = server.post("/story/idea-2-video", data=form, headers=headers)
@@ -36,7 +36,7 @@ class TestIdempotency:
         path = server.post("/story", data=form, headers=headers)
         assert path.status_code == 409
 
-    def test_uploads_are_compared_by_their_bytes(self, server):
+    def test_idempotent_requests_compare_uploads_by_their_bytes(self, server):
         headers = {"Idempotency-Key": "two"}
 
         def send(colour):
@@ -47,12 +47,12 @@ class TestIdempotency:
         assert first.json() == again.json()
         assert other.status_code == 409
 
-    def test_a_refused_request_leaves_the_key_free(self, server):
+    def test_a_rejected_request_releases_its_idempotency_key(self, server):
         headers = {"Idempotency-Key": "three"}
         assert server.post("/story", data={}, headers=headers).status_code == 400
         assert server.post("/story", data={"idea": "A snail", "scene_count": 1}, headers=headers).status_code == 200
 
-    def test_keys_of_different_owners_do_not_meet(self, server):
+    def test_idempotency_keys_of_different_owners_are_independent(self, server):
         headers = {"Idempotency-Key": "four"}
         form = {"idea": "A snail", "scene_count": 1}
         ids = {
@@ -60,13 +60,13 @@ class TestIdempotency:
         }
         assert len(ids) == 2
 
-    def test_jobs_and_steps_too(self, server):
+    def test_jobs_and_steps_accept_idempotency_keys(self, server):
         story_id = server.post("/story", data={"idea": "A snail", "scene_count": 1}).json()["data"]["id"]
         answers = [server.post(f"/story/{story_id}/elements", headers={"Idempotency-Key": "five"}) for _ in range(2)]
         assert answers[0].json() == answers[1].json()
 
 
-def test_a_step_does_not_wait_for_a_film_where_two_stories_may_be_made_at_once(tmp_path):
+def test_with_two_concurrent_stories_a_step_does_not_queue_behind_a_film(tmp_path):
     server = Server(tmp_path, ENGINE_MAX_CONCURRENT_STORIES="2")
     try:
         long = server.post("/story/idea-2-video", data={**LONG, "scene_count": 20}).json()["data"]["id"]
@@ -86,7 +86,7 @@ def test_a_step_does_not_wait_for_a_film_where_two_stories_may_be_made_at_once(t
         server.stop()
 
 
-def test_of_many_steps_asked_for_at_once_one_is_begun_and_the_others_are_told_so(tmp_path):
+def test_of_concurrent_steps_of_one_story_one_starts_and_the_others_get_story_busy(tmp_path):
     server = Server(tmp_path, ENGINE_MAX_CONCURRENT_STORIES="2")
     try:
         form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
@@ -124,13 +124,13 @@ def test_of_many_steps_asked_for_at_once_one_is_begun_and_the_others_are_told_so
 
 
 class TestCredits:
-    def test_there_is_no_budget_unless_the_operator_sets_one(self, server):
+    def test_without_a_credit_budget_nothing_is_counted(self, server):
         form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
         story = server.wait(server.post("/story/idea-2-video", data=form).json()["data"]["id"])
         assert (story["status"], story["used_credits"]) == ("success", 0)
         assert server.post("/story?dry_run=1", data=form).json()["data"]["credits"] == 0
 
-    def test_what_is_made_is_counted_and_no_work_begins_that_cannot_be_paid(self, tmp_path):
+    def test_executed_steps_cost_credits_and_a_request_above_the_budget_gets_402(self, tmp_path):
         server = Server(tmp_path, ENGINE_CREDIT_BUDGET="12", ENGINE_CREDIT_COSTS="scene_image=1,scene_video=4")
         try:
             form = {"idea": "A snail", "scene_count": 2, "audio_option": QUIET}
@@ -141,7 +141,7 @@ class TestCredits:
             story = server.post(f"/story/{story['id']}/scenes").json()["data"]
             assert story["used_credits"] == 2
             again = server.post(f"/story/{story['id']}/scenes").json()["data"]
-            assert again["used_credits"] == 2  # nothing was made
+            assert again["used_credits"] == 2  # every step was cached
             server.post(f"/story/{story['id']}/videos")
             story = server.wait(story["id"])
             assert (story["status"], story["used_credits"]) == ("success", 10)
@@ -169,7 +169,7 @@ class TestCredits:
         finally:
             server.stop()
 
-    def test_what_was_put_aside_for_work_that_was_not_done_is_free_again(self, tmp_path):
+    def test_a_cancelled_job_releases_its_reserved_credits(self, tmp_path):
         server = Server(tmp_path, ENGINE_CREDIT_BUDGET="200")
         try:
             long = server.post("/story/idea-2-video", data={**LONG, "scene_count": 20}).json()["data"]["id"]
@@ -182,7 +182,7 @@ class TestCredits:
 
 
 class TestLimits:
-    def test_a_full_queue_answers_429_with_the_time_to_wait(self, tmp_path):
+    def test_a_full_queue_returns_429_with_retry_after(self, tmp_path):
         server = Server(tmp_path, ENGINE_MAX_QUEUED_STORIES="2")
         try:
             answers = [server.post("/story/idea-2-video", data=LONG) for _ in range(5)]
@@ -194,7 +194,7 @@ class TestLimits:
         finally:
             server.stop()
 
-    def test_one_key_cannot_ask_without_end(self, tmp_path):
+    def test_a_key_above_its_rate_limit_gets_429(self, tmp_path):
         server = Server(tmp_path, ENGINE_CREATIONS_PER_MINUTE="3")
         try:
             form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
@@ -207,7 +207,7 @@ class TestLimits:
         finally:
             server.stop()
 
-    def test_a_step_that_takes_longer_answers_processing_and_goes_on(self, tmp_path):
+    def test_a_step_that_exceeds_its_timeout_responds_processing_and_continues(self, tmp_path):
         server = Server(tmp_path, ENGINE_SYNC_WAIT_SECONDS="0.05,0.05,0.05")
         try:
             began = time.monotonic()
@@ -223,7 +223,7 @@ class TestLimits:
         finally:
             server.stop()
 
-    def test_waiting_for_the_step_before_counts_as_waiting(self, tmp_path):
+    def test_the_timeout_of_a_step_includes_the_wait_for_the_previous_step(self, tmp_path):
         server = Server(tmp_path, ENGINE_SYNC_WAIT_SECONDS="30,0.05,2")
         try:
             form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
@@ -253,7 +253,7 @@ class TestLimits:
 
 class TestStops:
     @pytest.mark.parametrize("kill", [False, True])
-    def test_work_goes_on_where_it_was(self, tmp_path, kill):
+    def test_a_job_resumes_after_a_restart(self, tmp_path, kill):
         server = Server(tmp_path)
         try:
             story_id = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]
@@ -272,7 +272,7 @@ class TestStops:
         finally:
             server.stop()
 
-    def test_who_waits_when_it_is_stopped_is_answered_what_there_is(self, tmp_path):
+    def test_waiting_requests_get_the_current_state_when_the_server_stops(self, tmp_path):
         server = Server(tmp_path)
         try:
             long = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]
@@ -302,29 +302,29 @@ class TestStops:
             if server.process.poll() is None:
                 server.stop(kill=True)
 
-    def test_only_one_server_works_in_a_folder(self, server):
-        told = run("serve", "--port", "0", home=server.home)
-        assert told.returncode == 4
-        assert "another server works" in told.stderr
+    def test_a_second_server_in_the_same_folder_exits_with_an_error(self, server):
+        result = run("serve", "--port", "0", home=server.home)
+        assert result.returncode == 4
+        assert "another server is already using" in result.stderr
 
 
-def test_a_folder_that_cannot_be_used_is_said_in_one_line(tmp_path):
+def test_an_unusable_folder_is_reported_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    told = run("serve", "--port", "0", home=tmp_path / "file" / "home")
-    assert (told.returncode, len(told.stderr.splitlines())) == (4, 1)
-    assert "set ENGINE_HOME" in told.stderr
+    result = run("serve", "--port", "0", home=tmp_path / "file" / "home")
+    assert (result.returncode, len(result.stderr.splitlines())) == (4, 1)
+    assert "set ENGINE_HOME" in result.stderr
 
 
-def test_an_address_that_cannot_be_listened_on_is_said_in_one_line_before_work_begins(tmp_path):
+def test_an_unavailable_address_is_reported_in_one_line_before_any_job_starts(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        told = run("serve", "--port", str(taken.getsockname()[1]), home=tmp_path)
-    assert (told.returncode, len(told.stderr.splitlines())) == (4, 1)
-    assert "Address already in use" in told.stderr
+        result = run("serve", "--port", str(taken.getsockname()[1]), home=tmp_path)
+    assert (result.returncode, len(result.stderr.splitlines())) == (4, 1)
+    assert "Address already in use" in result.stderr
     assert run("serve", "--port", "99999", home=tmp_path).returncode == 2
 
 
 class TestKeys:
-    def test_keys_are_made_listed_used_and_revoked(self, tmp_path):
+    def test_keys_are_added_listed_used_and_revoked(self, tmp_path):
         made = run("keys", "add", "alice", home=tmp_path).stdout.strip()
         assert len(made) > 40
         assert "alice" in run("keys", "list", home=tmp_path).stdout
@@ -339,14 +339,16 @@ class TestKeys:
             assert server.get("/story", key=made).status_code == 401
             assert run("keys", "revoke", "alice", home=tmp_path).returncode == 2
             assert run("keys", "revoke", "bob", home=tmp_path).returncode == 0
-            assert server.get("/story", key=None).status_code == 401  # without its last key it is shut, not open
+            assert (
+                server.get("/story", key=None).status_code == 401
+            )  # the revocation of the last key does not open the server
         finally:
             server.stop()
 
-    def test_without_keys_only_this_machine_is_served(self, tmp_path):
-        told = run("serve", "--host", "0.0.0.0", "--port", "0", home=tmp_path)
-        assert told.returncode == 4
-        assert "without a key" in told.stderr
+    def test_without_keys_only_local_requests_are_accepted(self, tmp_path):
+        result = run("serve", "--host", "0.0.0.0", "--port", "0", home=tmp_path)
+        assert result.returncode == 4
+        assert "without an API key" in result.stderr
         server = Server(tmp_path, ENGINE_API_KEYS="-")
         try:
             assert server.get("/story", key=None).status_code == 200
@@ -358,7 +360,7 @@ class TestKeys:
             server.stop()
 
 
-def test_a_story_deletes_itself_when_its_time_is_over(server):
+def test_an_expired_story_is_deleted(server):
     soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
     form = {"idea": "A snail", "scene_count": 1, "expires_at": soon}
     story = server.post("/story", data=form).json()["data"]
@@ -370,13 +372,13 @@ def test_a_story_deletes_itself_when_its_time_is_over(server):
 @pytest.mark.parametrize(
     "moment", ["9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59.999999", "0001-01-01T00:00+23:59"]
 )
-def test_a_time_that_no_answer_could_show_is_refused_before_there_is_a_story(server, moment):
+def test_an_expiry_after_the_year_9999_is_rejected(server, moment):
     answer = server.post("/story", data={"idea": "A snail", "scene_count": 1, "expires_at": moment})
     assert (answer.status_code, answer.json()["details"]) == (422, {"field": "expires_at"})
     assert server.get("/story").status_code == 200
 
 
-def test_a_dry_run_says_what_a_film_would_take_and_makes_nothing(server):
+def test_a_dry_run_previews_a_film_and_creates_nothing(server):
     before = server.get("/story").json()["total"]
     plan = server.post("/story/idea-2-video?dry_run=true", data={"idea": "A snail", "scene_count": 4}).json()["data"]
     kinds = [step["kind"] for step in plan["steps"]]
@@ -387,7 +389,7 @@ def test_a_dry_run_says_what_a_film_would_take_and_makes_nothing(server):
     assert server.get("/story").json()["total"] == before
 
 
-def test_urgent_work_comes_first(server):
+def test_jobs_with_a_higher_priority_run_first(server):
     first = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]
     while 'state="running"' not in server.get("/metrics").text:
         time.sleep(0.01)
@@ -398,7 +400,7 @@ def test_urgent_work_comes_first(server):
     assert times["first"] <= times["soon"] <= times["late"]
 
 
-def test_probes_metrics_and_the_page(server):
+def test_probes_metrics_and_the_openapi_document(server):
     assert server.get("/healthz", key=None).json() == {"status": "ok"}
     ready = server.get("/readyz", key=None)
     assert (ready.status_code, ready.json()["ready"]) == (200, True)
@@ -410,7 +412,7 @@ def test_probes_metrics_and_the_page(server):
     assert server.post("/v1/generate/story?dry_run=true", json=example).status_code == 200
 
 
-def test_logs_are_one_object_a_line_with_the_request_id(server):
+def test_logs_are_json_lines_with_the_request_id(server):
     answer = server.get("/healthz", headers={"X-Request-Id": "mine-1"})
     assert answer.headers["x-request-id"] == "mine-1"
     time.sleep(0.2)
@@ -420,8 +422,8 @@ def test_logs_are_one_object_a_line_with_the_request_id(server):
     assert KEY not in "".join(server.lines)
 
 
-def test_deleting_while_it_is_made_leaves_nothing(server):
-    """Bounded: scripts/bench server has the full number."""
+def test_deleting_a_processing_story_leaves_no_job(server):
+    """A small number of deletions; `scripts/bench server` runs the full number."""
     for number in range(12):
         form = {"idea": f"Journey {number}", "scene_count": 6, "seed": number, "audio_option": QUIET}
         story_id = server.post("/story/idea-2-video", data=form).json()["data"]["id"]
@@ -437,7 +439,7 @@ def test_deleting_while_it_is_made_leaves_nothing(server):
     assert not server.error_lines()
 
 
-def test_what_was_deleted_leaves_no_files(tmp_path):
+def test_garbage_collection_removes_every_file_of_deleted_stories(tmp_path):
     server = Server(tmp_path)
     try:
         form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
@@ -457,7 +459,7 @@ def test_what_was_deleted_leaves_no_files(tmp_path):
     assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
 
 
-def test_of_a_story_only_what_it_is_now_is_kept(tmp_path):
+def test_garbage_collection_keeps_only_the_artifacts_of_the_current_story(tmp_path):
     server = Server(tmp_path)
     try:
         form = {"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
@@ -486,8 +488,8 @@ def test_of_a_story_only_what_it_is_now_is_kept(tmp_path):
         server.stop()
 
 
-def test_many_poll_while_a_film_is_made(server):
-    """Bounded: scripts/bench server has 1,000 pollers."""
+def test_polls_are_fast_while_a_film_is_rendered(server):
+    """30 pollers; `scripts/bench server` runs 1,000."""
     story_id = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]
     took, bad = [], []
 
@@ -521,11 +523,11 @@ def run(*arguments, home, **settings):
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
 
 
-def test_an_upload_for_a_story_that_is_there_is_kept_until_its_turn_comes(tmp_path):
+def test_an_upload_for_an_existing_story_is_kept_until_its_job_starts(tmp_path):
     server = Server(tmp_path)
     try:
         story = server.post("/story", data={"idea": "A snail", "scene_count": 1, "audio_option": QUIET}).json()["data"]
-        long = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]  # what comes now waits
+        long = server.post("/story/idea-2-video", data=LONG).json()["data"]["id"]  # later jobs wait in the queue
         files = [("image_files", ("x.png", make_image(), "image/png"))]
         again = threading.Thread(
             target=lambda: server.post("/story", data={"idea": "A hill", "story_id": story["id"]}, files=files)

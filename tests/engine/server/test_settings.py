@@ -1,4 +1,4 @@
-"""Settings come from the environment over a file; each is checked, all are listed."""
+"""Settings of the server: the environment overrides the file; each setting is validated and listed."""
 
 import os
 
@@ -24,7 +24,7 @@ def read(monkeypatch):
     return read_environment
 
 
-def test_defaults(read):
+def test_the_defaults_without_environment_and_file(read):
     settings = read({})
     assert (settings.max_scenes, settings.max_upload_mb, settings.max_queued_stories) == (20, 25, 10_000)
     assert settings.sync_wait_seconds == (50.0, 110.0, 170.0)
@@ -107,13 +107,13 @@ def test_serve_prints_an_invalid_setting_in_one_line(tmp_path, setting):
 
 
 def test_help_lists_every_setting(tmp_path):
-    told = run("serve", "--help", home=tmp_path).stdout
+    result = run("serve", "--help", home=tmp_path).stdout
     for name in ServerSettings.model_fields:
-        assert f"ENGINE_{name.upper()}" in told
+        assert f"ENGINE_{name.upper()}" in result
     assert describe_settings().count("\n") + 1 == len(ServerSettings.model_fields)
 
 
-def test_a_rate_gives_back_with_time():
+def test_the_rate_limiter_refills_over_time():
     now = [0.0]
     rate = RateLimiter(60, clock=lambda: now[0])
     assert [rate.acquire("a") for _ in range(60)] == [0.0] * 60
@@ -123,7 +123,7 @@ def test_a_rate_gives_back_with_time():
     assert rate.acquire("a") == 0.0
 
 
-def test_media_addresses_last_at_least_their_time_and_are_the_same_for_a_while():
+def test_media_urls_stay_equal_within_a_period_and_expire_after_their_lifetime():
     now = [10_000.0]
     media = SignedUrls("secret", 3600, clock=lambda: now[0])
     path = media.sign("s", "d" * 64, "a.png")
@@ -135,6 +135,6 @@ def test_media_addresses_last_at_least_their_time_and_are_the_same_for_a_while()
     assert not media.is_expired(medium)
     now[0] = 10_000.0 + 3 * 3600
     assert media.is_expired(medium)
-    assert media.parse_url(path) == medium  # still an input
+    assert media.parse_url(path) == medium  # valid as input
     assert SignedUrls("other", 3600).parse_url(path) is None
     assert media.sign("s", "d" * 64, "film.mp4", 1) != media.sign("s", "d" * 64, "film.mp4", 2)

@@ -1,4 +1,4 @@
-"""What may not be told is refused before any work: 451 with field and category, never the words; `liberal` relaxes some rules."""
+"""A rejected text gets 451 with field and category, never the text, before any job; `liberal` relaxes some rules."""
 
 import copy
 import json
@@ -21,7 +21,7 @@ def v1(words, strictness):
     ("words", "strictness", "status"),
     [(NEVER, "normal", 451), (NEVER, "liberal", 451), (GORE, "normal", 451), (GORE, None, 451), (GORE, "liberal", 200)],
 )
-def test_strictness_of_a_request(server, words, strictness, status):
+def test_the_strictness_of_a_request_selects_the_rules(server, words, strictness, status):
     answer = server.post("/v1/generate/story?dry_run=1", json=v1(words, strictness))
     assert answer.status_code == status
     if status == 451:
@@ -32,7 +32,7 @@ def test_strictness_of_a_request(server, words, strictness, status):
         assert words not in answer.text
 
 
-def test_ideas_elements_and_storyboards(server):
+def test_ideas_elements_and_storyboards_are_moderated(server):
     before = server.get("/story").json()["total"]
     for path in ("/story", "/story/idea-2-video"):
         answer = server.post(path, data={"idea": NEVER})

@@ -1,4 +1,4 @@
-"""Everything that is refused: one shape, the right code, nothing of the story changed, nothing told that came from inside."""
+"""Rejected requests: one error shape, the right code, an unchanged story, no internal details."""
 
 import json
 import socket
@@ -19,7 +19,7 @@ CREATING = [
     ("/story/url-2-video", {"idea": "read http://[::ffff:10.0.0.1]/x now"}, {422}),
     ("/story/images-2-video", {"image_urls": ["https://e.example/x.png"] * 21}, {422}),
 ]
-"""What does not fit into the table of bad inputs."""
+"""Invalid requests that do not fit into the table of invalid_requests."""
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +39,14 @@ def assert_refused(answer, allowed, *, secret=()):
 
 
 @pytest.mark.parametrize(("path", "form", "allowed"), CREATING, ids=lambda value: str(value)[:50])
-def test_creating_requests(server, path, form, allowed):
+def test_an_invalid_creating_request_is_rejected(server, path, form, allowed):
     assert_refused(server.post(path, data=form), allowed)
 
 
 @pytest.mark.parametrize(
     "data", [b"\xff\xd8\xff" + b"x" * 50, b"GIF89a" + b"x" * 50, b"%!PS\n", b"<svg/>", b"\x89PNG\r\n\x1a\n" + b"x" * 99]
 )
-def test_what_is_no_picture_is_refused_or_fails_with_a_message(server, data):
+def test_a_file_that_is_not_an_image_is_rejected_or_fails_with_a_message(server, data):
     answer = server.post("/story", data=IDEA, files=[("image_files", ("x.jpg", data, "image/jpeg"))])
     if answer.status_code == 200:
         story = answer.json()["data"]
@@ -59,7 +59,7 @@ def raw(server, body, kind="application/x-www-form-urlencoded", path="/story/ide
     return server.post(path, data=body, headers={"Content-Type": kind, **headers})
 
 
-def test_a_body_beyond_the_cap_is_refused_at_once(tmp_path):
+def test_a_body_above_the_limit_is_rejected(tmp_path):
     server = Server(tmp_path, ENGINE_MAX_BODY_MB="1")
     try:
         answer = server.post("/story/idea-2-video", data={"idea": "x" * (2 << 20)})
@@ -74,7 +74,7 @@ def test_a_body_beyond_the_cap_is_refused_at_once(tmp_path):
         server.stop()
 
 
-def test_only_files_may_be_long(server):
+def test_a_body_without_files_above_8_mb_is_rejected(server):
     long = "x" * (9 << 20)
     assert_refused(server.post("/story/idea-2-video", data={"idea": long}), {413})
     assert server.post("/v1/generate/story", json={"prompt": long}).json()["error"] == "too_large"
@@ -94,14 +94,14 @@ ROUTES = [
 
 @pytest.mark.parametrize("key", [None, "", "wrong", KEY + "x", KEY.upper()])
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_without_the_right_key_everything_is_401(server, story, method, path, key):
+def test_every_route_returns_401_without_a_valid_key(server, story, method, path, key):
     answer = server.request(method, path.format(id=story["id"]), key=key, data=IDEA)
     assert answer.status_code == 401
     assert answer.json()["error"] == "unauthorized"
 
 
 @pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if "{id}" in route[1]])
-def test_anothers_id_answers_like_an_id_that_never_was(server, story, method, path):
+def test_the_id_of_another_owner_gets_the_response_of_an_unknown_id(server, story, method, path):
     answers = [
         server.request(method, path.format(id=one), key=OTHER_KEY, json={"target": "scene 1"})
         for one in (story["id"], UNKNOWN)
@@ -112,19 +112,19 @@ def test_anothers_id_answers_like_an_id_that_never_was(server, story, method, pa
     assert server.story(story["id"]) == story
 
 
-def test_anothers_media_are_no_input(server, story):
+def test_media_of_another_owner_are_rejected_as_input(server, story):
     half = server.post(f"/story/{story['id']}/elements").json()["data"]
     url = half["storyboard"]["environments"][0]["image_url"]
     assert server.post("/story/images-2-video", data={"image_urls": url}, key=OTHER_KEY).status_code == 422
     assert server.post("/story", data={**IDEA, "image_urls": url}).status_code == 200
 
 
-def test_a_media_address_cannot_be_bent(server, story):
+def test_a_modified_media_url_returns_404(server, story):
     half = server.post(f"/story/{story['id']}/elements").json()["data"]
     url = half["storyboard"]["environments"][0]["image_url"]
     token = url.split("/")[-2]
     assert requests.get(url, timeout=30).status_code == 200
-    bent = token[:-5] + ("A" if token[-5] != "A" else "B") + token[-4:]  # the last letter holds bits that mean nothing
+    bent = token[:-5] + ("A" if token[-5] != "A" else "B") + token[-4:]  # the last character has unused bits
     for bad in (bent, token[::-1], "x", "." + token):
         assert requests.get(url.replace(token, bad), timeout=30).status_code == 404
 
@@ -133,13 +133,13 @@ def test_a_media_address_cannot_be_bent(server, story):
                                   {"audio_option": json.dumps({"native_audio": True, "narrator": "Zorro"})},
                                   {"narrator": "Zorro"}, {"no_such_field": "x"}, {"title": "", "language": "", "scene_count": ""},
                                   {"audio_option": ""}, {"audio_option": "{}"}, {"elements": "{}"}])  # fmt: skip
-def test_what_is_ignored_is_no_error(server, form):
+def test_ignored_fields_cause_no_error(server, form):
     assert server.post("/story?dry_run=true", data={**IDEA, **form}).status_code == 200
 
 
-@pytest.mark.parametrize("word", ["true", "True", "TRUE", "1", "yes", "on", "false", "False", "0", "no", "off"])
-def test_booleans_in_any_dress(server, word):
-    assert server.post("/story/idea-2-video?dry_run=true", data={**IDEA, "is_transition": word}).status_code == 200
+@pytest.mark.parametrize("text", ["true", "True", "TRUE", "1", "yes", "on", "false", "False", "0", "no", "off"])
+def test_every_spelling_of_a_boolean_is_accepted(server, text):
+    assert server.post("/story/idea-2-video?dry_run=true", data={**IDEA, "is_transition": text}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_booleans_in_any_dress(server, word):
     ],
 )
 @pytest.mark.parametrize("path", ["/story/idea-2-video", "/story"])
-def test_forms_of_all_kinds_are_taken(server, how, path):
+def test_every_content_type_is_accepted(server, how, path):
     assert server.post(f"{path}?dry_run=true", **how).status_code == 200
 
 
@@ -178,12 +178,12 @@ def test_forms_of_all_kinds_are_taken(server, how, path):
         ("scene_count", [1, 20]),
     ],
 )
-def test_every_value_of_the_contract_is_taken(server, name, values):
+def test_every_enumerated_value_of_the_contract_is_accepted(server, name, values):
     for value in values:
         assert server.post("/story/idea-2-video?dry_run=true", data={**IDEA, name: value}).status_code == 200
 
 
-def test_every_narrator_is_taken(server):
+def test_every_narrator_is_accepted(server):
     narrators = server.get("/story/options").json()["data"]["narrator"]
     assert len(set(narrators)) == 21
     for narrator in narrators:
@@ -191,7 +191,7 @@ def test_every_narrator_is_taken(server):
         assert server.post("/story?dry_run=true", data=form).status_code == 200
 
 
-def test_who_hangs_up_while_sending_is_no_mistake_of_the_server(server):
+def test_a_client_that_disconnects_during_a_request_causes_no_error_log(server):
     host, port = server.url.removeprefix("http://").split(":")
     head = f"POST /story HTTP/1.1\r\nHost: {host}\r\nX-Api-Key: {KEY}\r\nContent-Length: 1000\r\n\r\nidea=half"
     for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json"):

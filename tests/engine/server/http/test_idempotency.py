@@ -1,4 +1,4 @@
-"""Answers by their Idempotency-Key."""
+"""Responses stored by Idempotency-Key."""
 
 import pytest
 
@@ -13,11 +13,11 @@ def now():
 
 @pytest.fixture
 def repeats(tmp_path, now):
-    with Database(tmp_path / "engine.sqlite") as jobs:
-        yield IdempotencyStore(jobs, clock=lambda: now[0])
+    with Database(tmp_path / "engine.sqlite") as database:
+        yield IdempotencyStore(database, clock=lambda: now[0])
 
 
-def test_what_a_killed_server_was_answering_may_be_asked_again_under_its_key(repeats):
+def test_an_unfinished_request_of_a_killed_server_can_be_repeated_with_its_key(repeats):
     for key in ("answered", "cut"):
         assert repeats.reserve("me", key, "a request") is None
     repeats.store_response("me", "answered", 200, "{}")
@@ -26,7 +26,7 @@ def test_what_a_killed_server_was_answering_may_be_asked_again_under_its_key(rep
     assert repeats.reserve("me", "answered", "a request") == ("a request", 200, "{}")
 
 
-def test_answers_are_forgotten_after_a_while(repeats, now):
+def test_old_responses_are_deleted(repeats, now):
     repeats.reserve("me", "old", "a request")
     now[0] += 100
     repeats.reserve("me", "new", "a request")

@@ -1,4 +1,4 @@
-"""Requests made from the API page: bounded here, 5,000 and more in scripts/bench server."""
+"""The OpenAPI document, and requests generated from it (`scripts/bench server` sends 5,000)."""
 
 import re
 
@@ -18,7 +18,7 @@ def server(tmp_path_factory):
     server.stop()
 
 
-def test_no_request_breaks_the_server_and_every_answer_is_on_the_page(server):
+def test_no_request_causes_a_500_and_every_status_is_documented(server):
     story = server.post("/story", data={"idea": "A snail", "scene_count": 1}).json()["data"]["id"]
     job = server.post("/v1/generate/story", json=BODY).json()["job_id"]
     server.wait(story)
@@ -79,7 +79,7 @@ def test_no_component_is_a_bare_object(document):
 
 
 def test_no_enum_mixes_types(document):
-    """Client generators reject such enums."""
+    """Client generators reject enums of several types."""
 
     def visit(value):
         if isinstance(value, dict):
@@ -102,8 +102,8 @@ def test_every_story_and_job_operation_needs_a_key(document):
             assert schemes == expected, path
 
 
-def test_the_page_needs_nobody_elses_network(server):
-    """Users without internet read it too."""
+def test_the_documentation_page_loads_nothing_from_other_servers(server):
+    """Users without internet access can read it."""
     page = requests.get(f"{server.url}/docs", timeout=10).text
     links = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert links

@@ -1,4 +1,4 @@
-"""How work ends, whatever happens to it."""
+"""The scheduler stores the outcome of every job."""
 
 import threading
 import time
@@ -20,18 +20,18 @@ STORY = Story(title="A snail", scenes=(Scene(prompt="A snail crosses the road"),
 
 
 class FullDatabaseRecords(Records):
-    """A history that takes no end of work as long as there is no room."""
+    """Records that cannot store the result of a job while the disk is full."""
 
     room = threading.Event()
 
-    def finish_job(self, *told, **more):
+    def finish_job(self, *arguments, **options):
         if not self.room.is_set():
             raise DatabaseError("disk full")
-        super().finish_job(*told, **more)
+        super().finish_job(*arguments, **options)
 
 
 class StubHandler:
-    """Stands in for the worker: does what the test says with each story."""
+    """A handler that runs a function of the test on each record."""
 
     def __init__(self, do):
         self.handle = lambda job, record, stop, on_progress: do(record)
@@ -39,24 +39,24 @@ class StubHandler:
 
 @pytest.fixture
 def at_work(tmp_path):
-    begun = []
+    started = []
 
     def begin(do, kind=Records):
-        jobs = Database(tmp_path / "engine.sqlite")
-        records = kind(jobs, Credits(jobs, 0, {}))
+        database = Database(tmp_path / "engine.sqlite")
+        records = kind(database, Credits(database, 0, {}))
         scheduler = JobScheduler(StubHandler(do), records, Notifier(), make_webhook_body("me"))
         scheduler.start()
-        begun.append((scheduler, jobs))
+        started.append((scheduler, database))
         return records, scheduler
 
     yield begin
-    for scheduler, jobs in begun:
+    for scheduler, database in started:
         scheduler.stop()
-        jobs.close()
+        database.close()
 
 
 def ended(records, story_id, seconds=10.0):
-    """The work on a story when it has ended."""
+    """Return the latest job of a story after it has ended."""
     deadline = time.monotonic() + seconds
     while (job := records.get(story_id).job).state in ("queued", "running"):
         assert time.monotonic() < deadline, job
@@ -64,7 +64,7 @@ def ended(records, story_id, seconds=10.0):
     return job
 
 
-def test_work_whose_end_cannot_be_noted_is_done_when_there_is_room_again(at_work):
+def test_a_job_result_is_stored_when_the_disk_has_space_again(at_work):
     done = []
     records, scheduler = at_work(
         lambda record: done.append(record.id) or JobOutput(film="f" * 64), kind=FullDatabaseRecords
@@ -89,7 +89,7 @@ def test_work_whose_end_cannot_be_noted_is_done_when_there_is_room_again(at_work
         (DatabaseError("/home/x/y cannot be used"), "backend_failed", "the database is unavailable"),
     ],
 )
-def test_what_went_wrong_is_said_and_the_queue_goes_on(at_work, error, code, message):
+def test_a_failed_job_has_a_code_and_a_message_and_the_queue_continues(at_work, error, code, message):
     def do(record):
         if record.title == "bad":
             raise error
@@ -105,9 +105,9 @@ def test_what_went_wrong_is_said_and_the_queue_goes_on(at_work, error, code, mes
     assert ended(records, good).state == "done"
 
 
-def test_what_the_server_died_of_too_often_fails_and_says_so(at_work, tmp_path):
-    with Database(tmp_path / "engine.sqlite") as jobs:
-        records = Records(jobs, Credits(jobs, 0, {}))
+def test_a_job_that_crashed_the_server_too_often_fails(at_work, tmp_path):
+    with Database(tmp_path / "engine.sqlite") as database:
+        records = Records(database, Credits(database, 0, {}))
         deadly = records.create("me", "story", STORY, JobRequest("film"), webhook="https://hooks.example/").id
         for _ in range(MAX_CRASHES - 1):
             records.queue.claim()
@@ -120,7 +120,7 @@ def test_what_the_server_died_of_too_often_fails_and_says_so(at_work, tmp_path):
     assert '"fail"' in delivery.body
 
 
-def test_work_on_a_story_that_was_deleted_is_over(at_work):
+def test_the_job_of_a_deleted_story_ends(at_work):
     def do(record):
         records.delete(record.id)
         records.database.add_references(record.id, keys=["k"])

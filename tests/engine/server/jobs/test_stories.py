@@ -1,4 +1,4 @@
-"""Stories and the work on them in the history's file."""
+"""Stored stories and the job queue."""
 
 import pytest
 
@@ -12,36 +12,36 @@ STORY = Story(title="A snail", scenes=(Scene(prompt="A snail crosses the road"),
 
 
 @pytest.fixture
-def jobs(tmp_path):
-    with Database(tmp_path / "engine.sqlite") as jobs:
-        yield jobs
+def database(tmp_path):
+    with Database(tmp_path / "engine.sqlite") as database:
+        yield database
 
 
 @pytest.fixture
-def records(jobs):
-    return Records(jobs, Credits(jobs, 0, {}))
+def records(database):
+    return Records(database, Credits(database, 0, {}))
 
 
 class Unlucky(Database):
-    """A machine that stops in the middle of forgetting."""
+    """A database that fails in the middle of a deletion."""
 
     def delete_run(self, run_id: str) -> None:
         raise SystemExit
 
 
-def test_a_story_is_deleted_as_a_whole_or_not_at_all(tmp_path):
-    with Unlucky(tmp_path / "engine.sqlite") as jobs:
-        records = Records(jobs, Credits(jobs, 0, {}))
+def test_a_story_is_deleted_completely_or_not_at_all(tmp_path):
+    with Unlucky(tmp_path / "engine.sqlite") as database:
+        records = Records(database, Credits(database, 0, {}))
         story_id = records.create("me", "story", STORY, JobRequest("film")).id
         with pytest.raises(SystemExit):
             records.delete(story_id)
         assert records.get(story_id).story == STORY
-        assert jobs.get_run(story_id).title == "A snail"
+        assert database.get_run(story_id).title == "A snail"
 
 
-def test_a_webhook_does_not_wait_for_a_clock_that_was_set_back(jobs):
+def test_a_webhook_is_due_after_the_clock_was_set_back(database):
     now = [1_000_000.0]
-    records = Records(jobs, Credits(jobs, 0, {}), clock=lambda: now[0])
+    records = Records(database, Credits(database, 0, {}), clock=lambda: now[0])
     records.create("me", "story", STORY, JobRequest("film"), webhook="https://hooks.example/")
     records.finish_job(records.queue.claim(), "done", webhook_body=lambda record: "{}")
     (delivery,) = records.outbox.list_due(9, max_delay=60)
@@ -51,14 +51,14 @@ def test_a_webhook_does_not_wait_for_a_clock_that_was_set_back(jobs):
     assert [one.id for one in records.outbox.list_due(9, max_delay=60)] == [delivery.id]
 
 
-def test_work_during_which_the_server_died_waits_again_in_its_old_place(records):
+def test_a_job_interrupted_by_a_crash_returns_to_its_place_in_the_queue(records):
     first, second = (records.create("me", "story", STORY, JobRequest("film")).id for _ in range(2))
     assert records.queue.claim().story_id == first
     assert records.queue.requeue_interrupted() == []
     assert [records.queue.claim().story_id, records.queue.claim().story_id] == [first, second]
 
 
-def test_work_of_which_the_server_dies_again_and_again_comes_last_and_is_given_up(records):
+def test_a_job_that_crashes_the_server_repeatedly_runs_last_and_then_fails(records):
     deadly, other = (records.create("me", "story", STORY, JobRequest("film")).id for _ in range(2))
     for _ in range(CRASHES_BEFORE_DEMOTION):
         assert records.queue.claim().story_id == deadly
@@ -72,7 +72,7 @@ def test_work_of_which_the_server_dies_again_and_again_comes_last_and_is_given_u
     assert [work.story_id for work in records.queue.requeue_interrupted()] == [deadly]
 
 
-def test_work_that_comes_on_or_is_stopped_on_purpose_is_not_suspected(records):
+def test_a_job_with_progress_or_a_requeued_job_counts_no_crash(records):
     records.create("me", "story", STORY, JobRequest("film"))
     for number in range(2 * MAX_CRASHES):
         work = records.queue.claim()

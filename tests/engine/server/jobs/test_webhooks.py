@@ -1,4 +1,4 @@
-"""Webhooks: saved before they are sent, tried again with the same id, signed, never in anybody's way."""
+"""Webhooks: stored before they are sent, retried with the same id, signed, independent of slow receivers."""
 
 import json
 import time
@@ -21,7 +21,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def drip(handler):
-    """Answers one byte a second, for a long time."""
+    """A receiver that responds with one byte per second."""
     handler.send_response(200)
     handler.end_headers()
     for _ in range(60):
@@ -53,8 +53,8 @@ def submit(server, web_server, path, behaviour=(), **form):
     return answer.json()["data"]["id"]
 
 
-def test_seven_kinds_of_receivers(server, web_server):
-    """Slow and silent ones first: they delay nobody."""
+def test_each_of_seven_kinds_of_receivers_gets_its_webhooks_without_delaying_others(server, web_server):
+    """The slow and silent receivers come first; they delay no other."""
     ids = {
         "/silent": submit(server, web_server, "/silent", [silent] * 9),
         "/drip": submit(server, web_server, "/drip", [drip]),
@@ -68,30 +68,30 @@ def test_seven_kinds_of_receivers(server, web_server):
     stories = {path: server.wait(story_id) for path, story_id in ids.items()}
     assert all(story["status"] == "success" for story in stories.values())
     web_server.wait_for_webhooks("/good", seconds=5)
-    assert len(web_server.wait_for_webhooks("/error", 3, seconds=10)) == 3  # twice in vain, then taken
+    assert len(web_server.wait_for_webhooks("/error", 3, seconds=10)) == 3  # two failures, then success
     assert len(web_server.wait_for_webhooks("/cut", 2, seconds=10)) == 2
-    # As often as there are pauses, then given up.
+    # One attempt per retry delay and the first one, then it fails.
     assert len(web_server.wait_for_webhooks("/refused", 4, seconds=10)) == 4
     assert time.monotonic() - began < 30
     assert not web_server.webhooks_to("/redirected")
     time.sleep(1)
     assert len(web_server.webhooks_to("/error")) == 3
     assert len(web_server.webhooks_to("/refused")) == 4
-    assert len(web_server.webhooks_to("/drip")) == 1  # its status came, nobody reads on
+    assert len(web_server.webhooks_to("/drip")) == 1  # its status is enough; the body is not read
     for path, story_id in ids.items():
         assert {json.loads(body)["batch_id"] for _, _, body, _ in web_server.webhooks_to(path)} == {story_id}
 
 
-def test_every_try_has_the_same_id_and_a_good_signature(server, web_server):
+def test_every_webhook_attempt_has_the_same_id_and_a_valid_signature(server, web_server):
     submit(server, web_server, "/signed", [500])
     hooks = web_server.wait_for_webhooks("/signed", 2)
     assert len({headers["webhook-id"] for _, headers, _, _ in hooks}) == 1
     for _, headers, body, _ in hooks:
-        told = Webhook(SECRET).verify(body.decode(), headers)
-        assert (told["customer_id"], told["status"]) == ("studio-7", "success")
+        payload = Webhook(SECRET).verify(body.decode(), headers)
+        assert (payload["customer_id"], payload["status"]) == ("studio-7", "success")
 
 
-def test_failure_is_told_too(server, web_server):
+def test_a_failed_story_sends_a_webhook(server, web_server):
     form = {"image_urls": f"{web_server.url}/gone.png", "webhook_url": f"{web_server.url}/failed"}
     story_id = server.post("/story/images-2-video", data=form).json()["data"]["id"]
     assert server.wait(story_id)["status"] == "fail"
@@ -99,7 +99,7 @@ def test_failure_is_told_too(server, web_server):
     assert json.loads(body)["status"] == "fail"
 
 
-def test_what_was_not_sent_is_sent_after_a_kill(tmp_path, web_server):
+def test_a_pending_webhook_is_sent_after_the_server_was_killed(tmp_path, web_server):
     server = Server(tmp_path, ENGINE_WEBHOOK_RETRY_DELAYS="1.5,1.5,1.5")
     story_id = submit(server, web_server, "/late", [500])
     server.wait(story_id)
@@ -114,21 +114,21 @@ def test_what_was_not_sent_is_sent_after_a_kill(tmp_path, web_server):
 
 
 class FullDatabaseOutbox(Outbox):
-    """An outbox that takes no word of what was tried, the first three times."""
+    """An outbox that cannot store the first three attempts."""
 
     refused = 0
 
-    def record_attempt(self, *told, **more):
+    def record_attempt(self, *arguments, **options):
         if self.refused < 3:
             self.refused += 1
             raise DatabaseError("disk full")
-        super().record_attempt(*told, **more)
+        super().record_attempt(*arguments, **options)
 
 
-def test_what_was_sent_is_not_sent_again_while_that_cannot_be_written_down(tmp_path, web_server):
-    with Database(tmp_path / "engine.sqlite") as jobs:
-        records = Records(jobs, Credits(jobs, 0, {}))
-        outbox = FullDatabaseOutbox(jobs)
+def test_a_sent_webhook_is_not_sent_again_while_the_database_is_unavailable(tmp_path, web_server):
+    with Database(tmp_path / "engine.sqlite") as database:
+        records = Records(database, Credits(database, 0, {}))
+        outbox = FullDatabaseOutbox(database)
         story = Story(title="A snail", scenes=(Scene(prompt="A snail"),))
         records.create("me", "story", story, JobRequest("film"), webhook=f"{web_server.url}/once")
         records.finish_job(records.queue.claim(), "done", film="f" * 64, webhook_body=lambda record: "{}")

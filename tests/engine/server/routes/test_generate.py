@@ -1,4 +1,4 @@
-"""Contract part 5: a job of portraits and scenes, its errors before any job exists, the list of models."""
+"""The Generate-story API: jobs of portraits and scene images, validation before a job exists, the model list."""
 
 import copy
 import io
@@ -31,7 +31,7 @@ BODY = {
 
 
 def changed(path, value):
-    """The body with one thing different; `...` takes it away."""
+    """Return the body with one value replaced; `...` removes it."""
     body = copy.deepcopy(BODY)
     place = body
     for part in path[:-1]:
@@ -49,7 +49,7 @@ def done(server):
     return answer, server.wait_job(answer.json()["job_id"])
 
 
-def test_202_with_a_job_to_poll(done, server):
+def test_a_created_job_returns_202_with_a_poll_url(done, server):
     answer, _ = done
     assert answer.status_code == 202
     body = answer.json()
@@ -59,7 +59,7 @@ def test_202_with_a_job_to_poll(done, server):
     assert server.get(body["poll_url"]).status_code == 200
 
 
-def test_the_result_has_a_signed_picture_of_every_scene_and_used_look(done):
+def test_the_result_has_a_signed_image_of_every_scene_and_used_character_state(done):
     job = done[1]
     assert (job["status"], job["scenes_completed"], job["scenes_total"], job["progress_percentage"]) == (
         "completed",
@@ -78,7 +78,7 @@ def test_the_result_has_a_signed_picture_of_every_scene_and_used_look(done):
     assert all(requests.get(one["image_url"], timeout=30).ok for one in job["result"]["characters"])
 
 
-def test_enhanced_scene_pictures_are_the_result(done, server):
+def test_the_result_has_the_enhanced_scene_images(done, server):
     answer = server.post("/v1/generate/story", json={**BODY, "enhance_image": True})
     job = server.wait_job(answer.json()["job_id"])
     assert (job["status"], job["scenes_completed"]) == ("completed", 3)
@@ -88,7 +88,7 @@ def test_enhanced_scene_pictures_are_the_result(done, server):
         assert len({Image.open(io.BytesIO(data)).size for data in pictures}) == 1
 
 
-def test_a_reference_picture_is_taken_into_the_story(server, web_server):
+def test_a_reference_image_is_imported_into_the_story(server, web_server):
     web_server.files["/ilva.png"] = ("image/png", make_image())
     body = changed(["characters", 0, "reference_url"], f"{web_server.url}/ilva.png")
     body["reference_images"] = [{"description": "the mood", "url": f"{web_server.url}/ilva.png"}]
@@ -97,7 +97,7 @@ def test_a_reference_picture_is_taken_into_the_story(server, web_server):
     assert "/ilva.png" in web_server.requested_paths
 
 
-def test_an_unreadable_reference_picture_fails_the_job(server, web_server):
+def test_an_unreadable_reference_image_fails_the_job(server, web_server):
     web_server.files["/broken.png"] = ("image/png", b"\x89PNG\r\n\x1a\n" + b"x" * 200)
     for path in ("/broken.png", "/not-there.png"):
         body = changed(["characters", 0, "reference_url"], web_server.url + path)
@@ -145,7 +145,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("path", "value", "field"), BAD, ids=lambda value: str(value)[:40])
-def test_what_is_wrong_is_refused_before_any_job_exists(server, path, value, field):
+def test_an_invalid_body_is_rejected_before_a_job_exists(server, path, value, field):
     answer = server.post("/v1/generate/story", json=changed(path, value))
     assert answer.status_code in (400, 422), answer.text
     body = answer.json()
@@ -163,7 +163,7 @@ def test_what_is_wrong_is_refused_before_any_job_exists(server, path, value, fie
         ("camera", 404, "model_not_found"),
     ],
 )
-def test_models_that_cannot_serve(server, model, status, code):
+def test_a_model_that_cannot_run_the_job_is_rejected(server, model, status, code):
     answer = server.post("/v1/generate/story", json={**BODY, "model": model})
     assert (answer.status_code, answer.json()["error"]) == (status, code)
 
@@ -171,7 +171,7 @@ def test_models_that_cannot_serve(server, model, status, code):
 @pytest.mark.parametrize(
     "text", ["", "{", '{"a": 1, "a": 2}', '{"a": NaN}', '{"a": 1e999}', '"\\ud800"', "[" * 9999, b"\xff\xfe"]
 )
-def test_broken_json_is_400(server, text):
+def test_invalid_json_returns_400(server, text):
     answer = server.post("/v1/generate/story", data=text, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"] in ("invalid_json", "invalid_text")
@@ -183,24 +183,24 @@ def test_unknown_keys_are_ignored_with_a_warning(server):
     assert any("colour" in warning for warning in job["warnings"])
 
 
-def test_a_job_is_its_owners_alone(done, server):
+def test_another_key_cannot_read_the_job(done, server):
     job_id = done[1]["job_id"]
     never = server.get(f"/v1/jobs/{uuid.uuid4()}", key=OTHER_KEY)
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/events")):
         answer = server.request(method, f"/v1/jobs/{job_id}{path}", key=OTHER_KEY)
         assert (answer.status_code, answer.json()["error"]) == (404, "job_not_found")
         assert answer.json()["message"] == never.json()["message"]
-    assert server.get(f"/story/{job_id}").status_code == 404  # the two APIs keep apart
+    assert server.get(f"/story/{job_id}").status_code == 404  # jobs and stories have separate ids
 
 
-def test_a_job_can_be_stopped_and_forgotten(server):
+def test_a_job_can_be_cancelled_and_deleted(server):
     body = changed(["scenes"], [{"prompt": f"Scene {n}", "characters": [{"name": "Ilva"}]} for n in range(10)])
     job_id = server.post("/v1/generate/story", json={**body, "seed": 99, "aspect_ratio": "4:1"}).json()["job_id"]
     assert server.request("DELETE", f"/v1/jobs/{job_id}").status_code == 200
     assert server.get(f"/v1/jobs/{job_id}").status_code == 404
 
 
-def test_a_dry_run_makes_nothing(server):
+def test_a_dry_run_of_a_job_creates_nothing(server):
     before = server.get("/metrics", key=None).text
     answer = server.post("/v1/generate/story?dry_run=true", json=BODY)
     plan = answer.json()
@@ -213,12 +213,12 @@ def test_a_dry_run_makes_nothing(server):
     ]
 
 
-def test_a_bearer_token_is_a_key_too(server):
+def test_a_bearer_token_is_accepted_as_api_key(server):
     for header in ({"Authorization": f"Bearer {KEY}"}, {"authorization": f"bearer {KEY}"}, {"x-api-key": KEY}):
         assert requests.get(f"{server.url}/v1/models", headers=header, timeout=30).status_code == 200
 
 
-def test_models_say_what_they_can(server):
+def test_the_model_list_has_the_capabilities_of_each_model(server):
     models = server.get("/v1/models").json()["models"]
     assert {model["supports_multiturn"] for model in models} == {True, False}
     assert "local-story" in {model["id"] for model in models}

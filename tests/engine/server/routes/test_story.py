@@ -1,4 +1,4 @@
-"""Contract part 2: an idea, a page, pictures become a film; the example clients' own flow."""
+"""Automatic mode of the Story API: films from an idea, a page or images, as the example clients use it."""
 
 import io
 import json
@@ -17,7 +17,7 @@ QUIET = json.dumps({"has_bg_music": False, "has_narration": False})
 
 @pytest.fixture(scope="module")
 def film(server, web_server):
-    """What the quick-start client does: submit, poll, download. With narration, and a webhook whose handler asks back."""
+    """Run the quick-start client: submit, poll, download. The handler of its webhook requests the story."""
     seen = {}
 
     def ask_back(path, body):
@@ -59,7 +59,7 @@ def probe(data: bytes, tmp_path) -> dict:
         }
 
 
-def test_the_answer_comes_at_once_with_all_that_clients_index(film):
+def test_the_response_comes_at_once_with_every_key_that_clients_read(film):
     assert film["answer"].status_code == 200
     assert film["answer"].elapsed.total_seconds() < 5
     story = film["answer"].json()["data"]
@@ -70,7 +70,7 @@ def test_the_answer_comes_at_once_with_all_that_clients_index(film):
     assert story["scene_count"] == 2
 
 
-def test_success_has_a_film_that_opens_without_a_key(film, server, tmp_path):
+def test_a_successful_story_has_a_film_that_opens_without_a_key(film, server, tmp_path):
     story = film["story"]
     assert (story["status"], story["progress_percentage"], story["message"]) == ("success", 100, None)
     answer = requests.get(story["video_url"], timeout=30)
@@ -82,7 +82,7 @@ def test_success_has_a_film_that_opens_without_a_key(film, server, tmp_path):
     assert found["seconds"] > 2
 
 
-def test_a_finished_story_has_pictures_narrations_and_clips(film):
+def test_a_finished_story_has_images_narrations_and_clips(film):
     story = film["story"]
     assert [scene["name"] for scene in story["scenes"]] == [scene["name"] for scene in story["storyboard"]["scenes"]]
     assert len(story["scenes"]) == story["scene_count"] == 2
@@ -96,12 +96,12 @@ def test_a_finished_story_has_pictures_narrations_and_clips(film):
             assert one["image_url"] == one["URL"]
 
 
-def test_given_elements_keep_their_exact_names_and_words(film):
+def test_submitted_elements_keep_their_names_and_descriptions(film):
     (fox,) = [one for one in film["story"]["storyboard"]["characters"] if one["name"] == "Fennel"]
     assert fox["description"] == "a red fox with a drum"
 
 
-def test_the_webhook_tells_after_the_story_is_there(film):
+def test_the_webhook_is_sent_after_the_story_is_stored(film):
     ((_, headers, body, _),) = film["hooks"]
     assert json.loads(body) == {"customer_id": "local", "batch_id": film["story"]["id"], "status": "success"}
     assert headers["content-type"] == "application/json"
@@ -110,7 +110,7 @@ def test_the_webhook_tells_after_the_story_is_there(film):
     assert inside["video_url"]
 
 
-def test_effective_choices_are_shown(film):
+def test_a_story_shows_its_effective_options(film):
     story = film["story"]
     assert story["audio_option"]["narrator"] == "George"
     assert (story["language"], story["aspect_ratio"], story["title"]) == ("English", "16:9", "Meadow Band")
@@ -137,7 +137,7 @@ def test_transitions_never_lengthen_the_film_by_more_than_their_own_time(server,
     assert 10 <= found["seconds"] <= 11
 
 
-def test_the_page_whose_address_stands_in_the_idea_is_read(server, web_server):
+def test_the_page_of_the_url_in_the_idea_is_read(server, web_server):
     form = {"idea": f'Tell the story of "{web_server.url}/page".', "scene_count": 2, "audio_option": QUIET}
     answer = server.post("/story/url-2-video", data=form)
     assert answer.status_code == 200
@@ -148,7 +148,7 @@ def test_the_page_whose_address_stands_in_the_idea_is_read(server, web_server):
     assert "Oda" in words or "bees" in words or "hives" in words
 
 
-def test_a_dead_page_is_a_warning_and_the_idea_goes_on(server, web_server):
+def test_an_unreachable_page_causes_a_warning_and_the_idea_is_used(server, web_server):
     form = {"idea": f"A beekeeper on a roof, see {web_server.url}/gone!", "scene_count": 1, "audio_option": QUIET}
     story = server.wait(server.post("/story/url-2-video", data=form).json()["data"]["id"])
     assert story["status"] == "success", story["message"]
@@ -163,7 +163,7 @@ def test_a_dead_page_is_a_warning_and_the_idea_goes_on(server, web_server):
         ("image/png", b"x"),
     ],
 )
-def test_a_page_that_says_nothing_is_a_warning_too(server, web_server, kind, body):
+def test_a_page_without_text_causes_a_warning(server, web_server, kind, body):
     web_server.files["/mute"] = (kind, body)
     form = {"idea": f"A beekeeper on a roof, see {web_server.url}/mute", "scene_count": 1}
     answer = server.post("/story/url-2-video", data={**form, "audio_option": QUIET})
@@ -193,7 +193,7 @@ def page_of_bees(web_server):
     return f"{web_server.url}/bees"
 
 
-def test_pictures_of_the_page_become_objects_if_asked(server, web_server, page_of_bees):
+def test_page_pictures_become_objects_of_the_story(server, web_server, page_of_bees):
     web_server.requested_paths.clear()
     form = {"idea": f"Tell {page_of_bees}", "scene_count": 2, "audio_option": QUIET, "page_pictures": "5"}
     story = server.wait(server.post("/story/url-2-video", data=form).json()["data"]["id"])
@@ -211,7 +211,7 @@ def test_pictures_of_the_page_become_objects_if_asked(server, web_server, page_o
     assert len([path for path in web_server.requested_paths if path != "/bees"]) <= 10
 
 
-def test_no_more_pictures_are_asked_for_than_were_wished_and_none_unasked(server, web_server, page_of_bees):
+def test_no_more_images_of_a_page_are_fetched_than_requested(server, web_server, page_of_bees):
     for wished, asked in ((1, {"/bees", "/hives.jpg"}), (0, {"/bees"})):
         web_server.requested_paths.clear()
         form = {"idea": f"Tell {page_of_bees}", "scene_count": 1, "audio_option": QUIET, "page_pictures": wished}
@@ -233,7 +233,7 @@ def test_no_more_pictures_are_asked_for_than_were_wished_and_none_unasked(server
         "first {}/page then http://b.example/",
     ],
 )
-def test_the_address_may_stand_anywhere_in_the_idea(server, web_server, idea):
+def test_the_url_may_stand_anywhere_in_the_idea(server, web_server, idea):
     web_server.requested_paths.clear()
     form = {"idea": idea.format(web_server.url, rest=web_server.url.removeprefix("http")), "scene_count": 1}
     story = server.post("/story/url-2-video", data=form).json()["data"]["id"]
@@ -244,7 +244,7 @@ def test_the_address_may_stand_anywhere_in_the_idea(server, web_server, idea):
     server.request("DELETE", f"/story/{story}")
 
 
-def test_a_space_around_an_address_and_a_slash_around_a_path_are_no_mistakes(server, web_server):
+def test_spaces_around_a_url_and_extra_slashes_in_a_path_are_accepted(server, web_server):
     web_server.files["/0.png"] = ("image/png", make_image())
     form = {"image_urls": f" {web_server.url}/0.png\n", "webhook_url": f" {web_server.url}/hook", "audio_option": QUIET}
     story = server.post("//story", data={"idea": "A hill", **form}).json()["data"]
@@ -252,12 +252,12 @@ def test_a_space_around_an_address_and_a_slash_around_a_path_are_no_mistakes(ser
     assert server.get(f"//story/{story['id']}/").json()["data"]["id"] == story["id"]
 
 
-def test_an_idea_without_an_address_is_refused(server):
+def test_an_idea_without_a_url_is_rejected(server):
     assert server.post("/story/url-2-video", data={"idea": "no address here"}).status_code == 400
 
 
 @pytest.mark.parametrize("way", ["files", "urls", "one url"])
-def test_pictures_are_the_scenes_in_their_order(server, web_server, way):
+def test_each_image_becomes_a_scene_in_order(server, web_server, way):
     colours = [(200, 40, 30), (30, 180, 60)]
     common = {"audio_option": QUIET, "aspect_ratio": "9:16", "scene_count": "7", "elements": "{}"}
     if way == "files":
@@ -282,7 +282,7 @@ def test_pictures_are_the_scenes_in_their_order(server, web_server, way):
         assert all(abs(a - b) < 12 for a, b in zip(middle, colour, strict=True))
 
 
-def test_a_given_element_picture_is_shown_and_nothing_is_made_of_it(server, web_server):
+def test_a_submitted_element_image_is_used_instead_of_a_generated_one(server, web_server):
     web_server.files["/fox.webp"] = ("image/webp", make_image(image_format="WEBP"))
     url = f"{web_server.url}/fox.webp"
     elements = {"characters": [{"name": "Fennel", "description": "a fox", "URL": url}], "objects": []}
@@ -294,13 +294,13 @@ def test_a_given_element_picture_is_shown_and_nothing_is_made_of_it(server, web_
     assert "/fox.webp" in web_server.requested_paths
 
 
-def test_another_key_sees_nothing(film, server):
+def test_another_key_cannot_read_the_story(film, server):
     path = f"/story/{film['story']['id']}"
     never = "/story/00000000-0000-4000-8000-000000000000"
     assert server.get(path, key=OTHER_KEY).status_code == server.get(never, key=OTHER_KEY).status_code == 404
 
 
-def test_the_film_plays_from_any_point(film):
+def test_the_film_supports_range_requests(film):
     url = film["story"]["video_url"]
     part = requests.get(url, headers={"Range": "bytes=100-199"}, timeout=30)
     assert part.status_code == 206
@@ -319,7 +319,7 @@ def test_the_film_plays_from_any_point(film):
         ("bytes=-", 200, None), ("bytes=a-b", 200, None), ("bytes=" + "0-0," * 5000, 200, None),
     ],
 )  # fmt: skip
-def test_ranges_that_can_be_followed_are_and_no_others(film, asked, status, content_range):
+def test_valid_ranges_return_206_unsatisfiable_ones_416_and_invalid_ones_200(film, asked, status, content_range):
     answer = requests.get(film["story"]["video_url"], headers={"Range": asked}, timeout=30)
     assert answer.status_code == status
     size = requests.head(film["story"]["video_url"], timeout=30).headers["content-length"]
@@ -331,7 +331,7 @@ def test_ranges_that_can_be_followed_are_and_no_others(film, asked, status, cont
         assert len(answer.content) == int(size)
 
 
-def test_a_browser_and_ffmpeg_take_the_address_as_it_is(film):
+def test_a_browser_and_ffmpeg_open_the_media_url(film):
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", film["story"]["video_url"], "-f", "null", "-"]
     assert subprocess.run(command, capture_output=True, timeout=60).returncode == 0

@@ -1,4 +1,4 @@
-"""Contract part 3: storyboard, elements, scenes, videos, concat; reading, changing, deleting a story."""
+"""Advanced mode of the Story API: storyboard, elements, scenes, videos, concat; reading, updating, deleting."""
 
 import io
 import json
@@ -39,7 +39,7 @@ def step(server, story, name, **form):
 
 @pytest.fixture(scope="module")
 def flow(server):
-    """Steps 1, 1.5, 2 and 3 as the advanced example goes: each sends back what the one before gave."""
+    """Run steps 1, 1.5, 2 and 3 as the advanced example: each submits the storyboard of the previous response."""
     one = make(server, title="Meadow Band", audio_option=json.dumps({"narrator": "Lily"}))
     half = step(server, one, "elements", option="FluxPro", storyboard=json.dumps(board(one)), enhance_image="False")
     two = step(server, one, "scenes", option="Auto", storyboard=json.dumps(board(half)), generate_elements="True")
@@ -47,7 +47,7 @@ def flow(server):
     return {"one": one, "half": half, "two": two, "three": three, "film": server.wait(one["id"])}
 
 
-def test_step_1_answers_with_the_whole_storyboard(flow):
+def test_step_1_returns_the_complete_storyboard(flow):
     story = flow["one"]
     assert (story["status"], story["progress_percentage"], story["video_url"]) == ("new", 0, None)
     assert story["title"] == "Meadow Band"
@@ -59,7 +59,7 @@ def test_step_1_answers_with_the_whole_storyboard(flow):
         assert not {"image_url", "narration_url", "video_url"} & set(scene)
 
 
-def test_step_1_and_a_half_gives_every_element_a_picture(flow):
+def test_step_1_and_a_half_gives_every_element_an_image(flow):
     story = flow["half"]
     assert story["status"] == "new"
     elements = [one for part in PARTS for one in story["storyboard"][part]]
@@ -70,7 +70,7 @@ def test_step_1_and_a_half_gives_every_element_a_picture(flow):
     assert not any("image_url" in scene for scene in story["scenes"])
 
 
-def test_step_2_gives_every_scene_a_picture_and_a_voice(flow):
+def test_step_2_gives_every_scene_an_image_and_a_narration(flow):
     story = flow["two"]
     assert story["status"] == "new"
     for scene in story["scenes"]:
@@ -79,7 +79,7 @@ def test_step_2_gives_every_scene_a_picture_and_a_voice(flow):
         assert "video_url" not in scene
 
 
-def test_a_storyboard_sent_back_unchanged_changes_nothing(flow):
+def test_a_resubmitted_unchanged_storyboard_changes_nothing(flow):
     for before, after in (("one", "half"), ("half", "two"), ("two", "film")):
         for part in PARTS:
             old, new = (
@@ -94,7 +94,7 @@ def test_a_storyboard_sent_back_unchanged_changes_nothing(flow):
         assert pictures[0] == pictures[1]
 
 
-def test_step_3_answers_at_once_and_ends_with_a_film(flow, tmp_path):
+def test_step_3_responds_at_once_and_ends_with_a_film(flow, tmp_path):
     assert (flow["three"]["status"], flow["three"]["video_url"]) == ("processing", None)
     story = flow["film"]
     assert (story["status"], story["title"]) == ("success", "Meadow Band")
@@ -103,7 +103,7 @@ def test_step_3_answers_at_once_and_ends_with_a_film(flow, tmp_path):
     assert all("video_url" in scene for scene in story["storyboard"]["scenes"])
 
 
-def test_the_audio_choice_of_step_1_stays_until_step_2_names_another(server):
+def test_the_audio_option_of_step_1_holds_until_step_2_replaces_it(server):
     story = make(server, audio_option=QUIET)
     after = step(server, story, "scenes")
     assert not any("narration_url" in scene for scene in after["scenes"])
@@ -112,14 +112,14 @@ def test_the_audio_choice_of_step_1_stays_until_step_2_names_another(server):
     assert again["audio_option"]["narrator"] == "Brian"
 
 
-def test_deprecated_fields_of_step_2_have_no_effect_whatever_they_hold(server):
+def test_deprecated_fields_of_step_2_have_no_effect(server):
     story = make(server, audio_option=QUIET)
     form = {"narrator": "nobody", "has_narration": "True", "has_bg_music": "perhaps", "generate_elements": "x"}
     after = step(server, story, "scenes", **form)
     assert not any("narration_url" in scene for scene in after["scenes"])
 
 
-def test_steps_out_of_order_are_400_and_harmless(server):
+def test_a_step_out_of_order_returns_400_and_changes_nothing(server):
     story = make(server)
     for name, word in (("videos", "scenes"), ("concat", "videos")):
         answer = server.post(f"/story/{story['id']}/{name}")
@@ -129,7 +129,7 @@ def test_steps_out_of_order_are_400_and_harmless(server):
     assert server.story(story["id"]) == story
 
 
-def test_sent_texts_stay_as_sent_and_unknown_keys_come_back(server):
+def test_submitted_texts_and_unknown_keys_are_returned_unchanged(server):
     story = make(server, audio_option=QUIET)
     sent = board(story)
     sent["mood_board"] = {"deep": [1, 2]}
@@ -145,7 +145,7 @@ def test_sent_texts_stay_as_sent_and_unknown_keys_come_back(server):
     assert after["scenes"][1]["image_description"] == story["scenes"][1]["image_description"]
 
 
-def test_absent_arrays_stay_and_present_ones_replace(server):
+def test_a_submitted_array_replaces_the_stored_one_and_an_absent_one_stays(server):
     story = make(server)
     sent = {"characters": [{"name": "Otto", "description": "an otter"}], "scenes": []}
     after = step(server, story, "elements", storyboard=json.dumps(sent))
@@ -154,7 +154,7 @@ def test_absent_arrays_stay_and_present_ones_replace(server):
     assert len(after["scenes"]) == 2
 
 
-def test_narration_is_another_name_for_narrator_and_a_voice_name_is_spoken_with_a_warning(server):
+def test_narration_is_an_alias_of_narrator_and_a_voice_name_causes_a_warning(server):
     story = make(server)
     scenes = [
         {"name": "One", "image_description": "A hill.", "narration": "Once."},
@@ -162,11 +162,11 @@ def test_narration_is_another_name_for_narrator_and_a_voice_name_is_spoken_with_
     ]
     after = step(server, story, "scenes", storyboard=json.dumps({"scenes": scenes}))
     assert [scene["narrator"] for scene in after["scenes"]] == ["Once.", "Sarah"]
-    assert any("spoken as text" in warning for warning in after["warnings"])
+    assert any("read aloud as text" in warning for warning in after["warnings"])
     assert all("narration_url" in scene for scene in after["scenes"])
 
 
-def test_of_two_addresses_of_an_element_the_new_one_counts(server, web_server):
+def test_of_two_urls_of_an_element_the_changed_one_is_used(server, web_server):
     web_server.files["/new.png"] = ("image/png", make_image())
     for name in ("image_url", "URL"):
         story = make(server)
@@ -178,7 +178,7 @@ def test_of_two_addresses_of_an_element_the_new_one_counts(server, web_server):
         assert after["storyboard"]["characters"][0]["URL"] == f"{web_server.url}/new.png"
 
 
-def test_step_1_and_a_half_again_makes_anew_what_the_client_does_not_bring(server):
+def test_a_repeated_step_1_and_a_half_generates_new_images_except_submitted_ones(server):
     story = make(server)
     half = step(server, story, "elements")
     again = step(server, story, "elements")
@@ -188,7 +188,7 @@ def test_step_1_and_a_half_again_makes_anew_what_the_client_does_not_bring(serve
     assert bytes_of(kept["storyboard"]["characters"][0]["image_url"]) == new
 
 
-def test_own_media_come_back_as_input(server):
+def test_media_urls_of_the_server_are_accepted_as_input(server):
     story = make(server)
     half = step(server, story, "elements")
     url = half["storyboard"]["environments"][0]["image_url"]
@@ -204,7 +204,7 @@ def test_own_media_come_back_as_input(server):
     )
 
 
-def test_pictures_of_step_1_are_the_scene_pictures_of_step_2(server):
+def test_images_of_step_1_are_the_scene_images_of_step_2(server):
     files = [("image_files", (f"../../{n}.png", make_image(colour=(n * 80, 90, 20)), "image/png")) for n in range(3)]
     answer = server.post(
         "/story", data={"idea": "Three hills", "audio_option": QUIET, "aspect_ratio": "4:3"}, files=files
@@ -218,7 +218,7 @@ def test_pictures_of_step_1_are_the_scene_pictures_of_step_2(server):
         assert abs(shown.getpixel((150, 120))[0] - number * 80) < 6
 
 
-def test_an_enhanced_picture_has_the_same_size_and_other_pixels(server):
+def test_an_enhanced_image_has_the_same_size_and_other_pixels(server):
     story = make(server, audio_option=QUIET)
     plain = bytes_of(step(server, story, "scenes")["scenes"][0]["image_url"])
     better = bytes_of(step(server, story, "scenes", enhance_image="True")["scenes"][0]["image_url"])
@@ -226,7 +226,7 @@ def test_an_enhanced_picture_has_the_same_size_and_other_pixels(server):
     assert Image.open(io.BytesIO(better)).size == Image.open(io.BytesIO(plain)).size
 
 
-def test_enhanced_elements_have_the_same_size_other_pixels_and_are_what_scenes_are_drawn_from(server):
+def test_enhanced_elements_have_the_same_size_and_scenes_are_generated_from_them(server):
     story = make(server, audio_option=QUIET)
     plain = step(server, story, "elements")["storyboard"]
     again = make(server, audio_option=QUIET)
@@ -244,7 +244,7 @@ def test_enhanced_elements_have_the_same_size_other_pixels_and_are_what_scenes_a
             assert not new["image_url"].startswith("media:")
 
 
-def test_a_ratio_named_later_updates_the_story(server):
+def test_the_aspect_ratio_of_a_later_step_updates_the_story(server):
     story = make(server, audio_option=QUIET)
     after = step(server, story, "scenes", aspect_ratio="9:16")
     assert after["aspect_ratio"] == "9:16"
@@ -268,7 +268,7 @@ def test_duration_times_loop_is_the_length_without_narration(server, tmp_path):
     assert probe(bytes_of(film["video_url"]), tmp_path)["seconds"] == pytest.approx(6, abs=0.2)
 
 
-def test_with_narration_the_speech_decides(server, tmp_path):
+def test_with_narration_the_speech_determines_the_length(server, tmp_path):
     story = make(server, scene_count=1, audio_option=json.dumps({"has_bg_music": False}))
     sent = {"scenes": [{"name": "A", "image_description": "A hill.", "narrator": "Hello there."}]}
     step(server, story, "scenes", storyboard=json.dumps(sent))
@@ -281,7 +281,7 @@ def test_with_narration_the_speech_decides(server, tmp_path):
 
 
 class TestConcat:
-    def test_the_scene_videos_become_a_new_film_under_a_new_address(self, server, flow, tmp_path):
+    def test_concat_without_urls_makes_a_new_film_with_a_new_url(self, server, flow, tmp_path):
         before = flow["film"]["video_url"]
         answer = server.post(f"/story/{flow['one']['id']}/concat")
         assert answer.json()["data"]["video_url"] is None
@@ -290,7 +290,7 @@ class TestConcat:
         assert film["video_url"] != before
         assert probe(bytes_of(film["video_url"]), tmp_path)["audio"] == 1
 
-    def test_exactly_the_named_clips_in_their_order(self, server, flow, web_server, tmp_path):
+    def test_concat_uses_exactly_the_given_clips_in_order(self, server, flow, web_server, tmp_path):
         own = [scene["video_url"] for scene in flow["film"]["scenes"]]
         web_server.files["/clip.mp4"] = ("video/mp4", bytes_of(own[1]))
         urls = [own[1], f"{web_server.url}/clip.mp4", own[0]]
@@ -302,7 +302,7 @@ class TestConcat:
         assert found["seconds"] == pytest.approx(sum(lengths), abs=0.6)
         assert found["size"] == (256, 144)
 
-    def test_sound_is_laid_over_the_film_and_cut_to_it(self, server, flow, web_server, tmp_path):
+    def test_audio_urls_are_mixed_over_the_film_and_trimmed_to_its_length(self, server, flow, web_server, tmp_path):
         web_server.files["/song.wav"] = ("audio/wav", bytes_of(flow["film"]["scenes"][0]["narration_url"]))
         form = {
             "concat_video_urls": [flow["film"]["scenes"][0]["video_url"]],
@@ -313,7 +313,7 @@ class TestConcat:
         assert film["status"] == "success", film["message"]
         assert probe(bytes_of(film["video_url"]), tmp_path)["audio"] == 1
 
-    def test_a_clip_that_is_none_fails_with_a_message_and_a_later_step_mends_it(self, server, flow, web_server):
+    def test_an_invalid_clip_fails_with_a_message_and_a_later_step_succeeds(self, server, flow, web_server):
         web_server.files["/text.mp4"] = ("video/mp4", b"#EXTM3U\n/etc/passwd\n" * 50)
         story_id = flow["one"]["id"]
         server.post(f"/story/{story_id}/concat", data={"concat_video_urls": [f"{web_server.url}/text.mp4"]})
@@ -326,7 +326,7 @@ class TestConcat:
 
 
 class TestStory:
-    def test_put_changes_what_is_sent(self, server):
+    def test_put_changes_only_the_submitted_fields(self, server):
         story = make(server)
         path = f"/story/{story['id']}"
         put = server.request(
@@ -340,7 +340,7 @@ class TestStory:
         assert "additional_videos" not in after
         assert server.story(story["id"])["scenes"] == story["scenes"]
 
-    def test_delete_answers_with_the_story_and_forgets_it(self, server):
+    def test_delete_returns_the_story_and_deletes_it(self, server):
         story = step(server, make(server), "elements")
         url = story["storyboard"]["characters"][0]["image_url"]
         gone = server.request("DELETE", f"/story/{story['id']}")
@@ -351,7 +351,7 @@ class TestStory:
             assert server.post(f"/story/{story['id']}/{name}").status_code == 404
         assert requests.get(url, timeout=30).status_code == 404
 
-    def test_delete_stops_work_and_sends_no_webhook(self, server, web_server):
+    def test_delete_cancels_the_job_and_sends_no_webhook(self, server, web_server):
         form = {
             "idea": "A long journey over the mountains",
             "scene_count": 12,
@@ -361,12 +361,12 @@ class TestStory:
         time.sleep(0.7)
         assert server.request("DELETE", f"/story/{story_id}").status_code == 200
         began = time.monotonic()
-        assert make(server)["status"] == "new"  # the queue goes on
+        assert make(server)["status"] == "new"  # the queue continues
         assert time.monotonic() - began < 20
         assert not web_server.webhooks_to("/never")
 
     @pytest.mark.parametrize("asked", ["image_urls", "page"])
-    def test_delete_ends_a_fetch_that_is_under_way(self, server, web_server, asked):
+    def test_delete_cancels_a_running_fetch(self, server, web_server, asked):
         waiting = threading.Event()
 
         class Never:
@@ -396,7 +396,7 @@ class TestStory:
         assert page["data"][0]["id"] == story["id"]
         assert page["total"] >= len(page["data"]) == 2
 
-    def test_one_portrait_is_made_anew_and_no_other_element(self, server):
+    def test_a_reroll_of_one_portrait_keeps_the_other_elements(self, server):
         story = step(server, make(server), "elements")
         name = story["storyboard"]["characters"][0]["name"]
         old = [bytes_of(story["storyboard"][part][0]["image_url"]) for part in ("characters", "environments")]
@@ -407,7 +407,7 @@ class TestStory:
         assert (new[0] == old[0], new[1] == old[1]) == (False, True)
         assert server.post(f"/story/{story['id']}/reroll", data={"target": "scene 9"}).status_code == 422
 
-    def test_progress_comes_as_server_sent_events(self, server):
+    def test_progress_is_sent_as_server_sent_events(self, server):
         story = server.post(
             "/story/idea-2-video", data={"idea": "A snail", "scene_count": 1, "audio_option": QUIET}
         ).json()["data"]
