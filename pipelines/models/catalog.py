@@ -195,11 +195,11 @@ class Catalog(BaseModel):
         )
 
     def profile_shortfall(self, profile: str) -> str | None:
-        """What keeps `auto` from taking a profile, in words; None when nothing does."""
+        """Return the reason that `auto` cannot choose a profile, as text; None if it can."""
         needs = self.profiles[profile]
         if needs.device_mb > self.device_mb:
-            there = f"{self.device_mb / 1024:.0f} GB are here" if self.device_mb else "none is here"
-            return f"needs a GPU with at least {needs.device_mb / 1024:.0f} GB, {there}"
+            installed = f"{self.device_mb / 1024:.0f} GB" if self.device_mb else "none"
+            return f"needs a GPU with at least {needs.device_mb / 1024:.0f} GB; this machine has {installed}"
         for alias, picks in needs.picks.items():
             if all(unavailable_reason(self.models[model]) for model in picks):
                 return f"{alias} needs {picks[0]}: {unavailable_reason(self.models[picks[0]])}"

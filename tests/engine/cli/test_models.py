@@ -296,7 +296,9 @@ def test_list_shows_capabilities_and_gpu_fit(command: Command, monkeypatch: pyte
     out = command("list")[1]
     assert "9 GB; no GPU" in line(out, "big ")
     assert "yes" in line(out, "illustrator ")
-    assert line(out, "profile great") == "profile great: the best [needs a GPU with at least 23 GB, none is here]"
+    assert (
+        line(out, "profile great") == "profile great: the best [needs a GPU with at least 23 GB; this machine has none]"
+    )
     assert "to download weights: python -m engine models pull MODEL (or PROFILE)" in out
     monkeypatch.setattr("engine.execution.devices._nvidia_gpus", lambda: [("GPU-a", 24_000)])
     assert "9 GB; fits" in line(command("list")[1], "big ")

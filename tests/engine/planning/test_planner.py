@@ -294,7 +294,9 @@ def test_an_enhanced_picture_is_animated_whole(story, models):
 
 def test_a_profile_that_wants_another_gpu_is_said(story, models):
     chosen = story.model_copy(update={"choices": story.choices.model_copy(update={"profile": "studio"})})
-    assert "profile studio needs a GPU with at least 76 GB, none is here" in plan_story(chosen, models).warnings
+    assert (
+        "profile studio needs a GPU with at least 76 GB; this machine has none" in plan_story(chosen, models).warnings
+    )
     large = models.model_copy(update={"device_mb": 80_000})
     assert not [said for said in plan_story(chosen, large).warnings if said.startswith("profile")]
     assert not [said for said in plan_story(story, models).warnings if said.startswith("profile")]

@@ -203,7 +203,7 @@ def test_pulled_weights_are_found(tmp_path):
 
 
 @pytest.mark.parametrize(("device_mb", "chosen"), [(0, "draft"), (12_000, "draft"), (24_000, "great")])
-def test_auto_takes_no_profile_that_the_gpu_is_too_small_for(tmp_path, device_mb, chosen):
+def test_auto_chooses_no_profile_that_needs_more_gpu_memory(tmp_path, device_mb, chosen):
     text = "profiles:\n  great: {description: best, device_mb: 20000, picks: {image.default: [illustrator]}}\n"
     models = load(overlay(tmp_path, text), device_mb=device_mb)
     great_first = models.model_copy(update={"profiles": dict(reversed(models.profiles.items()))})
@@ -211,7 +211,7 @@ def test_auto_takes_no_profile_that_the_gpu_is_too_small_for(tmp_path, device_mb
     if chosen == "draft":
         assert (
             great_first.profile_shortfall("great")
-            == f"needs a GPU with at least 20 GB, {'12 GB are' if device_mb else 'none is'} here"
+            == f"needs a GPU with at least 20 GB; this machine has {'12 GB' if device_mb else 'none'}"
         )
 
 
