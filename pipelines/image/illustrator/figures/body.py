@@ -9,7 +9,7 @@ from itertools import pairwise
 from pipelines.image.illustrator.canvas import Canvas, Point, darken, lighten, luminance, mix
 from pipelines.image.illustrator.figures import animal_heads, head
 from pipelines.image.illustrator.figures.swimmers import SWIMMERS, draw_swimmer
-from pipelines.image.illustrator.language.appearance import LONG_GARMENTS, Appearance
+from pipelines.image.illustrator.language.appearance import Appearance
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,6 @@ class FigureAnchors:
     top: float
     hand: Point
     face: Point
-    half_width: float
 
 
 def draw_figure(
@@ -123,7 +122,7 @@ def draw_figure(
             pose_angles.far_arm[0] + pose_angles.far_leg[0] * 0.1,
         )
         top, fin, face = draw_swimmer(canvas, appearance, proportions.height, lift, mood)
-        return FigureAnchors(top, fin, face, proportions.height * 0.7)
+        return FigureAnchors(top, fin, face)
     drop = -proportions.hip * pose_angles.hip_drop
     with canvas.transformed(0, drop):
         _draw_behind_body(canvas, appearance, proportions)
@@ -160,9 +159,7 @@ def draw_figure(
         + drop
         - max(hat if appearance.hat else 0, ears, 14 if appearance.cut in ("bun", "afro", "spiky") else 4) * scale
     )
-    return FigureAnchors(
-        top, (hand[0], hand[1] + drop), (0, centre[1] + drop), proportions.shoulder + proportions.arm * 0.7
-    )
+    return FigureAnchors(top, (hand[0], hand[1] + drop), (0, centre[1] + drop))
 
 
 def _cloth_colour(appearance: Appearance) -> str:
@@ -269,7 +266,6 @@ def _draw_wing(
 
 def _draw_legs(canvas: Canvas, appearance: Appearance, proportions: BodyProportions, pose_angles: Pose) -> None:
     length = -proportions.hip / 2 * 0.94
-    long_robe = appearance.dressed and appearance.top == "robe"
     bare = appearance.bottom in ("shorts", "skirt") or (appearance.top == "dress" and appearance.dressed)
     trousers = (
         appearance.bottom_colour
@@ -306,11 +302,11 @@ def _draw_legs(canvas: Canvas, appearance: Appearance, proportions: BodyProporti
                 canvas.line([start, cut], tone, width * 1.1)
         else:
             canvas.line([start, knee, foot], tone, width)
-        _draw_shoe(canvas, appearance, foot, b if not pose_angles.seated else 0, width, side, long_robe, knee)
+        _draw_shoe(canvas, appearance, foot, b if not pose_angles.seated else 0, width, side, knee)
 
 
 def _draw_shoe(
-    canvas: Canvas, appearance: Appearance, foot: Point, turn: float, width: float, side: int, robe: bool, knee: Point
+    canvas: Canvas, appearance: Appearance, foot: Point, turn: float, width: float, side: int, knee: Point
 ) -> None:
     if not appearance.human and not (appearance.dressed and appearance.boots):
         birdlike = animal_heads.SPECIES[appearance.species].limb_kind == "wings"
@@ -639,8 +635,3 @@ def _draw_face_image(canvas: Canvas, proportions: BodyProportions, png: str) -> 
         f"C{-k:.1f} {y + r:.1f} {-r:.1f} {y + k:.1f} {-r:.1f} {y:.1f}C{-r:.1f} {y - k:.1f} {-k:.1f} {y - r:.1f} 0 {y - r:.1f}Z"
     )
     canvas.image(-r, y - r, 2 * r, 2 * r, png, clip)
-
-
-def wears_long(appearance: Appearance) -> bool:
-    """Whether the garment hides the legs down to the knee."""
-    return appearance.dressed and appearance.top in LONG_GARMENTS

@@ -12,8 +12,6 @@ WATERLINE = 0.85
 """Where the surface meets those who stand or row in it: a share of the frame's height."""
 _SEA = "#3f86a6"
 _WOOD = "#8a5f40"
-HULL = 150.0
-"""Half the length of a rowing boat in the units of figures."""
 
 
 def draw_water_behind(canvas: Canvas, backdrop: Backdrop) -> None:
