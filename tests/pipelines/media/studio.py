@@ -56,7 +56,7 @@ def timeline(*seconds: float, speech: float | None = None, begin: float = 0.5, o
     return Timeline(fps=FPS, scenes=tuple(places))
 
 
-def saved(folder: Path, line: Timeline) -> Path:
+def write_timeline(folder: Path, line: Timeline) -> Path:
     path = folder / "timeline.json"
     path.write_text(line.model_dump_json(), "utf-8")
     return path
@@ -82,7 +82,9 @@ def wav(path: Path, sound: np.ndarray, rate: int = RATE, subtype: str = "PCM_16"
     return path
 
 
-def part(path: Path, frames: int, *, seed: int = 0, width: int = 160, height: int = 90, fps: int = FPS) -> Path:
+def write_segment(
+    path: Path, frames: int, *, seed: int = 0, width: int = 160, height: int = 90, fps: int = FPS
+) -> Path:
     """Write a segment of moving noise; each seed gives another image."""
     picture = np.random.default_rng(seed).integers(40, 200, (height * 3 // 2, width), dtype=np.uint8)
     with Encoder(path, width, height, fps, EncodingOptions("ultrafast", 30.0)) as encoder:
@@ -93,12 +95,12 @@ def part(path: Path, frames: int, *, seed: int = 0, width: int = 160, height: in
 
 def ebur128(path: Path) -> tuple[float, float]:
     """Return the integrated loudness (LUFS) and the true peak (dBTP) by ffmpeg."""
-    said = ffmpeg("-i", str(path), "-map", "0:a", "-af", "ebur128=peak=true", "-f", "null", "-")
-    loudness = float(re.findall(r"I:\s+(\S+) LUFS", said)[-1])
-    return loudness, float(re.findall(r"Peak:\s+(\S+) dBFS", said)[-1])
+    log = ffmpeg("-i", str(path), "-map", "0:a", "-af", "ebur128=peak=true", "-f", "null", "-")
+    loudness = float(re.findall(r"I:\s+(\S+) LUFS", log)[-1])
+    return loudness, float(re.findall(r"Peak:\s+(\S+) dBFS", log)[-1])
 
 
-def decoded(path: Path) -> np.ndarray:
+def decode_audio(path: Path) -> np.ndarray:
     """Decode the audio of a file with ffmpeg, edit lists applied: shape (samples, 2) at 48 kHz."""
     command = [
         ffmpeg_path(),

@@ -10,7 +10,7 @@ from pipelines.base import BadInput
 from pipelines.media.images import cover, open_image
 
 
-def saved(path, picture, **options):
+def save_image(path, picture, **options):
     picture.save(path, **options)
     return path
 
@@ -21,21 +21,21 @@ def chunk(kind, data):
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
 def test_png_jpeg_and_webp_open_by_content_regardless_of_the_file_name(tmp_path, form):
-    path = saved(tmp_path / "x.dat", Image.new("RGB", (20, 10), "red"), format=form)
+    path = save_image(tmp_path / "x.dat", Image.new("RGB", (20, 10), "red"), format=form)
     assert open_image(path).size == (20, 10)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "I;16", "CMYK"])
 def test_every_colour_mode_is_converted_to_rgb_or_rgba(tmp_path, mode):
     form = "JPEG" if mode == "CMYK" else "PNG"
-    path = saved(tmp_path / "x", Image.new(mode, (8, 8)), format=form)
+    path = save_image(tmp_path / "x", Image.new(mode, (8, 8)), format=form)
     assert open_image(path).mode == ("RGBA" if mode in ("LA", "RGBA") else "RGB")
 
 
 def test_other_formats_are_refused(tmp_path):
     eps = tmp_path / "x.jpg"
     eps.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n")
-    gif = saved(tmp_path / "x.png", Image.new("P", (4, 4)), format="GIF")
+    gif = save_image(tmp_path / "x.png", Image.new("P", (4, 4)), format="GIF")
     svg = tmp_path / "x.webp"
     svg.write_bytes(b'<svg xmlns="http://www.w3.org/2000/svg"/>')
     empty = tmp_path / "empty.png"
@@ -46,7 +46,7 @@ def test_other_formats_are_refused(tmp_path):
 
 
 def test_a_truncated_image_is_refused(tmp_path):
-    path = saved(tmp_path / "x.png", Image.effect_noise((200, 200), 50), format="PNG")
+    path = save_image(tmp_path / "x.png", Image.effect_noise((200, 200), 50), format="PNG")
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(BadInput):
         open_image(path)
@@ -66,7 +66,7 @@ def test_a_decompression_bomb_is_refused_before_decoding(tmp_path, side):
 def test_an_animation_gives_its_first_frame(tmp_path):
     frames = [Image.new("RGB", (12, 12), colour) for colour in ("red", "blue")]
     for form in ("PNG", "WEBP"):
-        path = saved(
+        path = save_image(
             tmp_path / form,
             frames[0],
             format=form,
@@ -81,7 +81,7 @@ def test_an_animation_gives_its_first_frame(tmp_path):
 def test_the_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    path = saved(tmp_path / "x.jpg", Image.new("RGB", (40, 20), "red"), format="JPEG", exif=exif)
+    path = save_image(tmp_path / "x.jpg", Image.new("RGB", (40, 20), "red"), format="JPEG", exif=exif)
     assert open_image(path).size == (20, 40)
 
 

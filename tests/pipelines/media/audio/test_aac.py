@@ -22,8 +22,8 @@ def test_encoding_keeps_the_length_and_the_times_of_the_audio(click, tmp_path):
     write_aac(click, tmp_path / "sound.m4a")
     with av.open(str(tmp_path / "sound.m4a")) as file:
         assert file.streams.audio[0].duration == 3 * RATE + 333
-        heard = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
-    assert abs(int(np.argmax(np.abs(heard) > 0.3)) - 2 * RATE) < 0.001 * RATE
+        audio = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
+    assert abs(int(np.argmax(np.abs(audio) > 0.3)) - 2 * RATE) < 0.001 * RATE
 
 
 def test_the_same_audio_gives_the_same_bytes(click, tmp_path):

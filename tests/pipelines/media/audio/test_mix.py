@@ -14,7 +14,7 @@ from pipelines.base import BadInput, Device, Kind, ModelSpec
 from pipelines.media.audio.mix import Mixer
 from pipelines.media.audio.mixdown import Ducker
 from pipelines.step_params import MixParams
-from tests.pipelines.media.studio import FPS, RATE, Heard, babble, ebur128, ffmpeg, saved, timeline, tone, wav
+from tests.pipelines.media.studio import FPS, RATE, Heard, babble, ebur128, ffmpeg, timeline, tone, wav, write_timeline
 
 RATES = (16_000, 22_050, 24_000, 44_100, 48_000)
 
@@ -27,15 +27,15 @@ def mix(tmp_path):
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         mixer = Mixer.load(ModelSpec(name="mixer", family="", kinds=(Kind.MIX,)), Device())
-        inputs["timeline"] = [saved(tmp_path, line)]
-        made, _ = mixer.run(Kind.MIX, params, inputs, out, report or Heard(), seed=1)
+        inputs["timeline"] = [write_timeline(tmp_path, line)]
+        path, _ = mixer.run(Kind.MIX, params, inputs, out, report or Heard(), seed=1)
         assert sorted(path.name for path in out.iterdir()) == ["sound.m4a", "sound.wav"]
-        return made
+        return path
 
     return mixed
 
 
-def heard(path: Path) -> np.ndarray:
+def read_mix(path: Path) -> np.ndarray:
     with wave.open(str(path)) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, RATE)
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2) / 32768
@@ -58,7 +58,7 @@ def test_the_narration_of_every_scene_is_in_sync(mix, tmp_path):
         click = np.zeros(rate // 2, np.float32)
         click[rate // 10 : rate // 10 + rate // 200] = tone(0.005, 1500, rate, 0.8)[: rate // 200]
         files.append(wav(tmp_path / f"click{number}", click, rate))
-    sound = np.abs(heard(mix(line, narrations=files))[:, 0])
+    sound = np.abs(read_mix(mix(line, narrations=files))[:, 0])
     assert len(sound) == round(line.seconds * RATE)
     for place in line.scenes:
         expected = (place.narration + 0.1) * RATE
@@ -78,25 +78,25 @@ def test_the_mix_has_minus_16_lufs_for_any_inputs(case, mix, tmp_path):
     )
     music = [] if case == "speech" else [wav(tmp_path / "music", np.stack([tone(10, 220), tone(10, 330)], 1), 44_100)]
     report = Heard()
-    made = mix(line, narrations=narrations(tmp_path, count, level), music=music, report=report)
-    loudness, peak = ebur128(made)
+    path = mix(line, narrations=narrations(tmp_path, count, level), music=music, report=report)
+    loudness, peak = ebur128(path)
     assert loudness == pytest.approx(-16.0, abs=0.5)
     assert peak <= -1.0
     assert not report.warnings
     assert report.facts["lufs"] == pytest.approx(loudness, abs=0.15)
 
 
-@pytest.mark.parametrize("wanted", [-23.0, -14.0])
-def test_the_mix_has_the_requested_loudness(wanted, mix, tmp_path):
-    made = mix(timeline(3, 3, speech=2.0), narrations=narrations(tmp_path, 2), params=MixParams(loudness=wanted))
-    loudness, peak = ebur128(made)
-    assert loudness == pytest.approx(wanted, abs=0.5)
+@pytest.mark.parametrize("target", [-23.0, -14.0])
+def test_the_mix_has_the_requested_loudness(target, mix, tmp_path):
+    path = mix(timeline(3, 3, speech=2.0), narrations=narrations(tmp_path, 2), params=MixParams(loudness=target))
+    loudness, peak = ebur128(path)
+    assert loudness == pytest.approx(target, abs=0.5)
     assert peak <= -1.0
 
 
 def test_narrations_of_different_loudness_become_equal(mix, tmp_path):
     line = timeline(3, 3, 3, speech=2.0, begin=0.5)
-    sound = heard(mix(line, narrations=narrations(tmp_path, 3, lambda n: (0.03, 0.9, 0.1)[n])))
+    sound = read_mix(mix(line, narrations=narrations(tmp_path, 3, lambda n: (0.03, 0.9, 0.1)[n])))
     levels = []
     for place in line.scenes:
         start = round(place.narration * RATE)
@@ -116,7 +116,7 @@ def test_music_is_ducked_smoothly_before_speech_starts(depth, mix, tmp_path):
     line = timeline(6, 6, 8, speech=2.0, begin=2.0)
     speech = [wav(tmp_path / f"n{n}", tone(2.0, 3000, level=0.3)) for n in range(3)]
     music = [wav(tmp_path / "music", np.stack([tone(20, 200), tone(20, 200)], 1))]
-    sound = heard(mix(line, narrations=speech, music=music, params=MixParams(ducking_db=depth)))[:, 0]
+    sound = read_mix(mix(line, narrations=speech, music=music, params=MixParams(ducking_db=depth)))[:, 0]
     level = loudness_of(sound, 200, RATE // 50)
     for place in line.scenes:
         start = round(place.narration * RATE)
@@ -140,7 +140,7 @@ def test_no_speech_or_zero_depth_means_no_ducking():
 
 def test_music_fades_in_and_out_at_the_ends_of_the_film(mix, tmp_path):
     music = [wav(tmp_path / "music", np.stack([tone(12, 220), tone(12, 220)], 1))]
-    sound = np.abs(heard(mix(timeline(12.0), music=music)))
+    sound = np.abs(read_mix(mix(timeline(12.0), music=music)))
     assert sound[:48].max() < 0.01
     assert sound[-48:].max() < 0.01
     assert sound[2 * RATE : 3 * RATE].max() > 2 * sound[-RATE // 2 :].max()
@@ -150,7 +150,7 @@ def test_music_fades_in_and_out_at_the_ends_of_the_film(mix, tmp_path):
 def test_music_of_another_length_is_cut_or_followed_by_silence(seconds, mix, tmp_path):
     line = timeline(5.0, 5.0, speech=2.0)
     music = [wav(tmp_path / "music", babble(seconds, 44_100), 44_100)]
-    assert len(heard(mix(line, narrations=narrations(tmp_path, 2), music=music))) == 10 * RATE
+    assert len(read_mix(mix(line, narrations=narrations(tmp_path, 2), music=music))) == 10 * RATE
 
 
 def test_native_audio_of_clips_plays_in_their_scenes_with_cross_fades(mix, tmp_path):
@@ -162,7 +162,7 @@ def test_native_audio_of_clips_plays_in_their_scenes_with_cross_fades(mix, tmp_p
         clips.append(tmp_path / name)
     ffmpeg(*picture, "silent.mp4", cwd=tmp_path)
     report = Heard()
-    sound = heard(
+    sound = read_mix(
         mix(
             line,
             clips=[*clips, tmp_path / "silent.mp4"],
@@ -183,7 +183,7 @@ def test_native_audio_of_clips_plays_in_their_scenes_with_cross_fades(mix, tmp_p
 def test_extra_audio_files_play_from_the_start_of_the_film(mix, tmp_path):
     wav(tmp_path / "effect.wav", tone(4.0, 700))
     ffmpeg("-i", "effect.wav", "effect.mp3", cwd=tmp_path)
-    sound = heard(mix(timeline(6.0), audio=[tmp_path / "effect.mp3"]))[:, 0]
+    sound = read_mix(mix(timeline(6.0), audio=[tmp_path / "effect.mp3"]))[:, 0]
     level = loudness_of(sound, 700, RATE // 20)
     assert level[2 * RATE] > level[5 * RATE] + 30
 
@@ -197,7 +197,7 @@ def test_the_same_inputs_give_the_same_bytes(mix, tmp_path):
 def test_silent_inputs_give_a_silent_mix_and_a_warning(mix, tmp_path):
     report = Heard()
     silent = [wav(tmp_path / "n", np.zeros(RATE, np.float32))]
-    assert not heard(mix(timeline(2.0, speech=1.0), narrations=silent, report=report)).any()
+    assert not read_mix(mix(timeline(2.0, speech=1.0), narrations=silent, report=report)).any()
     assert report.warnings
 
 
@@ -251,7 +251,7 @@ def test_memory_does_not_grow_with_the_film(tmp_path):
     for minutes in (0.5, 4):
         folder = tmp_path / str(minutes)
         folder.mkdir()
-        saved(folder, timeline(minutes * 60))
+        write_timeline(folder, timeline(minutes * 60))
         wav(folder / "music", tone(minutes * 60, 220, 8000), 8000)
         done = subprocess.run(
             [sys.executable, "-c", PRINT_MEMORY_OF_MIX, str(folder)], capture_output=True, check=True, text=True

@@ -24,9 +24,9 @@ def clip(path, frames=100, size=(96, 64), group=1000, form="mp4", codec="libx264
 def sampled(path, out, count=5):
     out.mkdir()
     family = FrameSampler.load(ModelSpec(name="frame-sampler", family="", kinds=(Kind.SAMPLE_FRAMES,)), Device())
-    made = list(family.run(Kind.SAMPLE_FRAMES, SampleFramesParams(frames=count), {"clip": [path]}, out, None, seed=0))
-    assert [one.name for one in made] == [f"frame-{n + 1}.png" for n in range(len(made))]
-    return [Image.open(one) for one in made]
+    paths = list(family.run(Kind.SAMPLE_FRAMES, SampleFramesParams(frames=count), {"clip": [path]}, out, None, seed=0))
+    assert [one.name for one in paths] == [f"frame-{n + 1}.png" for n in range(len(paths))]
+    return [Image.open(one) for one in paths]
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_a_clip_of_one_frame_gives_that_frame(tmp_path):
 
 
 def test_a_clip_with_a_damaged_end_gives_the_frames_before_it(tmp_path):
-    whole = clip(tmp_path / "clip", 200, (320, 200), group=10, form="matroska")
-    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    assert sampled(whole, tmp_path / "out")
+    path = clip(tmp_path / "clip", 200, (320, 200), group=10, form="matroska")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert sampled(path, tmp_path / "out")
 
 
 @pytest.mark.parametrize("data", [b"", b"#EXTM3U\nfile:///etc/passwd\n", b"\0\0\0\x20ftypisom" + b"x" * 500])

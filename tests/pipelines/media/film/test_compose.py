@@ -22,14 +22,14 @@ from tests.pipelines.media.studio import (
     RATE,
     Heard,
     babble,
-    decoded,
+    decode_audio,
     ebur128,
     ffmpeg,
-    part,
-    saved,
     timeline,
     tone,
     wav,
+    write_segment,
+    write_timeline,
 )
 
 SRT = "1\n00:00:00,200 --> 00:00:01,500\nFirst\nline\n\n2\n00:00:02,000 --> 00:00:03,000\n第二\n"
@@ -38,11 +38,14 @@ LENGTHS = (1, 30, 2, 17, 1, 3, 50)
 
 @pytest.fixture
 def compose(tmp_path):
-    def composed(parts, *, frames=None, out="out", **options):
+    def composed(segments, *, frames=None, out="out", **options):
         folder = tmp_path / out
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        inputs = {"segments": parts, "timeline": [saved(tmp_path, timeline((frames or sum(LENGTHS)) / FPS))]}
+        inputs = {
+            "segments": segments,
+            "timeline": [write_timeline(tmp_path, timeline((frames or sum(LENGTHS)) / FPS))],
+        }
         if "sound" in options:
             inputs["sound"] = [tmp_path / "sound.m4a"]
             write_aac(options.pop("sound"), *inputs["sound"])
@@ -62,9 +65,9 @@ def compose(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("parts")
-    return [part(folder / f"blob{number}", frames, seed=number) for number, frames in enumerate(LENGTHS)]
+def segments(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("segments")
+    return [write_segment(folder / f"segment{number}", frames, seed=number) for number, frames in enumerate(LENGTHS)]
 
 
 @pytest.fixture
@@ -85,9 +88,9 @@ def luma_frames(path) -> np.ndarray:
         return np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)])
 
 
-def test_the_film_has_every_frame_of_every_segment_in_order_with_exact_timestamps(compose, parts, sound, srt):
-    film = compose(parts, sound=sound, subtitles=srt, title="A film")
-    np.testing.assert_array_equal(luma_frames(film), np.concatenate([luma_frames(path) for path in parts]))
+def test_the_film_has_every_frame_of_every_segment_in_order_with_exact_timestamps(compose, segments, sound, srt):
+    film = compose(segments, sound=sound, subtitles=srt, title="A film")
+    np.testing.assert_array_equal(luma_frames(film), np.concatenate([luma_frames(path) for path in segments]))
     with av.open(str(film)) as container:
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.dts is not None]
@@ -98,9 +101,9 @@ def test_the_film_has_every_frame_of_every_segment_in_order_with_exact_timestamp
         assert stream.average_rate == FPS
 
 
-def test_the_tracks_have_equal_lengths_and_carry_codec_colour_language_and_title(compose, parts, sound, srt):
+def test_the_tracks_have_equal_lengths_and_carry_codec_colour_language_and_title(compose, segments, sound, srt):
     film = compose(
-        parts, sound=sound, subtitles=srt, title="Füchse\n& Gänse", comment="made by a test", language="Japanese"
+        segments, sound=sound, subtitles=srt, title="Füchse\n& Gänse", comment="made by a test", language="Japanese"
     )
     with av.open(str(film)) as container:
         video, audio, text = container.streams
@@ -124,20 +127,20 @@ def test_the_tracks_have_equal_lengths_and_carry_codec_colour_language_and_title
         assert video.codec_context.color_range == 1
 
 
-def test_the_index_of_the_film_comes_before_its_data(compose, parts, sound):
-    film = compose(parts, sound=sound)
+def test_the_index_of_the_film_comes_before_its_data(compose, segments, sound):
+    film = compose(segments, sound=sound)
     with film.open("rb") as file:
         kinds = [kind for kind, _, _ in iter_boxes(file, 0, film.stat().st_size)]
     assert kinds.index(b"moov") < kinds.index(b"mdat")
 
 
-def test_ffmpeg_decodes_the_film_without_a_warning(compose, parts, sound, srt):
-    film = compose(parts, sound=sound, subtitles=srt)
+def test_ffmpeg_decodes_the_film_without_a_warning(compose, segments, sound, srt):
+    film = compose(segments, sound=sound, subtitles=srt)
     assert ffmpeg("-v", "warning", "-i", str(film), "-map", "0", "-c:s", "srt", "-f", "null", "-") == ""
 
 
-def test_the_film_contains_the_subtitles_as_a_disabled_track(compose, parts, srt, tmp_path):
-    film = compose(parts, subtitles=srt)
+def test_the_film_contains_the_subtitles_as_a_disabled_track(compose, segments, srt, tmp_path):
+    film = compose(segments, subtitles=srt)
     ffmpeg("-v", "error", "-i", str(film), "-map", "0:s", str(tmp_path / "back.srt"))
     assert (tmp_path / "back.srt").read_text("utf-8").split("\n\n")[:2] == SRT.rstrip("\n").split("\n\n")
     data = film.read_bytes()
@@ -145,21 +148,21 @@ def test_the_film_contains_the_subtitles_as_a_disabled_track(compose, parts, srt
     assert [data[at + 7] & 1 for at in headers] == [1, 0]
 
 
-def test_a_film_without_audio_and_with_empty_subtitles_has_only_a_video_track(compose, parts, tmp_path):
+def test_a_film_without_audio_and_with_empty_subtitles_has_only_a_video_track(compose, segments, tmp_path):
     empty = tmp_path / "empty"
     empty.write_text("")
-    with av.open(str(compose(parts, subtitles=empty))) as container:
+    with av.open(str(compose(segments, subtitles=empty))) as container:
         assert [stream.type for stream in container.streams] == ["video"]
 
 
-def test_the_same_inputs_give_the_same_bytes(compose, parts, sound, srt):
-    one, two = (compose(parts, sound=sound, subtitles=srt, title="T", out=name).read_bytes() for name in ("a", "b"))
+def test_the_same_inputs_give_the_same_bytes(compose, segments, sound, srt):
+    one, two = (compose(segments, sound=sound, subtitles=srt, title="T", out=name).read_bytes() for name in ("a", "b"))
     assert one == two
 
 
 @pytest.mark.parametrize("fps", [12, 24, 25, 30, 50, 60])
 def test_the_film_has_the_requested_frame_rate_and_duration(fps, tmp_path):
-    clips = [part(tmp_path / f"p{number}", fps, seed=number, fps=fps) for number in range(3)]
+    clips = [write_segment(tmp_path / f"p{number}", fps, seed=number, fps=fps) for number in range(3)]
     line = timeline(3.0).model_copy(update={"fps": fps})
     place = line.scenes[0].model_copy(
         update={"timing": line.scenes[0].timing.model_copy(update={"fps": fps, "frames": 3 * fps})}
@@ -177,7 +180,8 @@ def test_the_film_has_the_requested_frame_rate_and_duration(fps, tmp_path):
 def test_the_audio_of_many_scenes_stays_in_sync(compose, tmp_path):
     scenes = int(os.environ.get("ENGINE_TEST_SCENES", "20"))
     clips = [
-        part(tmp_path / f"p{number}", 24 + number % 5, seed=number, width=32, height=32) for number in range(scenes)
+        write_segment(tmp_path / f"p{number}", 24 + number % 5, seed=number, width=32, height=32)
+        for number in range(scenes)
     ]
     starts = np.cumsum([0, *(24 + number % 5 for number in range(scenes))])
     track = np.zeros((round(starts[-1] * RATE / FPS), 2), np.float32)
@@ -185,17 +189,17 @@ def test_the_audio_of_many_scenes_stays_in_sync(compose, tmp_path):
         at = round(start * RATE / FPS) + RATE // 4
         track[at : at + 240] = tone(0.005, 1500, level=0.8)[:, None]
     film = compose(clips, frames=int(starts[-1]), sound=wav(tmp_path / "clicks", track), width=32, height=32)
-    heard = np.abs(decoded(film)[:, 0])
+    audio = np.abs(decode_audio(film)[:, 0])
     for start in starts[:-1]:
         expected = start * RATE / FPS + RATE / 4
-        window = heard[round(expected) - RATE // 5 : round(expected) + RATE // 5]
+        window = audio[round(expected) - RATE // 5 : round(expected) + RATE // 5]
         found = round(expected) - RATE // 5 + int(np.argmax(window > 0.4))
         assert abs(found - expected) <= 0.002 * RATE  # the promise is 20 ms
 
 
-def test_aac_keeps_loudness_and_true_peak(compose, parts, tmp_path):
+def test_aac_keeps_loudness_and_true_peak(compose, segments, tmp_path):
     track = wav(tmp_path / "voice", np.stack([babble(sum(LENGTHS) / FPS, level=0.81)] * 2, axis=1))
-    before, after = ebur128(track), ebur128(compose(parts, sound=track))
+    before, after = ebur128(track), ebur128(compose(segments, sound=track))
     assert after[0] == pytest.approx(before[0], abs=0.2)
     assert after[1] <= before[1] + 0.8
 
@@ -210,15 +214,15 @@ def test_aac_keeps_loudness_and_true_peak(compose, parts, tmp_path):
     ],
     ids=["cut", "empty", "playlist", "zeros"],
 )
-def test_a_damaged_segment_is_refused(spoil, message, compose, parts, tmp_path):
+def test_a_damaged_segment_is_refused(spoil, message, compose, segments, tmp_path):
     bad = tmp_path / "bad"
-    bad.write_bytes(spoil(parts[1].read_bytes()))
+    bad.write_bytes(spoil(segments[1].read_bytes()))
     with pytest.raises(BadInput, match=message):
-        compose([parts[0], bad, *parts[2:]])
+        compose([segments[0], bad, *segments[2:]])
 
 
 def test_damaged_bytes_inside_an_unmarked_segment_are_detected_by_decoding(compose, tmp_path):
-    clip = part(tmp_path / "clip", 48)
+    clip = write_segment(tmp_path / "clip", 48)
     data = bytearray(clip.read_bytes())
     with clip.open("rb") as file:
         ((start, stop),) = [(a, b) for kind, a, b in iter_boxes(file, 0, len(data)) if kind == b"mdat"]
@@ -228,15 +232,15 @@ def test_damaged_bytes_inside_an_unmarked_segment_are_detected_by_decoding(compo
         compose([tmp_path / "damaged"], frames=48)
 
 
-def test_a_segment_with_the_wrong_length_size_rate_or_encoding_is_refused_by_its_number(compose, parts, tmp_path):
+def test_a_segment_with_the_wrong_length_size_rate_or_encoding_is_refused_by_its_number(compose, segments, tmp_path):
     with pytest.raises(BadInput, match="the segments have 104 frames, the film has 105"):
-        compose(parts, frames=105)
+        compose(segments, frames=105)
     with pytest.raises(BadInput, match="the segments have 0 frames"):
         compose([])
     with pytest.raises(BadInput, match="segment 2 is h264 32×32 at 24"):
-        compose([parts[0], part(tmp_path / "small", 5, width=32, height=32)])
+        compose([segments[0], write_segment(tmp_path / "small", 5, width=32, height=32)])
     with pytest.raises(BadInput, match="segment 2 is h264 160×90 at 30"):
-        compose([parts[0], part(tmp_path / "fast", 5, fps=30)])
+        compose([segments[0], write_segment(tmp_path / "fast", 5, fps=30)])
     ffmpeg(
         "-f",
         "lavfi",
@@ -251,16 +255,16 @@ def test_a_segment_with_the_wrong_length_size_rate_or_encoding_is_refused_by_its
         str(tmp_path / "x.mp4"),
     )
     with pytest.raises(BadInput, match="another encoding"):
-        compose([parts[0], tmp_path / "x.mp4"], frames=25)
+        compose([segments[0], tmp_path / "x.mp4"], frames=25)
 
 
-def test_audio_of_another_length_is_refused(compose, parts, tmp_path):
+def test_audio_of_another_length_is_refused(compose, segments, tmp_path):
     with pytest.raises(RuntimeError, match="the tracks of the film last"):
-        compose(parts, sound=wav(tmp_path / "short", np.stack([tone(2, 440)] * 2, axis=1)))
+        compose(segments, sound=wav(tmp_path / "short", np.stack([tone(2, 440)] * 2, axis=1)))
 
 
-def test_verification_fails_for_a_truncated_film(compose, parts, sound, tmp_path):
-    film = compose(parts, sound=sound)
+def test_verification_fails_for_a_truncated_film(compose, segments, sound, tmp_path):
+    film = compose(segments, sound=sound)
     count, digest = digest_packets(film, FPS)
     data = film.read_bytes()
     for keep in (0.999, 0.9, 0.5, 0.1):
@@ -278,8 +282,8 @@ def packet_positions(path, kind):
         return [packet.pos + packet.size // 2 for packet in packets[:: max(1, len(packets) // 12)]]
 
 
-def test_verification_fails_for_one_changed_byte_of_video(compose, parts, sound, tmp_path):
-    film = compose(parts, sound=sound)
+def test_verification_fails_for_one_changed_byte_of_video(compose, segments, sound, tmp_path):
+    film = compose(segments, sound=sound)
     _, digest = digest_packets(film, FPS)
     for at in packet_positions(film, "video"):
         data = bytearray(film.read_bytes())
@@ -289,8 +293,8 @@ def test_verification_fails_for_one_changed_byte_of_video(compose, parts, sound,
             verify_film(tmp_path / "damaged.mp4", sum(LENGTHS), FPS, digest, audio=True)
 
 
-def test_verification_fails_for_audio_that_cannot_be_decoded(compose, parts, sound, tmp_path):
-    film = compose(parts, sound=sound)
+def test_verification_fails_for_audio_that_cannot_be_decoded(compose, segments, sound, tmp_path):
+    film = compose(segments, sound=sound)
     _, digest = digest_packets(film, FPS)
     data = bytearray(film.read_bytes())
     for at in packet_positions(film, "audio"):
@@ -300,46 +304,46 @@ def test_verification_fails_for_audio_that_cannot_be_decoded(compose, parts, sou
         verify_film(tmp_path / "damaged.mp4", sum(LENGTHS), FPS, digest, audio=True)
 
 
-def test_verification_fails_for_the_video_of_another_film(compose, parts):
-    film = compose(parts)
-    _, digest = digest_packets(compose([*parts[1:], parts[0]], out="other"), FPS)
+def test_verification_fails_for_the_video_of_another_film(compose, segments):
+    film = compose(segments)
+    _, digest = digest_packets(compose([*segments[1:], segments[0]], out="other"), FPS)
     with pytest.raises(RuntimeError, match="differs from its segments"):
         verify_film(film, sum(LENGTHS), FPS, digest, audio=False)
 
 
-def test_the_mark_of_a_segment_is_valid_only_for_its_exact_bytes(compose, parts, tmp_path):
+def test_the_mark_of_a_segment_is_valid_only_for_its_exact_bytes(compose, segments, tmp_path):
     marked = []
-    for number, (one, frames) in enumerate(zip(parts, LENGTHS, strict=True)):
+    for number, (one, frames) in enumerate(zip(segments, LENGTHS, strict=True)):
         marked.append(tmp_path / f"marked{number}")
         shutil.copyfile(one, marked[-1])
         assert not is_verified(marked[-1])
         mark_verified(marked[-1], frames)
         assert is_verified(marked[-1])
         assert ffmpeg("-v", "warning", "-f", "mov", "-i", str(marked[-1]), "-f", "null", "-") == ""
-    assert compose(marked).read_bytes() == compose(parts, out="plain").read_bytes()
-    whole = marked[1].read_bytes()
-    for at in range(0, len(whole), 997):
-        marked[1].write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    assert compose(marked).read_bytes() == compose(segments, out="plain").read_bytes()
+    content = marked[1].read_bytes()
+    for at in range(0, len(content), 997):
+        marked[1].write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
         assert not is_verified(marked[1])
-    for keep in (0, 10, len(whole) // 2, len(whole) - 1):
-        marked[1].write_bytes(whole[:keep])
+    for keep in (0, 10, len(content) // 2, len(content) - 1):
+        marked[1].write_bytes(content[:keep])
         assert not is_verified(marked[1])
 
 
 def test_a_segment_that_cannot_be_decoded_gets_no_mark(tmp_path):
-    clip = part(tmp_path / "clip", 48)
+    clip = write_segment(tmp_path / "clip", 48)
     with pytest.raises(RuntimeError, match="48 frames, not 47"):
         mark_verified(clip, 47)
-    whole = clip.read_bytes()
+    content = clip.read_bytes()
     for at in packet_positions(clip, "video"):
-        clip.write_bytes(whole[:at] + bytes(40) + whole[at + 40 :])
+        clip.write_bytes(content[:at] + bytes(40) + content[at + 40 :])
         with pytest.raises(RuntimeError):
             mark_verified(clip, 48)
         assert not is_verified(clip)
 
 
 def test_a_marked_segment_that_was_damaged_afterwards_is_refused(compose, tmp_path):
-    clip = part(tmp_path / "clip", 48)
+    clip = write_segment(tmp_path / "clip", 48)
     mark_verified(clip, 48)
     data = bytearray(clip.read_bytes())
     for at in packet_positions(clip, "video"):
@@ -357,9 +361,9 @@ from pipelines.base import Kind
 from pipelines.step_params import ComposeParams
 from pipelines.media.film.compose import Composer
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
-folder, parts = Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]]
+folder, segments = Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]]
 out = folder / "limited"
-inputs = {"segments": parts, "timeline": [folder / "timeline.json"], "sound": [folder / "sound.m4a"]}
+inputs = {"segments": segments, "timeline": [folder / "timeline.json"], "sound": [folder / "sound.m4a"]}
 try:
     Composer().run(Kind.COMPOSE, ComposeParams(width=160, height=90), inputs, out, Heard(), seed=1)
     print("accepted")
@@ -369,13 +373,13 @@ except Exception as error:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits need POSIX")
-def test_a_full_disk_never_leaves_a_film(compose, parts, sound, tmp_path):
-    size = compose(parts, sound=sound).stat().st_size
+def test_a_full_disk_never_leaves_a_film(compose, segments, sound, tmp_path):
+    size = compose(segments, sound=sound).stat().st_size
     for limit in (0, 10_000, size // 2, size - 5000, size - 1, size):
         out = tmp_path / "limited"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
-        command = [sys.executable, "-c", COMPOSE_WITH_FILE_SIZE_LIMIT, str(limit), str(tmp_path), *map(str, parts)]
+        command = [sys.executable, "-c", COMPOSE_WITH_FILE_SIZE_LIMIT, str(limit), str(tmp_path), *map(str, segments)]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
         assert output[:1] == ["accepted" if limit >= size else "refused"]
         assert limit >= size or len(output) == 2, "a failure leaves no files"

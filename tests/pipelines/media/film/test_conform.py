@@ -43,32 +43,34 @@ def render_clip(folder, camera="pan left", seed=1, **timed):
     return next(iter(load(Camera, ANIMATE).run(ANIMATE, params, inputs, folder, Quiet(), seed=seed)))
 
 
-def conform(clip, folder, report=None, subtitles=None, whole=False, **timed):
+def conform(clip, folder, report=None, subtitles=None, letterbox=False, **timed):
     inputs = {"clip": [clip], "timing": [timing(folder, **timed)]}
     if subtitles:
         inputs["subtitles"] = [subtitles]
     report = report or Quiet()
-    made = list(
-        load(Conformer, CONFORM).run(CONFORM, ConformParams(**SIZE, letterbox=whole), inputs, folder, report, seed=0)
+    paths = list(
+        load(Conformer, CONFORM).run(
+            CONFORM, ConformParams(**SIZE, letterbox=letterbox), inputs, folder, report, seed=0
+        )
     )
-    return made[0], report
+    return paths[0], report
 
 
 def test_a_clip_of_the_encoder_is_cut_without_encoding_it_again(tmp_path):
     clip = render_clip(tmp_path / "clip", frames=50, head=9, tail=12)
-    body, report = conform(clip, tmp_path / "body", frames=50, head=9, tail=12)
+    segment, report = conform(clip, tmp_path / "segment", frames=50, head=9, tail=12)
     assert report.facts["copied"]
-    whole, part = frames(clip), frames(body)
+    clip_frames, part = frames(clip), frames(segment)
     assert len(part) == 29
-    assert all((one == other).all() for one, other in zip(whole[9:38], part, strict=True))
+    assert all((one == other).all() for one, other in zip(clip_frames[9:38], part, strict=True))
 
 
 @pytest.mark.parametrize("timed", [{"frames": 49, "head": 9, "tail": 12}, {"frames": 50, "head": 8, "tail": 12}])
 def test_a_clip_of_the_encoder_for_another_timing_is_encoded_again(tmp_path, timed):
     clip = render_clip(tmp_path / "clip", frames=50, head=9, tail=12)
-    body, report = conform(clip, tmp_path / "body", **timed)
+    segment, report = conform(clip, tmp_path / "segment", **timed)
     assert not report.facts["copied"]
-    assert len(frames(body)) == timed["frames"] - timed["head"] - timed["tail"]
+    assert len(frames(segment)) == timed["frames"] - timed["head"] - timed["tail"]
 
 
 SOURCE = "testsrc2=s={}:r={}:d={}"
@@ -91,8 +93,8 @@ CLIPS = {
 def test_any_clip_gets_the_exact_frames_and_size_of_its_scene(tmp_path, source, coding):
     clip = tmp_path / "clip.mp4"
     ffmpeg("-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "ultrafast", *coding, clip)
-    body, report = conform(clip, tmp_path / "body", frames=48, head=5, tail=6)
-    film = frames(body)
+    segment, report = conform(clip, tmp_path / "segment", frames=48, head=5, tail=6)
+    film = frames(segment)
     assert len(film) == 37
     assert film[0].shape == (HEIGHT * 3 // 2, WIDTH)
     assert not report.facts["copied"]
@@ -103,10 +105,10 @@ def test_any_clip_gets_the_exact_frames_and_size_of_its_scene(tmp_path, source, 
 def test_a_clip_with_the_size_and_rate_of_the_film_keeps_each_frame_at_its_time(tmp_path):
     clip = tmp_path / "clip.mp4"
     ffmpeg("-f", "lavfi", "-i", CLIPS["too long"][0], "-c:v", "libx264", "-crf", "10", "-colorspace", "bt709", clip)
-    body, _ = conform(clip, tmp_path / "body", frames=48, head=5, tail=6)
-    whole = frames(clip)
-    for number, frame in enumerate(frames(body)):
-        near = [psnr(frame[:HEIGHT], whole[5 + number + step][:HEIGHT]) for step in (-1, 0, 1)]
+    segment, _ = conform(clip, tmp_path / "segment", frames=48, head=5, tail=6)
+    clip_frames = frames(clip)
+    for number, frame in enumerate(frames(segment)):
+        near = [psnr(frame[:HEIGHT], clip_frames[5 + number + step][:HEIGHT]) for step in (-1, 0, 1)]
         assert max(near) == near[1]
         assert near[1] > 35
 
@@ -114,8 +116,8 @@ def test_a_clip_with_the_size_and_rate_of_the_film_keeps_each_frame_at_its_time(
 def test_a_short_clip_is_slowed_down_and_then_its_last_frame_is_held(tmp_path):
     clip = tmp_path / "clip.mp4"
     ffmpeg("-f", "lavfi", "-i", CLIPS["too short"][0], "-c:v", "libx264", "-crf", "10", clip)
-    body, report = conform(clip, tmp_path / "body", frames=48)
-    film = frames(body)
+    segment, report = conform(clip, tmp_path / "segment", frames=48)
+    film = frames(segment)
     assert "held" in report.warnings[0]
     assert psnr(film[36], film[47]) > 40  # 24 frames, a quarter slower: 30, then the last one
     assert psnr(film[10], film[20]) < 30
@@ -130,19 +132,19 @@ def test_a_clip_with_rotation_metadata_is_rotated(tmp_path):
     ffmpeg("-display_rotation", "90", "-i", flat, "-c", "copy", clip)
     shown = tmp_path / "shown.png"
     ffmpeg("-i", clip, "-frames:v", "1", "-vf", f"scale={WIDTH}:{HEIGHT}", shown)
-    body, _ = conform(clip, tmp_path / "body", frames=24)
+    segment, _ = conform(clip, tmp_path / "segment", frames=24)
     import cv2
 
     expected = cv2.imread(str(shown))
-    assert psnr(frames(body, "bgr24")[3], expected) > 25
+    assert psnr(frames(segment, "bgr24")[3], expected) > 25
 
 
 @pytest.mark.parametrize("shape", ["120x120", "90x160", "320x80", "64x48"])
 def test_letterbox_shows_a_clip_of_another_aspect_ratio_uncropped_on_black(tmp_path, shape):
     clip = tmp_path / "clip.mp4"
     ffmpeg("-f", "lavfi", "-i", f"color=white:s={shape}:r=24:d=1", "-c:v", "libx264", clip)
-    body, _ = conform(clip, tmp_path / "body", frames=24, whole=True)
-    shown = frames(body, "gray")[3]
+    segment, _ = conform(clip, tmp_path / "segment", frames=24, letterbox=True)
+    shown = frames(segment, "gray")[3]
     assert shown.shape == (HEIGHT, WIDTH)
     across, down = (int(side) for side in shape.split("x"))
     scale = min(WIDTH / across, HEIGHT / down)
@@ -164,8 +166,8 @@ def test_clips_with_full_range_or_the_bt601_matrix_keep_their_colours(tmp_path):
         scale = f"format=rgb24,scale=out_color_matrix={matrix}:out_range={span},format=yuv420p"
         tags = ["-colorspace", matrix, "-color_range", span]
         ffmpeg("-f", "lavfi", "-i", "color=0xC04020:s=320x180:r=24:d=1", "-vf", scale, "-c:v", "libx264", *tags, clip)
-        body, _ = conform(clip, tmp_path / f"body{number}", frames=24)
-        seen.append(frames(body, "rgb24")[5].mean(axis=(0, 1)))
+        segment, _ = conform(clip, tmp_path / f"segment{number}", frames=24)
+        seen.append(frames(segment, "rgb24")[5].mean(axis=(0, 1)))
     assert np.abs(np.array(seen) - [0xC0, 0x40, 0x20]).max() < 8  # a wrong matrix or range is off by 15 and more
 
 
@@ -173,10 +175,11 @@ def test_joined_segments_and_transition_have_the_frames_of_an_uncut_render(tmp_p
     """ffmpeg decodes two segments and their transition without a warning, and the frames at each join are correct."""
     spans = ({"frames": 40, "head": 0, "tail": 10}, {"frames": 40, "head": 10, "tail": 0})
     clips = [render_clip(tmp_path / f"clip{n}", seed=n, **span) for n, span in enumerate(spans)]
-    bodies = [
-        conform(clip, tmp_path / f"body{n}", **span)[0] for n, (clip, span) in enumerate(zip(clips, spans, strict=True))
+    segments = [
+        conform(clip, tmp_path / f"segment{n}", **span)[0]
+        for n, (clip, span) in enumerate(zip(clips, spans, strict=True))
     ]
-    timings = [tmp_path / f"body{n}" / "timing.json" for n in range(2)]
+    timings = [tmp_path / f"segment{n}" / "timing.json" for n in range(2)]
     from pipelines.step_params import TransitionParams
 
     transition = next(
@@ -187,7 +190,7 @@ def test_joined_segments_and_transition_have_the_frames_of_an_uncut_render(tmp_p
         )
     )
     film = tmp_path / "film.mp4"
-    concatenate([bodies[0], transition, bodies[1]], film, ComposeParams(**SIZE), 70)
+    concatenate([segments[0], transition, segments[1]], film, ComposeParams(**SIZE), 70)
     assert ffmpeg("-v", "warning", "-i", film, "-f", "null", "-") == ""
     seen, before, after = frames(film), frames(clips[0]), frames(clips[1])
     assert len(seen) == 70
@@ -206,9 +209,9 @@ def test_subtitles_are_burned_in_at_the_time_of_the_scene(tmp_path):
         "Format: Layer,Start,End,Style,Text\n"
         "Dialogue: 0,0:00:01.00,0:00:01.50,D,{\\an7\\pos(60,120)\\p1}m 0 0 l 200 0 200 40 0 40{\\p0}\n"
     )
-    body, report = conform(clip, tmp_path / "body", subtitles=text, frames=48, head=6)
+    segment, report = conform(clip, tmp_path / "segment", subtitles=text, frames=48, head=6)
     assert not report.facts["copied"]
-    bright = [frame[130:150, 80:240].mean() > 200 for frame in frames(body)]
+    bright = [frame[130:150, 80:240].mean() > 200 for frame in frames(segment)]
     assert [n for n, lit in enumerate(bright) if lit] == list(range(24 - 6, 36 - 6))
 
 
@@ -217,4 +220,4 @@ def test_a_file_that_is_not_a_video_is_refused(tmp_path, content):
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(content)
     with pytest.raises(BadInput, match="clip"):
-        conform(clip, tmp_path / "body", frames=24)
+        conform(clip, tmp_path / "segment", frames=24)

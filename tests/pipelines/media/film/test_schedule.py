@@ -52,9 +52,9 @@ def test_the_speech_sets_the_length_of_a_narrated_scene():
 
 
 def test_end_padding_extends_only_the_last_narrated_scene():
-    told = ScheduleParams(fps=24, scenes=scenes(5, 5, narrated=True), end_padding=1.0)
+    padded = ScheduleParams(fps=24, scenes=scenes(5, 5, narrated=True), end_padding=1.0)
     before, after = (
-        compute_timeline(params, [3.0, 3.0]) for params in (told.model_copy(update={"end_padding": 0.0}), told)
+        compute_timeline(params, [3.0, 3.0]) for params in (padded.model_copy(update={"end_padding": 0.0}), padded)
     )
     assert after.scenes[0] == before.scenes[0]
     assert after.scenes[1].narration == before.scenes[1].narration
@@ -76,14 +76,14 @@ def test_a_longer_speech_does_not_change_the_timing_of_other_scenes():
     pause=st.floats(0, 2),
 )
 def test_speech_never_overlaps_a_neighbour_or_a_transition(fps, speech, transition, pause):
-    wished = scenes(*[5.0] * len(speech), transition=transition, narrated=True)
-    timeline = compute_timeline(ScheduleParams(fps=fps, scenes=wished, pause=pause), speech)
-    for place, said in zip(timeline.scenes, speech, strict=True):
+    requested = scenes(*[5.0] * len(speech), transition=transition, narrated=True)
+    timeline = compute_timeline(ScheduleParams(fps=fps, scenes=requested, pause=pause), speech)
+    for place, seconds in zip(timeline.scenes, speech, strict=True):
         timing = place.timing
-        begin, end = place.narration, place.narration + said
+        begin, end = place.narration, place.narration + seconds
         assert begin >= (place.start + timing.head) / fps - 1e-5
         assert end <= (place.start + timing.frames - timing.tail) / fps + 1e-5
-        assert end - begin == pytest.approx(said)
+        assert end - begin == pytest.approx(seconds)
 
 
 @given(
@@ -108,15 +108,15 @@ def test_the_family_writes_the_timeline_and_one_timing_per_scene(tmp_path):
     params = ScheduleParams(scenes=(*scenes(3, transition=0.5), *scenes(3, narrated=True)))
     out = tmp_path / "out"
     out.mkdir()
-    made = list(
+    paths = list(
         FilmScheduler.load(SPEC, Device()).run(
             Kind.SCHEDULE, params, {"word_timings": [words]}, out, SilentReport(), seed=0
         )
     )
-    assert [path.name for path in made] == ["timeline.json", "scene-001.json", "scene-002.json"]
-    timeline = Timeline.model_validate_json(made[0].read_bytes())
+    assert [path.name for path in paths] == ["timeline.json", "scene-001.json", "scene-002.json"]
+    timeline = Timeline.model_validate_json(paths[0].read_bytes())
     assert timeline == compute_timeline(params, [2.0])
-    assert SceneTiming.model_validate(json.loads(made[2].read_text())) == timeline.scenes[1].timing
+    assert SceneTiming.model_validate(json.loads(paths[2].read_text())) == timeline.scenes[1].timing
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"seconds": -1}', '{"seconds": "2"}'])

@@ -11,29 +11,29 @@ from pipelines.base import BadInput, Device, Kind, ModelSpec
 from pipelines.media.subtitles.subtitle import Subtitler
 from pipelines.step_params import LANGUAGES, SubtitleParams
 from tests.pipelines.media.stories import STORIES, spoken
-from tests.pipelines.media.studio import FPS, Heard, ffmpeg, saved, timeline
+from tests.pipelines.media.studio import FPS, Heard, ffmpeg, timeline, write_timeline
 
 TIME = re.compile(r"(\d\d):(\d\d):(\d\d),(\d{3}) --> (\d\d):(\d\d):(\d\d),(\d{3})")
 
 
 @pytest.fixture
 def subtitle(tmp_path):
-    def made(line, told, report=None, **params):
+    def write_subtitles(line, narrations, report=None, **params):
         out = tmp_path / "out"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         files = []
-        for number, words in enumerate(told):
+        for number, words in enumerate(narrations):
             files.append(tmp_path / f"words{number}")
             files[-1].write_text(words if isinstance(words, str) else json.dumps(words), "utf-8")
         subtitler = Subtitler.load(ModelSpec(name="subtitler", family="", kinds=(Kind.SUBTITLE,)), Device())
-        asked = SubtitleParams(**{"width": 640, "height": 360} | params)
-        inputs = {"word_timings": files, "timeline": [saved(tmp_path, line)]}
-        paths = list(subtitler.run(Kind.SUBTITLE, asked, inputs, out, report or Heard(), seed=1))
+        subtitle_params = SubtitleParams(**{"width": 640, "height": 360} | params)
+        inputs = {"word_timings": files, "timeline": [write_timeline(tmp_path, line)]}
+        paths = list(subtitler.run(Kind.SUBTITLE, subtitle_params, inputs, out, report or Heard(), seed=1))
         assert {path.name for path in paths} == {path.name for path in out.iterdir()}
         return {path.name: path.read_text("utf-8") for path in paths}
 
-    return made
+    return write_subtitles
 
 
 def parsed(srt: str) -> list[tuple[float, float, list[str]]]:
@@ -53,11 +53,11 @@ def parsed(srt: str) -> list[tuple[float, float, list[str]]]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_film_of_three_scenes_gets_ordered_cues_at_the_times_of_its_narrations(language, subtitle):
-    told = spoken(STORIES[language], language)
-    seconds = told["seconds"] + 2
-    line = timeline(seconds, seconds, seconds, speech=told["seconds"], begin=1.0, overlap=12)
+    narration = spoken(STORIES[language], language)
+    seconds = narration["seconds"] + 2
+    line = timeline(seconds, seconds, seconds, speech=narration["seconds"], begin=1.0, overlap=12)
     report = Heard()
-    files = subtitle(line, [told] * 3, report, language=language)
+    files = subtitle(line, [narration] * 3, report, language=language)
     assert sorted(files) == ["scene-001.ass", "scene-002.ass", "scene-003.ass", "subtitles.ass", "subtitles.srt"]
     cues = parsed(files["subtitles.srt"])
     assert all(start < end for start, end, _ in cues)
@@ -74,10 +74,10 @@ def test_a_film_of_three_scenes_gets_ordered_cues_at_the_times_of_its_narrations
 
 
 def test_the_ass_of_a_scene_has_the_times_of_its_clip_and_does_not_depend_on_other_scenes(subtitle):
-    told = spoken(STORIES["English"], "English")
-    before = subtitle(timeline(30.0, 30.0, speech=told["seconds"], begin=0.5), [told, told])
+    narration = spoken(STORIES["English"], "English")
+    before = subtitle(timeline(30.0, 30.0, speech=narration["seconds"], begin=0.5), [narration, narration])
     other = spoken("Another, longer beginning. " * 3, "English")
-    after = subtitle(timeline(41.0, 30.0, speech=told["seconds"], begin=0.5), [other, told])
+    after = subtitle(timeline(41.0, 30.0, speech=narration["seconds"], begin=0.5), [other, narration])
     assert before["scene-001.ass"] == before["scene-002.ass"] == after["scene-002.ass"]
     assert before["scene-001.ass"] != after["scene-001.ass"]
     assert "Dialogue: 0,0:00:00.60," in after["scene-002.ass"]
@@ -94,22 +94,22 @@ def test_a_scene_without_narration_gets_an_ass_without_cues(subtitle):
 
 
 def test_ffmpeg_reads_the_srt(subtitle, tmp_path):
-    told = spoken(STORIES["Hindi"], "Hindi")
-    files = subtitle(timeline(told["seconds"] + 2, speech=told["seconds"]), [told], language="Hindi")
+    narration = spoken(STORIES["Hindi"], "Hindi")
+    files = subtitle(timeline(narration["seconds"] + 2, speech=narration["seconds"]), [narration], language="Hindi")
     (tmp_path / "a.srt").write_text(files["subtitles.srt"], "utf-8")
     ffmpeg("-v", "error", "-f", "srt", "-i", "a.srt", "b.srt", cwd=tmp_path)
     assert parsed((tmp_path / "b.srt").read_text("utf-8")) == parsed(files["subtitles.srt"])
 
 
 def test_the_same_words_give_the_same_bytes(subtitle):
-    told = spoken(STORIES["Arabic"], "Arabic")
-    line = timeline(told["seconds"] + 2, speech=told["seconds"])
-    assert subtitle(line, [told], language="Arabic") == subtitle(line, [told], language="Arabic")
+    narration = spoken(STORIES["Arabic"], "Arabic")
+    line = timeline(narration["seconds"] + 2, speech=narration["seconds"])
+    assert subtitle(line, [narration], language="Arabic") == subtitle(line, [narration], language="Arabic")
 
 
 def test_override_codes_and_tags_in_the_text_are_removed(subtitle):
-    told = spoken("{\\pos(0,0)}Hello {\\b1}bold{\\b0} \\N <font size=99>world</font> --> end.", "English")
-    files = subtitle(timeline(20.0, speech=told["seconds"]), [told])
+    narration = spoken("{\\pos(0,0)}Hello {\\b1}bold{\\b0} \\N <font size=99>world</font> --> end.", "English")
+    files = subtitle(timeline(20.0, speech=narration["seconds"]), [narration])
     events = files["scene-001.ass"].split("[Events]")[1]
     assert set(re.findall(r"\{[^}]*\}", events)) == {f"{{\\blur{0.025 * 18:.2f}}}"}
     assert "<font" not in files["subtitles.srt"]
@@ -117,15 +117,15 @@ def test_override_codes_and_tags_in_the_text_are_removed(subtitle):
 
 def test_a_character_without_a_font_gives_a_warning(subtitle):
     report = Heard()
-    told = spoken("A sign \U0001340c of old.", "English")
-    files = subtitle(timeline(10.0, speech=told["seconds"]), [told], report)
+    narration = spoken("A sign \U0001340c of old.", "English")
+    files = subtitle(timeline(10.0, speech=narration["seconds"]), [narration], report)
     assert any("\U0001340c" in warning and "pip install" in warning for warning in report.warnings)
     assert "\U0001340c" in files["subtitles.srt"]
     assert "\U0001340c" not in files["subtitles.ass"]
 
 
-@pytest.mark.parametrize("told", [[], ["{}"], ["no json"], ['{"seconds": -1, "words": []}'], ["{}", "{}"]])
-def test_missing_surplus_or_invalid_word_timings_are_refused(told, subtitle):
+@pytest.mark.parametrize("narrations", [[], ["{}"], ["no json"], ['{"seconds": -1, "words": []}'], ["{}", "{}"]])
+def test_missing_surplus_or_invalid_word_timings_are_refused(narrations, subtitle):
     with pytest.raises(BadInput) as caught:
-        subtitle(timeline(5.0, speech=3.0), told)
+        subtitle(timeline(5.0, speech=3.0), narrations)
     assert caught.value.field == "word_timings"

@@ -156,14 +156,14 @@ def test_no_interpolation_across_a_cut_within_the_clip(scenery):
 
 def test_a_short_clip_is_slowed_down_then_held_with_a_warning(tmp_path, scenery):
     clip = film(tmp_path / "clip.mp4", scenery, 16, 8)
-    said = []
+    warnings = []
     made = list(
         FrameRate(16, 8).frames(
-            clip, range(48), SceneTiming(fps=24, frames=48), (WIDTH, HEIGHT), ExactFlow(16), said.append
+            clip, range(48), SceneTiming(fps=24, frames=48), (WIDTH, HEIGHT), ExactFlow(16), warnings.append
         )
     )
     assert len(made) == 48
-    assert "held for 1.4 s" in said[0]
+    assert "held for 1.4 s" in warnings[0]
     assert (made[20] == made[47]).all()
 
 

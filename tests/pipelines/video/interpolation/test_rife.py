@@ -41,9 +41,9 @@ def scenery(seed, width=WIDTH * 2, height=HEIGHT):
     return ground
 
 
-def view(whole, x):
+def view(place, x):
     """Return the view of a camera that is `x` pixels to the right."""
-    return rgb_to_planes(np.ascontiguousarray(whole[:, x : x + WIDTH]))
+    return rgb_to_planes(np.ascontiguousarray(place[:, x : x + WIDTH]))
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +112,14 @@ def test_downscaled_images_have_at_most_640_pixels_and_keep_their_colour(width, 
 
 
 def test_an_exact_flow_gives_the_true_frame_in_between():
-    whole = scenery(2)
-    pair = view(whole, 0), view(whole, 40)
+    place = scenery(2)
+    pair = view(place, 0), view(place, 40)
     small = tuple(map(warp.downscale, pair))
     flow, mask = ExactFlow(40)(*small, 0.5)
     assert warp.similarity(*small, flow) > 0.8  # the rest is out of sight on one side
     middle = warp.interpolate(pair, small, flow, mask, 0.5)
     seen = np.s_[:HEIGHT, 40:-40]
-    truth = view(whole, 20)
+    truth = view(place, 20)
     assert psnr(middle[seen], truth[seen]) > 34
     assert psnr(cv2.addWeighted(pair[0], 0.5, pair[1], 0.5, 0)[seen], truth[seen]) < 25
 
@@ -149,13 +149,13 @@ def test_frames_of_different_places_fall_back_to_match_with_a_warning():
 
 
 def test_the_first_pair_of_frames_decides_for_the_whole_transition():
-    whole = scenery(7)
+    place = scenery(7)
     report = Quiet()
     blend = InterpolatedBlend(ExactFlow(20), report)
-    blend(view(whole, 0), view(whole, 20), 0.1)
+    blend(view(place, 0), view(place, 20), 0.1)
     assert report.facts["transition"] == "interpolation"
     assert not (
-        blend(view(whole, 0), view(255 - whole, 0), 0.5) == match(view(whole, 0), view(255 - whole, 0), 0.5)
+        blend(view(place, 0), view(255 - place, 0), 0.5) == match(view(place, 0), view(255 - place, 0), 0.5)
     ).all()
 
 
@@ -178,8 +178,8 @@ def test_missing_or_different_weights_are_refused(tmp_path, monkeypatch):
 
 @with_weights
 def test_the_interpolated_middle_of_a_pan_is_close_to_the_true_frame(motion):
-    whole = scenery(8)
-    pair, truth = (view(whole, 0), view(whole, 32)), view(whole, 16)
+    place = scenery(8)
+    pair, truth = (view(place, 0), view(place, 32)), view(place, 16)
     report = Quiet()
     middle = InterpolatedBlend(motion, report)(*pair, 0.5)
     assert report.facts["transition"] == "interpolation"
