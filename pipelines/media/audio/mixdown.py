@@ -49,10 +49,10 @@ EDGE_FADE = round(0.005 * SAMPLE_RATE)
 
 
 def mixdown(params: MixParams, inputs: Mapping[str, Sequence[Path]], out: Path, report: Report) -> Path:
-    """Mix the inputs (roles of `pipelines.step_params.MixParams`) into `out/sound.wav`, block by block. Return its
-    path.
+    """Mix the inputs into `out/sound.wav`, block by block, and return its path.
 
-    Raises BadInput, with the role of the input, when a file cannot be used.
+    The roles of the inputs are those of `pipelines.step_params.MixParams`. Raises BadInput, with the role of the input,
+    when a file cannot be used.
     """
     timeline = Timeline.model_validate_json(inputs["timeline"][0].read_bytes())
     samples = round(timeline.seconds * SAMPLE_RATE)
@@ -137,10 +137,9 @@ class Bed:
 
 
 class Ducker:
-    """The gain of music and native audio under speech: lower by `depth_db` dB during speech, with smooth ramps around
-    it.
+    """Lower gain of music and native audio during speech, with smooth ramps around it.
 
-    `speeches`: (start, end) of each speech in seconds.
+    `speeches`: (start, end) of each speech in seconds. `depth_db`: attenuation in dB.
     """
 
     def __init__(self, speeches: Sequence[tuple[float, float]], depth_db: float) -> None:

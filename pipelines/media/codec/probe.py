@@ -55,8 +55,11 @@ def open_clip(path: Path, *, header_only: bool = False) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class StreamFingerprint:
-    """The encoding of a stream: its parameter sets (size, colour, pixel aspect) and the settings that x264 writes into
-    the first frame (an SEI message)."""
+    """The encoding of a stream: its parameter sets and its encoder settings.
+
+    The parameter sets hold size, colour and pixel aspect; x264 writes its settings into the first frame (an SEI
+    message).
+    """
 
     parameters: bytes
     settings: bytes

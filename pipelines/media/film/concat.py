@@ -96,8 +96,11 @@ def track_lengths(film: Path) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class _SegmentInfo:
-    """Properties of a segment. `lead`: frames between the first decoding and the first presentation time; `tick`: the
-    time base in seconds; `codec_config`: time base and parameter sets."""
+    """Properties of a segment.
+
+    `lead`: frames between the first decoding and the first presentation time. `tick`: the time base in seconds.
+    `codec_config`: time base and parameter sets.
+    """
 
     frames: int
     lead: int

@@ -179,10 +179,10 @@ def _timed_pieces(words: WordTimings, language: str, measure: LineMeasure) -> li
 
 
 def _character_times(words: WordTimings) -> tuple[str, list[tuple[float, float]]]:
-    """Return the text and the (start, end) of each character in seconds; the characters of a word share its time
-    evenly.
+    """Return the text and the (start, end) of each character in seconds.
 
-    When the times of the words are not ascending or exceed the narration, all characters share its duration evenly.
+    The characters of a word share its time evenly. When the times of the words are not ascending or exceed the
+    narration, all characters share its duration evenly.
     """
     texts = [sanitize_text(word.text) for word in words.words]
     spans = [(word.start, word.end) for word in words.words]

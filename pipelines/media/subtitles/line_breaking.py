@@ -94,8 +94,10 @@ def split_pieces(text: str, language: str) -> list[Piece]:
 
 @dataclass(frozen=True, slots=True)
 class LineMeasure:
-    """The measure of a line. `em_width` returns the width of a text in em; `max_em` and `max_units` (half-width cells)
-    limit a line."""
+    """The measure of a line.
+
+    `em_width` returns the width of a text in em. `max_em` and `max_units` (half-width cells) limit a line.
+    """
 
     em_width: Callable[[str], float]
     max_em: float

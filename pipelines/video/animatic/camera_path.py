@@ -98,8 +98,10 @@ def layer_matrices(path: Sequence[CameraPose], geometry: SceneGeometry) -> Itera
 
 
 def ease(u: float) -> float:
-    """Map progress 0..1 to 0..1 with a smooth start, constant speed and a smooth end; the speed is a smoothstep over
-    `EASE_RAMP`."""
+    """Map progress 0..1 to 0..1 with a smooth start, constant speed and a smooth end.
+
+    The speed at both ends is a smoothstep over `EASE_RAMP`.
+    """
     if u < EASE_RAMP:
         v = u / EASE_RAMP
         return EASE_RAMP * (v**3 - v**4 / 2) / (1 - EASE_RAMP)

@@ -24,10 +24,10 @@ CHROMA_TRANSFORM = np.array([[2.0, 0, 0], [0, 2, 0.5], [0, 0, 1]])
 
 @dataclass(frozen=True, slots=True)
 class FlatImage:
-    """A padded flat image: `luma` with `OVERSAMPLING` pixels per pixel of the frame, `chromas` (U and V) with half of
-    that.
+    """A padded image without layers.
 
-    All planes are results of `pad_plane`. The geometry has one depth.
+    `luma` has `OVERSAMPLING` pixels per pixel of the frame, `chromas` (U and V) have half of that. All planes are
+    results of `pad_plane`. The geometry has one depth.
     """
 
     geometry: SceneGeometry

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CameraMove:
-    """A camera move over one scene. Positive `zoom` is in; positive `pan`, `track`, `orbit` are right; positive `tilt`,
-    `crane` are up.
+    """A camera move over one scene.
 
-    `pan` and `tilt` rotate the camera: all depths shift equally. `track` and `crane` move the camera: near layers shift
-    more. `orbit` circles the subject: the layers behind it shift against the layers in front. `pace` multiplies the
-    distance of the move.
+    Positive `zoom` is in; positive `pan`, `track`, `orbit` are right; positive `tilt`, `crane` are up. `pan` and `tilt`
+    rotate the camera: all depths shift equally. `track` and `crane` move the camera: near layers shift more. `orbit`
+    circles the subject: the layers behind it shift against the layers in front. `pace` multiplies the distance of the
+    move.
     """
 
     zoom: float = 0.0
@@ -34,8 +34,10 @@ class CameraMove:
 
 
 def parse_move(text: str, seed: int) -> CameraMove:
-    """Return the move that a camera text requests. `seed` selects what the text leaves open: the move of an empty text,
-    the side of a "pan" without a direction."""
+    """Return the move that a camera text requests.
+
+    `seed` selects what the text leaves open: the move of an empty text, the side of a "pan" without a direction.
+    """
     normalized = normalize(text)
     rng = random.Random(seed)  # noqa: S311 - visual variation, no secret
     concepts = {concept for concept, pattern in _PATTERNS.items() if pattern.search(normalized)}

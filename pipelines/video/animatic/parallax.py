@@ -37,8 +37,7 @@ class ImageLayer:
     _buffer: Planes = field(default_factory=lambda: np.empty((0, 0, 4), np.uint8), init=False)
 
     def sample(self, matrix: Matrix, width: int, height: int) -> tuple[Planes, int, int] | None:
-        """Return the visible part of the layer: its pixels and its position (x, y) in the frame; None when it is
-        outside.
+        """Return the visible part of the layer and its position (x, y) in the frame; None when it is outside.
 
         `matrix`: pixel of the frame → pixel of the layer. The pixels are valid until the next call.
         """
@@ -149,8 +148,10 @@ def load_layered_image(files: Sequence[Path], width: int, height: int) -> Layere
 
 
 def _merge_depths(description: Layers, images: Sequence[Path]) -> tuple[list[float], list[Planes]]:
-    """Return the distinct depths and their pixels, far to near, the first on opaque black. Raises BadInput when the
-    sizes of the images differ."""
+    """Return the distinct depths and their pixels, far to near, the first on opaque black.
+
+    Raises BadInput when the sizes of the images differ.
+    """
     depths: list[float] = []
     merged: list[Planes] = []
     for layer, path in zip(description.layers, images, strict=True):

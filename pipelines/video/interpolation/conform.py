@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 
 class InterpolatingConformer:
-    """Family for `conform`: like `Conformer`, with interpolated frames where the rate of the clip does not match the
-    film.
+    """Family for `conform`: like `Conformer`, with interpolated frames for clips of another frame rate.
 
     No interpolation for clips that `Encoder` wrote for the scene, for clips whose rate is a multiple of the film's, and
     for clips with unevenly spaced frames. Between two frames that show different things (a cut), the nearer frame is
@@ -39,8 +38,10 @@ class InterpolatingConformer:
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        """Create the family without its network. The first clip that needs interpolation loads it, and then
-        MissingDependency is raised when its weights are missing or differ from `spec.revision`."""
+        """Create the family without its network; the first clip that needs interpolation loads it.
+
+        That raises MissingDependency when the weights are missing or differ from `spec.revision`.
+        """
 
         def load_flow() -> FlowNetwork:
             from pipelines.video.interpolation.flow import FlowNetwork

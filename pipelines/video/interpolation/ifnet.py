@@ -25,12 +25,12 @@ SIZE_MULTIPLE = 128
 
 
 class IFNet(nn.Module):  # type: ignore[misc]
-    """The network. Inputs: two images (1, 3, height, width), float32, 0 to 1, with sides that are multiples of
-    `SIZE_MULTIPLE`, and a time, 0 to 1.
+    """The network: two images and a time between them → flow and mask.
 
-    Returns `(flow, mask)`, float32. Flow (1, 4, height, width) in pixels: pixel (x, y) of the intermediate frame lies
-    at (x + flow[0], y + flow[1]) in the first image and at (x + flow[2], y + flow[3]) in the second. Mask (1, 1,
-    height, width), 0 to 1: the share of the first image.
+    Inputs: two images (1, 3, height, width), float32, 0 to 1, with sides that are multiples of `SIZE_MULTIPLE`, and a
+    time, 0 to 1. Returns `(flow, mask)`, float32. Flow (1, 4, height, width) in pixels: pixel (x, y) of the
+    intermediate frame lies at (x + flow[0], y + flow[1]) in the first image and at (x + flow[2], y + flow[3]) in the
+    second. Mask (1, 1, height, width), 0 to 1: the share of the first image.
     """
 
     def __init__(self, widths: Sequence[int] = BLOCK_CHANNELS) -> None:

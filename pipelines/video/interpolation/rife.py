@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 
 class Rife:
-    """Family for `transition`. `match` uses interpolated frames when both clips show the same place, else the blend
-    `match`. The other transitions use their blends."""
+    """Family for `transition`: interpolated frames for `match`, blends for the other transitions.
+
+    `match` falls back to its blend when the two clips do not show the same place.
+    """
 
     name: ClassVar[str] = "rife"
     version: ClassVar[str] = "1"

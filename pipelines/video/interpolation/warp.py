@@ -1,5 +1,7 @@
-"""Synthesis of a frame between two frames from their flow. Content of both frames moves; content of only one frame
-fades and moves with its surroundings."""
+"""Synthesis of a frame between two frames from their flow.
+
+Content of both frames moves. Content of only one frame fades and moves with its surroundings.
+"""
 
 from __future__ import annotations
 
