@@ -18,7 +18,7 @@ _SCENE_FIELDS = {Kind.NARRATE: "narration", Kind.SAMPLE_FRAMES: "clip", Kind.KEY
 
 
 class RunFailed(RuntimeError):
-    """Steps of a run failed. `failures` maps step ids to failures, rejected content first; finished steps stay in the store."""
+    """Steps of a run failed. `failures`: step id → failure, rejected content first; finished steps stay in the store."""
 
     def __init__(self, failures: Mapping[str, Failure]) -> None:
         self.failures = dict(sorted(failures.items(), key=lambda item: item[1].code != FailureCode.REJECTED))

@@ -19,8 +19,8 @@ from pipelines.base import Device, Kind, MemoryMode, ModelSpec
 class Task:
     """One step with its resolved inputs.
 
-    `params`: JSON, validated against the family's model before the weights are loaded; `inputs`: role → absolute paths,
-    in order; `out`: an empty folder for the outputs of this task; `memory_mode`: the mode of the first attempt."""
+    `params`: JSON, validated by the family before the weights are loaded; `inputs`: role → absolute paths, in order;
+    `out`: an empty folder for the outputs of this task; `memory_mode`: the mode of the first attempt."""
 
     id: str
     kind: Kind

@@ -218,7 +218,8 @@ class Database:
             raise ValueError(f"work must be positive, not {work}")
         with self._transaction() as connection:
             connection.execute(
-                "INSERT INTO timings (kind, model, work_units, seconds, peak_memory_mb, output_bytes) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO timings (kind, model, work_units, seconds, peak_memory_mb, output_bytes) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
                 (kind, model, work, seconds, peak_memory_mb, size),
             )
             connection.execute(

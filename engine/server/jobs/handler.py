@@ -111,7 +111,7 @@ class JobHandler:
 
         def estimate_seconds(step: str) -> float:
             spec = next((plan[step] for plan in plans if step in plan), None)
-            return max(0.05, self.service.estimator.estimate_seconds(spec)) if spec else 0.5
+            return max(0.05, self.service.plans.estimator.estimate_seconds(spec)) if spec else 0.5
 
         tracker = ProgressTracker(job, self.records, self.output_index, estimate_seconds, on_progress)
         tracker.percent = job.progress
