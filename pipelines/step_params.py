@@ -1,14 +1,18 @@
-"""What each kind of step takes and makes: its parameters, the roles of its inputs, the names of its outputs.
+"""The kinds of steps: parameters, inputs and outputs, and the contract of each kind.
 
-Inputs arrive as files without meaningful names: the role says what they are. Where a role holds several files their order
-is part of the meaning. A trailing `*` marks outputs that a family may leave out or make several of.
+Inputs are files whose names mean nothing; their role says what they are, and the order within a role is part of the
+meaning.
 
-Pictures are PNG, RGB, 8 bit. Sound is WAV, 48 kHz unless said otherwise. Video is H.264 in mp4. JSON is UTF-8.
+Images are PNG, RGB, 8 bit. Audio is WAV, 48 kHz unless stated otherwise. Video is H.264 in MP4. JSON is UTF-8.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -28,55 +32,55 @@ Pixels = Field(ge=16, le=8192)
 
 
 class NamedElement(Params):
-    """A character, place or thing that the client named before anything was written."""
+    """A character, location or object that the client named before the storyboard."""
 
     name: str
     description: str = ""
 
 
 class CheckTextParams(Params):
-    """Whether texts may be told. `texts`: (field as the client named it, text). Outputs: `check.json`: `{"checked_by",
-    "verdicts": {field: "passed"}}`. Raises `Rejected` naming the first field that may not, the gravest category first."""
+    """Check texts. `texts`: (field in the client's request, text). Output `check.json`: `{"checked_by", "verdicts":
+    {field: "passed"}}`. Raises ContentRejected for the first rejected field of the most serious category."""
 
     texts: tuple[tuple[str, str], ...] = ()
     strictness: Strictness = "normal"
 
 
 class CheckImageParams(Params):
-    """Whether pictures may be shown. Inputs: `image` (1..n). Outputs: `check.json`: `{"checked_by", "verdicts": {field:
-    "passed"}, "scores": [0..1 per picture]}`. Raises `Rejected` naming `field`."""
+    """Check images. Input `image` (1..n). Output `check.json`: `{"checked_by", "verdicts": {field: "passed"},
+    "scores": [0..1 per image]}`. Raises ContentRejected with `field`."""
 
     field: str = Field(description="What the client would change, as the client named it.")
     strictness: Strictness = "normal"
 
 
 class SampleFramesParams(Params):
-    """A few frames of a clip, spread over its length. Inputs: `clip` (1). Outputs: `frame-1.png` … (no more than `frames`, upright,
-    at most 512 pixels on the longer side)."""
+    """Take frames of a clip, spread over its length. Input `clip` (1). Output `frame-1.png` …: at most `frames`,
+    upright, at most 512 pixels on the longer side."""
 
     frames: int = Field(5, ge=1, le=50)
 
 
 class SanitizeImageParams(Params):
-    """A file that came from outside → pixels that are safe to use. Inputs: `image` (1 PNG, JPEG or WebP of any size).
-    Outputs: `image.png`: upright, RGB, nothing kept but the pixels; cropped to the middle and scaled to exactly `width` × `height`
-    when those are given."""
+    """Re-encode a picture of the client, so that only its pixels remain. Input `image` (1 PNG, JPEG or WebP of any
+    size). Output `image.png`: upright, RGB; cropped around the middle and scaled to exactly `width` × `height` if
+    those are given."""
 
     width: int | None = Field(None, ge=16, le=8192)
     height: int | None = Field(None, ge=16, le=8192)
 
 
 class ReadParams(Params):
-    """A saved web page → what it says. Inputs: `page` (1 HTML or plain text file). Outputs: `page.json`:
-    `{"url", "title", "description", "headings": [...], "text", "pictures": [...], "captions": [...]}` (`pictures`: absolute
-    addresses, not fetched; `captions`: what the page says that each shows, or "")."""
+    """Extract the text of a saved web page. Input `page` (1 HTML or plain text file). Output `page.json`: `{"url",
+    "title", "description", "headings": [...], "text", "pictures": [...], "captions": [...]}`; `pictures`:
+    absolute URLs, not fetched; `captions`: the page's caption of each, or ""."""
 
     url: str = Field("", description="Where the page came from; kept for the record.")
 
 
 class WriteParams(Params):
-    """Idea → storyboard. Inputs: `page` (0..1 page.json: `{url, title, description, headings, text}`), `images`
-    (0..n given pictures, one scene each). Outputs: `storyboard.json`, a `pipelines.storyboard.Storyboard`."""
+    """Write a storyboard. Inputs: `page` (0..1 page.json), `images` (0..n pictures of the client, one scene each).
+    Output `storyboard.json`: a `pipelines.storyboard.Storyboard`."""
 
     idea: str
     language: Language = "English"
@@ -89,16 +93,16 @@ class WriteParams(Params):
 
 
 class EncodePromptParams(Params):
-    """Words → what a model's text encoder makes of them. Outputs: `prompt_embeds.safetensors` (the tensors that the model's pipeline takes in
-    place of words, under the pipeline's own argument names)."""
+    """Encode a prompt. Output `prompt_embeds.safetensors`: the tensors that the model's pipeline takes instead of a
+    prompt, by argument name."""
 
     prompt: str
 
 
 class ImageParams(Params):
-    """What every step that makes a picture knows. `prompt` holds all the words, wrapped and ready for a diffusion model;
-    the other fields hold the same things apart, for families that build a picture from parts. Models that encode words in a
-    step of their own get its output as the input `prompt_embeds` (0..1 prompt_embeds.safetensors)."""
+    """The parameters of every step that generates an image. `prompt` is the complete prompt for a diffusion model;
+    the other fields hold its parts, for families that compose an image. Models that encode prompts in a separate
+    step get its output as the input `prompt_embeds` (0..1)."""
 
     prompt: str
     width: int = Pixels
@@ -107,14 +111,14 @@ class ImageParams(Params):
     setting: str = ""
 
     def full_prompt(self) -> str:
-        """What a model is told that draws from words."""
+        """Return the prompt for a diffusion model."""
         return self.prompt
 
 
 class PortraitParams(ImageParams):
-    """One character in one state. Inputs: `reference` (0..1 given picture of the character), `base` (0..1 portrait.png of
-    the base look, for a state) and `base_figure` (the base's `figure*`). Outputs: `portrait.png`, `figure*` (whatever the
-    family itself wants to find again when it makes keyframes; says itself which character and state it shows)."""
+    """Generate the portrait of a character in one state. Inputs: `reference` (0..1 picture of the client), `base`
+    (0..1 portrait.png of the base look, for a state), `base_figure` (`figure*` of the base look). Outputs:
+    `portrait.png`, `figure*` (data of the family for its keyframes, with the character and state in it)."""
 
     name: str
     appearance: str = ""
@@ -123,7 +127,8 @@ class PortraitParams(ImageParams):
 
 
 class ElementParams(ImageParams):
-    """The reference picture of a location or an object. Inputs: `reference` (0..1). Outputs: `element.png`, `figure*`."""
+    """Generate the reference picture of a location or an object. Input `reference` (0..1). Outputs: `element.png`,
+    `figure*`."""
 
     role: Literal["location", "object"]
     name: str
@@ -131,7 +136,7 @@ class ElementParams(ImageParams):
 
 
 class Reference(Params):
-    """What the n-th picture of the role `references` shows."""
+    """The content of one image of the role `references`, at the same position."""
 
     role: Role
     name: str = ""
@@ -140,7 +145,7 @@ class Reference(Params):
 
 
 class CastMember(Params):
-    """A character who is in the scene, in which state (None: base look), and how that looks in words."""
+    """A character in a scene, its state (None: base look), and its appearance as text."""
 
     name: str
     state: str | None = None
@@ -148,10 +153,11 @@ class CastMember(Params):
 
 
 class KeyframeParams(ImageParams):
-    """The picture of one scene. Inputs: `references` (pictures, as `references` describes them), `figures` (the `figure*`
-    of everything on stage), `previous_context` (0..1 context.json of an earlier scene). Outputs: `keyframe.png`, `context.json`
-    (the conversation so far, this Turn appended: `pipelines.media.conversation`), `layer*` (`layers.json` and RGBA pictures for
-    families that know the depth: `pipelines.media.layers`)."""
+    """Generate the picture of a scene. Inputs: `references` (images, described by `references`), `figures`
+    (`figure*` of all characters and elements of the scene), `previous_context` (0..1 context.json of an earlier
+    scene). Outputs: `keyframe.png`, `context.json` (the conversation with this turn appended:
+    `pipelines.media.conversation`), `layer*` (`layers.json` and RGBA images, from families that know the depth:
+    `pipelines.media.layers`)."""
 
     scene_text: str = Field(description="The scene's own words.")
     number: int = Field(ge=1, description="Which scene of the story, from 1.")
@@ -168,14 +174,14 @@ class KeyframeParams(ImageParams):
 
 
 class EnhanceParams(Params):
-    """Better detail at the same pixel size. Inputs: `image` (1). Outputs: `image.png`."""
+    """Add detail at the same pixel size. Input `image` (1). Output `image.png`."""
 
 
 class NarrateParams(Params):
-    """Text → speech. Inputs: `voice_sample` (0..1 recording of the voice to speak with, any sound file; `narrator` has no say then).
-    Outputs: `narration.wav` (mono, any rate; no leading or trailing silence beyond 0.1 s) and
-    `word_timings.json`: `{"seconds": float, "words": [{"text": str, "start": s, "end": s}, …]}`; joined by the separators of
-    the text (which each word keeps: trailing spaces and punctuation are part of `text`) the words give the text back."""
+    """Synthesize speech. Input `voice_sample` (0..1 recording of the voice, any audio file; it replaces `narrator`).
+    Outputs: `narration.wav` (mono, any rate; at most 0.1 s of silence at either end) and `word_timings.json`:
+    `{"seconds": float, "words": [{"text": str, "start": s, "end": s}, …]}`. Each word keeps its trailing spaces
+    and punctuation, so that the joined words are the text."""
 
     text: str = Field(min_length=1)
     language: Language = "English"
@@ -183,8 +189,8 @@ class NarrateParams(Params):
 
 
 class SceneDuration(Params):
-    """How long one scene is wished to be: `seconds` without narration; with narration the speech decides (plus `pause`);
-    a `given` scene is as long as the clip that came for it."""
+    """The requested length of a scene: `seconds` without narration; with narration that of the speech plus `pause`;
+    with `has_clip` that of the client's clip."""
 
     seconds: float = Field(gt=0, le=600)
     narrated: bool = False
@@ -193,10 +199,9 @@ class SceneDuration(Params):
 
 
 class ScheduleParams(Params):
-    """Lengths known only while running → exact frames. Inputs: `word_timings` (word_timings.json of the narrated scenes, in order), `clips`
-    (videos of the given scenes, in order).
-    Outputs: `timeline.json` (`pipelines.media.timeline.Timeline`) and `scene-001.json` … (`SceneTiming`), the part of
-    it that one scene depends on."""
+    """Turn measured lengths into exact frames. Inputs: `word_timings` (of the narrated scenes, in order), `clips`
+    (the client's clips, in order). Outputs: `timeline.json` (`pipelines.media.timeline.Timeline`) and
+    `scene-001.json` … (`SceneTiming`), the part on which one scene depends."""
 
     fps: int = Field(24, ge=1, le=120)
     scenes: tuple[SceneDuration, ...] = Field(min_length=1)
@@ -207,7 +212,7 @@ class ScheduleParams(Params):
 
 
 class VideoParams(Params):
-    """The frame that every part of the film has."""
+    """The frame size and rate of every part of the film."""
 
     width: int = Pixels
     height: int = Pixels
@@ -215,9 +220,10 @@ class VideoParams(Params):
 
 
 class AnimateParams(VideoParams):
-    """Keyframe → clip. Inputs: `keyframe` (1), `layers` (the keyframe's `layer*`), `timing` (scene-NNN.json), `references`
-    (portraits of who is on stage, for models that take them), `prompt_embeds` (0..1 prompt_embeds.safetensors). Outputs: `clip.mp4` of any size and
-    rate, at least as long as the timing says, with sound only when `native_audio`."""
+    """Generate a clip from a keyframe. Inputs: `keyframe` (1), `layers` (the keyframe's `layer*`), `timing` (1
+    scene-NNN.json), `references` (portraits of the scene's characters, for models that take them),
+    `prompt_embeds` (0..1). Output `clip.mp4`: any size and rate, at least as long as the timing, with sound only
+    if `native_audio`."""
 
     prompt: str = ""
     camera: str = Field("", description="Camera work in free words: slow push in, pan left, static …")
@@ -225,14 +231,14 @@ class AnimateParams(VideoParams):
     native_audio: bool = False
 
     def full_prompt(self) -> str:
-        """What a model is told that moves pictures from words."""
+        """Return the prompt for a video model."""
         return f"{self.prompt} Camera: {self.camera}." if self.camera else self.prompt
 
 
 class ConformParams(VideoParams):
-    """Any clip → the part of the film between its transitions: exact frames, size, rate, colour, as a stitchable
-    closed-GOP segment. Inputs: `clip` (1), `timing` (1), `subtitles` (0..1 scene-NNN.ass to burn in). Outputs: `segment.mp4`
-    (no file when the transitions take every frame is not allowed: the timeline keeps at least one frame)."""
+    """Turn a clip into the film's segment between its transitions: exact frames, size, rate and colour, closed GOP.
+    Inputs: `clip` (1), `timing` (1), `subtitles` (0..1 scene-NNN.ass to burn in). Output `segment.mp4`, at least
+    one frame."""
 
     letterbox: bool = Field(
         False,
@@ -241,22 +247,23 @@ class ConformParams(VideoParams):
 
 
 class TransitionParams(VideoParams):
-    """The moving form of a cut. Inputs: `clips` (2: before, after), `timings` (2), `subtitles` (0 or 2). Outputs:
-    `transition.mp4`, a segment like a body, as long as the tail of the one and the head of the other overlap."""
+    """Render a transition. Inputs: `clips` (2: before, after), `timings` (2), `subtitles` (0 or 2). Output
+    `transition.mp4`: a segment as long as the overlap of the two clips."""
 
     transition: Transition = "dissolve"
 
 
 class ScoreParams(Params):
-    """Music for the whole film. Inputs: `timeline` (1). Outputs: `music.wav` (stereo, as long as the film)."""
+    """Compose the music. Input `timeline` (1). Output `music.wav`: stereo, as long as the film."""
 
     mood: str = Field("", description="Mood words of the story: calm, energetic, tender …")
     prompt: str = Field("", description="What the story is about, for models that compose from words.")
 
 
 class SubtitleParams(Params):
-    """Word times → readable cues. Inputs: `word_timings` (of the narrated scenes, in order), `timeline` (1). Outputs:
-    `subtitles.srt`, `subtitles.ass` (whole film), `scene-001.ass` … (times within the scene's own clip, for burning in)."""
+    """Turn word timings into subtitles. Inputs: `word_timings` (of the narrated scenes, in order), `timeline` (1).
+    Outputs: `subtitles.srt`, `subtitles.ass` (whole film), `scene-001.ass` … (times within the scene's clip, for
+    burning in)."""
 
     language: Language = "English"
     width: int = Pixels
@@ -264,9 +271,10 @@ class SubtitleParams(Params):
 
 
 class MixParams(Params):
-    """All sound → one track as long as the film. Inputs: `narrations` (of the narrated scenes, in order), `music` (0..1),
-    `clips` (clips with sound of their own, in order of `native`), `timeline` (1), `audio` (0..n files laid over the
-    film). Outputs: `sound.wav` (48 kHz stereo, −16 LUFS, true peak ≤ −1 dBTP), `sound.m4a` (the same as AAC)."""
+    """Mix all sound into one track as long as the film. Inputs: `narrations` (of the narrated scenes, in order),
+    `music` (0..1), `clips` (clips with sound, in the order of `native_audio_scenes`), `timeline` (1), `audio`
+    (0..n files laid over the film). Outputs: `sound.wav` (48 kHz stereo, −16 LUFS, true peak ≤ −1 dBTP),
+    `sound.m4a` (the same as AAC)."""
 
     loudness: float = Field(-16.0, ge=-40, le=-8, description="Integrated loudness in LUFS.")
     ducking_db: float = Field(12.0, ge=0, le=40, description="How many dB the music sinks under speech.")
@@ -276,33 +284,214 @@ class MixParams(Params):
 
 
 class ComposeParams(VideoParams):
-    """Parts → film. Inputs: `segments` (of the scenes and transitions, in the film's order), `timeline` (1), `sound` (0..1, AAC), `subtitles`
-    (0..1 SRT for a soft track). Outputs: `film.mp4` (faststart; read back and compared with its parts)."""
+    """Join segments, sound and subtitles into the film. Inputs: `segments` (of scenes and transitions, in order),
+    `timeline` (1), `sound` (0..1, AAC), `subtitles` (0..1 SRT for a soft track). Output `film.mp4`: faststart;
+    read back and compared with its segments."""
 
     title: str = ""
     language: Language = "English"
     comment: str = Field("", description="What made the film, written into its metadata.")
 
 
-PARAMS: dict[Kind, type[Params]] = {
-    Kind.CHECK_TEXT: CheckTextParams,
-    Kind.CHECK_IMAGE: CheckImageParams,
-    Kind.SAMPLE_FRAMES: SampleFramesParams,
-    Kind.SANITIZE_IMAGE: SanitizeImageParams,
-    Kind.READ: ReadParams,
-    Kind.WRITE: WriteParams,
-    Kind.ENCODE_PROMPT: EncodePromptParams,
-    Kind.PORTRAIT: PortraitParams,
-    Kind.ELEMENT: ElementParams,
-    Kind.KEYFRAME: KeyframeParams,
-    Kind.ENHANCE: EnhanceParams,
-    Kind.NARRATE: NarrateParams,
-    Kind.SCHEDULE: ScheduleParams,
-    Kind.ANIMATE: AnimateParams,
-    Kind.CONFORM: ConformParams,
-    Kind.TRANSITION: TransitionParams,
-    Kind.SCORE: ScoreParams,
-    Kind.SUBTITLE: SubtitleParams,
-    Kind.MIX: MixParams,
-    Kind.COMPOSE: ComposeParams,
+class OutputName(StrEnum):
+    """The file names of outputs. A name with `*` is a pattern for several files."""
+
+    CHECK = "check.json"
+    IMAGE = "image.png"
+    FRAMES = "frame-*"
+    PAGE = "page.json"
+    STORYBOARD = "storyboard.json"
+    PROMPT_EMBEDS = "prompt_embeds.safetensors"
+    PORTRAIT = "portrait.png"
+    ELEMENT = "element.png"
+    FIGURE = "figure*"
+    KEYFRAME = "keyframe.png"
+    CONTEXT = "context.json"
+    LAYERS = "layer*"
+    NARRATION = "narration.wav"
+    WORD_TIMINGS = "word_timings.json"
+    TIMELINE = "timeline.json"
+    SCENE_TIMINGS = "scene-*.json"
+    CLIP = "clip.mp4"
+    SEGMENT = "segment.mp4"
+    TRANSITION = "transition.mp4"
+    MUSIC = "music.wav"
+    SUBTITLES_SRT = "subtitles.srt"
+    SUBTITLES_ASS = "subtitles.ass"
+    SCENE_SUBTITLES = "scene-*.ass"
+    SOUND_WAV = "sound.wav"
+    SOUND_AAC = "sound.m4a"
+    FILM = "film.mp4"
+
+    def of_scene(self, number: int) -> str:
+        """Return the file of scene `number`, from 0, for a pattern of files per scene."""
+        return self.replace("*", f"{number + 1:03d}")
+
+
+class Count(NamedTuple):
+    """How many sources an input role takes; `maximum` None: no limit."""
+
+    minimum: int
+    maximum: int | None
+
+    def allows(self, sources: int) -> bool:
+        """Return whether a step may have that many sources."""
+        return self.minimum <= sources and (self.maximum is None or sources <= self.maximum)
+
+    def __str__(self) -> str:
+        return f"{self.minimum}..{'n' if self.maximum is None else self.maximum}"
+
+
+ONE, OPTIONAL, ANY, SOME, TWO, UP_TO_TWO = (
+    Count(1, 1),
+    Count(0, 1),
+    Count(0, None),
+    Count(1, None),
+    Count(2, 2),
+    Count(0, 2),
+)
+
+TaskGroup = Literal["text", "image", "video", "speech", "music", "assembly"]
+"""Groups of kinds by what their models do."""
+Stage = Literal["elements", "scenes", "film"]
+"""The steps of the Story API that show outputs to the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepContract:
+    """What the engine knows of a kind of step. A new kind is one entry in `CONTRACTS`."""
+
+    params: type[Params]
+    inputs: Mapping[str, Count]
+    """Input roles, and how many sources each takes. A source that is a pattern counts as one."""
+    outputs: tuple[OutputName, ...]
+    """Files that every family writes; at least one for a pattern."""
+    task_group: TaskGroup
+    optional_outputs: tuple[OutputName, ...] = ()
+    """Files that a family may write."""
+    targets: tuple[str, ...] = ()
+    """Names by which people ask for a step of this kind; the first is shown to them. Empty: the name of the kind."""
+    group_targets: tuple[str, ...] = ()
+    """Names by which people ask for all steps of this kind."""
+    rerollable: bool = True
+    """Whether a new take changes the result."""
+    scene_field: str = ""
+    """The field of a scene that a client changes when a step about the scene has bad input."""
+    names_request_fields: bool = False
+    """Whether the field in a failure is a field of the request."""
+    stages: tuple[Stage, ...] = ()
+    """The stages that show the outputs; empty: not shown by stage."""
+
+    def has_output(self, name: str) -> bool:
+        """Return whether `name`, a file name or a pattern, refers to outputs of this kind."""
+        known = (*self.outputs, *self.optional_outputs)
+        return name in known or ("*" not in name and any(fnmatchcase(name, pattern) for pattern in known))
+
+
+CONTRACTS: Mapping[Kind, StepContract] = {
+    Kind.CHECK_TEXT: StepContract(CheckTextParams, {}, (OutputName.CHECK,), "text", rerollable=False),
+    Kind.SANITIZE_IMAGE: StepContract(SanitizeImageParams, {"image": ONE}, (OutputName.IMAGE,), "image"),
+    Kind.CHECK_IMAGE: StepContract(CheckImageParams, {"image": SOME}, (OutputName.CHECK,), "image", rerollable=False),
+    Kind.SAMPLE_FRAMES: StepContract(
+        SampleFramesParams, {"clip": ONE}, (OutputName.FRAMES,), "assembly", rerollable=False, scene_field="clip"
+    ),
+    Kind.READ: StepContract(ReadParams, {"page": ONE}, (OutputName.PAGE,), "text", names_request_fields=True),
+    Kind.WRITE: StepContract(
+        WriteParams,
+        {"page": OPTIONAL, "images": ANY},
+        (OutputName.STORYBOARD,),
+        "text",
+        targets=("storyboard",),
+        names_request_fields=True,
+    ),
+    Kind.ENCODE_PROMPT: StepContract(EncodePromptParams, {}, (OutputName.PROMPT_EMBEDS,), "assembly"),
+    Kind.PORTRAIT: StepContract(
+        PortraitParams,
+        {"reference": OPTIONAL, "base": OPTIONAL, "base_figure": OPTIONAL, "prompt_embeds": OPTIONAL},
+        (OutputName.PORTRAIT,),
+        "image",
+        optional_outputs=(OutputName.FIGURE,),
+        group_targets=("portraits",),
+        stages=("elements", "scenes", "film"),
+    ),
+    Kind.ELEMENT: StepContract(
+        ElementParams,
+        {"reference": OPTIONAL, "prompt_embeds": OPTIONAL},
+        (OutputName.ELEMENT,),
+        "image",
+        optional_outputs=(OutputName.FIGURE,),
+        group_targets=("elements",),
+        stages=("elements", "scenes", "film"),
+    ),
+    Kind.KEYFRAME: StepContract(
+        KeyframeParams,
+        {"references": ANY, "figures": ANY, "previous_context": OPTIONAL, "prompt_embeds": OPTIONAL},
+        (OutputName.KEYFRAME, OutputName.CONTEXT),
+        "image",
+        optional_outputs=(OutputName.LAYERS,),
+        targets=("scene", "keyframe", "picture"),
+        group_targets=("keyframes", "scenes"),
+        scene_field="prompt",
+        stages=("scenes", "film"),
+    ),
+    Kind.ENHANCE: StepContract(EnhanceParams, {"image": ONE}, (OutputName.IMAGE,), "image", stages=("scenes", "film")),
+    Kind.NARRATE: StepContract(
+        NarrateParams,
+        {"voice_sample": OPTIONAL},
+        (OutputName.NARRATION, OutputName.WORD_TIMINGS),
+        "speech",
+        targets=("narration", "voice"),
+        group_targets=("narrations",),
+        scene_field="narration",
+        stages=("scenes", "film"),
+    ),
+    Kind.SCHEDULE: StepContract(
+        ScheduleParams,
+        {"word_timings": ANY, "clips": ANY},
+        (OutputName.TIMELINE, OutputName.SCENE_TIMINGS),
+        "assembly",
+    ),
+    Kind.ANIMATE: StepContract(
+        AnimateParams,
+        {"keyframe": ONE, "timing": ONE, "layers": ANY, "references": ANY, "prompt_embeds": OPTIONAL},
+        (OutputName.CLIP,),
+        "video",
+        targets=("clip",),
+        group_targets=("clips",),
+        stages=("film",),
+    ),
+    Kind.CONFORM: StepContract(
+        ConformParams, {"clip": ONE, "timing": ONE, "subtitles": OPTIONAL}, (OutputName.SEGMENT,), "assembly"
+    ),
+    Kind.TRANSITION: StepContract(
+        TransitionParams,
+        {"clips": TWO, "timings": TWO, "subtitles": UP_TO_TWO},
+        (OutputName.TRANSITION,),
+        "video",
+        targets=("transition",),
+    ),
+    Kind.SCORE: StepContract(ScoreParams, {"timeline": ONE}, (OutputName.MUSIC,), "music", targets=("music", "score")),
+    Kind.SUBTITLE: StepContract(
+        SubtitleParams,
+        {"word_timings": SOME, "timeline": ONE},
+        (OutputName.SUBTITLES_SRT, OutputName.SUBTITLES_ASS, OutputName.SCENE_SUBTITLES),
+        "assembly",
+        targets=("subtitles",),
+    ),
+    Kind.MIX: StepContract(
+        MixParams,
+        {"timeline": ONE, "narrations": ANY, "music": OPTIONAL, "clips": ANY, "audio": ANY},
+        (OutputName.SOUND_WAV, OutputName.SOUND_AAC),
+        "assembly",
+        targets=("audio",),
+    ),
+    Kind.COMPOSE: StepContract(
+        ComposeParams,
+        {"segments": SOME, "timeline": ONE, "sound": OPTIONAL, "subtitles": OPTIONAL},
+        (OutputName.FILM,),
+        "assembly",
+        targets=("film",),
+        stages=("film",),
+    ),
 }
+"""The contract of each kind of step."""

@@ -8,13 +8,10 @@ from engine.execution.protocol import Failure, FailureCode
 from engine.planning.step_ids import StepId
 from engine.story.field_path import FieldPath
 from engine.story.model import NARRATOR_SAMPLE_FIELD
-from pipelines.base import Kind
+from pipelines.step_params import CONTRACTS
 
 RenameField = Callable[[FieldPath], FieldPath]
 """Maps a field of a story to the field of the API in which the client sent it."""
-
-_SCENE_FIELDS = {Kind.NARRATE: "narration", Kind.SAMPLE_FRAMES: "clip", Kind.KEYFRAME: "prompt"}
-"""The field of a scene that a client changes when a step of this kind has bad input."""
 
 
 class RunFailed(RuntimeError):
@@ -70,8 +67,9 @@ def failure_field(step: str, failure: Failure) -> FieldPath | None:
         return None
     if failure.field == NARRATOR_SAMPLE_FIELD:
         return NARRATOR_SAMPLE_FIELD
-    if step_id.scene is not None and step_id.kind in _SCENE_FIELDS:
-        return FieldPath("scenes", step_id.scene, _SCENE_FIELDS[step_id.kind])
-    if step_id.kind in (Kind.WRITE, Kind.READ) and failure.field:
+    contract = CONTRACTS[step_id.kind]
+    if step_id.scene is not None and contract.scene_field:
+        return FieldPath("scenes", step_id.scene, contract.scene_field)
+    if contract.names_request_fields and failure.field:
         return FieldPath.parse(failure.field)
     return None

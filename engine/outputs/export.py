@@ -43,6 +43,7 @@ from engine.planning.step_ids import (
 from engine.storage.artifact_store import Action, ArtifactStore
 from engine.story.model import Element, Story
 from pipelines.base import Kind
+from pipelines.step_params import OutputName
 
 PAGE_FILE = "storyboard.html"
 
@@ -89,16 +90,17 @@ def export_files(story: Story, stem: str) -> Iterator[ExportFile]:
         name = f"scene-{number + 1:02d}"
         yield ExportFile(f"keyframes/{name}.png", keyframe_source(story, number))
         if is_narrated(story, scene):
-            yield ExportFile(f"narration/{name}.wav", OutputRef(scene_id(Kind.NARRATE, number), "narration.wav"))
+            yield ExportFile(f"narration/{name}.wav", OutputRef(scene_id(Kind.NARRATE, number), OutputName.NARRATION))
             yield ExportFile(
-                f"narration/{name}.word_timings.json", OutputRef(scene_id(Kind.NARRATE, number), "word_timings.json")
+                f"narration/{name}.word_timings.json",
+                OutputRef(scene_id(Kind.NARRATE, number), OutputName.WORD_TIMINGS),
             )
-        yield ExportFile(f"clips/{name}.mp4", OutputRef(scene_id(Kind.ANIMATE, number), "clip.mp4"))
-    yield ExportFile("timeline.json", OutputRef(SCHEDULE_ID, "timeline.json"))
-    yield ExportFile("music.wav", OutputRef(SCORE_ID, "music.wav"))
-    yield ExportFile("subtitles.srt", OutputRef(SUBTITLE_ID, "subtitles.srt"))
-    yield ExportFile("subtitles.ass", OutputRef(SUBTITLE_ID, "subtitles.ass"))
-    yield ExportFile(f"{stem}.mp4", OutputRef(COMPOSE_ID, "film.mp4"))
+        yield ExportFile(f"clips/{name}.mp4", OutputRef(scene_id(Kind.ANIMATE, number), OutputName.CLIP))
+    yield ExportFile("timeline.json", OutputRef(SCHEDULE_ID, OutputName.TIMELINE))
+    yield ExportFile("music.wav", OutputRef(SCORE_ID, OutputName.MUSIC))
+    yield ExportFile("subtitles.srt", OutputRef(SUBTITLE_ID, OutputName.SUBTITLES_SRT))
+    yield ExportFile("subtitles.ass", OutputRef(SUBTITLE_ID, OutputName.SUBTITLES_ASS))
+    yield ExportFile(f"{stem}.mp4", OutputRef(COMPOSE_ID, OutputName.FILM))
 
 
 def export(result: RunResult, store: ArtifactStore, out: Path, stem: str, warnings: Iterable[str] = ()) -> Path:
@@ -129,7 +131,7 @@ def build_record(
 ) -> StoryRecord:
     """Return the record of a run; `files` gives the digest of each exported file."""
     steps = tuple(_step_record(result, step.id) for step in result.planned.plan if step.id in result.actions)
-    timeline = _output_digest(result.actions, OutputRef(SCHEDULE_ID, "timeline.json"))
+    timeline = _output_digest(result.actions, OutputRef(SCHEDULE_ID, OutputName.TIMELINE))
     return StoryRecord(
         engine=engine_version(),
         profile=result.planned.profile,

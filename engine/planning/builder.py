@@ -1,4 +1,4 @@
-"""A plan in the making."""
+"""The builder of plans: models, seeds, checks and warnings."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from engine.planning.plan import (
     Step,
     StepInput,
     StoredInput,
+    check_contracts,
 )
 from engine.planning.step_ids import (
     IDEA_CHECK_ID,
@@ -37,6 +38,7 @@ from pipelines.step_params import (
     EncodePromptParams,
     EnhanceParams,
     ImageParams,
+    OutputName,
     SampleFramesParams,
     SanitizeImageParams,
 )
@@ -44,7 +46,9 @@ from pipelines.step_params import (
 
 @dataclass
 class PlanBuilder:
-    """Resolves models, derives seeds, adds the steps that look at what is shown, collects warnings. Raises PlanningError, Missing."""
+    """Resolves models, derives seeds, adds the steps that check pictures, and collects warnings.
+
+    Raises PlanningError for an unknown or unsuitable model, MissingDependency for one that is not installed."""
 
     story: StoryBase
     catalog: Catalog
@@ -55,14 +59,15 @@ class PlanBuilder:
         except CatalogError as error:
             raise _planning_error("profile", error) from error
         self.steps: list[Step] = []
-        # Step of a picture, or digest of a given clip → step that looks at it; None: nobody can.
+        # Step id of a picture or digest of an input clip → id of its check; None: no model for checks is installed.
         self.image_check_ids: dict[str, str] | None = {}
         self.warnings: dict[str, None] = {}
         if self.catalog.profiles[self.profile].device_mb > self.catalog.device_mb:
             self.warnings[f"profile {self.profile} {self.catalog.profile_shortfall(self.profile)}"] = None
 
     def resolve_model(self, kind: Kind, tool_or_alias: str | None = None, language: str | None = None) -> ModelSpec:
-        """The model for a kind of step: named in `models`, else by tool or alias `name`, else the kind's default."""
+        """Return the model for a kind of step: the one in `models` of the story, else the one of the tool or alias,
+        else the default."""
         try:
             choice = self.catalog.choose(
                 self._requested_model(kind, tool_or_alias), kind, profile=self.profile, language=language
@@ -75,15 +80,15 @@ class PlanBuilder:
         return choice.spec
 
     def _requested_model(self, kind: Kind, tool_or_alias: str | None) -> str:
-        """The model or alias by which a kind of step is asked for."""
+        """Return the name of the model or alias that the story asks for."""
         tools = self.catalog.video_tools if kind is Kind.ANIMATE else self.catalog.image_tools
         return self.story.choices.models.get(kind) or (
             tools.get(tool_or_alias, tool_or_alias) if tool_or_alias else self.catalog.kinds[kind]
         )
 
     def pick_model_with_audio(self, tool: str | None) -> str | None:
-        """By which name clips are asked for that are to bring their own sound: the first model behind the tool that makes sound, where
-        one is here; else the tool itself, and the client is told that its clips are silent."""
+        """Return the name by which to ask for clips with sound: the first available model of the tool that generates
+        audio, else the tool itself, with a warning that the clips are silent."""
         chosen = self.resolve_model(Kind.ANIMATE, tool)
         if chosen.generates_audio:
             return tool
@@ -110,12 +115,12 @@ class PlanBuilder:
         language: str | None = None,
     ) -> None:
         take = self.story.takes.get(step_id, 0)
-        seed_text = f"{self.story.seed}/{step_id}" + (f"/{take}" if take else "")  # made anew means with other dice
+        seed_text = f"{self.story.seed}/{step_id}" + (f"/{take}" if take else "")
         digest = hashlib.sha256(seed_text.encode()).digest()
         spec = self.resolve_model(kind, tool_or_alias, language)
         inputs = {role: sources for role, sources in (inputs or {}).items() if sources}
         if spec.encodes_prompt and isinstance(params, ImageParams | AnimateParams):
-            # No dice in it: whatever is made anew with the same words finds them encoded.
+            # The encoding has no seed and no take, so that a re-roll with the same prompt reads it from the cache.
             encoding = Step(
                 encode_id(step_id),
                 Kind.ENCODE_PROMPT,
@@ -123,7 +128,7 @@ class PlanBuilder:
                 EncodePromptParams(prompt=params.full_prompt()),
             )
             self.steps.append(encoding)
-            inputs["prompt_embeds"] = (OutputRef(encoding.id, "prompt_embeds.safetensors"),)
+            inputs["prompt_embeds"] = (OutputRef(encoding.id, OutputName.PROMPT_EMBEDS),)
         self.steps.append(
             Step(
                 id=step_id,
@@ -142,14 +147,14 @@ class PlanBuilder:
         params = SanitizeImageParams(width=width, height=height)
         for field_path, picture in pictures:
             self.add_step(sanitize_id(field_path), Kind.SANITIZE_IMAGE, params, {"image": (stored_input(picture),)})
-            self.add_image_check(sanitize_id(field_path), "image.png", field_path)
+            self.add_image_check(sanitize_id(field_path), OutputName.IMAGE, field_path)
 
     def add_text_check(self) -> None:
         params = CheckTextParams(texts=user_texts(self.story), strictness=self.story.strictness)
         self.add_step(IDEA_CHECK_ID if isinstance(self.story, Brief) else TEXT_CHECK_ID, Kind.CHECK_TEXT, params)
 
     def add_image_check(self, step_id: str, name: str, field_path: FieldPath) -> None:
-        """The picture `name` of a step is looked at, where a model for that is installed."""
+        """Add the check of the picture `name` of a step, if a model for checks is installed."""
         if self.image_check_ids is None:
             return
         check_id = image_check_id(step_id)
@@ -162,7 +167,7 @@ class PlanBuilder:
         self.image_check_ids[step_id] = check_id
 
     def add_input_clip_check(self, number: int, clip: InputFile) -> None:
-        """A few frames of the given clip of scene `number` are looked at, before anything else is."""
+        """Add the check of sample frames of the clip that the client gave for scene `number`."""
         self._add_clip_check(
             number,
             stored_input(clip),
@@ -172,14 +177,16 @@ class PlanBuilder:
         )
 
     def add_generated_clip_check(self, number: int, field_path: FieldPath) -> None:
-        """So are those of the clip that was made of scene `number`; `place` is what its client would change."""
+        """Add the check of sample frames of the generated clip of scene `number`. `field_path`: the field that the
+        client would change."""
         step_id = scene_id(Kind.ANIMATE, number)
-        self._add_clip_check(number, OutputRef(step_id, "clip.mp4"), step_id, step_id, field_path)
+        self._add_clip_check(number, OutputRef(step_id, OutputName.CLIP), step_id, step_id, field_path)
 
     def _add_clip_check(
         self, number: int, clip: StepInput, checked_step: str, gated_source: str, field_path: FieldPath
     ) -> None:
-        """`waits`: the step, or the digest, whose readers wait until it was looked at."""
+        """Add the steps that sample and check a clip. Steps that read `gated_source`, a step id or a digest, wait
+        for the check."""
         if self.image_check_ids is None:
             return
         try:
@@ -191,17 +198,22 @@ class PlanBuilder:
         self.add_step(sample_step, Kind.SAMPLE_FRAMES, SampleFramesParams(), {"clip": (clip,)})
         params = CheckImageParams(field=str(field_path), strictness=self.story.strictness)
         self.add_step(
-            image_check_id(checked_step), Kind.CHECK_IMAGE, params, {"image": (OutputRef(sample_step, "frame-*"),)}
+            image_check_id(checked_step),
+            Kind.CHECK_IMAGE,
+            params,
+            {"image": (OutputRef(sample_step, OutputName.FRAMES),)},
         )
         self.image_check_ids[gated_source] = image_check_id(checked_step)
 
     def add_enhance_step(self, step_id: str, name: str) -> None:
-        """The picture `name` of a portrait or element gets a pass for detail, where that is wished."""
+        """Add the step that adds detail to the picture `name` of a portrait or element, if the story asks for it."""
         if self.story.enhance_elements:
             self.add_step(enhance_id(step_id), Kind.ENHANCE, EnhanceParams(), {"image": (OutputRef(step_id, name),)})
 
     def build(self) -> PlanResult:
-        """What is refused goes no further: whatever reads a picture waits until it was looked at."""
+        """Return the plan. Every step that reads a checked picture waits for the check.
+
+        Raises InvalidPlan if a step breaks the contract of its kind."""
         check_ids = self.image_check_ids or {}
         steps = []
         for step in self.steps:
@@ -209,7 +221,9 @@ class PlanBuilder:
             image_checks = sorted({check_ids[need] for need in (step.dependencies() | files) & check_ids.keys()})
             must_wait = image_checks and step.kind not in (Kind.CHECK_IMAGE, Kind.SAMPLE_FRAMES)
             steps.append(replace(step, after=tuple(image_checks)) if must_wait else step)
-        return PlanResult(Plan(tuple(steps)), self.profile, tuple(self.warnings))
+        plan = Plan(tuple(steps))
+        check_contracts(plan)
+        return PlanResult(plan, self.profile, tuple(self.warnings))
 
 
 _PLANNING_ERROR_CODES = {

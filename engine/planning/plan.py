@@ -1,7 +1,7 @@
-"""Units of work and the graph of them. A plan says what to make from what; it knows nothing of how or where.
+"""Steps, plans and cache keys.
 
-A step is identified by what it is made from, never by where it stands: `key_of` gives the same key for the same kind,
-model, parameters, seed, take and input bytes, on every machine and in every run.
+A step says what to make from what, and nothing of where it runs. Its cache key depends only on its kind, model,
+parameters, seed, take and the bytes of its inputs, so that it is the same on every machine and in every run.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from pipelines.base import Kind, ModelSpec, Params
+from pipelines.step_params import CONTRACTS
 
 KEY_FORMAT = 3
-"""Changes when the same step must get a new key because keys are formed differently."""
+"""The version of the key format. A new version makes all cached actions stale."""
 
 
 class InvalidPlan(ValueError):
-    """The steps do not form a plan: two of one name, an unknown step referred to, a circle."""
+    """Steps that form no plan: a duplicate id, an unknown reference, a cycle, or a broken contract."""
 
 
 class PlanningErrorCode(StrEnum):
@@ -38,8 +39,9 @@ class PlanningErrorCode(StrEnum):
 class PlanningError(ValueError):
     """The story asks for something that no installed model can do.
 
-    `field` is the field of the request, `value` the unknown name as the client wrote it (empty when there is none), `redacted`
-    the message without `value`, for logs and answers."""
+    `field` is the field of the request, `value` the unknown name as the client wrote it (empty when there is none),
+    `redacted` the message without `value`, for logs and answers.
+    """
 
     def __init__(
         self, field: str, message: str, code: PlanningErrorCode, *, value: str = "", redacted: str | None = None
@@ -51,8 +53,11 @@ class PlanningError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OutputRef:
-    """Outputs of another step. A `name` with `*`, `?` or `[` means all outputs that match, in the order of their names,
-    possibly none; a plain name means exactly that one."""
+    """A reference to outputs of another step.
+
+    A `name` with `*`, `?` or `[` is a pattern for all matching outputs, sorted by name, possibly none; another name is
+    exactly one output.
+    """
 
     step: str
     name: str
@@ -67,7 +72,7 @@ class OutputRef:
 
 @dataclass(frozen=True, slots=True)
 class StoredInput:
-    """An artifact that is already in the store, such as a picture that came with the request."""
+    """An artifact in the store, such as a picture that came with the request."""
 
     digest: str
     name: str
@@ -83,8 +88,11 @@ StepInput = OutputRef | StoredInput
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One unit of work. `inputs` maps a role to its sources, in an order that is part of the meaning; `take` counts how
-    often the result was made anew on purpose. `after` names steps that must be done first though nothing of them is read."""
+    """One unit of work.
+
+    `inputs` maps a role to its sources; their order is part of the meaning. `take` counts the re-rolls. `after` names
+    steps that must finish first although this step reads nothing of them.
+    """
 
     id: str
     kind: Kind
@@ -105,17 +113,17 @@ class Step:
         object.__setattr__(self, "inputs", {role: tuple(sources) for role, sources in self.inputs.items()})
 
     def dependencies(self) -> frozenset[str]:
-        """Ids of the steps that must be done before this one."""
+        """Return the ids of the steps that must finish before this one."""
         read = {source.step for sources in self.inputs.values() for source in sources if isinstance(source, OutputRef)}
         return frozenset(read.union(self.after))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A directed acyclic graph of steps, in an order in which each step stands behind all that it needs; among those
-    that could come next the one given first comes first.
+    """A directed acyclic graph of steps in topological order. Steps that are independent keep the order in which they
+    were given.
 
-    Raises `PlanError` when ids repeat, a reference leads nowhere, or the steps form a circle.
+    Raises InvalidPlan for a duplicate id, a reference to an unknown step, or a cycle.
     """
 
     steps: tuple[Step, ...]
@@ -140,7 +148,7 @@ class Plan:
         return step_id in self.by_id
 
     def closure(self, ids: Iterable[str]) -> Plan:
-        """The plan of `ids` and of all that they need, directly or through others. Raises `PlanError` if one is unknown."""
+        """Return the plan of `ids` and all their dependencies. Raises InvalidPlan for an unknown id."""
         included: set[str] = set()
         stack = list(ids)
         while stack:
@@ -154,8 +162,26 @@ class Plan:
         return Plan(tuple(step for step in self.steps if step.id in included))
 
 
+def check_contracts(plan: Plan) -> None:
+    """Raise InvalidPlan for an input role, a number of sources or an output name that the contract of a kind does
+    not have."""
+    for step in plan:
+        contract = CONTRACTS[step.kind]
+        for role, count in contract.inputs.items():
+            if not count.allows(len(step.inputs.get(role, ()))):
+                raise InvalidPlan(
+                    f"{step.id}: the input {role} takes {count} sources, got {len(step.inputs.get(role, ()))}"
+                )
+        for role, sources in step.inputs.items():
+            if role not in contract.inputs:
+                raise InvalidPlan(f"{step.id}: {step.kind} has no input {role!r}")
+            for source in sources:
+                if isinstance(source, OutputRef) and not CONTRACTS[plan[source.step].kind].has_output(source.name):
+                    raise InvalidPlan(f"{step.id}: the step {source.step!r} has no output {source.name!r}")
+
+
 class FamilyId(NamedTuple):
-    """The family of a step as its key names it: not by where the code lies, which may move."""
+    """The identity of a family in cache keys. It does not depend on the module of the code."""
 
     name: str
     version: str
@@ -163,7 +189,7 @@ class FamilyId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """A plan, and what the client should know of how it came about."""
+    """A plan, its profile, and the warnings for the client."""
 
     plan: Plan
     profile: str
@@ -171,11 +197,11 @@ class PlanResult:
 
 
 def cache_key(step: Step, family: FamilyId, inputs: Mapping[str, Sequence[tuple[str, str]]]) -> str:
-    """The identity of what `step` makes: 64 hex digits.
+    """Return the cache key of a step: 64 hexadecimal digits.
 
-    `inputs` maps each role to the `(name, digest)` of its files, in order; all that a family can see of an input is
-    part of the key. Roles without files count as absent. Where the files lie, when they were made, and what a model is
-    called, costs or is licensed under are not part of it.
+    `inputs` maps each role to the `(name, digest)` of its files, in order: everything that a family sees of an input. A
+    role without files counts as absent. File paths, times, and the name, price and licence of the model are not part of
+    the key.
     """
     spec = step.spec
     identity = {
@@ -192,15 +218,18 @@ def cache_key(step: Step, family: FamilyId, inputs: Mapping[str, Sequence[tuple[
 
 
 def _weights_identity(spec: ModelSpec) -> dict[str, str] | None:
-    """The weights by what they hold; where they were found is not part of what a model is."""
+    """Return the identity of weights: repository and content. Their location on this machine is not part of it."""
     return {
         role: weights.digest or f"{weights.repo}@{weights.revision}" for role, weights in spec.weights.items()
     } or None
 
 
 def canonical_json(value: Any) -> bytes:
-    """One and only one text for each value, with types told apart: `1`, `1.0`, `True` and `"1"` all differ; the order
-    of a mapping's keys does not matter; lists and tuples are the same. Raises `TypeError` for what JSON cannot hold."""
+    """Return the canonical JSON text of a value, with types told apart: `1`, `1.0`, `True` and `"1"` all differ.
+
+    The order of the keys of a mapping does not matter; lists and tuples are equal. Raises TypeError for values that
+    JSON cannot hold.
+    """
     return _dump_json(_tag_types(value)).encode("ascii")
 
 
@@ -232,7 +261,7 @@ def _tag_types(value: Any) -> list[Any]:
 
 
 def _check_name(name: str) -> None:
-    """Names of outputs and roles become names of files: one plain path component."""
+    """Raise InvalidPlan unless a name of an output or a role is one plain path component."""
     if not name or name in {".", ".."} or any(char in name for char in "/\\\0:"):
         raise InvalidPlan(f"not a plain name: {name!r}")
 

@@ -1,5 +1,8 @@
-"""Story → Plan. Pure: the same story and catalog give the same plan. How far it goes is an argument, nothing else differs
-between a portrait, a scene picture and a film."""
+"""The planner: a Story or a Brief → a Plan.
+
+Pure: the same story and catalog give the same plan. Portraits, scene pictures and films differ only in the stage at
+which planning ends.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +61,7 @@ from pipelines.step_params import (
     MixParams,
     NamedElement,
     NarrateParams,
+    OutputName,
     PortraitParams,
     ReadParams,
     Reference,
@@ -73,13 +77,14 @@ PlanStage = Literal["portraits", "keyframes", "clips", "film"]
 PORTRAIT_SIZE = (768, 1024)
 OBJECT_SIZE = (768, 768)
 ENDING_SECONDS = 1.0
-"""Seconds that the last scene stays after its last word, and the music with it: half a second around speech is too short an end."""
+"""Seconds of the last scene, and of its music, after the last word. The half second around other speech is too short
+for an ending."""
 VOICE_CLONING_ALIAS = "narration.cloned"
-"""The alias of models that speak with the voice of a given recording."""
+"""The alias of models that speak with the voice of a recording."""
 
 
 def with_check_steps(ids: Iterable[str], plan: Plan) -> tuple[str, ...]:
-    """These steps, all that they need, and the steps that look at the words and at what those make."""
+    """Return these steps, their dependencies, and the steps that check the texts and the pictures of them."""
     closure = plan.closure(ids)
     check_steps = (TEXT_CHECK_ID, IDEA_CHECK_ID, *(image_check_id(step.id) for step in closure))
     return (*closure.by_id, *(step for step in check_steps if step in plan and step not in closure))
@@ -89,7 +94,8 @@ def with_check_steps(ids: Iterable[str], plan: Plan) -> tuple[str, ...]:
 
 
 def plan_text_check(story: Brief | Story, catalog: Catalog) -> PlanResult:
-    """The check of the words alone. Models that the story names must be there, whatever they are for."""
+    """Return the plan of the text check alone. Raises PlanningError or MissingDependency for any model that the
+    story names."""
     builder = PlanBuilder(story, catalog)
     for kind in story.choices.models:
         builder.resolve_model(kind)
@@ -98,7 +104,7 @@ def plan_text_check(story: Brief | Story, catalog: Catalog) -> PlanResult:
 
 
 def plan_brief(brief: Brief, catalog: Catalog) -> PlanResult:
-    """Everything up to the storyboard."""
+    """Return the plan from the request to the storyboard."""
     builder = PlanBuilder(brief, catalog)
     builder.add_text_check()
     builder.add_sanitize_steps(
@@ -109,10 +115,10 @@ def plan_brief(brief: Brief, catalog: Catalog) -> PlanResult:
     inputs: dict[str, tuple[StepInput, ...]] = {}
     if brief.page:
         builder.add_step(READ_ID, Kind.READ, ReadParams(url=brief.page.source), {"page": (stored_input(brief.page),)})
-        inputs["page"] = (OutputRef(READ_ID, "page.json"),)
+        inputs["page"] = (OutputRef(READ_ID, OutputName.PAGE),)
     if brief.pictures:
         inputs["images"] = tuple(
-            OutputRef(sanitize_id(FieldPath("image_urls", n)), "image.png") for n in range(len(brief.pictures))
+            OutputRef(sanitize_id(FieldPath("image_urls", n)), OutputName.IMAGE) for n in range(len(brief.pictures))
         )
     params = WriteParams(
         idea=brief.idea,
@@ -129,7 +135,7 @@ def plan_brief(brief: Brief, catalog: Catalog) -> PlanResult:
 
 
 def plan_story(story: Story, catalog: Catalog, until: PlanStage = "film") -> PlanResult:
-    """Everything from the portraits up to `until`."""
+    """Return the plan from the portraits to the stage `until`."""
     builder = PlanBuilder(story, catalog)
     builder.add_text_check()
     _plan_portraits(builder, story)
@@ -177,7 +183,7 @@ def _plan_portrait(builder: PlanBuilder, story: Story, number: int, character: C
     inputs = _reference_input(field_path.child("reference_url"), subject.reference)
     if state:
         base = portrait_source(story, character.name)
-        inputs |= {"base": (base,), "base_figure": (OutputRef(portrait_id(character.name), "figure*"),)}
+        inputs |= {"base": (base,), "base_figure": (OutputRef(portrait_id(character.name), OutputName.FIGURE),)}
     tool = story.choices.image_tool
     params = PortraitParams(
         prompt=prompts.portrait_prompt(
@@ -198,8 +204,8 @@ def _plan_portrait(builder: PlanBuilder, story: Story, number: int, character: C
     )
     step_id = portrait_id(character.name, name)
     builder.add_step(step_id, Kind.PORTRAIT, params, inputs, tool_or_alias=tool)
-    builder.add_image_check(step_id, "portrait.png", field_path.child("appearance"))
-    builder.add_enhance_step(step_id, "portrait.png")
+    builder.add_image_check(step_id, OutputName.PORTRAIT, field_path.child("appearance"))
+    builder.add_enhance_step(step_id, OutputName.PORTRAIT)
 
 
 def _plan_element(
@@ -231,8 +237,8 @@ def _plan_element(
         _reference_input(field_path.child("reference_url"), element.reference),
         tool_or_alias=story.choices.image_tool,
     )
-    builder.add_image_check(element_id(role, element.name), "element.png", field_path.child("description"))
-    builder.add_enhance_step(element_id(role, element.name), "element.png")
+    builder.add_image_check(element_id(role, element.name), OutputName.ELEMENT, field_path.child("description"))
+    builder.add_enhance_step(element_id(role, element.name), OutputName.ELEMENT)
 
 
 def _plan_keyframe(builder: PlanBuilder, story: Story, number: int) -> None:
@@ -247,7 +253,7 @@ def _plan_keyframe(builder: PlanBuilder, story: Story, number: int) -> None:
     }
     drawn = [turn for turn in prompts.context_scenes(story, number) if not story.scenes[turn].picture]
     if model.multiturn and drawn:
-        inputs["previous_context"] = (OutputRef(scene_id(Kind.KEYFRAME, drawn[0]), "context.json"),)
+        inputs["previous_context"] = (OutputRef(scene_id(Kind.KEYFRAME, drawn[0]), OutputName.CONTEXT),)
     width, height = _image_size(story, scene)
     location = story.get_location(scene.location) if scene.location is not None else None
     builder.add_step(
@@ -276,9 +282,9 @@ def _plan_keyframe(builder: PlanBuilder, story: Story, number: int) -> None:
         inputs,
         tool_or_alias=story.choices.image_tool,
     )
-    builder.add_image_check(scene_id(Kind.KEYFRAME, number), "keyframe.png", FieldPath("scenes", number, "prompt"))
+    builder.add_image_check(scene_id(Kind.KEYFRAME, number), OutputName.KEYFRAME, FieldPath("scenes", number, "prompt"))
     if story.enhance:
-        picture = OutputRef(scene_id(Kind.KEYFRAME, number), "keyframe.png")
+        picture = OutputRef(scene_id(Kind.KEYFRAME, number), OutputName.KEYFRAME)
         builder.add_step(scene_id(Kind.ENHANCE, number), Kind.ENHANCE, EnhanceParams(), {"image": (picture,)})
 
 
@@ -319,7 +325,7 @@ def _plan_clips(builder: PlanBuilder, story: Story) -> None:
         Kind.SCHEDULE,
         ScheduleParams(fps=video.fps, scenes=times, end_padding=ENDING_SECONDS),
         {
-            "word_timings": _narration_outputs(story, "word_timings.json"),
+            "word_timings": _narration_outputs(story, OutputName.WORD_TIMINGS),
             "clips": tuple(
                 stored_input(scene.clip) for scene in story.scenes if scene.clip and not is_narrated(story, scene)
             ),
@@ -337,8 +343,8 @@ def _plan_clips(builder: PlanBuilder, story: Story) -> None:
             "timing": (timing_source(number),),
         }
         if not scene.picture and not story.enhance:
-            # Layers are the drawn picture taken apart; an enhanced picture exists only whole.
-            inputs["layers"] = (OutputRef(scene_id(Kind.KEYFRAME, number), "layer*"),)
+            # Layers belong to the generated picture; an enhanced picture has none.
+            inputs["layers"] = (OutputRef(scene_id(Kind.KEYFRAME, number), OutputName.LAYERS),)
         if builder.resolve_model(Kind.ANIMATE, tool).multiturn:
             inputs["references"] = tuple(
                 portrait_source(story, presence.name, presence.state) for presence in scene.characters
@@ -358,15 +364,15 @@ def _plan_clips(builder: PlanBuilder, story: Story) -> None:
             inputs,
             tool_or_alias=tool,
         )
-        if builder.steps[-1].spec.weights:  # it invents what comes after the keyframe, which was looked at
+        if builder.steps[-1].spec.weights:  # it generates frames that the check of the keyframe does not cover
             builder.add_generated_clip_check(number, FieldPath("scenes", number, "prompt"))
 
 
 def _plan_film(builder: PlanBuilder, story: Story) -> None:
     video = story.video
     frame = {"width": video.width, "height": video.height, "fps": video.fps}
-    timeline = (OutputRef(SCHEDULE_ID, "timeline.json"),)
-    words = _narration_outputs(story, "word_timings.json")
+    timeline = (OutputRef(SCHEDULE_ID, OutputName.TIMELINE),)
+    words = _narration_outputs(story, OutputName.WORD_TIMINGS)
     burned = bool(words) and video.subtitles == "burned"
     if words:
         params = SubtitleParams(language=story.language, width=video.width, height=video.height)
@@ -379,7 +385,7 @@ def _plan_film(builder: PlanBuilder, story: Story) -> None:
             inputs["subtitles"] = (burned_subtitles_source(number),)
         whole = story.scenes[number].clip is not None
         builder.add_step(scene_id(Kind.CONFORM, number), Kind.CONFORM, ConformParams(**frame, letterbox=whole), inputs)
-        parts.append(OutputRef(scene_id(Kind.CONFORM, number), "segment.mp4"))
+        parts.append(OutputRef(scene_id(Kind.CONFORM, number), OutputName.SEGMENT))
         if video.transition and number + 1 < len(story.scenes):
             inputs = {
                 "clips": (clip, clip_source(story, number + 1)),
@@ -392,12 +398,12 @@ def _plan_film(builder: PlanBuilder, story: Story) -> None:
             builder.add_step(
                 scene_id(Kind.TRANSITION, number), Kind.TRANSITION, transition_params, inputs, tool_or_alias=name
             )
-            parts.append(OutputRef(scene_id(Kind.TRANSITION, number), "transition.mp4"))
+            parts.append(OutputRef(scene_id(Kind.TRANSITION, number), OutputName.TRANSITION))
     inputs = {"segments": tuple(parts), "timeline": timeline}
     if sound := _plan_audio_mix(builder, story):
         inputs["sound"] = (sound,)
     if words and video.subtitles == "soft":
-        inputs["subtitles"] = (OutputRef(SUBTITLE_ID, "subtitles.srt"),)
+        inputs["subtitles"] = (OutputRef(SUBTITLE_ID, OutputName.SUBTITLES_SRT),)
     builder.add_step(
         COMPOSE_ID,
         Kind.COMPOSE,
@@ -409,10 +415,10 @@ def _plan_film(builder: PlanBuilder, story: Story) -> None:
 
 
 def _plan_audio_mix(builder: PlanBuilder, story: Story) -> OutputRef | None:
-    timeline = (OutputRef(SCHEDULE_ID, "timeline.json"),)
+    timeline = (OutputRef(SCHEDULE_ID, OutputName.TIMELINE),)
     inputs: dict[str, tuple[StepInput, ...]] = {
         "timeline": timeline,
-        "narrations": _narration_outputs(story, "narration.wav"),
+        "narrations": _narration_outputs(story, OutputName.NARRATION),
         "audio": tuple(stored_input(sound) for sound in story.audio_tracks),
     }
     scenes_with_audio = [
@@ -426,14 +432,14 @@ def _plan_audio_mix(builder: PlanBuilder, story: Story) -> OutputRef | None:
             "", " ".join((about, *(f"{s.prompt} {s.narration}" for s in story.scenes)))
         )
         builder.add_step(SCORE_ID, Kind.SCORE, ScoreParams(mood=mood, prompt=about), {"timeline": timeline})
-        inputs["music"] = (OutputRef(SCORE_ID, "music.wav"),)
+        inputs["music"] = (OutputRef(SCORE_ID, OutputName.MUSIC),)
     inputs["clips"] = tuple(clip_source(story, number) for number in scenes_with_audio)
     if not (inputs["narrations"] or inputs["audio"] or story.audio.music or scenes_with_audio):
         return None
     builder.add_step(
         MIX_ID, Kind.MIX, MixParams(native_audio_scenes=tuple(number + 1 for number in scenes_with_audio)), inputs
     )
-    return OutputRef(MIX_ID, "sound.m4a")
+    return OutputRef(MIX_ID, OutputName.SOUND_AAC)
 
 
 # --- small pieces -----------------------------------------------------------------------------------------------------
@@ -456,7 +462,7 @@ def _named_elements(elements: Iterable[Element]) -> tuple[NamedElement, ...]:
 
 
 def _reference_input(field_path: FieldPath, picture: InputFile | None) -> dict[str, tuple[StepInput, ...]]:
-    return {"reference": (OutputRef(sanitize_id(field_path), "image.png"),)} if picture else {}
+    return {"reference": (OutputRef(sanitize_id(field_path), OutputName.IMAGE),)} if picture else {}
 
 
 def _reference_source(story: Story, picture: prompts.ReferenceImage) -> StepInput:
@@ -465,7 +471,7 @@ def _reference_source(story: Story, picture: prompts.ReferenceImage) -> StepInpu
             return portrait_source(story, picture.name, picture.state)
         case "shared":
             assert picture.number is not None
-            return OutputRef(sanitize_id(FieldPath("reference_images", picture.number, "url")), "image.png")
+            return OutputRef(sanitize_id(FieldPath("reference_images", picture.number, "url")), OutputName.IMAGE)
         case "turn":
             assert picture.number is not None
             return keyframe_source(story, picture.number)
@@ -474,7 +480,9 @@ def _reference_source(story: Story, picture: prompts.ReferenceImage) -> StepInpu
 
 
 def _figures(scene: Scene) -> tuple[StepInput, ...]:
-    people = [OutputRef(portrait_id(presence.name, presence.state), "figure*") for presence in scene.characters]
-    places = [OutputRef(element_id("location", scene.location), "figure*")] if scene.location is not None else []
-    things = [OutputRef(element_id("object", name), "figure*") for name in scene.objects]
+    people = [OutputRef(portrait_id(presence.name, presence.state), OutputName.FIGURE) for presence in scene.characters]
+    places = (
+        [OutputRef(element_id("location", scene.location), OutputName.FIGURE)] if scene.location is not None else []
+    )
+    things = [OutputRef(element_id("object", name), OutputName.FIGURE) for name in scene.objects]
     return (*people, *places, *things)

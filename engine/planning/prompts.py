@@ -1,7 +1,7 @@
-"""Which pictures a keyframe sees, in which order, and the words around them. Pure: a story in, a choice out.
+"""Prompts, and the reference pictures of keyframes and their order. Pure.
 
-Multi-turn generation on any open model that takes several references comes down to this choice: show the pictures of the
-conversation that matter for the scene, within the model's limit, and say in the prompt what each one is.
+Multi-turn generation on any open model that takes several references is this selection: give the model the pictures of
+earlier scenes that matter for the scene, within its limit, and say in the prompt what each one is.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from engine.story.model import Character, Element, Scene, Story
 from pipelines.step_params import CastMember, Role
 
 MAX_CONTEXT_SCENES = 2
-"""How many earlier scenes are shown at most: more of them water down the portraits."""
+"""Most earlier scenes per keyframe; more would weaken the portraits."""
 MAX_SHEET_IMAGES = 6
-"""How many pictures share one sheet at most: smaller ones tell a model nothing."""
+"""Most pictures on one contact sheet; smaller ones give a model no detail."""
 
 
 T = TypeVar("T")
@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ReferenceImage:
-    """One picture that a keyframe model gets. `number` (from 0) is that of the scene for the role `turn`, that of the shared
-    reference for the role `shared`."""
+    """One picture that a keyframe model gets. `number` (from 0) is that of the scene for the role `turn`, that of
+    the shared reference for the role `shared`."""
 
     role: Role
     name: str = ""
@@ -35,9 +35,9 @@ class ReferenceImage:
 
 
 def context_scenes(story: Story, number: int) -> tuple[int, ...]:
-    """Scenes before scene `number` (from 0) that it must agree with, latest first, at most `MAX_TURNS`: the one it
-    continues, the last at the same location, the last with the same people. What shares nothing is not among them,
-    so it can be made at the same time."""
+    """Return the earlier scenes that scene `number` (from 0) must agree with, latest first, at most
+    `MAX_CONTEXT_SCENES`: the scene that it continues, the last one at the same location, the last one with the
+    same characters. Scenes that share nothing are left out, so that both run in parallel."""
     scene = story.scenes[number]
     people = {presence.name for presence in scene.characters}
     found: set[int] = {number - 1} if scene.continues and number else set()
@@ -50,11 +50,11 @@ def context_scenes(story: Story, number: int) -> tuple[int, ...]:
 def select_references(
     story: Story, number: int, limit: int | None, *, multiturn: bool = True
 ) -> tuple[ReferenceImage, ...]:
-    """The pictures for scene `number` (from 0), most important first. `limit` is how many pictures the model sees (None: as
-    many as there are); what is beyond shares the last of them as a sheet (`grouped`), and what does not fit there is left out.
+    """Return the reference pictures for scene `number` (from 0), most important first.
 
-    Faces come first, since their drift is seen first; then the place, the things, what the client shared with all scenes,
-    and the scenes before.
+    `limit` is how many pictures the model takes (None: no limit). Pictures beyond it share a contact sheet in the last
+    place (`pack_references`); those that do not fit on the sheet are left out. Characters come first, since changes in
+    faces are the most visible; then the location, objects, shared references and earlier scenes.
     """
     scene = story.scenes[number]
     references = [
@@ -84,8 +84,8 @@ def select_references(
 
 
 def pack_references(items: Sequence[T], limit: int | None) -> tuple[tuple[T, ...], ...]:
-    """Pictures, or what is said of them, as a model gets them that takes `limit`: each alone, those beyond the limit together
-    on a last sheet; none where it takes none."""
+    """Return items in groups, one per picture of a model that takes `limit`: single items, and those beyond the
+    limit together in the last group; no groups for a limit of 0."""
     if limit == 0:
         return ()
     if limit is None or len(items) <= limit:
@@ -94,14 +94,14 @@ def pack_references(items: Sequence[T], limit: int | None) -> tuple[tuple[T, ...
 
 
 def appearance_text(character: Character, state: str | None) -> str:
-    """How a character looks in a state, in words."""
+    """Return the description of a character in a state."""
     if state is None:
         return character.appearance
     return _join_nonempty(", ", character.appearance, character.get_state(state).appearance or state)
 
 
 def characters_on_stage(story: Story, scene: Scene) -> tuple[CastMember, ...]:
-    """Who is in the scene, and how each looks there."""
+    """Return the characters of a scene with their descriptions."""
     return tuple(
         CastMember(
             name=presence.name,
@@ -113,9 +113,10 @@ def characters_on_stage(story: Story, scene: Scene) -> tuple[CastMember, ...]:
 
 
 def scene_prompt(story: Story, number: int, references: Sequence[ReferenceImage], limit: int | None = None) -> str:
-    """The whole prompt of a scene: look, the scene's words, what each picture is that a model sees which takes `limit`, setting,
-    place, people. Models stop reading after some hundred words: what comes last is what the pictures show as well. With
-    `raw_prompts` the scene's words alone; the pictures are given all the same."""
+    """Return the prompt of a scene: style, prompt, a caption for each picture of a model that takes `limit`,
+    setting, location, characters, objects. What the pictures show as well comes last, because models ignore text
+    after some hundred words. With `raw_prompts` it is the scene's prompt alone; the model gets the pictures all
+    the same."""
     scene = story.scenes[number]
     if story.raw_prompts:
         return scene.prompt
@@ -142,8 +143,8 @@ def scene_prompt(story: Story, number: int, references: Sequence[ReferenceImage]
 def portrait_prompt(
     story: Story, character: Character, state: str | None, *, has_input_image: bool = False, limit: int | None = None
 ) -> str:
-    """The prompt of a portrait, and what each picture is that a model sees which takes `limit`: the client's own (`given`), and for a
-    state the portrait of the base look."""
+    """Return the prompt of a portrait with a caption for each picture of a model that takes `limit`: the client's own
+    (`has_input_image`) and, for a state, the portrait of the base look."""
     subject = f"Portrait of {character.name}" + (f" ({state})" if state else "")
     captions = []
     if has_input_image:
@@ -159,7 +160,7 @@ def portrait_prompt(
 
 
 def element_prompt(story: Story, element: Element, *, has_input_image: bool = False, limit: int | None = None) -> str:
-    """The prompt of the reference picture of a location or an object; `given` and `limit` as for a portrait."""
+    """Return the prompt of the reference picture of a location or an object; arguments as for a portrait."""
     captions = [f"shows {element.name}: keep it the same"] if has_input_image else []
     return _join_sentences(
         story.style,
@@ -171,7 +172,7 @@ def element_prompt(story: Story, element: Element, *, has_input_image: bool = Fa
 
 
 def _number_captions(groups: Sequence[Sequence[str]]) -> Iterator[str]:
-    """What is said of each picture, or of each part of a sheet, with its number before it."""
+    """Yield the captions of pictures, or of the parts of a contact sheet, with their numbers."""
     for number, group in enumerate(groups):
         if len(group) == 1:
             yield f"Picture {number + 1} {group[0]}"

@@ -9,6 +9,7 @@ from engine.planning.plan import OutputRef, StepInput, StoredInput
 from engine.story.field_path import FieldPath
 from engine.story.model import InputFile, Scene, Story, StoryBase
 from pipelines.base import Kind
+from pipelines.step_params import OutputName
 
 ELEMENT_ROLES = ("location", "object")
 
@@ -28,14 +29,15 @@ class ElementSubject(NamedTuple):
 
 
 Subject: TypeAlias = "StepId | FieldPath | PortraitSubject | ElementSubject | int | str | None"
-"""What a step is about: another step, a field of the request, a character, an element, a scene (from 0), a word; None: the film."""
+"""What a step is about: another step, a field of the request, a character, an element, a scene (from 0), a word;
+None: the film."""
 
 
 class StepId(str):
     """The id of a step: its kind, what it is about, and their text, such as `keyframe:3` or `portrait:Mara@soaked`.
 
-    It is a `str`, so that plans, JSON and SQL take it as it is; decisions use `kind` and `subject`, never the text. The seed of
-    a step depends on the text.
+    It is a `str`, so that plans, JSON and SQL take it as it is; decisions use `kind` and `subject`, never the text. The
+    seed of a step depends on the text.
     """
 
     __slots__ = ("_kind", "_subject")
@@ -163,31 +165,33 @@ def _parsed(step_id: str) -> StepId | str:
 
 def portrait_source(story: StoryBase, name: str, state: str | None = None) -> OutputRef:
     """Return the output that is a character's portrait: generated, or generated and enhanced."""
-    return _image_source(story, portrait_id(name, state), "portrait.png")
+    return _image_source(story, portrait_id(name, state), OutputName.PORTRAIT)
 
 
 def element_source(story: StoryBase, role: str, name: str) -> OutputRef:
-    """Return the output that is the reference picture of a `location` or an `object`: generated, or generated and enhanced."""
-    return _image_source(story, element_id(role, name), "element.png")
+    """Return the output that is the reference picture of a `location` or an `object`: generated, or generated and
+    enhanced."""
+    return _image_source(story, element_id(role, name), OutputName.ELEMENT)
 
 
 def _image_source(story: StoryBase, step_id: str, name: str) -> OutputRef:
-    return OutputRef(enhance_id(step_id), "image.png") if story.enhance_elements else OutputRef(step_id, name)
+    return OutputRef(enhance_id(step_id), OutputName.IMAGE) if story.enhance_elements else OutputRef(step_id, name)
 
 
 def keyframe_source(story: Story, number: int) -> OutputRef:
-    """Return the output that is the picture of scene `number` (from 0): the client's own, else generated, or generated and enhanced."""
+    """Return the output that is the picture of scene `number` (from 0): the client's own, else generated, or
+    generated and enhanced."""
     if story.scenes[number].picture:
-        return OutputRef(sanitize_id(FieldPath("scenes", number, "picture")), "image.png")
+        return OutputRef(sanitize_id(FieldPath("scenes", number, "picture")), OutputName.IMAGE)
     if story.enhance:
-        return OutputRef(scene_id(Kind.ENHANCE, number), "image.png")
-    return OutputRef(scene_id(Kind.KEYFRAME, number), "keyframe.png")
+        return OutputRef(scene_id(Kind.ENHANCE, number), OutputName.IMAGE)
+    return OutputRef(scene_id(Kind.KEYFRAME, number), OutputName.KEYFRAME)
 
 
 def clip_source(story: Story, number: int) -> StepInput:
     """Return the source of the clip of scene `number` (from 0): the client's own, else the generated one."""
     clip = story.scenes[number].clip
-    return stored_input(clip) if clip else OutputRef(scene_id(Kind.ANIMATE, number), "clip.mp4")
+    return stored_input(clip) if clip else OutputRef(scene_id(Kind.ANIMATE, number), OutputName.CLIP)
 
 
 def is_narrated(story: Story, scene: Scene) -> bool:
@@ -197,12 +201,12 @@ def is_narrated(story: Story, scene: Scene) -> bool:
 
 def timing_source(number: int) -> OutputRef:
     """Return the output with the timing of scene `number` (from 0)."""
-    return OutputRef(SCHEDULE_ID, f"scene-{number + 1:03d}.json")
+    return OutputRef(SCHEDULE_ID, OutputName.SCENE_TIMINGS.of_scene(number))
 
 
 def burned_subtitles_source(number: int) -> OutputRef:
     """Return the output with the subtitles to burn into scene `number` (from 0)."""
-    return OutputRef(SUBTITLE_ID, f"scene-{number + 1:03d}.ass")
+    return OutputRef(SUBTITLE_ID, OutputName.SCENE_SUBTITLES.of_scene(number))
 
 
 def stored_input(picture: InputFile) -> StoredInput:

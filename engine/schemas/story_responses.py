@@ -23,6 +23,7 @@ from engine.schemas.story_edits import ELEMENT_FIELDS
 from engine.story.field_path import FieldPath
 from engine.story.model import Brief, InputFile, Story
 from pipelines.base import Kind
+from pipelines.step_params import OutputName
 
 MediaUrl = Callable[[OutputRef], str | None]
 """Returns the URL of an output; None for a missing or hidden one."""
@@ -105,10 +106,10 @@ def storyboard_response(view: StoryView) -> dict[str, Any]:
     for number, scene in enumerate(story.scenes):
         urls = {
             "image_url": view.media_url(keyframe_source(story, number)),
-            "narration_url": view.media_url(OutputRef(scene_id(Kind.NARRATE, number), "narration.wav"))
+            "narration_url": view.media_url(OutputRef(scene_id(Kind.NARRATE, number), OutputName.NARRATION))
             if is_narrated(story, scene)
             else None,
-            "video_url": view.media_url(OutputRef(scene_id(Kind.ANIMATE, number), "clip.mp4")),
+            "video_url": view.media_url(OutputRef(scene_id(Kind.ANIMATE, number), OutputName.CLIP)),
         }
         found["scenes"].append(
             {
@@ -144,7 +145,7 @@ def element_image_ref(story: Story, part: str, name: str) -> OutputRef:
 
 def input_image_ref(part: str, number: int) -> OutputRef:
     """Return the output with the sanitized image that the client submitted for an element."""
-    return OutputRef(sanitize_id(FieldPath(ELEMENT_FIELDS[part], number, "reference_url")), "image.png")
+    return OutputRef(sanitize_id(FieldPath(ELEMENT_FIELDS[part], number, "reference_url")), OutputName.IMAGE)
 
 
 def iso_timestamp(seconds: float) -> str:

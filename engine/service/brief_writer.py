@@ -22,6 +22,7 @@ from engine.story.assembly import assemble_story
 from engine.story.field_path import FieldPath
 from engine.story.model import Brief, Story
 from pipelines.models.catalog import Catalog
+from pipelines.step_params import OutputName
 from pipelines.storyboard import Storyboard
 
 
@@ -55,13 +56,13 @@ class BriefWriter:
         plan_result = plan_brief(brief, self._catalog)
         self._plans.check_inputs(plan_result, run_id, stop)
         result, warnings = self._plans.execute(plan_result, None, on_event, run_id, stop)
-        path = self._store.path(_output_digest(result.actions[WRITE_ID], "storyboard.json"))
+        path = self._store.path(_output_digest(result.actions[WRITE_ID], OutputName.STORYBOARD))
         storyboard = Storyboard.model_validate_json(path.read_bytes())
         story = assemble_story(brief, storyboard)
         self._moderator.check(story)
         image_warnings: tuple[str, ...] = ()
         if brief.page_pictures and READ_ID in result.actions:
-            page = json.loads(self._store.path(_output_digest(result.actions[READ_ID], "page.json")).read_bytes())
+            page = json.loads(self._store.path(_output_digest(result.actions[READ_ID], OutputName.PAGE)).read_bytes())
             story, image_warnings = self._add_page_images(page, brief.page_pictures, story, run_id, stop)
         return story, (*page_warnings, *plan_result.warnings, *warnings, *image_warnings)
 
@@ -96,7 +97,7 @@ class BriefWriter:
                 actions = self._plans.check_inputs(plan_result, run_id, stop)
                 for number in range(len(pictures)):
                     sanitized = actions[sanitize_id(FieldPath("objects", first + number, "reference_url"))]
-                    if is_too_small(self._store.path(_output_digest(sanitized, "image.png"))):
+                    if is_too_small(self._store.path(_output_digest(sanitized, OutputName.IMAGE))):
                         reasons[number] = "is too small"
             except RunFailed as error:
                 for step, failure in error.failures.items():

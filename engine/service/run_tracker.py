@@ -16,6 +16,7 @@ from engine.storage.artifact_store import Action, ArtifactStore
 from engine.storage.database import Database, Run
 from engine.story.model import Brief, Story, input_files
 from pipelines.models.catalog import Catalog
+from pipelines.step_params import OutputName
 
 
 class RunTracker:
@@ -54,7 +55,7 @@ class RunTracker:
         self.retain(run_id, result.story, result)
         film = result.actions.get(COMPOSE_ID)
         self._database.finish_run(
-            run_id, "done", film=_output_digest(film, "film.mp4") if film else None, warnings=result.warnings
+            run_id, "done", film=_output_digest(film, OutputName.FILM) if film else None, warnings=result.warnings
         )
 
     def fail_run(self, run_id: str, error: BaseException) -> None:

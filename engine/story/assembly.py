@@ -1,4 +1,4 @@
-"""Brief + written storyboard → Story. Pure."""
+"""Assembly of a Story from a Brief and a storyboard. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ ElementT = TypeVar("ElementT", Character, Element)
 
 
 def assemble_story(brief: Brief, storyboard: Storyboard) -> Story:
-    """The story that the writer wrote, with what the client gave in its place: elements keep their pictures and exact
-    names, given pictures are the pictures of the scenes, in their order."""
+    """Return the story of a storyboard, with the client's own parts in place: elements keep their pictures and exact
+    names, and the pictures of the brief become those of the scenes, in order."""
     characters = _characters(brief, storyboard.characters)
     locations = _elements(brief.locations, storyboard.locations)
     objects = _elements(brief.objects, storyboard.objects)

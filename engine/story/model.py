@@ -1,8 +1,7 @@
-"""The one internal form of every request: complete, validated, immutable.
+"""The internal form of every request: complete, validated, immutable.
 
-A `Brief` is what comes before: an idea, a page or pictures, which the `write` step turns into a `Story`.
-Pictures are named by their `source` (a path or an address, as the client gave it) until the intake put them into the store;
-from then on by their digest.
+A `Brief` comes first: an idea, a page or pictures, which the `write` step turns into a `Story`. A file is named by its
+`source` (path or URL as the client gave it) until the importer puts it into the store, then by its digest.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ Text = Annotated[str, Field(max_length=20_000)]
 MAX_SCENES = 1000
 MAX_ELEMENTS = 200
 MAX_PAGE_IMAGES = 10
-"""Characters, locations or objects of one story, and states of one character."""
+"""Most characters, locations or objects of a story, and most states of a character."""
 
 
 class StoryError(ValueError):
-    """The story contradicts itself. `field` is the place as the client wrote it, e.g. `scenes[2].characters[0].name`; `got` what
-    stood there, where the message repeats it between double quotes."""
+    """An invalid value in a story. `field` is the path in the client's request, e.g. `scenes[2].characters[0].name`;
+    `value` is the client's text that the message repeats in double quotes."""
 
     def __init__(self, field: str, message: str, value: str = "") -> None:
         super().__init__(f"{field}: {message}" if field else message)
@@ -40,29 +39,29 @@ class StoryError(ValueError):
 
     @property
     def redacted(self) -> str:
-        """The message without what was sent: it may end up in logs and pages of others."""
+        """The message without the client's text, for logs and answers."""
         return self.message.replace(f'"{self.value}"', '"…"') if self.value else self.message
 
 
 class MissingField(StoryError):
-    """Something that is needed was left out, or is blank."""
+    """A required field that is absent or blank."""
 
 
 class FrozenModel(BaseModel):
-    """Strict and immutable, like everything in a story."""
+    """The base of all parts of a story: strict and immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class InputFile(FrozenModel):
-    """A picture that the client gave. `digest` is that of the bytes as given; empty until they are in the store."""
+    """A file that the client gave. `digest` is that of its bytes; empty until they are in the store."""
 
     source: str = Field(min_length=1)
     digest: str = ""
 
 
 class State(FrozenModel):
-    """A character at another moment of the story: soaked, older, in a red coat."""
+    """Another look of a character: soaked, older, in a red coat."""
 
     name: Name
     appearance: Text = ""
@@ -70,7 +69,7 @@ class State(FrozenModel):
 
 
 class Character(FrozenModel):
-    """Someone who must look the same in every scene."""
+    """A character with the same look in every scene."""
 
     name: Name
     appearance: Text = ""
@@ -82,7 +81,7 @@ class Character(FrozenModel):
 
 
 class Element(FrozenModel):
-    """A location or an object with a name, which scenes refer to."""
+    """A location or an object, to which scenes refer by name."""
 
     name: Name
     description: Text = ""
@@ -90,21 +89,21 @@ class Element(FrozenModel):
 
 
 class SharedReference(FrozenModel):
-    """A picture that every scene sees."""
+    """A reference picture for every scene."""
 
     description: str
     picture: InputFile
 
 
 class SceneCharacter(FrozenModel):
-    """A character on stage, in one state (None: the base look)."""
+    """A character in a scene, in one state (None: the base look)."""
 
     name: str
     state: str | None = None
 
 
 class Scene(FrozenModel):
-    """One scene. `picture` stands in for its keyframe; `seconds` is used when nobody speaks."""
+    """One scene. `picture` replaces its keyframe; `seconds` applies to scenes without narration."""
 
     prompt: Text = ""
     name: Text = ""
@@ -122,7 +121,7 @@ class Scene(FrozenModel):
 
 
 class Audio(FrozenModel):
-    """What is heard. `narration` is the effective value: never together with `native`."""
+    """The sound of the film. `narration` is the effective value: never together with `native`."""
 
     narration: bool = True
     music: bool = True
@@ -141,7 +140,7 @@ class Audio(FrozenModel):
 
 
 class Video(FrozenModel):
-    """What is seen: the frame, the rate, how scenes follow one another."""
+    """The picture of the film: size, frame rate, transitions, subtitles."""
 
     width: int = Field(1280, ge=64, le=4096, multiple_of=2)
     height: int = Field(720, ge=64, le=4096, multiple_of=2)
@@ -154,7 +153,7 @@ class Video(FrozenModel):
 
 
 class ModelChoices(FrozenModel):
-    """Which models the client wants; everything else is the profile's choice."""
+    """The models that the client asks for; the profile chooses the others."""
 
     profile: str = "auto"
     image_tool: str | None = None
@@ -163,7 +162,7 @@ class ModelChoices(FrozenModel):
 
 
 class StoryBase(FrozenModel):
-    """What a Brief and a Story have in common."""
+    """The common part of a Brief and a Story."""
 
     title: Text = ""
     description: Text = ""
@@ -197,13 +196,13 @@ class StoryBase(FrozenModel):
         return self
 
     def with_new_takes(self, steps: Iterable[str]) -> Self:
-        """The same, with these steps made anew once more."""
+        """Return the story with the take of these steps raised by one."""
         takes = {**self.takes, **{step: self.takes.get(step, 0) + 1 for step in steps}}
         return self.model_copy(update={"takes": takes})
 
 
 class Brief(StoryBase):
-    """An idea, a page or pictures: what the `write` step starts from."""
+    """An idea, a page or pictures: the input of the `write` step."""
 
     idea: str = Field(min_length=1, max_length=100_000)
     scene_count: int | None = Field(None, ge=1, le=MAX_SCENES)
@@ -213,7 +212,7 @@ class Brief(StoryBase):
 
 
 class Story(StoryBase):
-    """Everything that a film is made from. Names are checked: what scenes refer to exists."""
+    """Everything that a film is made from. Every name in a scene exists in the story."""
 
     prompt: Text = Field("", description="Context for all scenes.")
     raw_prompts: bool = False
@@ -274,11 +273,12 @@ class Story(StoryBase):
 AnyStory = TypeVar("AnyStory", bound=StoryBase)
 
 NARRATOR_SAMPLE_FIELD = FieldPath("audio", "narrator_sample")
-"""The field that names a recording of a voice."""
+"""The field for a recording of the narrator's voice."""
 
 
 def map_input_files(story: AnyStory, transform: Callable[[FieldPath, InputFile], InputFile]) -> AnyStory:
-    """The same, with every given file replaced by `take(field, picture)`; `field` is the client's word for its place."""
+    """Return the story with every input file replaced by `transform(field, file)`; `field` is its path in the
+    request."""
 
     def transform_optional(field: FieldPath, picture: InputFile | None) -> InputFile | None:
         return transform(field, picture) if picture else None
@@ -343,7 +343,7 @@ def map_input_files(story: AnyStory, transform: Callable[[FieldPath, InputFile],
 
 
 def input_files(story: StoryBase) -> dict[FieldPath, InputFile]:
-    """Every file that the client gave, by the field that names it."""
+    """Return the input files of a story by their fields."""
     found: dict[FieldPath, InputFile] = {}
 
     def collect(field: FieldPath, picture: InputFile) -> InputFile:
@@ -355,8 +355,8 @@ def input_files(story: StoryBase) -> dict[FieldPath, InputFile]:
 
 
 def user_texts(story: StoryBase) -> tuple[tuple[str, str], ...]:
-    """Every text that the client gave or the writer wrote, with the field that names it; blank ones are left out. A field
-    never repeats a text that stands after it."""
+    """Return all texts of the client or the writer with their fields, without blank ones. The field never contains a
+    text that comes after it."""
     found: list[tuple[str, str]] = [("title", story.title), ("description", story.description)]
     if isinstance(story, Brief):
         found.append(("idea", story.idea))
@@ -384,12 +384,12 @@ def user_texts(story: StoryBase) -> tuple[tuple[str, str], ...]:
 
 
 def to_json(story: Brief | Story) -> str:
-    """A Brief or a Story as text that says which it is."""
+    """Return a Brief or a Story as JSON that says which of both it is."""
     return f'{{"{"brief" if isinstance(story, Brief) else "story"}": {story.model_dump_json()}}}'
 
 
 def from_json(text: str) -> Brief | Story:
-    """The Brief or Story of such a text."""
+    """Return the Brief or Story of a text by `to_json`."""
     if text.startswith('{"brief"'):
         return Brief.model_validate_json(text[len('{"brief": ') : -1])
     return Story.model_validate_json(text[len('{"story": ') : -1])

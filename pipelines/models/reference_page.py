@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from pipelines.base import Kind, ModelSpec
 from pipelines.models.catalog import Catalog
 from pipelines.models.weights import format_gigabytes
+from pipelines.step_params import CONTRACTS, TaskGroup
 
 INTRODUCTION = """\
 # Models
@@ -53,18 +54,15 @@ commercial use. Memory is an estimate for one step with all components in memory
 machine; most models run in less memory, more slowly.
 """
 
-TASK_GROUPS: tuple[tuple[str, frozenset[Kind]], ...] = (
-    ("Text", frozenset({Kind.WRITE, Kind.READ, Kind.CHECK_TEXT})),
-    (
-        "Images",
-        frozenset({Kind.PORTRAIT, Kind.ELEMENT, Kind.KEYFRAME, Kind.ENHANCE, Kind.CHECK_IMAGE, Kind.SANITIZE_IMAGE}),
-    ),
-    ("Video", frozenset({Kind.ANIMATE, Kind.TRANSITION})),
-    ("Speech", frozenset({Kind.NARRATE})),
-    ("Music", frozenset({Kind.SCORE})),
-    ("Composition", frozenset(Kind)),
-)
-"""Headings and their step kinds. A model belongs to the first heading with one of its kinds."""
+TASK_HEADINGS: Mapping[TaskGroup, str] = {
+    "text": "Text",
+    "image": "Images",
+    "video": "Video",
+    "speech": "Speech",
+    "music": "Music",
+    "assembly": "Composition",
+}
+"""Headings of task groups. A model belongs to the first group with one of its step kinds."""
 
 
 def render_page(catalog: Catalog) -> str:
@@ -84,8 +82,8 @@ def render_page(catalog: Catalog) -> str:
 def group_by_task(specs: Iterable[ModelSpec]) -> Iterator[tuple[str, list[ModelSpec]]]:
     """Yield each heading with its models. Each model appears once; headings without models are left out."""
     rest = list(specs)
-    for heading, kinds in TASK_GROUPS:
-        own = [spec for spec in rest if kinds & set(spec.kinds)]
+    for group, heading in TASK_HEADINGS.items():
+        own = [spec for spec in rest if any(CONTRACTS[kind].task_group == group for kind in spec.kinds)]
         rest = [spec for spec in rest if spec not in own]
         if own:
             yield heading, own

@@ -331,10 +331,10 @@ class FilmBuilder:
     ) -> None:
         from engine.planning.plan import Step
         from pipelines.base import Kind, ModelSpec
-        from pipelines.step_params import PARAMS
+        from pipelines.step_params import CONTRACTS
 
         spec = ModelSpec(name=kind, family=FAMILIES[kind], kinds=(Kind(kind),), options=dict(self.options))
-        step_params = PARAMS[Kind(kind)].model_validate_json(json.dumps(params))
+        step_params = CONTRACTS[Kind(kind)].params.model_validate_json(json.dumps(params))
         name = kind if number is None else f"{kind}-{number}"
         roles = {role: tuple(sources) for role, sources in inputs.items()}
         self.steps.append(Step(name, Kind(kind), spec, step_params, roles, seed=number or 0))

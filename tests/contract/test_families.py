@@ -1,5 +1,6 @@
 """What every family does, whatever it makes: one suite over every model of models.yaml, each on a real task of its kind."""
 
+import fnmatch
 import hashlib
 import json
 import subprocess
@@ -19,7 +20,7 @@ from engine.storage.artifact_store import ArtifactStore
 from engine.story.model import InputFile, map_input_files
 from pipelines.base import Device, Family, Kind
 from pipelines.models import catalog
-from pipelines.step_params import PARAMS
+from pipelines.step_params import CONTRACTS
 
 CATALOG = catalog.load()
 # Models with weights are tested on tiny ones in test_weighted_families.py.
@@ -33,27 +34,6 @@ PAGE = (
     "<html><head><title>The Light</title></head><body><h1>The Light</h1><p>"
     + "The keeper lights the lamp at dusk. " * 20
 )
-OUTPUTS = {
-    Kind.CHECK_TEXT: {"check.json"},
-    Kind.CHECK_IMAGE: {"check.json"},
-    Kind.SAMPLE_FRAMES: {"frame-1.png", "frame-5.png"},
-    Kind.SANITIZE_IMAGE: {"image.png"},
-    Kind.READ: {"page.json"},
-    Kind.WRITE: {"storyboard.json"},
-    Kind.PORTRAIT: {"portrait.png"},
-    Kind.ELEMENT: {"element.png"},
-    Kind.KEYFRAME: {"keyframe.png", "context.json"},
-    Kind.ENHANCE: {"image.png"},
-    Kind.NARRATE: {"narration.wav", "word_timings.json"},
-    Kind.SCHEDULE: {"timeline.json", "scene-001.json", "scene-002.json"},
-    Kind.ANIMATE: {"clip.mp4"},
-    Kind.CONFORM: {"segment.mp4"},
-    Kind.TRANSITION: {"transition.mp4"},
-    Kind.SCORE: {"music.wav"},
-    Kind.SUBTITLE: {"subtitles.srt", "subtitles.ass", "scene-001.ass"},
-    Kind.MIX: {"sound.wav", "sound.m4a"},
-    Kind.COMPOSE: {"film.mp4"},
-}
 
 
 class Quiet:
@@ -163,7 +143,7 @@ def test_a_family_makes_what_its_kind_promises_and_the_same_bytes_again(name, ki
     if absent := catalog.missing_modules(spec):
         pytest.skip(f"{name} needs {', '.join(absent)}, which this environment lacks")
     family_class = catalog.family_class(spec)
-    assert issubclass(family_class.params[kind], PARAMS[kind])
+    assert issubclass(family_class.params[kind], CONTRACTS[kind].params)
     assert family_class.version
 
     if kind is Kind.SAMPLE_FRAMES and catalog.missing_modules(CATALOG.models["nsfw-check"]):
@@ -187,15 +167,17 @@ def test_a_family_makes_what_its_kind_promises_and_the_same_bytes_again(name, ki
         assert {path.parent for path in paths} == {out}
         assert set(out.iterdir()) == set(paths), "nothing but the named outputs is left behind"
         made.append({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths})
-    assert OUTPUTS[kind] <= made[0].keys()
+    contract = CONTRACTS[kind]
+    assert not [name for name in contract.outputs if not fnmatch.filter(made[0], name)], "the required outputs"
+    assert all(contract.has_output(name) for name in made[0]), "only outputs of the contract"
     assert made[0] == made[1]
     assert before == {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in before}, "inputs are left alone"
 
 
 def test_every_kind_of_step_is_covered():
     served = {kind for _, kind in CASES}
-    assert served == set(OUTPUTS) == set(CATALOG.kinds)
-    assert set(PARAMS) == set(Kind) == served | {Kind.ENCODE_PROMPT}, (
+    assert served == set(CATALOG.kinds)
+    assert set(CONTRACTS) == set(Kind) == served | {Kind.ENCODE_PROMPT}, (
         "words are encoded by the model that draws from them"
     )
 

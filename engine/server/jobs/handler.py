@@ -19,6 +19,7 @@ from engine.service import Service
 from engine.storage.artifact_store import Output
 from engine.story.model import Brief, Story, from_json
 from pipelines.base import Kind
+from pipelines.step_params import OutputName
 
 PLAN_STAGES: dict[JobTarget, PlanStage] = {
     "elements": "portraits",
@@ -144,4 +145,6 @@ class JobHandler:
 
 def _film_digest(result: RunResult) -> str | None:
     action = result.actions.get(COMPOSE_ID)
-    return next((output.digest for output in action.outputs if output.name == "film.mp4"), None) if action else None
+    return (
+        next((output.digest for output in action.outputs if output.name == OutputName.FILM), None) if action else None
+    )

@@ -20,18 +20,7 @@ from engine.server.jobs.stories import Record
 from engine.story.field_path import FieldPath
 from engine.story.model import Story
 from pipelines.base import Kind
-
-VISIBLE_STAGES: Mapping[Kind, tuple[str, ...]] = {
-    Kind.PORTRAIT: ("elements", "scenes", "film"),
-    Kind.ELEMENT: ("elements", "scenes", "film"),
-    Kind.KEYFRAME: ("scenes", "film"),
-    Kind.ENHANCE: ("scenes", "film"),
-    Kind.NARRATE: ("scenes", "film"),
-    Kind.ANIMATE: ("film",),
-    Kind.COMPOSE: ("film",),
-}
-"""Stages that show the outputs of a step. The client must have requested one of them: the store can have the outputs
-already, from another story."""
+from pipelines.step_params import CONTRACTS, OutputName
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +59,7 @@ class Presenter:
         status = story_status(record)
         film = None
         if record.film and status == "success":
-            film = base_url + self.signed_urls.sign(record.id, record.film, "film.mp4", record.film_number)
+            film = base_url + self.signed_urls.sign(record.id, record.film, OutputName.FILM, record.film_number)
         job = record.job
         progress = 0
         if status == "success":
@@ -147,12 +136,14 @@ def _media_file_name(ref: OutputRef) -> str:
 
 
 def _visible_stages(step_id: StepId | None) -> tuple[str, ...]:
-    """Return the stages that show the outputs of a step; the enhanced image of an element has those of the element."""
+    """Return the stages that show the outputs of a step; the enhanced image of an element has those of the element.
+
+    The client must have requested one of them: the store can have the outputs already, from another story."""
     if step_id is None:
         return ()
     if step_id.kind is Kind.ENHANCE and isinstance(step_id.subject, StepId):
         return _visible_stages(step_id.subject)
-    return VISIBLE_STAGES.get(step_id.kind, ())
+    return CONTRACTS[step_id.kind].stages
 
 
 def _is_scene_input(step_id: StepId | None) -> bool:

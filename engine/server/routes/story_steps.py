@@ -35,6 +35,7 @@ from engine.server.jobs.stories import Record, StoryUpdate
 from engine.server.routes.state import AppState
 from engine.story.model import Narrator, Scene, Story
 from pipelines.base import Kind
+from pipelines.step_params import OutputName
 
 PrepareStep = typing.Callable[[AppState, Record, Form], "tuple[StoryUpdate, JobTarget, Story | None]"]
 """Returns the update of the story, the target of the job, and the story to run if it is not the stored one."""
@@ -127,7 +128,7 @@ def _story_from_clips(state: AppState, record: Record, story: Story, urls: list[
     """Return a story whose scenes are the clips; the story's own scene videos keep their name and narration."""
     outputs = state.output_index.outputs_of(record)
     own_clips = {
-        outputs.get(scene_id(Kind.ANIMATE, number), {}).get("clip.mp4"): scene
+        outputs.get(scene_id(Kind.ANIMATE, number), {}).get(OutputName.CLIP): scene
         for number, scene in enumerate(story.scenes)
     }
     scenes = []

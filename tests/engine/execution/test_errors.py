@@ -3,7 +3,7 @@
 import pytest
 
 from engine.execution.errors import RunFailed, describe_failure, failure_field
-from engine.execution.protocol import BAD_INPUT, REJECTED, WORKER_CRASHED, Failure
+from engine.execution.protocol import Failure, FailureCode
 from engine.planning.step_ids import READ_ID, SCORE_ID, WRITE_ID, sanitize_id, scene_id
 from engine.schemas.story_requests import to_api_field
 from engine.story.field_path import FieldPath
@@ -16,17 +16,25 @@ BRIEF, STORY = Brief(idea="A fox"), Story(scenes=(Scene(prompt="A fox"),))
 @pytest.mark.parametrize(
     ("step", "failure", "field"),
     [
-        (sanitize_id(FieldPath("image_urls", 2)), Failure(BAD_INPUT, "unreadable", "image"), "image_urls[2]"),
-        (sanitize_id(FieldPath("image_urls", 2)), Failure(WORKER_CRASHED, "crashed"), "image_urls[2]"),
-        (scene_id(Kind.NARRATE, 1), Failure(BAD_INPUT, "no speech", "text"), "scenes[1].narration"),
-        (scene_id(Kind.NARRATE, 1), Failure(BAD_INPUT, "short", "audio.narrator_sample"), "audio.narrator_sample"),
-        (scene_id(Kind.SAMPLE_FRAMES, 0), Failure(BAD_INPUT, "no video", "clip"), "scenes[0].clip"),
-        (scene_id(Kind.KEYFRAME, 0), Failure(BAD_INPUT, "too long", "prompt"), "scenes[0].prompt"),
-        (WRITE_ID, Failure(BAD_INPUT, "empty", "idea"), "idea"),
-        (READ_ID, Failure(BAD_INPUT, "no text", "page"), "page"),
-        (scene_id(Kind.KEYFRAME, 0), Failure(WORKER_CRASHED, "crashed"), None),
-        (SCORE_ID, Failure(BAD_INPUT, "no timeline", "timeline"), None),
-        ("a", Failure(BAD_INPUT, "bad", "x"), None),
+        (
+            sanitize_id(FieldPath("image_urls", 2)),
+            Failure(FailureCode.BAD_INPUT, "unreadable", "image"),
+            "image_urls[2]",
+        ),
+        (sanitize_id(FieldPath("image_urls", 2)), Failure(FailureCode.WORKER_CRASHED, "crashed"), "image_urls[2]"),
+        (scene_id(Kind.NARRATE, 1), Failure(FailureCode.BAD_INPUT, "no speech", "text"), "scenes[1].narration"),
+        (
+            scene_id(Kind.NARRATE, 1),
+            Failure(FailureCode.BAD_INPUT, "short", "audio.narrator_sample"),
+            "audio.narrator_sample",
+        ),
+        (scene_id(Kind.SAMPLE_FRAMES, 0), Failure(FailureCode.BAD_INPUT, "no video", "clip"), "scenes[0].clip"),
+        (scene_id(Kind.KEYFRAME, 0), Failure(FailureCode.BAD_INPUT, "too long", "prompt"), "scenes[0].prompt"),
+        (WRITE_ID, Failure(FailureCode.BAD_INPUT, "empty", "idea"), "idea"),
+        (READ_ID, Failure(FailureCode.BAD_INPUT, "no text", "page"), "page"),
+        (scene_id(Kind.KEYFRAME, 0), Failure(FailureCode.WORKER_CRASHED, "crashed"), None),
+        (SCORE_ID, Failure(FailureCode.BAD_INPUT, "no timeline", "timeline"), None),
+        ("a", Failure(FailureCode.BAD_INPUT, "bad", "x"), None),
     ],
 )
 def test_a_failure_names_the_field_that_the_client_changes(step, failure, field):
@@ -37,8 +45,8 @@ def test_a_failure_names_the_field_that_the_client_changes(step, failure, field)
 def test_a_rejection_comes_first_and_the_others_are_counted():
     error = RunFailed(
         {
-            "mix": Failure(WORKER_CRASHED, "crashed"),
-            "check_text:story": Failure(REJECTED, "not allowed", "title", category="gore"),
+            "mix": Failure(FailureCode.WORKER_CRASHED, "crashed"),
+            "check_text:story": Failure(FailureCode.REJECTED, "not allowed", "title", category="gore"),
         }
     )
     assert str(error) == "title: content_rejected (gore: not allowed) (and 1 more)"
@@ -48,7 +56,7 @@ def test_a_rejection_comes_first_and_the_others_are_counted():
 @pytest.mark.parametrize("message", ["unreadable", "see locations[0].reference_url", "scenes[0].clip"])
 def test_fields_are_renamed_for_the_api_of_the_client_and_messages_are_not(message):
     step = sanitize_id(FieldPath("locations", 0, "reference_url"))
-    error = RunFailed({step: Failure(BAD_INPUT, message, "image")})
+    error = RunFailed({step: Failure(FailureCode.BAD_INPUT, message, "image")})
     assert error.describe(lambda field: to_api_field(field, BRIEF)) == f"elements.environments[0].image_url: {message}"
     assert (
         error.describe(lambda field: to_api_field(field, STORY)) == f"storyboard.environments[0].image_url: {message}"

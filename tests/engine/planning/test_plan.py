@@ -1,14 +1,25 @@
 """Steps, the graph of them, and what identifies a step."""
 
+import re
 import string
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.planning.plan import FamilyId, InvalidPlan, OutputRef, Plan, Step, StoredInput, cache_key, canonical_json
+from engine.planning.plan import (
+    FamilyId,
+    InvalidPlan,
+    OutputRef,
+    Plan,
+    Step,
+    StoredInput,
+    cache_key,
+    canonical_json,
+    check_contracts,
+)
 from pipelines.base import Kind
-from pipelines.step_params import EnhanceParams
+from pipelines.step_params import CONTRACTS, EnhanceParams, SanitizeImageParams
 from tests.fixtures.families import Echo, TextParams, spec, step
 
 A, B = "a" * 64, "b" * 64
@@ -83,6 +94,45 @@ def test_a_pattern_is_told_from_a_name():
     assert [OutputRef("a", name).is_pattern for name in ("layer*", "layer-0?.png", "[ab]", "text.txt")] == [
         True
     ] * 3 + [False]
+
+
+# Contracts
+
+IMAGE, CLIP = spec(kinds=("sanitize_image", "enhance", "sample_frames")), (StoredInput(A, "input"),)
+
+
+def sanitize(**inputs):
+    return Step("sanitize", Kind.SANITIZE_IMAGE, IMAGE, SanitizeImageParams(), inputs or {"image": CLIP})
+
+
+def enhance(name):
+    inputs = {"image": (OutputRef("sanitize", name),)}
+    return Step("enhance", Kind.ENHANCE, IMAGE, EnhanceParams(), inputs)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ((sanitize(picture=CLIP),), "sanitize: the input image takes 1..1 sources, got 0"),
+        ((sanitize(image=CLIP, mask=CLIP),), "sanitize: sanitize_image has no input 'mask'"),
+        ((sanitize(image=CLIP * 2),), "sanitize: the input image takes 1..1 sources, got 2"),
+        ((sanitize(), enhance("picture.png")), "enhance: the step 'sanitize' has no output 'picture.png'"),
+        ((sanitize(), enhance("*.png")), "enhance: the step 'sanitize' has no output"),
+    ],
+)
+def test_a_plan_with_a_role_or_an_output_that_no_contract_has_is_invalid(steps, message):
+    with pytest.raises(InvalidPlan, match=re.escape(message)):
+        check_contracts(Plan(steps))
+
+
+def test_a_plan_with_the_roles_and_outputs_of_the_contracts_is_valid():
+    check_contracts(Plan((sanitize(), enhance("image.png"))))
+
+
+def test_an_output_name_may_be_a_file_of_a_pattern_or_the_pattern_itself():
+    schedule = CONTRACTS[Kind.SCHEDULE]
+    assert [schedule.has_output(name) for name in ("timeline.json", "scene-001.json", "scene-*.json")] == [True] * 3
+    assert [schedule.has_output(name) for name in ("scene-001.ass", "scene-*", "*", "")] == [False] * 4
 
 
 # Keys

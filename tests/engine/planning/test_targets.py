@@ -25,6 +25,8 @@ def plan(body):
         ("location Cove", ("location:Cove",)),
         ("music", ("score",)),
         ("film", ("compose",)),
+        ("transition 1", ("transition:1",)),
+        ("audio", ("mix",)),
         ("keyframe:2", ("keyframe:2",)),
         ("portraits", ("portrait:Mara", "portrait:Mara@soaked", "portrait:Tomas")),
         ("clips", ("animate:1", "animate:2", "animate:3")),
