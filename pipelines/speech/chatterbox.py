@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field
 
 from pipelines.base import Device, Kind, MissingDependency, ModelSpec, Params, Report
+from pipelines.languages import LANGUAGE_FACTS
 from pipelines.speech.voices import VoiceSettings, get_voice_settings, load_voice_settings
 from pipelines.step_params import Language, NarrateParams
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from pipelines.speech.narrate import SpeechAudio
     from pipelines.speech.text.tokenize import Word
 
-_CODES: Mapping[Language, str] = {
-    "Arabic": "ar", "Chinese": "zh", "English": "en", "French": "fr", "German": "de", "Hindi": "hi", "Japanese": "ja",
-    "Korean": "ko", "Spanish": "es", "Turkish": "tr",
-}  # fmt: skip
 _MAX_CHARACTERS: Mapping[Language, int] = {"Chinese": 80, "Japanese": 80, "Korean": 100}
 """Maximum number of characters that the model speaks well per call; 200 in all other languages."""
 
@@ -142,7 +139,7 @@ class ChatterboxVoice:
         from pipelines.speech.untimed import synthesize_all
 
         def synthesize_text(text: str) -> Samples:
-            return self.synthesize_text(text, _CODES[language])
+            return self.synthesize_text(text, LANGUAGE_FACTS[language].iso639_1)
 
         return synthesize_all(
             words, language, synthesize_text, self.rate, self._pitch, _MAX_CHARACTERS.get(language, 200)

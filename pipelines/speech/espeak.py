@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import Field
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
+from pipelines.languages import LANGUAGE_FACTS
 from pipelines.speech.voices import VoiceSettings, get_voice_settings, load_voice_settings
 from pipelines.step_params import Language, NarrateParams
 
@@ -99,18 +100,17 @@ class _EspeakVoice:
 
         from pipelines.speech.g2p.espeak_binding import open_espeak
         from pipelines.speech.g2p.fallback_spelling import spell_for_espeak
-        from pipelines.speech.text.scripts import ESPEAK_VOICES
         from pipelines.speech.timing.alignment import align_words_to_events
 
         text, starts = "", list[int]()
-        space = "" if language in ("Chinese", "Japanese") else " "
+        space = " " if LANGUAGE_FACTS[language].spaces else ""
         for word, spoken in zip(words, spell_for_espeak(words, language), strict=True):
             starts.append(len(text))
             text += spoken + "".join(mark for mark in word.trailing if mark in ".,;:!?。、，！？；：؟،।…") + space
         with open_espeak() as library:
             result = library.synthesize(
                 text,
-                f"{ESPEAK_VOICES[language]}+{self._settings.variant}",
+                f"{LANGUAGE_FACTS[language].espeak_voice}+{self._settings.variant}",
                 words_per_minute=round(_WORDS_PER_MINUTE * self._settings.speed),
                 pitch=self._settings.base_pitch,
                 pitch_range=self._settings.pitch_range,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.base import MissingDependency
+from pipelines.languages import LANGUAGE_FACTS
 from pipelines.speech.g2p.phonemize import phonemize
 from pipelines.speech.text.normalize import normalize_text
 from pipelines.speech.text.numbers import spell_out_numbers
@@ -18,11 +19,6 @@ from pipelines.speech.text.tokenize import Word
 from pipelines.speech.timed import WordTokens, tokenize_word
 from pipelines.step_params import Language
 
-_CODES: dict[Language, str] = {
-    "Arabic": "ara", "Chinese": "zho", "English": "eng", "French": "fra", "German": "deu", "Hindi": "hin",
-    "Japanese": "jpn",
-    "Korean": "kor", "Spanish": "spa", "Turkish": "tur",
-}  # fmt: skip
 _BLANK = 0  # token between all tokens, for models with `add_blank`
 
 
@@ -83,7 +79,9 @@ class WordTokenizer:
         texts = [spell_out_numbers(normalize_text(word.core, language), language).lower() for word in words]
         if self._uses_romanization:
             texts = [
-                text if text.isascii() else _load_uroman().romanize_string(text, lcode=_CODES[language])
+                text
+                if text.isascii()
+                else _load_uroman().romanize_string(text, lcode=LANGUAGE_FACTS[language].iso639_3)
                 for text in texts
             ]
         return [self._to_known_letters(text.lower()) for text in texts]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pipelines.base import BadInput, Device, Kind, MissingDependency, ModelSpec, Params, Report
+from pipelines.languages import LANGUAGE_FACTS
 from pipelines.speech.voices import VoiceSettings, get_voice_settings, load_voice_settings
 from pipelines.step_params import Language, NarrateParams
 
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
     from pipelines.speech.narrate import SpeechAudio
     from pipelines.speech.text.tokenize import Word
 
-_CODES: Mapping[Language, str] = {
-    "Arabic": "ar", "Chinese": "zh-cn", "English": "en", "French": "fr", "German": "de", "Hindi": "hi",
-    "Japanese": "ja",
-    "Korean": "ko", "Spanish": "es", "Turkish": "tr",
-}  # fmt: skip
 _MAX_CHARACTERS: Mapping[Language, int] = {"Arabic": 140, "Chinese": 70, "Hindi": 130, "Japanese": 60, "Korean": 80}
 """Maximum number of characters that the model speaks well per call; 180 in all other languages."""
 _CONDITIONING_SECONDS = 30  # seconds of a recording for the conditioning, in chunks of six
@@ -129,7 +125,7 @@ class XttsVoice:
         from pipelines.speech.untimed import synthesize_all
 
         def synthesize_text(text: str) -> Samples:
-            return self._synthesize_text(text, _CODES[language])
+            return self._synthesize_text(text, LANGUAGE_FACTS[language].xtts_code)
 
         return synthesize_all(
             words, language, synthesize_text, self.rate, self._settings.pitch, _MAX_CHARACTERS.get(language, 180)

@@ -15,15 +15,11 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from pipelines.base import Device, Kind, ModelSpec, Params, Report
+from pipelines.languages import LANGUAGE_FACTS
 from pipelines.media.codec.ffmpeg import FILES_ONLY, run
 from pipelines.media.film.mp4_boxes import disable_subtitles
 from pipelines.media.timeline import Timeline
 from pipelines.step_params import ComposeParams
-
-_ISO_639 = {
-    "Arabic": "ara", "Chinese": "zho", "English": "eng", "French": "fra", "German": "deu",
-    "Hindi": "hin", "Japanese": "jpn", "Korean": "kor", "Spanish": "spa", "Turkish": "tur",
-}  # fmt: skip
 
 
 class Composer:
@@ -114,7 +110,7 @@ def verify_film(film: Path, frames: int, fps: int, packet_digest: str, *, audio:
 
 def _mux(video: Path, audio: Path | None, subtitles: Path | None, film: Path, params: ComposeParams) -> None:
     """Write `film` with all tracks and metadata, its index at the start, subtitles off by default."""
-    language = _ISO_639[params.language]
+    language = LANGUAGE_FACTS[params.language].iso639_3
     sources = [*FILES_ONLY, "-f", "mov", "-i", str(video)]
     tracks = ["-map", "0:v:0", "-c:v", "copy"]
     if audio is not None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.base import MissingDependency
+from pipelines.languages import LANGUAGE_FACTS
 from pipelines.media.subtitles.font_rename import LEGAL_NAME_IDS, rename_font
 
 if TYPE_CHECKING:
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
 FONT_WEIGHT = 500
 """Weight of variable fonts (medium): regular looks thin inside an outline, bold clogs at the size of subtitles."""
 INSTALL_HINT = 'pip install "story-engine[draft]" installs fonts for every supported language'
-
-LANGUAGE_CODES = {
-    "Arabic": "ar", "Chinese": "zh-Hans", "English": "en", "French": "fr", "German": "de",
-    "Hindi": "hi", "Japanese": "ja", "Korean": "ko", "Spanish": "es", "Turkish": "tr",
-}  # fmt: skip
-"""BCP 47 codes of the languages."""
 
 _LATIN = ("manimgx_fonts", "NotoSans[wght].ttf", 0)
 _ARABIC = ("manimgx_fonts", "NotoSansArabic[wght].ttf", 0)
@@ -165,7 +160,9 @@ def select_fonts(language: str, text: str) -> FontStack:
         raise MissingDependency(f"no font for {language} was found; {INSTALL_HINT}")
     if not _covers_half(selected[0], visible):
         selected.sort(key=lambda face: -sum(ord(character) in face.characters for character in visible))
-    return FontStack(tuple(selected), LANGUAGE_CODES.get(language, "en"), frozenset(missing))
+    return FontStack(
+        tuple(selected), LANGUAGE_FACTS[language].bcp47 if language in LANGUAGE_FACTS else "en", frozenset(missing)
+    )
 
 
 def _covers_half(face: FontFace, visible: set[str]) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from pipelines.languages import LANGUAGE_FACTS
 from pipelines.speech.text.normalize import normalize_text
-from pipelines.speech.text.scripts import ESPEAK_VOICES, split_by_language
+from pipelines.speech.text.scripts import split_by_language
 from pipelines.speech.text.tokenize import Word
 from pipelines.speech.text.utterances import split_clauses
 from pipelines.speech.timing.alignment import split_phonemes_by_word
@@ -44,10 +45,10 @@ def _phonemize_with_espeak(texts: Sequence[str], language: Language) -> list[str
     from pipelines.speech.g2p.espeak_binding import open_espeak
 
     with open_espeak() as library:
-        whole = _strip_markers(library.to_phonemes(" ".join(texts), ESPEAK_VOICES[language]))
+        whole = _strip_markers(library.to_phonemes(" ".join(texts), LANGUAGE_FACTS[language].espeak_voice))
         if len(whole.split(" ")) == len(texts):
             return whole.split(" ")
-        alone = [_strip_markers(library.to_phonemes(text, ESPEAK_VOICES[language])) for text in texts]
+        alone = [_strip_markers(library.to_phonemes(text, LANGUAGE_FACTS[language].espeak_voice)) for text in texts]
     return split_phonemes_by_word(whole, alone)
 
 

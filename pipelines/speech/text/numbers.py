@@ -6,12 +6,9 @@ import re
 from decimal import Decimal
 
 from pipelines.base import MissingDependency
+from pipelines.languages import LANGUAGE_FACTS
 from pipelines.step_params import Language
 
-_CODES: dict[Language, str] = {
-    "Arabic": "ar", "English": "en", "French": "fr", "German": "de", "Korean": "ko", "Spanish": "es", "Turkish": "tr",
-}  # fmt: skip
-_COMMA_IS_DECIMAL: frozenset[Language] = frozenset({"French", "German", "Spanish", "Turkish"})
 _NUMBER_PATTERN = re.compile(r"\d+(?:[.,]\d+)*")
 _MAX_DIGITS = 15  # longer numbers are codes and are spelled digit by digit
 _HINDI_UP_TO_99 = (
@@ -39,7 +36,7 @@ def spell_out_numbers(text: str, language: Language) -> str:
 
 
 def _number_to_words(number: str, language: Language) -> str:
-    grouping, decimal = (".", ",") if language in _COMMA_IS_DECIMAL else (",", ".")
+    grouping, decimal = (".", ",") if LANGUAGE_FACTS[language].decimal_comma else (",", ".")
     # A grouping mark without groups (of two digits in India, the last of three) is a misplaced decimal mark.
     if not re.fullmatch(
         rf"\d{{1,3}}(?:{re.escape(grouping)}\d{{2,3}})*{re.escape(grouping)}\d{{3}}(?:{re.escape(decimal)}\d+)?", number
@@ -63,7 +60,9 @@ def _value_to_words(value: int | Decimal, language: Language) -> str:
         from num2words import num2words
     except ImportError as error:
         raise MissingDependency('writing out numbers needs num2words; `pip install "story-engine[tts]"`') from error
-    return re.sub(r"\s*[,،]\s*|\s+", " ", str(num2words(value, lang=_CODES[language])).replace("-", " ")).strip()
+    return re.sub(
+        r"\s*[,،]\s*|\s+", " ", str(num2words(value, lang=LANGUAGE_FACTS[language].iso639_1)).replace("-", " ")
+    ).strip()
 
 
 def _hindi_words(value: int) -> str:

@@ -1,4 +1,4 @@
-"""Which voice of eSpeak NG reads which language, and which script belongs to which."""
+"""Scripts of the languages: which language reads a word."""
 
 from __future__ import annotations
 
@@ -8,12 +8,6 @@ from itertools import groupby
 
 from pipelines.speech.text.tokenize import Word
 from pipelines.step_params import Language
-
-ESPEAK_VOICES: dict[Language, str] = {
-    "Arabic": "ar", "Chinese": "cmn", "English": "en-us", "French": "fr", "German": "de", "Hindi": "hi",
-    "Japanese": "ja",
-    "Korean": "ko", "Spanish": "es", "Turkish": "tr",
-}  # fmt: skip
 
 _SCRIPT_LANGUAGES: tuple[tuple[re.Pattern[str], Language, frozenset[Language]], ...] = (
     (re.compile(r"[\u3041-\u30ff\uff66-\uff9d]"), "Japanese", frozenset({"Japanese"})),

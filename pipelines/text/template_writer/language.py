@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from pipelines.languages import LANGUAGE_FACTS
 from pipelines.step_params import Language
 
 _FOLDER = Path(__file__).parent
@@ -59,7 +60,7 @@ class LanguagePack:
 
     @property
     def spaceless(self) -> bool:
-        return self.language in ("Chinese", "Japanese")
+        return not LANGUAGE_FACTS[self.language].spaces
 
     def _parse_hero(self, key: str, row: str) -> Noun:
         gender, form = row.split(" ", 1)

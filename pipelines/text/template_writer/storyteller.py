@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from pipelines.languages import LANGUAGE_FACTS
 from pipelines.step_params import WriteParams
 from pipelines.storyboard import Storyboard, StoryboardElement, StoryboardScene
 from pipelines.text.template_writer import story_arc
@@ -325,7 +326,7 @@ class Storyteller:
             unavailable_slots.add("thing")
         template, visuals = self.sentence_bank.draw(self.genre, bank, unavailable_slots)
         if self._topic_is_question():
-            mark = {"Arabic": "؟", "Chinese": "？", "Japanese": "？", "French": "\u00a0?"}.get(self.pack.language, "?")
+            mark = LANGUAGE_FACTS[self.pack.language].question_mark
             template = re.sub(r"(\{topic\}) ?[.。।]", rf"\1{mark}", template)
         return self._fill_template(template, slots), visuals
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from pipelines.languages import LANGUAGE_FACTS
 from pipelines.step_params import Language
 
 MAX_TEXT_LENGTH = 1_000_000
@@ -32,7 +33,6 @@ _COMMON_WORDS = {
     ),
     "Turkish": "bir ve bu da de için ile nasıl neden ne olan o çok gibi kadar küçük büyük mi adında adlı hakkında",
 }
-_SPACELESS_LANGUAGES = ("Chinese", "Japanese")
 _SENTENCE_BREAK = re.compile(
     r"(?<=[。！？!?۔؟।…])[\"”’»」』）)]*\s*|(?<=[^\W\d]\.)[\"”’»)]*\s+(?=\W*\w)|(?<=\d\.)\s+(?=[^\W\d_a-z])|\n+"
 )
@@ -142,4 +142,4 @@ def guess_language(text: str, preferred: Language) -> str:
 
 def join_sentences(parts: Sequence[str], language: str) -> str:
     """Join sentences with the separator of the language."""
-    return ("" if language in _SPACELESS_LANGUAGES else " ").join(part for part in parts if part)
+    return (" " if LANGUAGE_FACTS[language].spaces else "").join(part for part in parts if part)

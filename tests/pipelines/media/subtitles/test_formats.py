@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont, features
 
+from pipelines.languages import LANGUAGE_FACTS
 from pipelines.media.subtitles.cues import Cue
-from pipelines.media.subtitles.fonts import FONT_WEIGHT, LANGUAGE_CODES, select_fonts
+from pipelines.media.subtitles.fonts import FONT_WEIGHT, select_fonts
 from pipelines.media.subtitles.formats import SubtitleFrame, format_ass, format_srt
 from pipelines.step_params import LANGUAGES
 from tests.pipelines.media.studio import ffmpeg
@@ -63,7 +64,9 @@ def reference(text: str, language: str, size: float, layout: ImageFont.Layout = 
     axes = font.get_variation_axes()
     font.set_variation_by_axes([FONT_WEIGHT if b"eight" in axis["name"] else axis["default"] for axis in axes])
     picture = Image.new("L", (8000, 1200))
-    ImageDraw.Draw(picture).text((400, 400), text, 255, font, language=LANGUAGE_CODES[language] if layout else None)
+    ImageDraw.Draw(picture).text(
+        (400, 400), text, 255, font, language=LANGUAGE_FACTS[language].bcp47 if layout else None
+    )
     return np.asarray(picture.reduce(4))
 
 
