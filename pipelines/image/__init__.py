@@ -1,1 +1,1 @@
-"""Families that make pictures: portraits, elements, keyframes, enhancement."""
+"""Families that generate, enhance and check images."""

@@ -1,7 +1,7 @@
-"""The two networks of Real-ESRGAN, inference only: every pixel becomes a square of pixels with the detail that is likely there.
+"""Define the two super-resolution networks of Real-ESRGAN, for inference only.
 
 Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic Data", ICCVW 2021 (weights BSD-3-Clause,
-© Xintao Wang); the large network is that of Wang et al., "ESRGAN", ECCVW 2018. Names of parameters are those of the published weights.
+© Xintao Wang); RRDBNet is from Wang et al., "ESRGAN", ECCVW 2018. Parameters have the names of the published weights.
 """
 
 from __future__ import annotations
@@ -14,26 +14,32 @@ from torch.nn import functional
 
 NEGATIVE_SLOPE = 0.2
 RESIDUAL_SCALE = 0.2
-"""How much of what a block has found is added to what came in."""
+"""Factor of a block's output before it is added to the block's input."""
 
 
 def load_network(weights: Mapping[str, Tensor]) -> RRDBNet | SRVGGNetCompact:
-    """The network that these weights are of, with them in it. Raises KeyError, RuntimeError or ValueError for others."""
-    made: RRDBNet | SRVGGNetCompact
+    """Build the network that matches the parameter names and shapes in `weights`, and load them into it.
+
+    Raises KeyError, RuntimeError or ValueError for weights of another architecture.
+    """
+    network: RRDBNet | SRVGGNetCompact
     if "conv_first.weight" in weights:
         width, channels = weights["conv_first.weight"].shape[:2]
         blocks = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("body."))
-        made = RRDBNet(width, weights["body.0.rdb1.conv1.weight"].shape[0], blocks, {3: 4, 12: 2, 48: 1}[channels])
+        network = RRDBNet(width, weights["body.0.rdb1.conv1.weight"].shape[0], blocks, {3: 4, 12: 2, 48: 1}[channels])
     else:
         count = sum(name.startswith("body.") and weights[name].ndim == 4 for name in weights) - 2
         last = weights[f"body.{2 * count + 2}.weight"].shape[0]
-        made = SRVGGNetCompact(weights["body.0.weight"].shape[0], count, round((last / 3) ** 0.5))
-    made.load_state_dict(dict(weights))
-    return made
+        network = SRVGGNetCompact(weights["body.0.weight"].shape[0], count, round((last / 3) ** 0.5))
+    network.load_state_dict(dict(weights))
+    return network
 
 
 class SRVGGNetCompact(nn.Module):  # type: ignore[misc]
-    """Small and fast (SRVGGNetCompact): (n, 3, height, width), 0…1 → (n, 3, `times` × height, `times` × width)."""
+    """Small, fast network: a stack of convolutions and a pixel shuffle, added to the nearest-neighbour enlargement.
+
+    Input: RGB (n, 3, height, width), floats in 0…1. Output: (n, 3, `scale` × height, `scale` × width), not clamped.
+    """
 
     def __init__(self, width: int = 64, count: int = 16, scale: int = 4) -> None:
         super().__init__()
@@ -43,14 +49,17 @@ class SRVGGNetCompact(nn.Module):  # type: ignore[misc]
             layers += [nn.Conv2d(width, width, 3, 1, 1), nn.PReLU(width)]
         self.body = nn.Sequential(*layers, nn.Conv2d(width, 3 * scale * scale, 3, 1, 1))
 
-    def forward(self, picture: Tensor) -> Tensor:
-        larger = functional.interpolate(picture, scale_factor=self.scale, mode="nearest")
-        return functional.pixel_shuffle(self.body(picture), self.scale) + larger
+    def forward(self, image: Tensor) -> Tensor:
+        larger = functional.interpolate(image, scale_factor=self.scale, mode="nearest")
+        return functional.pixel_shuffle(self.body(image), self.scale) + larger
 
 
 class RRDBNet(nn.Module):  # type: ignore[misc]
-    """Large (RRDBNet): (n, 3, height, width), 0…1 → (n, 3, `times` × height, `times` × width). Below four times, sides must be multiples of
-    4 / `times`, since it then looks at the picture folded so often."""
+    """Large network of residual-in-residual dense blocks.
+
+    Input: RGB (n, 3, height, width), floats in 0…1. Output: (n, 3, `scale` × height, `scale` × width), not clamped.
+    For a `scale` below 4, height and width must be multiples of 4 / `scale`: the input is pixel-unshuffled by that factor.
+    """
 
     def __init__(self, width: int = 64, growth: int = 32, blocks: int = 23, scale: int = 4) -> None:
         super().__init__()
@@ -61,12 +70,12 @@ class RRDBNet(nn.Module):  # type: ignore[misc]
         self.conv_up1, self.conv_up2, self.conv_hr = (_conv(width, width) for _ in range(3))
         self.conv_last = _conv(width, 3)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        seen = self.conv_first(functional.pixel_unshuffle(picture, 4 // self.scale))
-        seen = seen + self.conv_body(self.body(seen))
+    def forward(self, image: Tensor) -> Tensor:
+        features = self.conv_first(functional.pixel_unshuffle(image, 4 // self.scale))
+        features = features + self.conv_body(self.body(features))
         for up in (self.conv_up1, self.conv_up2):
-            seen = _leaky_relu(up(functional.interpolate(seen, scale_factor=2, mode="nearest")))
-        return self.conv_last(_leaky_relu(self.conv_hr(seen)))
+            features = _leaky_relu(up(functional.interpolate(features, scale_factor=2, mode="nearest")))
+        return self.conv_last(_leaky_relu(self.conv_hr(features)))
 
 
 class _RRDB(nn.Module):  # type: ignore[misc]
@@ -74,12 +83,12 @@ class _RRDB(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.rdb1, self.rdb2, self.rdb3 = (_ResidualDenseBlock(width, growth) for _ in range(3))
 
-    def forward(self, seen: Tensor) -> Tensor:
-        return seen + RESIDUAL_SCALE * self.rdb3(self.rdb2(self.rdb1(seen)))
+    def forward(self, features: Tensor) -> Tensor:
+        return features + RESIDUAL_SCALE * self.rdb3(self.rdb2(self.rdb1(features)))
 
 
 class _ResidualDenseBlock(nn.Module):  # type: ignore[misc]
-    """Five layers, each of which sees all before it."""
+    """Five convolutions; each reads the block's input and the outputs of all earlier ones."""
 
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()
@@ -87,16 +96,16 @@ class _ResidualDenseBlock(nn.Module):  # type: ignore[misc]
             self.add_module(f"conv{number + 1}", _conv(width + number * growth, growth))
         self.conv5 = _conv(width + 4 * growth, width)
 
-    def forward(self, seen: Tensor) -> Tensor:
-        known = seen
+    def forward(self, features: Tensor) -> Tensor:
+        collected = features
         for number in range(4):
-            known = torch.cat((known, _leaky_relu(self.get_submodule(f"conv{number + 1}")(known))), 1)
-        return seen + RESIDUAL_SCALE * self.conv5(known)
+            collected = torch.cat((collected, _leaky_relu(self.get_submodule(f"conv{number + 1}")(collected))), 1)
+        return features + RESIDUAL_SCALE * self.conv5(collected)
 
 
 def _conv(channels: int, width: int) -> nn.Conv2d:
     return nn.Conv2d(channels, width, 3, 1, 1)
 
 
-def _leaky_relu(seen: Tensor) -> Tensor:
-    return functional.leaky_relu(seen, NEGATIVE_SLOPE)
+def _leaky_relu(features: Tensor) -> Tensor:
+    return functional.leaky_relu(features, NEGATIVE_SLOPE)

@@ -1,6 +1,6 @@
-"""Family: FLUX.2 (Black Forest Labs): pictures from words and several reference pictures.
+"""Family: FLUX.2 (Black Forest Labs): images from a prompt and several reference images.
 
-klein (4B, 9B; Qwen3 reads the words) and dev (32B; Mistral 3 reads them) differ in the class of their pipeline, which the weights name.
+klein (4B, 9B; text encoder Qwen3) and dev (32B; text encoder Mistral 3) have different pipeline classes, named in `model_index.json`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Flux2Options(ImageOptions):
-    """klein's steps and guidance, distilled: 4 and 1."""
+    """Defaults of the distilled klein weights: 4 steps, guidance 1."""
 
     supported_caches: ClassVar[tuple[StepCacheName, ...]] = ("MagCache", "TaylorSeerCache")
     supported_backends: ClassVar[tuple[AttentionBackend, ...]] = ALL_BACKENDS
@@ -38,7 +38,10 @@ class Flux2Options(ImageOptions):
 
 
 class Flux2(ImageFamily):
-    """Kinds `encode`, `portrait`, `element`, `keyframe`. The text encoder is as large as the network that draws; neither needs the other."""
+    """Kinds `encode_prompt`, `portrait`, `element`, `keyframe`.
+
+    The text encoder is as large as the denoiser; each is loaded without the other.
+    """
 
     name: ClassVar[str] = "flux2"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE_PROMPT: EncodePromptParams, **IMAGE_PARAMS}
@@ -55,33 +58,33 @@ class Flux2(ImageFamily):
         import torch
 
         pipe = self.component_groups[TEXT_ENCODER]
-        # dev's tokenizer is part of a processor, which could read pictures too.
+        # dev's tokenizer is wrapped in a processor for text and images.
         tokenizer = getattr(pipe.tokenizer, "tokenizer", pipe.tokenizer)
         warn_truncated_prompt(prompt, tokenizer, pipe.tokenizer_max_length, report)
         with torch.no_grad():
-            words = {"prompt_embeds": pipe.encode_prompt(prompt)[0]}
-            # Only klein's undistilled weights are guided away from empty words.
+            embeds = {"prompt_embeds": pipe.encode_prompt(prompt)[0]}
+            # Only the undistilled klein weights use an empty negative prompt.
             if self.options.guidance > 1 and pipe.config.get("is_distilled") is False:
-                words["negative_prompt_embeds"] = pipe.encode_prompt("")[0]
-        return words
+                embeds["negative_prompt_embeds"] = pipe.encode_prompt("")[0]
+        return embeds
 
     def generate(self, request: ImageRequest) -> Image:
         from pipelines.diffusion.callbacks import generator, step_callback
 
-        words = request.prompt_embeds or self.encode(request.prompt, request.report)
+        embeds = request.prompt_embeds or self.encode(request.prompt, request.report)
         pipe = self.component_groups[DENOISER]
         with caches_active(pipe, request.report):
-            picture: Image = pipe(
+            image: Image = pipe(
                 image=list(request.reference_images) or None,
-                **words,
+                **embeds,
                 width=request.width,
                 height=request.height,
                 num_inference_steps=self.options.steps,
                 guidance_scale=self.options.guidance,
                 generator=generator(request.seed),
-                callback_on_step_end=step_callback(request.report, self.options.steps, "drawing"),
+                callback_on_step_end=step_callback(request.report, self.options.steps, "generating the image"),
             ).images[0]
-        return picture
+        return image
 
     def close(self) -> None:
         self.component_groups.close()

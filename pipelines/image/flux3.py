@@ -1,4 +1,4 @@
-"""Family: FLUX.3 klein (Black Forest Labs): pictures from words and several reference pictures, by a modular pipeline."""
+"""Family: FLUX.3 klein (Black Forest Labs): images from a prompt and several reference images, by a modular pipeline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PIPELINE_CLASSES = ("Flux3DistilledModularPipeline", "Flux3ModularPipeline")
 
 
 class Flux3Options(ImageOptions):
-    """Steps of the distilled weights, which take no guidance; the others want 50 steps and guidance."""
+    """Defaults of the distilled weights: 16 steps, no guidance. The undistilled weights need 50 steps and guidance."""
 
     supported_backends: ClassVar[tuple[AttentionBackend, ...]] = ALL_BACKENDS
 
@@ -28,7 +28,7 @@ class Flux3Options(ImageOptions):
 
 
 class Flux3(ImageFamily):
-    """Kinds `encode`, `portrait`, `element`, `keyframe`. The pipeline's own prompt upsampler is left out: the words arrive ready."""
+    """Kinds `encode_prompt`, `portrait`, `element`, `keyframe`. The prompt upsampler of the pipeline is not used: prompts are complete."""
 
     name: ClassVar[str] = "flux3"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE_PROMPT: EncodePromptParams, **IMAGE_PARAMS}
@@ -54,33 +54,33 @@ class Flux3(ImageFamily):
         return pipe
 
     def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
-        words = {"prompt_embeds": self._encode_text(prompt)}
+        embeds = {"prompt_embeds": self._encode_text(prompt)}
         if self.options.guidance > 1:
-            words["negative_prompt_embeds"] = self._encode_text("")
-        return words
+            embeds["negative_prompt_embeds"] = self._encode_text("")
+        return embeds
 
     def _encode_text(self, prompt: str) -> torch.Tensor:
-        read: torch.Tensor = self.component_groups[TEXT_ENCODER](prompt=prompt, output="prompt_embeds")
-        return read
+        embeds: torch.Tensor = self.component_groups[TEXT_ENCODER](prompt=prompt, output="prompt_embeds")
+        return embeds
 
     def generate(self, request: ImageRequest) -> Image:
         from pipelines.diffusion.callbacks import generator, progress_hook
 
-        words = request.prompt_embeds or self.encode(request.prompt, request.report)
-        shown = {"image": list(request.reference_images)} if request.reference_images else {}
+        embeds = request.prompt_embeds or self.encode(request.prompt, request.report)
+        references = {"image": list(request.reference_images)} if request.reference_images else {}
         pipe = self.component_groups[DENOISER]
         passes = self.options.steps * (2 if self.options.guidance > 1 else 1)
-        with progress_hook(pipe.transformer, request.report, passes, "drawing"):
-            picture: Image = pipe(
-                **words,
-                **shown,
+        with progress_hook(pipe.transformer, request.report, passes, "generating the image"):
+            image: Image = pipe(
+                **embeds,
+                **references,
                 width=request.width,
                 height=request.height,
                 num_inference_steps=self.options.steps,
                 generator=generator(request.seed),
                 output="images",
             )[0]
-        return picture
+        return image
 
     def close(self) -> None:
         self.component_groups.close()

@@ -1,4 +1,4 @@
-"""Family: FLUX.1 Kontext (Black Forest Labs): pictures from words and one picture, which may be a sheet of several."""
+"""Family: FLUX.1 Kontext (Black Forest Labs): images from a prompt and one reference image, which may be a grid of several."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class KontextOptions(ImageOptions):
-    """The model card's guidance."""
+    """Options with the guidance of the model card."""
 
     supported_caches: ClassVar[tuple[StepCacheName, ...]] = (
         "MagCache",
@@ -39,7 +39,7 @@ class KontextOptions(ImageOptions):
 
 
 class Kontext(ImageFamily):
-    """Kinds `encode`, `portrait`, `element`, `keyframe`. Models of this family have `max_references: 1`."""
+    """Kinds `encode_prompt`, `portrait`, `element`, `keyframe`. Models of this family have `max_references: 1`."""
 
     name: ClassVar[str] = "flux-kontext"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE_PROMPT: EncodePromptParams, **IMAGE_PARAMS}
@@ -47,9 +47,9 @@ class Kontext(ImageFamily):
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
-        reads = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
+        encoder_parts = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
         self.component_groups = build_component_groups(
-            "FluxKontextPipeline", spec, self.options, device, encoder_parts=reads
+            "FluxKontextPipeline", spec, self.options, device, encoder_parts=encoder_parts
         )
 
     def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
@@ -58,29 +58,29 @@ class Kontext(ImageFamily):
         pipe = self.component_groups[TEXT_ENCODER]
         warn_truncated_prompt(prompt, pipe.tokenizer_2, 512, report)
         with torch.no_grad():
-            words, pooled, _ = pipe.encode_prompt(prompt)
-        return {"prompt_embeds": words, "pooled_prompt_embeds": pooled}
+            embeds, pooled, _ = pipe.encode_prompt(prompt)
+        return {"prompt_embeds": embeds, "pooled_prompt_embeds": pooled}
 
     def generate(self, request: ImageRequest) -> Image:
         from pipelines.diffusion.callbacks import generator, step_callback
 
-        words = request.prompt_embeds or self.encode(request.prompt, request.report)
+        embeds = request.prompt_embeds or self.encode(request.prompt, request.report)
         pipe = self.component_groups[DENOISER]
         with caches_active(pipe, request.report):
-            picture: Image = pipe(
+            image: Image = pipe(
                 image=request.reference_images[0] if request.reference_images else None,
-                **words,
+                **embeds,
                 width=request.width,
                 height=request.height,
-                # Both would change the shape: of what is drawn, and of what is shown.
+                # The defaults of both change an aspect ratio: of the output image and of the reference image.
                 max_area=request.width * request.height,
                 _auto_resize=False,
                 num_inference_steps=self.options.steps,
                 guidance_scale=self.options.guidance,
                 generator=generator(request.seed),
-                callback_on_step_end=step_callback(request.report, self.options.steps, "drawing"),
+                callback_on_step_end=step_callback(request.report, self.options.steps, "generating the image"),
             ).images[0]
-        return picture
+        return image
 
     def close(self) -> None:
         self.component_groups.close()

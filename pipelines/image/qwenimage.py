@@ -1,7 +1,8 @@
-"""Family: Qwen-Image (Alibaba): pictures from words and several reference pictures. Its text encoder sees the pictures together
-with the words, so words are not encoded beforehand.
+"""Family: Qwen-Image (Alibaba): images from a prompt and several reference images.
 
-Qwen-Image-Edit (2509, 2511) draws after pictures only; the same weights draw from words alone as Qwen-Image. Qwen-Image 2.1 does both.
+The text encoder reads the prompt together with the reference images, so prompts are not encoded in a step of their own.
+The pipeline of Qwen-Image-Edit (2509, 2511) needs reference images; without them its weights run in the pipeline of Qwen-Image.
+Qwen-Image 2.1 supports both in one pipeline.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ QWEN_IMAGE_21_PIPELINE = "QwenImage21Pipeline"
 
 
 class QwenOptions(ImageOptions):
-    """`guidance` above 1 steers away from the words of `negative`, at twice the time. 4 is the model card's for Qwen-Image-Edit; Qwen-Image
-    2.1 and few-step LoRAs want 1."""
+    """Options. A `guidance` above 1 uses `negative_prompt` and doubles the time.
+
+    The model card of Qwen-Image-Edit recommends 4; Qwen-Image 2.1 and few-step LoRAs need 1.
+    """
 
     supported_caches: ClassVar[tuple[StepCacheName, ...]] = ("MagCache", "TaylorSeerCache", "FirstBlockCache")
     supported_backends: ClassVar[tuple[AttentionBackend, ...]] = ALL_BACKENDS
@@ -39,7 +42,7 @@ class QwenOptions(ImageOptions):
     negative_prompt: str = " "
     scheduler: Mapping[str, Any] = Field(
         default_factory=dict,
-        description="Settings of the scheduler other than the weights' own, as few-step LoRAs want.",
+        description="Scheduler settings that override those of the weights, for example for few-step LoRAs.",
     )
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
 
@@ -71,34 +74,34 @@ class QwenImage(ImageFamily):
 
     @cached_property
     def _text_to_image(self) -> Any:
-        """The pipeline that draws without pictures: of the same parts."""
+        """The pipeline without reference images, built from the same components."""
         if self._pipeline_name == QWEN_IMAGE_21_PIPELINE:
             return self.pipe
         from diffusers import QwenImagePipeline
 
-        parts = {name: part for name, part in self.pipe.components.items() if name != "processor"}
-        pipe = QwenImagePipeline(**parts)
+        components = {name: component for name, component in self.pipe.components.items() if name != "processor"}
+        pipe = QwenImagePipeline(**components)
         pipe.set_progress_bar_config(disable=True)
         return pipe
 
     def generate(self, request: ImageRequest) -> Image:
         with ExitStack() as settings:
             if not request.reference_images:
-                draw = self._text_to_image
+                pipeline = self._text_to_image
             elif self._pipeline_name == QWEN_IMAGE_21_PIPELINE:
-                draw = partial(
+                pipeline = partial(
                     self.pipe, image=list(request.reference_images), output_resolution=isqrt(self.reference_pixels)
                 )
             else:
                 settings.enter_context(_image_size_limit(self.reference_pixels))
-                draw = partial(self.pipe, image=list(request.reference_images))
+                pipeline = partial(self.pipe, image=list(request.reference_images))
             settings.enter_context(caches_active(self.pipe, request.report))
-            return self._run_pipeline(draw, request)
+            return self._run_pipeline(pipeline, request)
 
-    def _run_pipeline(self, draw: Callable[..., Any], request: ImageRequest) -> Image:
+    def _run_pipeline(self, pipeline: Callable[..., Any], request: ImageRequest) -> Image:
         from pipelines.diffusion.callbacks import generator, step_callback
 
-        picture: Image = draw(
+        image: Image = pipeline(
             prompt=request.prompt,
             negative_prompt=self.options.negative_prompt if self.options.guidance > 1 else None,
             true_cfg_scale=self.options.guidance,
@@ -106,9 +109,9 @@ class QwenImage(ImageFamily):
             height=request.height,
             num_inference_steps=self.options.steps,
             generator=generator(request.seed),
-            callback_on_step_end=step_callback(request.report, self.options.steps, "drawing"),
+            callback_on_step_end=step_callback(request.report, self.options.steps, "generating the image"),
         ).images[0]
-        return picture
+        return image
 
     def close(self) -> None:
         self.__dict__.pop("_text_to_image", None)
@@ -117,8 +120,10 @@ class QwenImage(ImageFamily):
 
 @contextmanager
 def _image_size_limit(pixels: int) -> Iterator[None]:
-    """Qwen-Image-Edit brings every picture that it is shown to the same number of pixels, which is a constant of its module: once for the
-    network, once (fewer) for the text encoder."""
+    """Set the pixel count to which Qwen-Image-Edit resizes reference images; restore it at exit.
+
+    diffusers has two module constants for it: one for the denoiser, and a smaller one for the text encoder.
+    """
     from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as module
 
     before = module.VAE_IMAGE_SIZE, module.CONDITION_IMAGE_SIZE

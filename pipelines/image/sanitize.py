@@ -1,4 +1,4 @@
-"""Family: a picture that came from outside → safe pixels."""
+"""Convert untrusted images to clean PNG files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.step_params import SanitizeImageParams
 
 
 class ImageSanitizer:
-    """Decodes, turns upright, crops, and writes anew: nothing of the file that came survives but its pixels."""
+    """Decode, apply the EXIF orientation, crop and re-encode an image; only its pixels are kept, no metadata."""
 
     name: ClassVar[str] = "sanitize-image"
     version: ClassVar[str] = "1"
@@ -38,12 +38,12 @@ class ImageSanitizer:
         if params.width and params.height:
             if picture.width < params.width or picture.height < params.height:
                 report.warn(
-                    f"the given picture has {picture.width} × {picture.height} pixels and is enlarged to {params.width} × {params.height}"
+                    f"the input picture has {picture.width} × {picture.height} pixels; enlarging to {params.width} × {params.height}"
                 )
             picture = cover(picture, params.width, params.height)
-        made = out / "image.png"
-        picture.save(made, "PNG", compress_level=3)
-        return [made]
+        path = out / "image.png"
+        picture.save(path, "PNG", compress_level=3)
+        return [path]
 
     def close(self) -> None:
         pass

@@ -1,7 +1,7 @@
-"""Family: Stable Diffusion XL (Stability AI): pictures from words; with an IP-Adapter also after pictures.
+"""Family: Stable Diffusion XL (Stability AI): images from a prompt, and from reference images with an IP-Adapter.
 
-An adapter is a second entry of the model's `weights`, named in `options.adapter`. It carries over how something looks, not where it stands,
-and mixes what several pictures show.
+The adapter is a second entry in the model's `weights`, named in `options.adapter`. It transfers appearance, not composition,
+and blends several reference images.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 
 class IpAdapterOptions(BaseModel):
-    """Where the files of an IP-Adapter lie in the weights `role`."""
+    """Location of an IP-Adapter's files in the weights `role`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     role: str = "adapter"
     folder: str = "sdxl_models"
     file: str = Field("ip-adapter-plus_sdxl_vit-h.safetensors", pattern=r"\.safetensors$")
-    image_encoder: str = Field("models/image_encoder", description="Folder of what sees the pictures.")
+    image_encoder: str = Field("models/image_encoder", description="Folder of the image encoder.")
     strength: float = Field(0.6, ge=0, le=2)
 
 
 class SdxlOptions(ImageOptions):
-    """Usual settings of the base weights. `negative`: words for what is not wanted."""
+    """Usual settings of the base weights."""
 
     steps: int = 30
     guidance: float = 6.0
@@ -44,25 +44,25 @@ class SdxlOptions(ImageOptions):
 
 
 class Sdxl(ImageFamily):
-    """Kinds `encode`, `portrait`, `element`, `keyframe`. The weights are too small for fewer bits to be worth it."""
+    """Kinds `encode_prompt`, `portrait`, `element`, `keyframe`. INT8 is not offered: the weights are too small to benefit."""
 
     name: ClassVar[str] = "sdxl"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE_PROMPT: EncodePromptParams, **IMAGE_PARAMS}
     memory_modes: ClassVar[tuple[MemoryMode, ...]] = tuple(
-        rung for rung in ImageFamily.memory_modes if rung != MemoryMode.INT8
+        mode for mode in ImageFamily.memory_modes if mode != MemoryMode.INT8
     )
     options_type = SdxlOptions
     options: SdxlOptions
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
-        reads = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
+        encoder_parts = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
         self.component_groups = build_component_groups(
             "StableDiffusionXLPipeline",
             spec,
             self.options,
             device,
-            encoder_parts=reads,
+            encoder_parts=encoder_parts,
             denoiser_parts=("unet", "vae"),
             prepare=self._load_ip_adapter,
         )
@@ -75,12 +75,12 @@ class Sdxl(ImageFamily):
 
         from pipelines.models.weights import verified_folder
 
-        place = verified_folder(self.spec, adapter.role)
-        sees = CLIPVisionModelWithProjection.from_pretrained(
-            place / adapter.image_encoder, dtype=pipe.dtype, local_files_only=True, use_safetensors=True
+        folder = verified_folder(self.spec, adapter.role)
+        image_encoder = CLIPVisionModelWithProjection.from_pretrained(
+            folder / adapter.image_encoder, dtype=pipe.dtype, local_files_only=True, use_safetensors=True
         )
-        pipe.register_modules(image_encoder=sees)
-        pipe.load_ip_adapter(place, subfolder=adapter.folder, weight_name=adapter.file, local_files_only=True)
+        pipe.register_modules(image_encoder=image_encoder)
+        pipe.load_ip_adapter(folder, subfolder=adapter.folder, weight_name=adapter.file, local_files_only=True)
 
     def encode(self, prompt: str, report: Report) -> Mapping[str, torch.Tensor]:
         import torch
@@ -101,22 +101,22 @@ class Sdxl(ImageFamily):
     def generate(self, request: ImageRequest) -> Image:
         from pipelines.diffusion.callbacks import generator, step_callback
 
-        words = request.prompt_embeds or self.encode(request.prompt, request.report)
+        embeds = request.prompt_embeds or self.encode(request.prompt, request.report)
         pipe = self.component_groups[DENOISER]
-        picture: Image = pipe(
-            **words,
+        image: Image = pipe(
+            **embeds,
             **self._ip_adapter_kwargs(pipe, request),
             width=request.width,
             height=request.height,
             num_inference_steps=self.options.steps,
             guidance_scale=self.options.guidance,
             generator=generator(request.seed),
-            callback_on_step_end=step_callback(request.report, self.options.steps, "drawing"),
+            callback_on_step_end=step_callback(request.report, self.options.steps, "generating the image"),
         ).images[0]
-        return picture
+        return image
 
     def _ip_adapter_kwargs(self, pipe: Any, request: ImageRequest) -> dict[str, Any]:
-        """The pictures for the adapter. It may not be left without any, so it gets a grey one that counts for nothing."""
+        """Return the reference images for the adapter. It needs at least one, so without any it gets a plain image with scale 0."""
         if self.options.adapter is None:
             return {}
         from PIL import Image as Pillow
@@ -129,8 +129,10 @@ class Sdxl(ImageFamily):
 
 
 def split_prompt(prompt: str, tokenizer: Any) -> list[str]:
-    """The words in pieces that CLIP can read (77 tokens with begin and end), cut between words: encoded piece by piece and laid end to
-    end, nothing of a long prompt is lost."""
+    """Split a prompt between words into parts that fit the context of CLIP (77 tokens with begin and end).
+
+    The embeddings of the parts are concatenated, so a long prompt is not truncated.
+    """
     max_tokens = tokenizer.model_max_length - 2
     parts: list[str] = []
     for word in prompt.split():

@@ -1,4 +1,4 @@
-"""Mild detail at the same size, with no model: noise goes, edges come out, local contrast rises a little."""
+"""Sharpen images without a model: reduce noise, sharpen edges and raise local contrast a little."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.step_params import EnhanceParams
 
 
 class Sharpen:
-    """Edge-keeping denoise, then an unsharp mask. Input `image`, output `image.png` of the same pixel size."""
+    """Edge-preserving denoising, then an unsharp mask. Input `image`, output `image.png` of the same pixel size."""
 
     name: ClassVar[str] = "sharpen"
     version: ClassVar[str] = "1"
@@ -36,10 +36,10 @@ class Sharpen:
         from pipelines.media.images import flatten_alpha, open_image, png_bytes
 
         if not inputs.get("image"):
-            raise BadInput("image", "there is no picture to enhance.")
+            raise BadInput("image", "no image to enhance.")
         given = flatten_alpha(open_image(inputs["image"][0]))
         report.progress(0.2, "denoising")
-        # A median of three takes single wrong pixels; half of it keeps lines of one pixel alive.
+        # A 3 × 3 median removes single-pixel noise; blending half of it keeps lines of one pixel.
         quiet = Image.blend(given, given.filter(ImageFilter.MedianFilter(3)), 0.5)
         wide = quiet.filter(ImageFilter.UnsharpMask(radius=24, percent=12, threshold=0))
         report.progress(0.7, "sharpening")

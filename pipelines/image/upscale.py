@@ -1,7 +1,7 @@
-"""Detail by a network: a picture is made several times as large, and brought back to its size.
+"""Enhance images with Real-ESRGAN: upscale by super-resolution, then downscale to the original size.
 
-What the network adds at the larger size is sharper than what was there; brought back, edges are clear and noise is gone at
-the very size that was asked for. The picture is worked on in tiles, so that memory does not grow with it.
+The result has clearer edges and less noise at the same pixel size. Images are processed in tiles, so memory use does not depend
+on the size of the image.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from pipelines.image.ncnn_weights import NcnnLayer
 
 TILE_MARGIN = 16
-"""Pixels around a tile that are seen with it and cut off afterwards, so that no seam shows."""
+"""Context around a tile in pixels, cropped from the result; it prevents visible seams."""
 TILE_SIZES = {"cuda": 512, "cpu": 192}
 REDUCED_TILE_SIZE = 128
-"""Side of a tile where memory ran out."""
+"""Side of a tile in pixels with `MemoryMode.VAE_TILING`."""
 
 
 class UpscaleOptions(BaseModel):
-    """`options` in models.yaml: where the weights are when they come in a package."""
+    """`options` in models.yaml: the location of weights in a Python package."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     package: str = Field(
-        "", description="Package that carries them in the form of ncnn; empty: `weights` of the model."
+        "", description="Python package with the weights in ncnn format; empty: `weights` of the model."
     )
-    file: str = Field("", description="Their path in the package, without ending.")
+    file: str = Field("", description="Path of the weights in the package, without file extension.")
 
 
 class Upscaler:
-    """Family for `enhance`: Real-ESRGAN. Weights: `model` (one safetensors file), or a package (see `Options`)."""
+    """Family for `enhance`: Real-ESRGAN. Weights: `model` (one safetensors file), or a package (see `UpscaleOptions`)."""
 
     name: ClassVar[str] = "esrgan-upscale"
     version: ClassVar[str] = "1"
@@ -67,7 +67,7 @@ class Upscaler:
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        """Raises Missing where the weights are not here, BadInput for weights of another network."""
+        """Load the verified weights. Raises MissingDependency without them, BadInput for weights of another network."""
         from pipelines.image.esrgan import load_network
 
         try:
@@ -77,10 +77,10 @@ class Upscaler:
             raise BadInput(f"models.{spec.name}.options.{first['loc'][0]}", first["msg"]) from error
         read = _package_reader(spec, options) if options.package else _weights_reader(spec)
         try:
-            made = load_network(read())
+            network = load_network(read())
         except (KeyError, IndexError, ValueError, RuntimeError) as error:
-            raise BadInput("weights", "these are not of a network of Real-ESRGAN.") from error
-        return cls(made, device)
+            raise BadInput("weights", "these are not weights of Real-ESRGAN.") from error
+        return cls(network, device)
 
     def run(
         self,
@@ -98,38 +98,38 @@ class Upscaler:
         from pipelines.media.images import flatten_alpha, open_image, png_bytes
 
         if not inputs.get("image"):
-            raise BadInput("image", "there is no picture to enhance.")
+            raise BadInput("image", "no image to enhance.")
         given = np.asarray(flatten_alpha(open_image(inputs["image"][0])))
-        better = np.empty_like(given)
-        spots = list(_tiles(given.shape[0], given.shape[1], self._tile))
+        enhanced = np.empty_like(given)
+        tiles = list(_tiles(given.shape[0], given.shape[1], self._tile))
         with _deterministic(self._device):
-            for number, (y, x) in enumerate(spots):
-                report.progress(number / len(spots), "finding detail")
-                better[y, x] = self._enhance_tile(given, y, x)
+            for number, (y, x) in enumerate(tiles):
+                report.progress(number / len(tiles), "enhancing")
+                enhanced[y, x] = self._enhance_tile(given, y, x)
         path = out / "image.png"
-        path.write_bytes(png_bytes(Image.fromarray(better)))
+        path.write_bytes(png_bytes(Image.fromarray(enhanced)))
         return [path]
 
     def close(self) -> None:
         self._network = None
 
     def _enhance_tile(self, given: Any, y: slice, x: slice) -> Any:
-        """One tile of the picture, (height, width, 3) 8 bit, made larger and brought back."""
+        """Return the enhanced tile at rows `y` and columns `x` of `given`; both RGB uint8 (height, width, 3)."""
         import numpy as np
         import torch
         from torch.nn import functional
 
         height, width = given.shape[:2]
         top, left = max(0, y.start - TILE_MARGIN), max(0, x.start - TILE_MARGIN)
-        seen = given[top : y.stop + TILE_MARGIN, left : x.stop + TILE_MARGIN]
-        # Networks that fold the picture need sides that can be folded.
-        odd = -seen.shape[0] % 4, -seen.shape[1] % 4
-        whole = np.pad(seen, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
+        tile = given[top : y.stop + TILE_MARGIN, left : x.stop + TILE_MARGIN]
+        # Networks that pixel-unshuffle their input need sides that are multiples of 4.
+        padding = -tile.shape[0] % 4, -tile.shape[1] % 4
+        padded = np.pad(tile, ((0, padding[0]), (0, padding[1]), (0, 0)), mode="edge")
         with torch.inference_mode():
-            picture = torch.from_numpy(whole).to(self._torch_device).permute(2, 0, 1)[None].to(self._dtype) / 255
-            large = self._network(picture).float()
-            back = functional.interpolate(large, size=whole.shape[:2], mode="bicubic", antialias=True)
-            pixels = (back[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+            image = torch.from_numpy(padded).to(self._torch_device).permute(2, 0, 1)[None].to(self._dtype) / 255
+            large = self._network(image).float()
+            resized = functional.interpolate(large, size=padded.shape[:2], mode="bicubic", antialias=True)
+            pixels = (resized[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         down, right = min(y.stop, height) - top, min(x.stop, width) - left
         return pixels[y.start - top : down, x.start - left : right]
 
@@ -142,7 +142,7 @@ def _tiles(height: int, width: int, side: int) -> Iterator[tuple[slice, slice]]:
 
 @contextmanager
 def _deterministic(device: Device) -> Iterator[None]:
-    """The same numbers every time: on as many threads as are given, by kernels that sum in one order."""
+    """Make results reproducible: use a fixed thread count and deterministic cuDNN kernels."""
     import torch
 
     threads = torch.get_num_threads()
@@ -155,35 +155,36 @@ def _deterministic(device: Device) -> Iterator[None]:
 
 
 def _weights_reader(spec: ModelSpec) -> Callable[[], dict[str, torch.Tensor]]:
-    """How the verified file is read."""
+    """Return a function that reads the verified safetensors file."""
     from safetensors.torch import load_file
 
     files = sorted(weights.verified_folder(spec).glob("*.safetensors"))
     if len(files) != 1:
-        raise BadInput("weights", f"one safetensors file is expected, {len(files)} are there.")
+        raise BadInput("weights", f"expected one safetensors file, found {len(files)}.")
     return lambda: dict(load_file(files[0]))
 
 
 def _package_reader(spec: ModelSpec, options: UpscaleOptions) -> Callable[[], dict[str, torch.Tensor]]:
-    """How the verified files in a package are read; the package is not imported: it would ask for a graphics driver."""
+    """Return a function that reads the verified files of a package.
+
+    The package is not imported, because its import needs a graphics driver.
+    """
     from pipelines.image import ncnn_weights
 
     found = importlib.util.find_spec(options.package)
     folder = Path(next(iter((found.submodule_search_locations if found else None) or ("",))))
     param, numbers = (folder / f"{options.file}.{ending}" for ending in ("param", "bin"))
     if not numbers.is_file() or not param.is_file():
-        raise MissingDependency(
-            f"{options.package} with {options.file} is not installed; `{spec.install_command}` installs it"
-        )
+        raise MissingDependency(f"{options.package} with {options.file} is not installed; run `{spec.install_command}`")
     if hashlib.sha256(param.read_bytes() + numbers.read_bytes()).hexdigest() != spec.revision.removeprefix("sha256:"):
         raise MissingDependency(
-            f"{options.package} carries other weights than known; `{spec.install_command}` installs the right ones"
+            f"the weights in {options.package} have an unknown checksum; run `{spec.install_command}`"
         )
     return lambda: _state_dict(ncnn_weights.read_layers(param, numbers))
 
 
 def _state_dict(layers: Sequence[NcnnLayer]) -> dict[str, torch.Tensor]:
-    """Layers in their order → parameters under the names of the published weights."""
+    """Return the parameters of ordered layers by their names in the published weights."""
     import torch
 
     if any(layer.bias is None for layer in layers):

@@ -1,4 +1,4 @@
-"""Family: Z-Image (Tongyi-MAI): pictures from words alone, the Turbo weights in eight passes."""
+"""Family: Z-Image (Tongyi-MAI): images from a prompt only; the Turbo weights need eight denoiser calls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ZImageOptions(ImageOptions):
-    """The model card's settings of Turbo: nine steps, of which the last moves nothing; no guidance."""
+    """Defaults of the Turbo model card: nine steps, of which the last has no effect, and no guidance."""
 
     supported_backends: ClassVar[tuple[AttentionBackend, ...]] = ALL_BACKENDS
 
@@ -34,7 +34,7 @@ class ZImageOptions(ImageOptions):
 
 
 class ZImage(ImageFamily):
-    """Kinds `encode`, `portrait`, `element`, `keyframe`; it sees no pictures."""
+    """Kinds `encode_prompt`, `portrait`, `element`, `keyframe`. Reference images are not supported."""
 
     name: ClassVar[str] = "z-image"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE_PROMPT: EncodePromptParams, **IMAGE_PARAMS}
@@ -52,8 +52,8 @@ class ZImage(ImageFamily):
         pipe = self.component_groups[TEXT_ENCODER]
         warn_truncated_prompt(prompt, pipe.tokenizer, 512, report)
         with torch.no_grad():
-            words, empty = pipe.encode_prompt(prompt, do_classifier_free_guidance=self.options.guidance > 1)
-        encoded = {"prompt_embeds": words[0]}
+            embeds, empty = pipe.encode_prompt(prompt, do_classifier_free_guidance=self.options.guidance > 1)
+        encoded = {"prompt_embeds": embeds[0]}
         if empty:
             encoded["negative_prompt_embeds"] = empty[0]
         return encoded
@@ -61,19 +61,19 @@ class ZImage(ImageFamily):
     def generate(self, request: ImageRequest) -> Image:
         from pipelines.diffusion.callbacks import generator, step_callback
 
-        words = request.prompt_embeds or self.encode(request.prompt, request.report)
+        embeds = request.prompt_embeds or self.encode(request.prompt, request.report)
         pipe = self.component_groups[DENOISER]
         with caches_active(pipe, request.report):
-            picture: Image = pipe(
-                **{name: [tensor] for name, tensor in words.items()},
+            image: Image = pipe(
+                **{name: [tensor] for name, tensor in embeds.items()},
                 width=request.width,
                 height=request.height,
                 num_inference_steps=self.options.steps,
                 guidance_scale=self.options.guidance,
                 generator=generator(request.seed),
-                callback_on_step_end=step_callback(request.report, self.options.steps, "drawing"),
+                callback_on_step_end=step_callback(request.report, self.options.steps, "generating the image"),
             ).images[0]
-        return picture
+        return image
 
     def close(self) -> None:
         self.component_groups.close()

@@ -1,1 +1,1 @@
-"""Families that make moving pictures: clips and bridges."""
+"""Families that generate clips and transitions."""

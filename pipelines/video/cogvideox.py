@@ -1,7 +1,7 @@
 """Family: CogVideoX image-to-video (Zhipu AI): clips from a keyframe.
 
-The first CogVideoX makes 49 frames, 8 a second, of one size only; 1.5 makes 81, 16 a second, of any shape. The configuration of the
-network says which it is.
+CogVideoX (first version) generates 49 frames at 8 frames/s in one fixed size. CogVideoX 1.5 generates 81 frames at 16 frames/s in
+any aspect ratio. The config of the transformer tells the versions apart.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from pipelines.diffusion.clip_writer import GeneratedWindow
 
 MAX_SEQUENCE_LENGTH = 226
-"""Length to which words are filled up; the network counts on it."""
+"""Tokens of a padded prompt; the transformer requires this length."""
 
 
 class CogVideoXOptions(VideoOptions):
-    """What CogVideoX alone can be told."""
+    """Options that only CogVideoX has."""
 
     supported_caches: ClassVar[tuple[StepCacheName, ...]] = (
         "MagCache",
@@ -41,11 +41,11 @@ class CogVideoXOptions(VideoOptions):
     steps: int = Field(50, ge=1, le=200)
     guidance: float = Field(6.0, ge=0, le=30)
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
-    dynamic_cfg: bool = Field(False, description="Guidance that grows from step to step.")
+    dynamic_cfg: bool = Field(False, description="Increase the guidance scale from step to step.")
 
 
 class CogVideoX(VideoFamily[CogVideoXOptions]):
-    """Kinds `encode`, `animate`."""
+    """Kinds `encode_prompt`, `animate`."""
 
     name: ClassVar[str] = "cogvideox"
     pipeline_classes: ClassVar[tuple[str, ...]] = ("CogVideoXImageToVideoPipeline",)
@@ -63,7 +63,7 @@ class CogVideoX(VideoFamily[CogVideoXOptions]):
         network = self._config("transformer")
         if not network.get("use_learned_positional_embeddings"):
             return super().size(width, height)
-        # Its knowledge of where things are is a table of one size.
+        # The learned positional embeddings have one fixed size.
         scale = 2 ** (len(self._config("vae")["block_out_channels"]) - 1)
         return network["sample_width"] * scale, network["sample_height"] * scale
 
@@ -81,10 +81,10 @@ class CogVideoX(VideoFamily[CogVideoXOptions]):
         return load_pipeline(CogVideoXImageToVideoPipeline, self.spec, self.options, self.device, exclude=exclude)
 
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
-        words, negative = self.component_groups[TEXT_ENCODER].encode_prompt(
+        embeds, negative = self.component_groups[TEXT_ENCODER].encode_prompt(
             prompt, self.options.negative_prompt, self.options.uses_guidance, max_sequence_length=MAX_SEQUENCE_LENGTH
         )
-        return {"prompt_embeds": words} | ({"negative_prompt_embeds": negative} if self.options.uses_guidance else {})
+        return {"prompt_embeds": embeds} | ({"negative_prompt_embeds": negative} if self.options.uses_guidance else {})
 
     def generate_window(self, request: WindowRequest) -> GeneratedWindow:
         from pipelines.diffusion.callbacks import generator, step_callback
@@ -105,7 +105,7 @@ class CogVideoX(VideoFamily[CogVideoXOptions]):
                 generator=generator(request.seed),
                 output_type="np",
                 callback_on_step_end=step_callback(
-                    request.report, options.steps, "moving", request.progress_start, request.progress_end
+                    request.report, options.steps, "generating frames", request.progress_start, request.progress_end
                 ),
             ).frames[0]
         return GeneratedWindow(as_frames(video))

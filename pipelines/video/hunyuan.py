@@ -1,6 +1,6 @@
 """Family: HunyuanVideo-1.5 (Tencent): clips from a keyframe.
 
-The size follows from the picture: the weights are made for a number of pixels and know a list of shapes with about that many.
+The weights are trained for a pixel count and a list of sizes near it; the size nearest to the keyframe's aspect ratio is used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EMBED_NAMES = ("prompt_embeds", "prompt_embeds_mask", "prompt_embeds_2", "prompt
 
 
 class HunyuanOptions(VideoOptions):
-    """Steps and guidance of the weights that are not distilled: 50 and 6."""
+    """Defaults of the undistilled weights: 50 steps, guidance 6."""
 
     supported_caches: ClassVar[tuple[StepCacheName, ...]] = ("TaylorSeerCache",)
     supported_backends: ClassVar[tuple[AttentionBackend, ...]] = MASK_CAPABLE_BACKENDS
@@ -39,12 +39,12 @@ class HunyuanOptions(VideoOptions):
 
 
 class Hunyuan(VideoFamily[HunyuanOptions]):
-    """Kinds `encode`, `animate`."""
+    """Kinds `encode_prompt`, `animate`."""
 
     name: ClassVar[str] = "hunyuan-video"
     pipeline_classes: ClassVar[tuple[str, ...]] = ("HunyuanVideo15ImageToVideoPipeline",)
     encoder_parts: ClassVar[tuple[str, ...]] = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
-    # The pipeline does not come up without its decoder.
+    # The constructor of the pipeline needs the VAE, so the VAE is loaded with both groups.
     denoiser_parts: ClassVar[tuple[str, ...]] = ("transformer", "image_encoder", "feature_extractor")
 
     @staticmethod
@@ -69,14 +69,14 @@ class Hunyuan(VideoFamily[HunyuanOptions]):
 
         multiple, side = self._multiple(), self._target_side()
         choose = HunyuanVideo15ImageProcessor(vae_scale_factor=multiple).calculate_default_height_width
-        high, wide = choose(height, width, side)
-        # For some of its own shapes it chooses their neighbour: on until one stays.
-        while (chosen := choose(high, wide, side)) != (high, wide):
-            high, wide = chosen
-        return wide, high
+        fit_height, fit_width = choose(height, width, side)
+        # diffusers maps some of its own sizes to a neighbour, so repeat until the size is stable.
+        while (chosen := choose(fit_height, fit_width, side)) != (fit_height, fit_width):
+            fit_height, fit_width = chosen
+        return fit_width, fit_height
 
     def _target_side(self) -> int:
-        """The side of the square with as many pixels as the weights are made for."""
+        """Return the side, in pixels, of a square with the pixel count of the training data."""
         side: int = self._config("transformer").get("target_size", 640)
         if self.device.memory_mode < MemoryMode.REDUCED_SIZE:
             return side
@@ -95,19 +95,21 @@ class Hunyuan(VideoFamily[HunyuanOptions]):
 
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
         pipe = self.component_groups[TEXT_ENCODER]
-        words = dict(zip(EMBED_NAMES, pipe.encode_prompt(prompt), strict=True))
+        embeds = dict(zip(EMBED_NAMES, pipe.encode_prompt(prompt), strict=True))
         if self.options.uses_guidance:
             negative = pipe.encode_prompt(self.options.negative_prompt)
-            words |= {f"negative_{name}": tensor for name, tensor in zip(EMBED_NAMES, negative, strict=True)}
-        return words
+            embeds |= {f"negative_{name}": tensor for name, tensor in zip(EMBED_NAMES, negative, strict=True)}
+        return embeds
 
     def generate_window(self, request: WindowRequest) -> GeneratedWindow:
         from pipelines.diffusion.callbacks import generator
         from pipelines.diffusion.clip_writer import GeneratedWindow, as_frames
 
         pipe = self.component_groups[DENOISER]
-        told = _progress_hook(pipe.transformer, request, self.options.steps * (2 if self.options.uses_guidance else 1))
-        with caches_active(pipe, request.report), told:
+        progress = _progress_hook(
+            pipe.transformer, request, self.options.steps * (2 if self.options.uses_guidance else 1)
+        )
+        with caches_active(pipe, request.report), progress:
             video = pipe(
                 image=request.first_frame,
                 **request.prompt_embeds,
@@ -120,18 +122,19 @@ class Hunyuan(VideoFamily[HunyuanOptions]):
 
 
 @contextmanager
-def _progress_hook(network: Any, request: WindowRequest, passes: int) -> Iterator[None]:
-    """Reports how far the work is by counting passes of the network: the pipeline calls nobody back."""
+def _progress_hook(network: Any, request: WindowRequest, calls: int) -> Iterator[None]:
+    """Report progress by counting the denoiser's forward calls, because the pipeline has no step callback."""
     done = 0
 
-    def after_pass(*_: Any) -> None:
+    def after_call(*_: Any) -> None:
         nonlocal done
         done += 1
         request.report.progress(
-            request.progress_start + (request.progress_end - request.progress_start) * min(1.0, done / passes), "moving"
+            request.progress_start + (request.progress_end - request.progress_start) * min(1.0, done / calls),
+            "generating frames",
         )
 
-    hook = network.register_forward_hook(after_pass)
+    hook = network.register_forward_hook(after_call)
     try:
         yield
     finally:

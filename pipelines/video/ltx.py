@@ -1,6 +1,6 @@
-"""Family: LTX-Video (Lightricks), 0.9 to 0.9.8: clips from a keyframe, and bridges from one frame to another.
+"""Family: LTX-Video (Lightricks), 0.9 to 0.9.8: clips from a keyframe, and transitions between two frames.
 
-Weights from 0.9.5 on take pictures anywhere in a clip (LTXConditionPipeline), older ones at its beginning alone. They name their class.
+Weights since 0.9.5 accept images at any frame (LTXConditionPipeline), older ones only at the first. `model_index.json` names the class.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 CONDITION_PIPELINE = "LTXConditionPipeline"
 IMAGE_TO_VIDEO_PIPELINE = "LTXImageToVideoPipeline"
 LEGACY_PIPELINE = "LTXPipeline"
-"""What the first weights were published as; the parts are the same."""
+"""Text-to-video class under which the first weights were published; the components are the same."""
 
 
 class LtxOptions(VideoOptions):
-    """What LTX alone can be told."""
+    """Options that only LTX-Video has."""
 
     supported_caches: ClassVar[tuple[StepCacheName, ...]] = (
         "MagCache",
@@ -43,18 +43,18 @@ class LtxOptions(VideoOptions):
     negative_prompt: str = "worst quality, inconsistent motion, blurry, jittery, distorted"
     quantizable: tuple[str, ...] = ("transformer", "text_encoder")
     condition_any_frame: bool = Field(
-        False, description="They take pictures anywhere in a clip, whatever pipeline they are published as."
+        False, description="The weights accept images at any frame, although they are published under another class."
     )
     timesteps: tuple[float, ...] = Field(
-        (), description="Of weights distilled to few steps: all of them, instead of `steps`."
+        (), description="All timesteps of weights distilled to few steps; replaces `steps`."
     )
     guidance_rescale: float = Field(
-        0.0, ge=0, le=1, description="How much of the contrast that guidance adds is taken back."
+        0.0, ge=0, le=1, description="Share of the contrast increase by guidance that is removed."
     )
-    decode_timestep: float = Field(0.05, ge=0, le=1, description="At which noise the picture is decoded.")
-    decode_noise_scale: float = Field(0.025, ge=0, le=1, description="How much noise is added for that.")
+    decode_timestep: float = Field(0.05, ge=0, le=1, description="Timestep at which the VAE decodes.")
+    decode_noise_scale: float = Field(0.025, ge=0, le=1, description="Noise added to the latents before decoding.")
     image_cond_noise_scale: float = Field(
-        0.025, ge=0, le=1, description="Noise added to given pictures, so that they move."
+        0.025, ge=0, le=1, description="Noise added to the input images; it increases motion."
     )
 
     @property
@@ -63,7 +63,7 @@ class LtxOptions(VideoOptions):
 
 
 class Ltx(VideoFamily[LtxOptions]):
-    """Kinds `encode_prompt`, `animate`, and `transition` as far as the weights can."""
+    """Kinds `encode_prompt`, `animate`, and `transition` if the weights accept a last frame."""
 
     name: ClassVar[str] = "ltx"
     params: ClassVar[Mapping[Kind, type[Params]]] = {**VIDEO_PARAMS, Kind.TRANSITION: TransitionParams}
@@ -85,16 +85,16 @@ class Ltx(VideoFamily[LtxOptions]):
 
         from pipelines.diffusion.loading import load_pipeline
 
-        kind = getattr(diffusers, CONDITION_PIPELINE if self.accepts_last_frame else IMAGE_TO_VIDEO_PIPELINE)
+        pipeline_class = getattr(diffusers, CONDITION_PIPELINE if self.accepts_last_frame else IMAGE_TO_VIDEO_PIPELINE)
         return load_pipeline(
-            kind, self.spec, self.options, self.device, exclude=exclude, published_as=self.pipeline_classes
+            pipeline_class, self.spec, self.options, self.device, exclude=exclude, published_as=self.pipeline_classes
         )
 
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
-        words, mask, negative, negative_mask = self.component_groups[TEXT_ENCODER].encode_prompt(
+        embeds, mask, negative, negative_mask = self.component_groups[TEXT_ENCODER].encode_prompt(
             prompt, self.options.negative_prompt, self.options.uses_guidance
         )
-        encoded = {"prompt_embeds": words, "prompt_attention_mask": mask}
+        encoded = {"prompt_embeds": embeds, "prompt_attention_mask": mask}
         if self.options.uses_guidance:
             encoded |= {"negative_prompt_embeds": negative, "negative_prompt_attention_mask": negative_mask}
         return encoded
@@ -123,7 +123,7 @@ class Ltx(VideoFamily[LtxOptions]):
                 generator=generator(request.seed),
                 output_type="np",
                 callback_on_step_end=step_callback(
-                    request.report, steps, "moving", request.progress_start, request.progress_end
+                    request.report, steps, "generating frames", request.progress_start, request.progress_end
                 ),
             ).frames[0]
         return GeneratedWindow(as_frames(video))

@@ -1,6 +1,6 @@
-"""Family: LTX-2 (Lightricks): clips from a keyframe, their sound in the same pass, and bridges from one frame to another.
+"""Family: LTX-2 (Lightricks): clips from a keyframe with audio, and transitions between two frames.
 
-The sound that is made with a clip is kept where the story asks for `native_audio`; it cannot be left unmade.
+One pass generates frames and audio together; audio cannot be turned off. It is kept if the story sets `native_audio`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,17 @@ if TYPE_CHECKING:
     from pipelines.media.audio.reader import AudioSamples
 
 MAX_SEQUENCE_LENGTH = 1024
-"""Length to which words are filled up before the network sees them."""
+"""Tokens of a padded prompt; the connectors require this length."""
 FADE_SAMPLES = 120
-"""Samples in which a window's sound fades at its end."""
+"""Length of the fade-out at the end of a window's audio, in samples."""
 
 
 class Ltx2Options(VideoOptions):
-    """What LTX-2 alone can be told. The guidances beside that of words cost one more pass of the network each; LTX-2.3 is made for
-    them, LTX-2 is not."""
+    """Options that only LTX-2 has.
+
+    STG (`stg_scale`) and modality guidance (`modality_scale`) add one denoiser call per step each. LTX-2.3 supports them, LTX-2
+    does not.
+    """
 
     supported_caches: ClassVar[tuple[StepCacheName, ...]] = ("TaylorSeerCache",)
     supported_backends: ClassVar[tuple[AttentionBackend, ...]] = MASK_CAPABLE_BACKENDS
@@ -42,22 +45,24 @@ class Ltx2Options(VideoOptions):
     negative_prompt: str = (
         "worst quality, inconsistent motion, blurry, jittery, distorted, silent or muted audio, background noise"
     )
-    audio_guidance: float = Field(4.0, ge=0, le=30, description="As `guidance`, of the sound.")
+    audio_guidance: float = Field(4.0, ge=0, le=30, description="Guidance scale of the audio.")
     guidance_rescale: float = Field(
-        0.0, ge=0, le=1, description="How much of the contrast that guidance adds is taken back."
+        0.0, ge=0, le=1, description="Share of the contrast increase by guidance that is removed."
     )
-    stg_scale: float = Field(0.0, ge=0, le=10, description="Away from what is drawn without the blocks `skipped`.")
+    stg_scale: float = Field(
+        0.0, ge=0, le=10, description="Spatio-temporal guidance: away from the prediction without `stg_blocks`; 0: off."
+    )
     stg_blocks: tuple[int, ...] = (28,)
     modality_scale: float = Field(
-        1.0, ge=1, le=10, description="Away from picture and sound that know nothing of each other."
+        1.0, ge=1, le=10, description="Modality guidance: away from frames and audio predicted independently; 1: off."
     )
-    sigmas: tuple[float, ...] = Field(
-        (), description="Of weights distilled to few steps: all of them, instead of `steps`."
-    )
+    sigmas: tuple[float, ...] = Field((), description="All sigmas of weights distilled to few steps; replaces `steps`.")
     scheduler: Mapping[str, float | int | str | bool | None] = Field(
-        default_factory=dict, description="Settings of its scheduler that differ from those of the weights."
+        default_factory=dict, description="Scheduler settings that override those of the weights."
     )
-    image_crf: int = Field(33, ge=0, le=51, description="Given pictures are compressed as the model's training was.")
+    image_crf: int = Field(
+        33, ge=0, le=51, description="CRF of the H.264 compression of input images, as in the model's training; 0: off."
+    )
 
     @property
     def num_inference_steps(self) -> int:
@@ -70,7 +75,7 @@ class Ltx2(VideoFamily[Ltx2Options]):
     name: ClassVar[str] = "ltx-2"
     params: ClassVar[Mapping[Kind, type[Params]]] = {**VIDEO_PARAMS, Kind.TRANSITION: TransitionParams}
     pipeline_classes: ClassVar[tuple[str, ...]] = ("LTX2Pipeline", "LTX2ImageToVideoPipeline", "LTX2ConditionPipeline")
-    # The tokenizer is small, and says on which side words are filled up.
+    # Both groups load the tokenizer: it is small, and its config has the padding side.
     encoder_parts: ClassVar[tuple[str, ...]] = ("text_encoder", "processor", "prompt_enhancer", "duration_head")
     denoiser_parts: ClassVar[tuple[str, ...]] = (
         "transformer", "connectors", "vae", "audio_vae", "vocoder", "processor", "prompt_enhancer", "duration_head",
@@ -78,7 +83,7 @@ class Ltx2(VideoFamily[Ltx2Options]):
 
     def __init__(self, spec: ModelSpec, device: Device) -> None:
         super().__init__(spec, device)
-        # Pictures may be shown slower than they were made; voices may not be heard slower.
+        # Slowing frames down is acceptable, slowing speech down is not.
         self.window = self.window.model_copy(update={"max_slowdown": 1.0})
 
     @staticmethod
@@ -114,11 +119,11 @@ class Ltx2(VideoFamily[Ltx2Options]):
         return pipe
 
     def encode(self, prompt: str) -> Mapping[str, torch.Tensor]:
-        """The states of all layers of the text encoder: 0.4 MB a token, so what only fills up is left out."""
-        words, mask, negative, negative_mask = self.component_groups[TEXT_ENCODER].encode_prompt(
+        """Return the hidden states of all layers of the text encoder: 0.4 MB per token, so padding is stripped."""
+        embeds, mask, negative, negative_mask = self.component_groups[TEXT_ENCODER].encode_prompt(
             prompt, self.options.negative_prompt, self.options.uses_guidance, max_sequence_length=MAX_SEQUENCE_LENGTH
         )
-        encoded = {"prompt_embeds": _strip_padding(words, mask)}
+        encoded = {"prompt_embeds": _strip_padding(embeds, mask)}
         return encoded | (
             {"negative_prompt_embeds": _strip_padding(negative, negative_mask)} if self.options.uses_guidance else {}
         )
@@ -130,22 +135,23 @@ class Ltx2(VideoFamily[Ltx2Options]):
         from pipelines.diffusion.clip_writer import GeneratedWindow, as_frames
 
         options, pipe = self.options, self.component_groups[DENOISER]
-        # The last picture is placed where the last latent frame begins: what that makes of it and what comes after is left out.
-        pictures = (
+        # A last image takes the start of one more latent frame. The frames of that latent frame are dropped.
+        images = (
             {0: request.first_frame} if request.last_frame is None else {0: request.first_frame, -1: request.last_frame}
         )
-        beyond = 0 if request.last_frame is None else self.window.frame_stride
-        skipping = options.stg_scale if pipe.transformer.config.perturbed_attn else 0.0
+        extra_frames = 0 if request.last_frame is None else self.window.frame_stride
+        stg_scale = options.stg_scale if pipe.transformer.config.perturbed_attn else 0.0
         steps = options.num_inference_steps
         with caches_active(pipe, request.report):
-            made = pipe(
+            output = pipe(
                 conditions=[
-                    LTX2VideoCondition(frames=shown, index=at, crf=options.image_crf) for at, shown in pictures.items()
+                    LTX2VideoCondition(frames=image, index=index, crf=options.image_crf)
+                    for index, image in images.items()
                 ],
                 **_pad_prompt_embeds(request.prompt_embeds),
                 width=request.first_frame.width,
                 height=request.first_frame.height,
-                num_frames=request.num_frames + beyond,
+                num_frames=request.num_frames + extra_frames,
                 frame_rate=float(self.window.fps),
                 num_inference_steps=steps,
                 sigmas=list(options.sigmas) or None,
@@ -153,8 +159,8 @@ class Ltx2(VideoFamily[Ltx2Options]):
                 audio_guidance_scale=options.audio_guidance,
                 guidance_rescale=options.guidance_rescale,
                 audio_guidance_rescale=options.guidance_rescale,
-                stg_scale=skipping,
-                audio_stg_scale=skipping,
+                stg_scale=stg_scale,
+                audio_stg_scale=stg_scale,
                 spatio_temporal_guidance_blocks=list(options.stg_blocks),
                 modality_scale=options.modality_scale,
                 audio_modality_scale=options.modality_scale,
@@ -162,40 +168,43 @@ class Ltx2(VideoFamily[Ltx2Options]):
                 generator=generator(request.seed),
                 output_type="np",
                 callback_on_step_end=step_callback(
-                    request.report, steps, "moving", request.progress_start, request.progress_end
+                    request.report, steps, "generating frames", request.progress_start, request.progress_end
                 ),
             )
-        frames = as_frames(made.frames[0])[: request.num_frames]
+        frames = as_frames(output.frames[0])[: request.num_frames]
         if not request.with_audio:
             return GeneratedWindow(frames)
-        sound = made.audio[0].float().cpu().numpy().T
+        audio = output.audio[0].float().cpu().numpy().T
         rate = pipe.vocoder.config.output_sampling_rate
-        return GeneratedWindow(frames, _fade_out(sound[: round(request.num_frames * rate / self.window.fps)]))
+        return GeneratedWindow(frames, _fade_out(audio[: round(request.num_frames * rate / self.window.fps)]))
 
 
 def _fade_out(audio: AudioSamples) -> AudioSamples:
-    """Its decoder stops some milliseconds before the picture does: the end fades, so that nothing clicks."""
+    """Return a copy of float32 audio (samples, channels) with a linear fade-out of `FADE_SAMPLES` at the end.
+
+    The audio ends some milliseconds before the frames; without the fade the cut is audible as a click.
+    """
     import numpy as np
 
-    ended = np.array(audio, np.float32)
-    edge = ended[-FADE_SAMPLES:]
+    faded = np.array(audio, np.float32)
+    edge = faded[-FADE_SAMPLES:]
     edge *= np.linspace(1, 0, len(edge), dtype=np.float32)[:, None]
-    return ended
+    return faded
 
 
 def _strip_padding(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The states of the words alone: what fills up comes before them."""
+    """Return the hidden states (1, tokens, …) without the padding on the left; `mask` (1, length) is 1 for prompt tokens."""
     return states[:, -int(mask.sum()) :]
 
 
-def _pad_prompt_embeds(words: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Filled up to `TOKENS` again, with the masks that say which of them are words."""
+def _pad_prompt_embeds(embeds: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return each embedding left-padded to `MAX_SEQUENCE_LENGTH` tokens, with its attention mask (1 = prompt token)."""
     from torch.nn.functional import pad
 
-    filled: dict[str, torch.Tensor] = {}
-    for name, states in words.items():
-        lack = MAX_SEQUENCE_LENGTH - states.shape[1]
-        filled[name] = pad(states, (0, 0, lack, 0))
+    padded: dict[str, torch.Tensor] = {}
+    for name, states in embeds.items():
+        missing = MAX_SEQUENCE_LENGTH - states.shape[1]
+        padded[name] = pad(states, (0, 0, missing, 0))
         mask = states.new_ones(1, states.shape[1]).long()
-        filled[name.replace("embeds", "attention_mask")] = pad(mask, (lack, 0))
-    return filled
+        padded[name.replace("embeds", "attention_mask")] = pad(mask, (missing, 0))
+    return padded

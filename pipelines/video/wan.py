@@ -1,16 +1,16 @@
-"""Family: Wan (Alibaba): clips from a keyframe, and bridges from one frame to another.
+"""Family: Wan (Alibaba): clips from a keyframe, and transitions between two frames.
 
-Checkpoints of one name can do different things; their own configuration says which:
+Checkpoints have different capabilities, which are read from their configuration:
 
-===============================  ==========================================  ===========================================
-checkpoint                       told by                                     a last frame
-===============================  ==========================================  ===========================================
-2.1 I2V                          an image embedder                           cannot be given
-2.1 FLF2V                        an image embedder for two pictures          must be given: bridges alone
-2.2 I2V A14B                     the picture beside the noise, no embedder   is reached: clips and bridges
-2.2 TI2V-5B                      `expand_timesteps`                          would be ignored without a word: clips alone
-VACE                             its pipeline                                is reached; sees portraits as well
-===============================  ==========================================  ===========================================
+============  =====================================================  ============================================
+checkpoint    recognised by                                          last frame
+============  =====================================================  ============================================
+2.1 I2V       image embedder                                         not supported: clips only
+2.1 FLF2V     image embedder with positions for two images           required: transitions only
+2.2 I2V A14B  more input than output channels, no image embedder     optional: clips and transitions
+2.2 TI2V-5B   `expand_timesteps`                                     ignored by the model: clips only
+VACE          pipeline class                                         optional; accepts reference images as well
+============  =====================================================  ============================================
 """
 
 from __future__ import annotations
@@ -38,41 +38,45 @@ if TYPE_CHECKING:
     from pipelines.diffusion.clip_writer import GeneratedWindow
 
 MAX_SEQUENCE_LENGTH = 512
-"""Length to which words are filled up; the network counts on it to tell them from pictures."""
+"""Tokens of a padded prompt; the transformer relies on it to separate prompt tokens from image tokens."""
 MASK_FILL = (128, 128, 128)
-"""What VACE is shown where it has to draw."""
+"""RGB colour of the frames that VACE has to generate."""
 IMAGE_TO_VIDEO_PIPELINE, VACE_PIPELINE = "WanImageToVideoPipeline", "WanVACEPipeline"
 TEXT_TO_VIDEO_PIPELINE = "WanPipeline"
-"""What TI2V-5B is published as; the parts are the same."""
+"""Class under which TI2V-5B is published; the components are the same."""
 
 
 class WanOptions(VideoOptions):
-    """What Wan alone can be told; the model card says which numbers a checkpoint likes."""
+    """Options that only Wan has; see the model card for the values of a checkpoint."""
 
     supported_caches: ClassVar[tuple[StepCacheName, ...]] = ("MagCache", "TaylorSeerCache", "FirstBlockCache")
     supported_backends: ClassVar[tuple[AttentionBackend, ...]] = ALL_BACKENDS
 
     dtypes: Mapping[str, Precision] = Field({"vae": "float32", "image_encoder": "float32"})
     quantizable: tuple[str, ...] = ("transformer", "transformer_2", "text_encoder")
-    guidance: float = Field(5.0, ge=0, le=30, description="How closely the words are followed; 1: no negative words.")
-    guidance_2: float | None = Field(None, ge=0, le=30, description="The same of the second network of a pair.")
+    guidance: float = Field(5.0, ge=0, le=30, description="Guidance scale; 1: no negative prompt.")
+    guidance_2: float | None = Field(None, ge=0, le=30, description="Guidance scale of the second network of a pair.")
     scheduler: Mapping[str, float | int | str | bool | tuple[int, ...]] = Field(
         default_factory=dict,
-        description="Settings of its scheduler that differ from those of the weights: flow_shift …",
+        description="Scheduler settings that override those of the weights, such as flow_shift.",
     )
     negative_prompt: str = Field(
         "Bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, images, static, overall gray, "
         "worst quality, low quality, JPEG compression residue, ugly, incomplete, extra fingers, poorly drawn hands, poorly drawn "
         "faces, deformed, disfigured, misshapen limbs, fused fingers, still picture, messy background, three legs, many people "
         "in the background, walking backwards",
-        description="What the picture is kept away from, in the words that it was trained with.",
+        description="Negative prompt; the default is the one of the training.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a checkpoint can do: `starts` from a first frame alone; `ends` at a last one that it is given; `sees` reference pictures. It may be
-    a `pair` of networks, or one that `expands` the noise level to each part of the picture."""
+    """Capabilities of a checkpoint.
+
+    accepts_first_frame: generates from a first frame alone. accepts_last_frame: ends on a given last frame.
+    accepts_references: accepts reference images. has_transformer_2: a pair of networks, for high and low noise.
+    expand_timesteps: one timestep per token, so that the first frame stays free of noise.
+    """
 
     pipeline: str
     accepts_first_frame: bool
@@ -83,7 +87,7 @@ class Capabilities:
 
     @classmethod
     def from_folder(cls, folder: Path) -> Self:
-        """Read off its configuration. Raises BadInput for a checkpoint that takes no picture."""
+        """Read the capabilities from the configuration. Raises BadInput for a text-to-video checkpoint."""
         index = json.loads((folder / "model_index.json").read_text("utf-8"))
         network = json.loads((folder / "transformer" / "config.json").read_text("utf-8"))
         pair = index.get("boundary_ratio") is not None
@@ -106,11 +110,11 @@ class Capabilities:
             return cls(
                 IMAGE_TO_VIDEO_PIPELINE, accepts_first_frame=True, accepts_last_frame=True, has_transformer_2=pair
             )
-        raise BadInput("weights", "this checkpoint makes videos from words alone.", "Choose one for image to video.")
+        raise BadInput("weights", "this is a text-to-video checkpoint.", "Choose an image-to-video checkpoint.")
 
 
 class Wan(VideoFamily[WanOptions]):
-    """Kinds `encode_prompt`, `animate`, `transition`, as far as the checkpoint can."""
+    """Kinds `encode_prompt`, and `animate` and `transition` as the checkpoint supports them."""
 
     name: ClassVar[str] = "wan"
     params: ClassVar[Mapping[Kind, type[Params]]] = {**VIDEO_PARAMS, Kind.TRANSITION: TransitionParams}
@@ -137,7 +141,7 @@ class Wan(VideoFamily[WanOptions]):
         ):
             raise BadInput(
                 option_path(spec, "cache.name"),
-                "MagCache counts the steps of one network, and these weights share them among two.",
+                "MagCache counts the steps of one network; these weights divide the steps between two.",
                 "Choose TaylorSeerCache or FirstBlockCache.",
             )
         vae, network = self._config("vae"), self._config("transformer")
@@ -166,7 +170,7 @@ class Wan(VideoFamily[WanOptions]):
         paths = inputs.get("references", ()) if self.capabilities.accepts_references else ()
         limit = self.spec.max_references
         if limit is not None and len(paths) > limit:
-            report.warn(f"{self.spec.name} sees {limit} of the {len(paths)} portraits of this scene")
+            report.warn(f"{self.spec.name} uses only {limit} of the {len(paths)} portraits of this scene")
         report.record(references=len(paths[:limit]))
         return tuple(flatten_alpha(open_image(path, "references")) for path in paths[:limit])
 
@@ -175,9 +179,14 @@ class Wan(VideoFamily[WanOptions]):
 
         from pipelines.diffusion.loading import load_pipeline
 
-        kind = getattr(diffusers, self.capabilities.pipeline)
+        pipeline_class = getattr(diffusers, self.capabilities.pipeline)
         pipe = load_pipeline(
-            kind, self.spec, self.options, self.device, exclude=exclude, published_as=(TEXT_TO_VIDEO_PIPELINE,)
+            pipeline_class,
+            self.spec,
+            self.options,
+            self.device,
+            exclude=exclude,
+            published_as=(TEXT_TO_VIDEO_PIPELINE,),
         )
         if pipe.scheduler is not None and self.options.scheduler:
             pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, **self.options.scheduler)
@@ -213,7 +222,11 @@ class Wan(VideoFamily[WanOptions]):
                 guidance_scale=self.options.guidance,
                 generator=generator(request.seed),
                 callback_on_step_end=step_callback(
-                    request.report, self.options.steps, "moving", request.progress_start, request.progress_end
+                    request.report,
+                    self.options.steps,
+                    "generating frames",
+                    request.progress_start,
+                    request.progress_end,
                 ),
             ).frames[0]
         return GeneratedWindow(as_frames(video))
@@ -224,7 +237,7 @@ class Wan(VideoFamily[WanOptions]):
 
 
 def _vace_kwargs(request: WindowRequest) -> dict[str, Any]:
-    """What VACE is given: a video of which it keeps the frames whose mask is black, and pictures of who is in it."""
+    """Return the inputs of VACE: a video, a mask per frame (black: keep, white: generate), and the reference images."""
     from PIL import Image as Pillow
 
     size = request.first_frame.size

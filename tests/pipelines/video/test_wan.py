@@ -283,7 +283,7 @@ def test_vace_sees_no_more_portraits_than_it_can_and_says_so(weights, key, tmp_p
     portraits = [picture(tmp_path / f"{seed}.png", seed) for seed in (7, 8, 9)]
     model, report = load(weights["vace"], max_references=1), Quiet()
     few = animate(model, key, tmp_path / "a", references=portraits, report=report)
-    assert "sees 1 of the 3 portraits" in report.warnings[0]
+    assert "uses only 1 of the 3 portraits" in report.warnings[0]
     assert same(few, animate(model, key, tmp_path / "b", references=portraits[:1]))
 
 
