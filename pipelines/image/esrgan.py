@@ -1,7 +1,8 @@
 """Define the two super-resolution networks of Real-ESRGAN, for inference only.
 
-Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic Data", ICCVW 2021 (weights BSD-3-Clause,
-© Xintao Wang); RRDBNet is from Wang et al., "ESRGAN", ECCVW 2018. Parameters have the names of the published weights.
+Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic Data", ICCVW 2021
+(weights BSD-3-Clause, © Xintao Wang); RRDBNet is from Wang et al., "ESRGAN", ECCVW 2018.
+Parameters have the names of the published weights.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class RRDBNet(nn.Module):  # type: ignore[misc]
     """Large network of residual-in-residual dense blocks.
 
     Input: RGB (n, 3, height, width), floats in 0…1. Output: (n, 3, `scale` × height, `scale` × width), not clamped.
-    For a `scale` below 4, height and width must be multiples of 4 / `scale`: the input is pixel-unshuffled by that factor.
+    The input is pixel-unshuffled by 4 / `scale`; height and width must be multiples of that.
     """
 
     def __init__(self, width: int = 64, growth: int = 32, blocks: int = 23, scale: int = 4) -> None:

@@ -1,6 +1,7 @@
 """Family: FLUX.2 (Black Forest Labs): images from a prompt and several reference images.
 
-klein (4B, 9B; text encoder Qwen3) and dev (32B; text encoder Mistral 3) have different pipeline classes, named in `model_index.json`.
+klein (4B, 9B; text encoder Qwen3) and dev (32B; text encoder Mistral 3) have different pipeline classes;
+`model_index.json` names the class.
 """
 
 from __future__ import annotations

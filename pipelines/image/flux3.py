@@ -1,4 +1,4 @@
-"""Family: FLUX.3 klein (Black Forest Labs): images from a prompt and several reference images, by a modular pipeline."""
+"""Family: FLUX.3 klein (Black Forest Labs): images from a prompt and several references, by a modular pipeline."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ class Flux3Options(ImageOptions):
 
 
 class Flux3(ImageFamily):
-    """Kinds `encode_prompt`, `portrait`, `element`, `keyframe`. The prompt upsampler of the pipeline is not used: prompts are complete."""
+    """Kinds `encode_prompt`, `portrait`, `element`, `keyframe`.
+
+    The prompt upsampler of the pipeline is not used: prompts are complete.
+    """
 
     name: ClassVar[str] = "flux3"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE_PROMPT: EncodePromptParams, **IMAGE_PARAMS}

@@ -1,4 +1,4 @@
-"""Family: FLUX.1 Kontext (Black Forest Labs): images from a prompt and one reference image, which may be a grid of several."""
+"""Family: FLUX.1 Kontext (Black Forest Labs): images from a prompt and one reference image or grid of images."""
 
 from __future__ import annotations
 

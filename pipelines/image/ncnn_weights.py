@@ -1,4 +1,4 @@
-"""Read weights in the format of ncnn: a text file with the layers, and a binary file with their weights in the same order."""
+"""Read weights in ncnn format: a text file with the layers, and a binary file with their weights in that order."""
 
 from __future__ import annotations
 

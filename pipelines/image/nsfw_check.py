@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 CHECKED_BY = "open_nsfw"
 THRESHOLDS: Mapping[str, float] = {"normal": 0.8, "liberal": 0.95}
-"""Lowest score (0…1) that rejects an image, by strictness; the model option `thresholds` overrides it. Images of the illustrator
-score below 0.2."""
+"""Lowest score (0…1) that rejects an image, by strictness; the model option `thresholds` overrides it.
+
+Images of the illustrator score below 0.2.
+"""
 MEAN_BGR = (104.0, 117.0, 123.0)
 
 

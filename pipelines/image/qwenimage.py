@@ -1,7 +1,7 @@
 """Family: Qwen-Image (Alibaba): images from a prompt and several reference images.
 
 The text encoder reads the prompt together with the reference images, so prompts are not encoded in a step of their own.
-The pipeline of Qwen-Image-Edit (2509, 2511) needs reference images; without them its weights run in the pipeline of Qwen-Image.
+The pipeline of Qwen-Image-Edit (2509, 2511) needs reference images; without any, its weights run as Qwen-Image.
 Qwen-Image 2.1 supports both in one pipeline.
 """
 

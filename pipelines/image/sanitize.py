@@ -38,7 +38,8 @@ class ImageSanitizer:
         if params.width and params.height:
             if picture.width < params.width or picture.height < params.height:
                 report.warn(
-                    f"the input picture has {picture.width} × {picture.height} pixels; enlarging to {params.width} × {params.height}"
+                    f"the input picture has {picture.width} × {picture.height} pixels; "
+                    f"enlarging to {params.width} × {params.height}"
                 )
             picture = cover(picture, params.width, params.height)
         path = out / "image.png"

@@ -1,7 +1,7 @@
 """Family: Stable Diffusion XL (Stability AI): images from a prompt, and from reference images with an IP-Adapter.
 
-The adapter is a second entry in the model's `weights`, named in `options.adapter`. It transfers appearance, not composition,
-and blends several reference images.
+The adapter is a second entry in the model's `weights`, named in `options.adapter`. It transfers appearance, not
+composition, and blends several reference images.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ class SdxlOptions(ImageOptions):
 
 
 class Sdxl(ImageFamily):
-    """Kinds `encode_prompt`, `portrait`, `element`, `keyframe`. INT8 is not offered: the weights are too small to benefit."""
+    """Kinds `encode_prompt`, `portrait`, `element`, `keyframe`.
+
+    INT8 is not offered: the weights are too small to benefit.
+    """
 
     name: ClassVar[str] = "sdxl"
     params: ClassVar[Mapping[Kind, type[Params]]] = {Kind.ENCODE_PROMPT: EncodePromptParams, **IMAGE_PARAMS}
@@ -116,7 +119,7 @@ class Sdxl(ImageFamily):
         return image
 
     def _ip_adapter_kwargs(self, pipe: Any, request: ImageRequest) -> dict[str, Any]:
-        """Return the reference images for the adapter. It needs at least one, so without any it gets a plain image with scale 0."""
+        """Return the images for the adapter, which needs at least one: a plain image with scale 0 by default."""
         if self.options.adapter is None:
             return {}
         from PIL import Image as Pillow

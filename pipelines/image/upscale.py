@@ -1,7 +1,7 @@
 """Enhance images with Real-ESRGAN: upscale by super-resolution, then downscale to the original size.
 
-The result has clearer edges and less noise at the same pixel size. Images are processed in tiles, so memory use does not depend
-on the size of the image.
+The result has clearer edges and less noise at the same pixel size. Images are processed in tiles, so memory use does
+not depend on the size of the image.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class UpscaleOptions(BaseModel):
 
 
 class Upscaler:
-    """Family for `enhance`: Real-ESRGAN. Weights: `model` (one safetensors file), or a package (see `UpscaleOptions`)."""
+    """Family for `enhance`: Real-ESRGAN. Weights: one safetensors file, or a package (see `UpscaleOptions`)."""
 
     name: ClassVar[str] = "esrgan-upscale"
     version: ClassVar[str] = "1"

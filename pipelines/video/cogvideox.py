@@ -1,7 +1,7 @@
 """Family: CogVideoX image-to-video (Zhipu AI): clips from a keyframe.
 
-CogVideoX (first version) generates 49 frames at 8 frames/s in one fixed size. CogVideoX 1.5 generates 81 frames at 16 frames/s in
-any aspect ratio. The config of the transformer tells the versions apart.
+CogVideoX 1.0 generates 49 frames at 8 frames/s in one fixed size. CogVideoX 1.5 generates 81 frames at 16 frames/s
+in any aspect ratio. The config of the transformer tells the versions apart.
 """
 
 from __future__ import annotations

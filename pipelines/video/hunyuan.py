@@ -1,6 +1,6 @@
 """Family: HunyuanVideo-1.5 (Tencent): clips from a keyframe.
 
-The weights are trained for a pixel count and a list of sizes near it; the size nearest to the keyframe's aspect ratio is used.
+The weights are trained for a pixel count and a list of sizes near it; the keyframe's aspect ratio selects the size.
 """
 
 from __future__ import annotations

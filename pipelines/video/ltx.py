@@ -1,6 +1,7 @@
 """Family: LTX-Video (Lightricks), 0.9 to 0.9.8: clips from a keyframe, and transitions between two frames.
 
-Weights since 0.9.5 accept images at any frame (LTXConditionPipeline), older ones only at the first. `model_index.json` names the class.
+Weights since 0.9.5 accept images at any frame (LTXConditionPipeline), older ones only at the first.
+`model_index.json` names the class.
 """
 
 from __future__ import annotations

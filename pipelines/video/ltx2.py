@@ -33,8 +33,8 @@ FADE_SAMPLES = 120
 class Ltx2Options(VideoOptions):
     """Options that only LTX-2 has.
 
-    STG (`stg_scale`) and modality guidance (`modality_scale`) add one denoiser call per step each. LTX-2.3 supports them, LTX-2
-    does not.
+    STG (`stg_scale`) and modality guidance (`modality_scale`) add one denoiser call per step each. LTX-2.3 supports
+    them, LTX-2 does not.
     """
 
     supported_caches: ClassVar[tuple[StepCacheName, ...]] = ("TaylorSeerCache",)
@@ -193,7 +193,7 @@ def _fade_out(audio: AudioSamples) -> AudioSamples:
 
 
 def _strip_padding(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return the hidden states (1, tokens, …) without the padding on the left; `mask` (1, length) is 1 for prompt tokens."""
+    """Return hidden states (1, tokens, …) without the left padding; `mask` (1, length) is 1 for prompt tokens."""
     return states[:, -int(mask.sum()) :]
 
 

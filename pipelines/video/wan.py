@@ -61,10 +61,10 @@ class WanOptions(VideoOptions):
         description="Scheduler settings that override those of the weights, such as flow_shift.",
     )
     negative_prompt: str = Field(
-        "Bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, images, static, overall gray, "
-        "worst quality, low quality, JPEG compression residue, ugly, incomplete, extra fingers, poorly drawn hands, poorly drawn "
-        "faces, deformed, disfigured, misshapen limbs, fused fingers, still picture, messy background, three legs, many people "
-        "in the background, walking backwards",
+        "Bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, images, static, "
+        "overall gray, worst quality, low quality, JPEG compression residue, ugly, incomplete, extra fingers, "
+        "poorly drawn hands, poorly drawn faces, deformed, disfigured, misshapen limbs, fused fingers, still picture, "
+        "messy background, three legs, many people in the background, walking backwards",
         description="Negative prompt; the default is the one of the training.",
     )
 
