@@ -73,7 +73,7 @@ class VideoOptions(RequestModel):
         None, ge=64, le=4096, multiple_of=2, description="Pixels; default from the aspect ratio."
     )
     fps: int = Field(24, ge=8, le=60, description="Frames per second of the film.")
-    transition: Literal["none", "dissolve", "dip", "wipe", "match"] | None = Field(
+    transition: Literal["none", Transition] | None = Field(
         None, description="Transition between scenes; default: by the request type."
     )
     transition_seconds: float = Field(0.75, gt=0, le=5, description="Length of each transition.")
