@@ -1,7 +1,7 @@
-"""The seam between the engine and everything that makes something.
+"""The seam between the engine and the model families.
 
 A family is the code for one kind of open model; a model is a family with weights and options, one entry of
-`models.yaml`. This module imports nothing heavier than pydantic, so that planning never waits for torch.
+`models.yaml`. This module imports nothing heavier than pydantic, so that planning never imports torch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Kind(StrEnum):
-    """What a step does. `pipelines.step_params` says for each what goes in and what comes out."""
+    """The kind of a step. `pipelines.step_params` defines the parameters, inputs and outputs of each kind."""
 
     CHECK_TEXT = "check_text"
     SANITIZE_IMAGE = "sanitize_image"
@@ -49,110 +49,106 @@ class Params(BaseModel):
 
 
 class Weights(BaseModel):
-    """Files that a model is made of, and where they were found. What is pulled is pinned: `pipelines.models.weights` fills in the
-    last three fields from its lock, never models.yaml."""
+    """A set of weight files. `pipelines.models.weights` fills in the last three fields from the lock of the download;
+    models.yaml never sets them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    repo: str = Field(description="Hub repository `owner/name`, or `file:` and a folder of this machine.")
-    revision: str = Field("main", description="Branch, tag or commit; resolved to a commit when it is pulled.")
+    repo: str = Field(description="Hub repository `owner/name`, or `file:` and a local folder.")
+    revision: str = Field("main", description="Branch, tag or commit; resolved to a commit when downloaded.")
     files: tuple[str, ...] = Field(
-        (), description="Patterns of the files to pull; empty: what diffusers or transformers load."
+        (), description="Patterns of the files to download; empty: what diffusers or transformers load."
     )
-    gb: float = Field(
-        0.0, ge=0, description="Size of the download in GB (10⁹ bytes), as far as known before it is asked."
-    )
-    gated: bool = Field(False, description="The hub gives it only to an account that has accepted its licence.")
-    folder: str = Field("", description="Where the files lie here; empty: not pulled.")
-    lock: str = Field("", description="File that holds the commit and the SHA-256 of every file.")
-    digest: str = Field("", description="SHA-256 over names and digests of the locked files; part of the key.")
+    gb: float = Field(0.0, ge=0, description="Approximate size of the download in GB (10⁹ bytes); 0: unknown.")
+    gated: bool = Field(False, description="Download requires an account that accepted the licence.")
+    folder: str = Field("", description="Local folder of the files; empty: not downloaded.")
+    lock: str = Field("", description="Lock file with the commit and the SHA-256 of each file.")
+    digest: str = Field("", description="SHA-256 over names and digests of the locked files; part of the cache key.")
 
 
 class Environment(BaseModel):
-    """An interpreter of its own, for a family whose packages cannot live beside the rest."""
+    """An isolated environment, for a family whose packages conflict with the engine's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     python: str = Field(
         "3.11",
         pattern=r"^3\.(1[1-9]|[2-9]\d)(\.\d+)?$",
-        description="Which Python; 3.11 or later, as the engine's code.",
+        description="Python version, 3.11 or later.",
     )
-    requires: tuple[str, ...] = Field(min_length=1, description="Requirements as pip takes them, pinned.")
-    gb: float = Field(
-        0.0, ge=0, description="Size of the download in GB (10⁹ bytes), as far as known before it is asked."
-    )
+    requires: tuple[str, ...] = Field(min_length=1, description="Pinned pip requirements.")
+    gb: float = Field(0.0, ge=0, description="Approximate size of the download in GB (10⁹ bytes); 0: unknown.")
     interpreter: str = Field(
-        "", description="The interpreter made by `models pull`; empty: not made. Never from models.yaml."
+        "", description="Interpreter created by `models pull`; empty: not created. models.yaml never sets it."
     )
 
 
 class ModelSpec(BaseModel):
-    """One entry of `models.yaml`: a family with weights, options and what is known of it."""
+    """One entry of `models.yaml`: a family with weights, options and facts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     name: str
-    family: str = Field(description="`package.module:Class` of the family; the module lies in `pipelines`.")
+    family: str = Field(description="`package.module:Class` of the family, in `pipelines`.")
     kinds: tuple[Kind, ...] = Field(min_length=1)
     weights: Mapping[str, Weights] = Field(
         default_factory=dict,
-        description="What the family loads, by what it calls it: `model`, `lora`, `adapter` …; none for families that draw.",
+        description="Weights by the family's name for them: `model`, `lora`, `adapter` …; empty for families without weights.",
     )
-    revision: str = Field("", description="Version of the package that carries the weights, where one does.")
-    requires: tuple[str, ...] = Field((), description="Importable modules without which the family cannot run.")
-    extra: str | None = Field(None, description="The extra of this project that installs what `requires` names.")
+    revision: str = Field("", description="Version of the package that contains the weights, if any.")
+    requires: tuple[str, ...] = Field((), description="Modules that the family imports.")
+    extra: str | None = Field(None, description="The extra of this project that installs `requires`.")
     install_command: str | None = Field(
         None,
-        description="The command for what `extra` cannot name, such as a package that must come without its own needs.",
+        description="Install command for packages that no extra can name, such as one to install without dependencies.",
     )
-    licence: str = Field("", description="SPDX name or plain words, shown to the user with the result.")
-    credits: tuple[str, ...] = Field((), description="Attributions that must travel with what this model makes.")
+    licence: str = Field("", description="SPDX identifier or text, shown with the result.")
+    credits: tuple[str, ...] = Field((), description="Attributions required with the output of this model.")
     env: Environment | None = Field(
-        None, description="Own interpreter, where the packages exclude those of the engine."
+        None, description="Isolated environment, if the packages conflict with the engine's."
     )
-    device: str = Field("cpu", description="`cpu`, or `gpu` for models that own a device slot.")
-    memory_mb: int = Field(300, ge=0, description="Working memory of one step, before this machine has measured it.")
-    seconds: float = Field(1.0, ge=0, description="Seconds of one step, before this machine has measured it.")
-    multiturn: bool = Field(
-        False, description="Takes several reference pictures, so earlier scenes can be shown to it."
-    )
+    device: str = Field("cpu", description="`cpu`, or `gpu` for models that occupy a GPU slot.")
+    memory_mb: int = Field(300, ge=0, description="Memory of one step in MB, until measured on this machine.")
+    seconds: float = Field(1.0, ge=0, description="Duration of one step in seconds, until measured on this machine.")
+    multiturn: bool = Field(False, description="Accepts several reference images, so earlier scenes serve as context.")
     encodes_prompt: bool = Field(
         False,
-        description="Words are encoded by a step of their own (`encode_prompt`), so that making a picture anew encodes nothing.",
+        description="A separate `encode_prompt` step encodes the prompt, so a re-roll reuses the embeddings.",
     )
-    max_references: int | None = Field(None, ge=0, description="How many reference pictures at most; none: no limit.")
-    clones_voice: bool = Field(False, description="Can speak with the voice of a given recording.")
-    generates_audio: bool = Field(False, description="Makes sound together with the picture.")
+    max_references: int | None = Field(None, ge=0, description="Maximum number of reference images; none: no limit.")
+    clones_voice: bool = Field(False, description="Supports voice cloning from a recording.")
+    generates_audio: bool = Field(False, description="Generates audio together with video.")
     languages: tuple[str, ...] = Field(
-        (), description="Languages that it speaks or writes well; empty: all, or none needed."
+        (), description="Languages that it speaks or writes well; empty: all, or not applicable."
     )
-    options: Mapping[str, Any] = Field(default_factory=dict, description="The family's own settings; part of the key.")
+    options: Mapping[str, Any] = Field(
+        default_factory=dict, description="Options of the family; part of the cache key."
+    )
 
 
 class MemoryMode(IntEnum):
-    """What is given up for memory, least harmful first; each includes those before it. Families that have such means name
-    them in `economies`."""
+    """Memory modes, least harmful first; each includes those before it. A family lists the modes that it supports in
+    `memory_modes`."""
 
     NONE = 0
     MODEL_OFFLOAD = 1
-    """Parts that are not needed at the same time, such as what reads words and what draws, take turns."""
+    """Component groups that are not needed at the same time, such as text encoder and denoiser, take turns on the GPU."""
     GROUP_OFFLOAD = 2
-    """Blocks of the network wait in main memory until they are needed."""
+    """Blocks of the network stay in main memory until needed."""
     VAE_TILING = 3
-    """Pictures are decoded in tiles."""
+    """The VAE decodes in tiles."""
     LEAF_OFFLOAD = 4
-    """Single layers wait in main memory: slow, and small."""
+    """Single layers stay in main memory until needed: slow."""
     INT8 = 5
-    """Weights of eight bits."""
+    """8-bit weights."""
     REDUCED_SIZE = 6
-    """Made at three quarters of the width and height, and scaled up to the size asked for."""
+    """Generation at three quarters of width and height, scaled up afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where a family runs: `kind` is `cpu`, `cuda` or `mps`; `index` counts devices of that kind; `threads` is
-    how many CPU threads the family may use; `memory_mode` how it must save memory."""
+    """The device of a family: `kind` is `cpu`, `cuda` or `mps`, `index` counts devices of that kind, `threads` limits
+    the CPU threads, `memory_mode` is the required memory mode."""
 
     kind: str = "cpu"
     index: int = 0
@@ -161,20 +157,20 @@ class Device:
 
 
 class Report(Protocol):
-    """How a running step speaks: to the user, and to the record that is kept beside its artifacts."""
+    """Receives progress, warnings and facts from a running step. The facts are stored with its artifacts."""
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """`fraction` from 0 to 1."""
+        """Report progress; `fraction` is in 0…1."""
 
     def warn(self, message: str) -> None:
-        """Something that the user should know about the result (a fall-back served, a word was not understood)."""
+        """Warn the user about the result, such as a fall-back or text that was not understood."""
 
     def record(self, **facts: Any) -> None:
-        """JSON facts for the record: which voice spoke, which rung of the ladder was taken, credits of the art."""
+        """Record JSON facts, such as the voice, the memory mode or credits."""
 
 
 class BadInput(ValueError):
-    """The input cannot be used. `field` names it as the user would; `hint` says what to do. Never retried."""
+    """Unusable input. `field` is the user's name for it; `hint` says what to do. Never retried."""
 
     def __init__(self, field: str, message: str, hint: str = "") -> None:
         super().__init__(f"{field}: {message}" + (f" {hint}" if hint else ""))
@@ -182,7 +178,7 @@ class BadInput(ValueError):
 
 
 class ContentRejected(BadInput):
-    """The rules about content refuse the input. `category` is a stable word; what was refused is never repeated."""
+    """Input refused by moderation. `category` is a stable code; the refused text is never repeated."""
 
     def __init__(self, field: str, category: str, message: str, hint: str = "") -> None:
         super().__init__(field, message, hint)
@@ -190,22 +186,22 @@ class ContentRejected(BadInput):
 
 
 class MissingDependency(RuntimeError):
-    """A package, program or font that the family needs is not installed; the message names the command that mends it."""
+    """A required package, program, font or set of weights is absent. The message names the command that installs it."""
 
 
 @runtime_checkable
 class Family(Protocol):
     """The code for one kind of open model.
 
-    `name` identifies the family in the key of every step. It never changes, wherever the code lies and whatever its class is called.
-    `version` is bumped when the output changes on purpose: it is part of the key too.
-    `params` maps each kind that the family can do to the parameters it takes (`pipelines.step_params`, or a stricter subclass).
+    `name` identifies the family in the cache key of its steps. It never changes, even if the class or file is renamed.
+    `version` is part of the key too; raise it when the output changes on purpose. `params` maps each kind that the
+    family supports to its parameters (those of `pipelines.step_params`, or a stricter subclass).
 
-    A family that can do with less memory has `memory_modes: ClassVar[tuple[MemoryMode, ...]]`: the rungs of the out-of-memory ladder
-    that help it, in order. `load` is called again with the next of them in `device.memory_mode` when memory ran out.
+    A family that can save memory declares `memory_modes: ClassVar[tuple[MemoryMode, ...]]`. After an out-of-memory
+    error, `load` is called again with the next of these modes in `device.memory_mode`.
 
-    A family that rests on more than packages (a program, fonts, data) may have a static method `checkup() -> Iterable[str]`: what
-    it found, in lines for people, or `Missing`. `doctor` shows them.
+    A family that needs more than packages (a program, fonts, data) may have a static method `checkup() ->
+    Iterable[str]`, which returns findings as lines of text or raises `MissingDependency`. `doctor` shows them.
     """
 
     name: ClassVar[str]
@@ -214,7 +210,7 @@ class Family(Protocol):
 
     @classmethod
     def load(cls, spec: ModelSpec, device: Device) -> Self:
-        """Make the model ready on `device`. Heavy imports happen here or later, never at module level."""
+        """Load the model onto `device`. Heavy imports happen here or later, never at module level."""
 
     def run(
         self,
@@ -226,8 +222,8 @@ class Family(Protocol):
         *,
         seed: int,
     ) -> Iterable[Path]:
-        """Do one step: read `inputs` (role → files, named as in `pipelines.step_params`), write into the empty folder `out`,
-        return the files made. Their names are the names of the step's outputs. Same arguments, same bytes."""
+        """Run one step: read `inputs` (role → files, see `pipelines.step_params`), write into the empty folder `out` and
+        return the written files. Their names are the output names of the step. Equal arguments give equal bytes."""
 
     def close(self) -> None:
-        """Give back all memory."""
+        """Release all memory."""

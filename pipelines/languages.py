@@ -1,7 +1,7 @@
 """Table of the languages: the codes and facts that standards, models and libraries need for each.
 
-A new language takes one entry here, one in `Language` of `pipelines.step_params`, and the word lists of the families that speak it.
-Word lists and sentence data stay with their families.
+A new language takes one entry here, one in `Language` of `pipelines.step_params`, and the word lists of the families
+that speak it. Word lists and sentence data stay with their families.
 """
 
 from __future__ import annotations

@@ -154,8 +154,8 @@ def _set_attention_backend(network: Any, spec: ModelSpec, backend: str) -> None:
 def _compile_blocks(network: Any) -> None:
     """Compile the repeated blocks, beneath later hooks.
 
-    Compiles for dynamic sizes from the start: kernels for one size sum in another order, so the bytes of an image would depend on
-    earlier images.
+    Compiles for dynamic sizes from the start: kernels for one size sum in another order, so the bytes of an image would
+    depend on earlier images.
     """
     import torch
     from torch.fx.experimental import _config as symbols
@@ -258,8 +258,9 @@ def _module_names(network: Any, modules: Iterable[torch.nn.Module]) -> list[str]
 class _MagRatioHandler(logging.Handler):
     """Collects the ratios that MagCache measures, one list for each pass of a step.
 
-    diffusers reports them only in a log line and then discards them, so this class parses that line. It is the only place
-    that depends on its wording; `test_the_ratios_of_a_model_are_measured_in_a_run_that_skips_nothing` runs it on the real library."""
+    diffusers reports them only in a log line and then discards them, so this class parses that line. It is the only
+    place that depends on its wording; `test_the_ratios_of_a_model_are_measured_in_a_run_that_skips_nothing` runs it on
+    the real library."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)

@@ -50,8 +50,8 @@ def write_clip(
     *,
     audio_sample_rate: int | None = None,
 ) -> Path:
-    """Write `clip.mp4` into `out`: `shot.frames` frames of the size of `first`. `sound_rate`: samples a second of the sound
-    that `make` gives; None: it gives none."""
+    """Write `clip.mp4` into `out`: `shot.frames` frames of the size of `first`. `sound_rate`: samples a second of the
+    sound that `make` gives; None: it gives none."""
     path = out / "clip.mp4"
     with ClipWriter(path, first_frame.size, plan.frame_rate, audio_sample_rate) as file:
         left = plan.frames
@@ -67,8 +67,8 @@ def write_clip(
 def as_frames(video: Any) -> Frames:
     """Convert the output of a diffusers video pipeline to uint8 frames of shape (count, height, width, 3).
 
-    Accepts float arrays in 0…1: (count, height, width, 3) of `output_type="np"` or (count, 3, height, width) of "pt". Raises BadInput
-    for NaN.
+    Accepts float arrays in 0…1: (count, height, width, 3) of `output_type="np"` or (count, 3, height, width) of "pt".
+    Raises BadInput for NaN.
     """
     if hasattr(video, "detach"):
         video = video.detach().float().permute(0, 2, 3, 1).cpu().numpy()
@@ -82,9 +82,11 @@ def as_frames(video: Any) -> Frames:
 
 
 def colour_shift(given: Frames, generated: Frames) -> NDArray[np.float64]:
-    """Return the mean colour difference, shape (3,), of an input image (height, width, 3) and the model's version of it.
+    """Return the mean colour difference, shape (3,), of an input image (height, width, 3) and the model's version of
+    it.
 
-    In 8-bit steps, clipped to the limit above. Uncorrected it shows as a flash at window borders and as drift over many windows.
+    In 8-bit steps, clipped to the limit above. Uncorrected it shows as a flash at window borders and as drift over many
+    windows.
     """
     return np.asarray(
         np.clip(given.mean((0, 1)) - generated.mean((0, 1)), -MAX_COLOUR_SHIFT, MAX_COLOUR_SHIFT), np.float64
@@ -162,7 +164,8 @@ def _join_windows(
 def _crossfade_audio(
     before: AudioSamples, after: AudioSamples, until: int, shared: int
 ) -> tuple[AudioSamples, AudioSamples]:
-    """Return `before` with exactly `until` samples, the last `shared` of which fade into `after`, and the rest of `after`.
+    """Return `before` with exactly `until` samples, the last `shared` of which fade into `after`, and the rest of
+    `after`.
 
     Arrays have the shape (channels, samples). Audio that ends early is padded with silence.
     """

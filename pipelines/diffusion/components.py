@@ -55,8 +55,8 @@ def build_component_groups(
     denoiser_parts: Sequence[str] = ("transformer", "vae"),
     **denoiser_kwargs: Any,
 ) -> ComponentGroups:
-    """Return the groups `TEXT_ENCODER` and `DENOISER` of a diffusers pipeline. Extra keyword arguments go to `load_pipeline` for the
-    denoiser."""
+    """Return the groups `TEXT_ENCODER` and `DENOISER` of a diffusers pipeline. Extra keyword arguments go to
+    `load_pipeline` for the denoiser."""
 
     def load_part(exclude: Sequence[str], **more: Any) -> Any:
         import diffusers

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def deterministic_torch(threads: int, seed: int) -> Iterator[None]:
-    """Context in which torch uses `threads` CPU threads and deterministic cuDNN convolutions, and the global RNGs of all devices are
-    seeded with `seed`, for models that accept no generator. Restores all settings on exit."""
+    """Context in which torch uses `threads` CPU threads and deterministic cuDNN convolutions, and the global RNGs of
+    all devices are seeded with `seed`, for models that accept no generator. Restores all settings on exit."""
     import torch
 
     before = torch.get_num_threads()

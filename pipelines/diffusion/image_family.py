@@ -44,8 +44,9 @@ class ImageOptions(PipelineOptions):
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """One picture to be drawn at `width` × `height` pixels, a size that the model likes. `words`: the prompt as it was encoded
-    in a step of its own (None: it was not); `pictures`: what the model is shown, in the order in which the prompt counts them."""
+    """One picture to be drawn at `width` × `height` pixels, a size that the model likes. `words`: the prompt as it was
+    encoded in a step of its own (None: it was not); `pictures`: what the model is shown, in the order in which the
+    prompt counts them."""
 
     prompt: str
     prompt_embeds: Mapping[str, torch.Tensor] | None
@@ -197,8 +198,8 @@ def warn_truncated_prompt(prompt: str, tokenizer: Any, max_tokens: int, report: 
 def generation_size(
     width: int, height: int, pixel_range: tuple[int, int], multiple: int, *, reduced: bool = False
 ) -> tuple[int, int]:
-    """The size at which a model draws what is wanted at `width` × `height`: the same shape, with not fewer and not more than
-    `pixels`, both sides multiples of `multiple`. `smaller`: three quarters of that, whatever the fewest are."""
+    """The size at which a model draws what is wanted at `width` × `height`: the same shape, with not fewer and not more
+    than `pixels`, both sides multiples of `multiple`. `smaller`: three quarters of that, whatever the fewest are."""
     least, most = pixel_range
     scale = math.sqrt(min(max(width * height, least), most) / (width * height)) * (0.75 if reduced else 1.0)
     wide, high = (max(multiple, round(side * scale / multiple) * multiple) for side in (width, height))
@@ -221,8 +222,8 @@ BACKGROUND = (128, 128, 128)
 
 
 def fit_reference(picture: Image, max_pixels: int, multiple: int) -> Image:
-    """The whole picture in RGB with at most `most` pixels, sides multiples of `multiple`, nothing distorted; enlarged only where a model
-    could not take it."""
+    """The whole picture in RGB with at most `most` pixels, sides multiples of `multiple`, nothing distorted; enlarged
+    only where a model could not take it."""
     from PIL import Image as Pillow
     from PIL import ImageOps
 
@@ -242,8 +243,8 @@ def fit_reference(picture: Image, max_pixels: int, multiple: int) -> Image:
 
 
 def contact_sheet(pictures: Sequence[Image], max_pixels: int, multiple: int) -> Image:
-    """All pictures on one, row by row from the top left, in equal cells between grey lines, each whole and undistorted. As near to a
-    square as it can be without an empty row, with at most `most` pixels."""
+    """All pictures on one, row by row from the top left, in equal cells between grey lines, each whole and undistorted.
+    As near to a square as it can be without an empty row, with at most `most` pixels."""
     from PIL import Image as Pillow
     from PIL import ImageOps
 

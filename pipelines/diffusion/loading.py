@@ -35,10 +35,11 @@ def load_pipeline(
     model_offload: bool = False,
     **components: Any,
 ) -> Any:
-    """The pipeline of class `kind` from the model's weights, on `device`, ready to be called. `without` names components that
-    stay on the disk; `published` other classes of the same components under whose names weights are published; `components`
-    are given ready; `prepare` adds to the pipeline before it is moved anywhere; `turns`: a pipeline that is not loaded in halves lets its
-    components take turns on the device where memory is short. Raises Missing for weights that are not here, BadInput for other classes."""
+    """The pipeline of class `kind` from the model's weights, on `device`, ready to be called. `without` names
+    components that stay on the disk; `published` other classes of the same components under whose names weights are
+    published; `components` are given ready; `prepare` adds to the pipeline before it is moved anywhere; `turns`: a
+    pipeline that is not loaded in halves lets its components take turns on the device where memory is short. Raises
+    Missing for weights that are not here, BadInput for other classes."""
     folder = weights_folder(spec)
     found = _component_names({pipeline_class.__name__, *published_as}, folder)
     given: dict[str, Any] = {**dict.fromkeys(found & set(exclude)), **components}
@@ -66,8 +67,8 @@ def configure_pipeline(
     prepare: Callable[[Any], None] | None = None,
     model_offload: bool = False,
 ) -> None:
-    """What a pipeline goes through between its files and its first call, modular or not: weights laid over its own, `prepare`, what makes
-    it faster, and the way to its device."""
+    """What a pipeline goes through between its files and its first call, modular or not: weights laid over its own,
+    `prepare`, what makes it faster, and the way to its device."""
     _load_loras(pipe, spec, options, keep_unfused=weight_bits(options, device) < 16)
     if prepare is not None:
         prepare(pipe)

@@ -35,7 +35,8 @@ def load_blocks(spec: ModelSpec, supported: Collection[str]) -> Any:
 def load_modular(blocks: Any, spec: ModelSpec, options: PipelineOptions, device: Device) -> Any:
     """Load the components that these blocks need onto `device`.
 
-    Components load from the model's own folder, whatever hub repository the index names. Raises as `load_pipeline` does.
+    Components load from the model's own folder, whatever hub repository the index names. Raises as `load_pipeline`
+    does.
     """
     from diffusers import ComponentsManager
 

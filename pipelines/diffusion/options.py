@@ -38,8 +38,8 @@ class Lora(BaseModel):
 class StepCache(BaseModel):
     """A step cache: skips denoising work whose result hardly differs from the previous step.
 
-    `settings` are the fields of the diffusers class `<name>Config` without the step count. MagCache needs the model's `mag_ratios`: a
-    run with `calibrate: true` skips nothing and stores them in the record of the step.
+    `settings` are the fields of the diffusers class `<name>Config` without the step count. MagCache needs the model's
+    `mag_ratios`: a run with `calibrate: true` skips nothing and stores them in the record of the step.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,7 +56,8 @@ class StepCache(BaseModel):
 
 
 class PipelineOptions(BaseModel):
-    """Base of the options of diffusers families; subclasses add fields and declare the speed options that their networks support.
+    """Base of the options of diffusers families; subclasses add fields and declare the speed options that their
+    networks support.
 
     Speed options are off unless models.yaml enables them. Offloading memory modes disable `cache` and `compile`.
     """

@@ -1,5 +1,5 @@
-"""Generated transitions: a video model interpolates from the last exclusive frame of one scene to the first exclusive frame of the
-next."""
+"""Generated transitions: a video model interpolates from the last exclusive frame of one scene to the first exclusive
+frame of the next."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class TransitionGap:
         encoding: EncodingOptions,
         report: Report,
     ) -> Self:
-        """The pictures are RGB of `size` (width, height), scaled to it as a whole: `write` scales back, so that nothing jumps where the
-        bridge begins and ends. Raises BadInput when the timings are not those of one transition."""
+        """The pictures are RGB of `size` (width, height), scaled to it as a whole: `write` scales back, so that nothing
+        jumps where the bridge begins and ends. Raises BadInput when the timings are not those of one transition."""
         overlap = Overlap.read(params, inputs)
         last, first = overlap.start_frames[0] - 1, overlap.count
         sides = [
@@ -66,8 +66,8 @@ class TransitionGap:
         out: Path,
         encoding: EncodingOptions,
     ) -> Path:
-        """Write `transition.mp4`. `made`: frames at equal distances in time, the first of which shows `before` and the last `after`; they are
-        on both sides of the bridge already."""
+        """Write `transition.mp4`. `made`: frames at equal distances in time, the first of which shows `before` and the
+        last `after`; they are on both sides of the bridge already."""
         return write_transition_frames(
             self._transition_frames(generated, params), self.overlap, params, inputs, out, encoding
         )

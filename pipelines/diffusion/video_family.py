@@ -56,9 +56,9 @@ class VideoOptions(PipelineOptions):
 
 @dataclass(frozen=True, slots=True)
 class WindowRequest:
-    """One window: `frames` frames of the size of `first`, which is the first of them; `last`, where there is one, is the last.
-    `words`: what the text encoder made of the words; `sound`: whether sound is wanted too; `begin` and `end`: which share of the
-    whole work it is; `seen`: who is on stage."""
+    """One window: `frames` frames of the size of `first`, which is the first of them; `last`, where there is one, is
+    the last. `words`: what the text encoder made of the words; `sound`: whether sound is wanted too; `begin` and `end`:
+    which share of the whole work it is; `seen`: who is on stage."""
 
     prompt_embeds: Mapping[str, torch.Tensor]
     first_frame: Image
@@ -271,8 +271,8 @@ class VideoFamily(ABC, Generic[R]):
         )
 
     def _encode_cached(self, prompt: str) -> Mapping[str, torch.Tensor]:
-        """What the text encoder makes of words. Those of bridges are kept: they are always the same, and come with the first others,
-        so that the encoder need not come back for them."""
+        """What the text encoder makes of words. Those of bridges are kept: they are always the same, and come with the
+        first others, so that the encoder need not come back for them."""
         always = (
             {self.options.transition_prompt}
             if Kind.TRANSITION in self.spec.kinds and self.accepts_last_frame

@@ -1,7 +1,8 @@
 """Plan a clip of any length and shape from windows of a model with fixed lengths and sizes.
 
-A model generates one window of frames per call. A longer scene has several windows; the last frame of one is the first of the next and
-is shown once. This module only computes counts and sizes; `pipelines.diffusion.clip_writer` writes the frames.
+A model generates one window of frames per call. A longer scene has several windows; the last frame of one is the first
+of the next and is shown once. This module only computes counts and sizes; `pipelines.diffusion.clip_writer` writes the
+frames.
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ class Window(BaseModel):
         return 1 + self.frame_stride * min(most, max(1, math.ceil((frames - 1) / self.frame_stride)))
 
     def plan(self, timing: SceneTiming, seed: int, *, loop: int = 1, ends_on_first_frame: bool = False) -> WindowPlan:
-        """The windows of a clip at least as long as `timing` says. With `loop` > 1 the motion is made once and shown so often:
-        forward each time by a model that can end where it began (`closes`), else to and fro."""
+        """The windows of a clip at least as long as `timing` says. With `loop` > 1 the motion is made once and shown so
+        often: forward each time by a model that can end where it began (`closes`), else to and fro."""
         ends_on_first_frame = ends_on_first_frame and loop > 1
         wanted = max(2, math.ceil(timing.frames * self.fps / timing.fps - EPSILON))
         motion_frames = math.ceil((wanted - 1) / loop)
@@ -100,8 +101,8 @@ class Window(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class WindowSpec:
-    """One window of a clip. Of its `frames` the first is the last of the part before. `begin` and `end` say which share of the whole
-    work it is; `closes`, that its last frame has to be the picture with which the clip began."""
+    """One window of a clip. Of its `frames` the first is the last of the part before. `begin` and `end` say which share
+    of the whole work it is; `closes`, that its last frame has to be the picture with which the clip began."""
 
     number: int
     frames: int

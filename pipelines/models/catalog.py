@@ -32,8 +32,8 @@ class CatalogError(ValueError):
     """An error in models.yaml or an overlay (the message names the file and the entry), or a request for an unknown or
     unsuitable model.
 
-    `value` is the unknown name as the user wrote it; empty when there is none. `redacted` is the message without `value`, for
-    logs and answers.
+    `value` is the unknown name as the user wrote it; empty when there is none. `redacted` is the message without
+    `value`, for logs and answers.
     """
 
     def __init__(
@@ -87,8 +87,8 @@ class SkippedModel(NamedTuple):
 
 
 class Profile(BaseModel):
-    """A named choice of models: for each alias, or for all whose names match a pattern (`image.*`), the models to try, in order,
-    before the alias's own list. A name that stands by itself wins over patterns."""
+    """A named choice of models: for each alias, or for all whose names match a pattern (`image.*`), the models to try,
+    in order, before the alias's own list. A name that stands by itself wins over patterns."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -180,8 +180,8 @@ class Catalog(BaseModel):
         return unavailable_reason(spec)
 
     def profile(self, name: str) -> str:
-        """The profile of that name; `auto` is the first whose every pick has an installed model and whose need of a GPU is met.
-        Raises CatalogError, or Missing when there is none."""
+        """The profile of that name; `auto` is the first whose every pick has an installed model and whose need of a GPU
+        is met. Raises CatalogError, or Missing when there is none."""
         if name != "auto":
             if name not in self.profiles:
                 hint = suggest(name, [*self.profiles, "auto"])
@@ -284,8 +284,8 @@ def default_path() -> Path:
 
 
 def load(*overlays: Path, home: Path | None = None, device_mb: int = 0) -> Catalog:
-    """The catalog, later files over earlier ones: an entry of an overlay replaces the fields that it names. `home` is where
-    pulled weights are found (None: nothing is pulled), `device_mb` the memory of this machine's largest GPU."""
+    """The catalog, later files over earlier ones: an entry of an overlay replaces the fields that it names. `home` is
+    where pulled weights are found (None: nothing is pulled), `device_mb` the memory of this machine's largest GPU."""
     import yaml  # here, since a worker reads no catalog
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where it was built

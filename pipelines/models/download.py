@@ -35,7 +35,8 @@ class Download:
     def run(self, on_progress: ProgressCallback = lambda line: None) -> Weights:
         """Download, verify and lock every file.
 
-        Raises MissingDependency if the source fails, CorruptWeights on a checksum mismatch, OSError if the disk is full.
+        Raises MissingDependency if the source fails, CorruptWeights on a checksum mismatch, OSError if the disk is
+        full.
         """
         self._partial_folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{self._partial_folder}.lock", blocking=False)

@@ -55,9 +55,9 @@ def list_environments(home: Path) -> Iterator[Path]:
 def create(home: Path, environment: Environment, *, offline: bool = False) -> str:
     """Create the environment with uv if installed, else with venv and pip, and return its interpreter.
 
-    Both tools print to the terminal and use their configured package index, or only local folders and caches if `offline`. Raises
-    MissingDependency if a Python or a package is unavailable, the disk is full, or another process creates the environment. An
-    incomplete environment is deleted.
+    Both tools print to the terminal and use their configured package index, or only local folders and caches if
+    `offline`. Raises MissingDependency if a Python or a package is unavailable, the disk is full, or another process
+    creates the environment. An incomplete environment is deleted.
     """
     from filelock import FileLock, Timeout  # imported here: the worker runs without it
 

@@ -20,8 +20,8 @@ MessageCallback = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class DownloadSource:
-    """Where weights come from: `mirror` is the URL of a hub; `folder` is a local folder with the files of one repository, or with a
-    subfolder `owner/name` per repository; `offline` uses no network."""
+    """Where weights come from: `mirror` is the URL of a hub; `folder` is a local folder with the files of one
+    repository, or with a subfolder `owner/name` per repository; `offline` uses no network."""
 
     mirror: str = ""
     folder: Path | None = None

@@ -18,8 +18,9 @@ HEADROOM = 0.95
 class Pool:
     """Loaded families within `budget_mb` of memory, evicted by least recent use.
 
-    A model larger than the budget is loaded alone, in a memory mode if its family has one. `measure` returns the memory in MB that
-    models occupy on the GPU and the free memory, or None without a GPU; then the estimates of the specs count.
+    A model larger than the budget is loaded alone, in a memory mode if its family has one. `measure` returns the memory
+    in MB that models occupy on the GPU and the free memory, or None without a GPU; then the estimates of the specs
+    count.
     """
 
     def __init__(
@@ -42,8 +43,8 @@ class Pool:
 
     @contextlib.contextmanager
     def use(self, spec: ModelSpec, memory_mode: MemoryMode = MemoryMode.NONE) -> Iterator[Family]:
-        """Load the family of `spec` if necessary, in at least `memory_mode` if it has that mode, and keep it loaded until its memory is
-        needed."""
+        """Load the family of `spec` if necessary, in at least `memory_mode` if it has that mode, and keep it loaded
+        until its memory is needed."""
         self._apply_memory_mode(spec, memory_mode)
         known = self._resident.pop(spec.name, None)
         if known is not None and known[0] != spec:
@@ -58,7 +59,8 @@ class Pool:
         yield known[1]
 
     def relieve_memory(self, spec: ModelSpec, *, already_unloaded: bool) -> str | None:
-        """Free memory after `spec` ran out of it, and return the change for the next attempt, or None if no mode is left.
+        """Free memory after `spec` ran out of it, and return the change for the next attempt, or None if no mode is
+        left.
 
         The first step unloads the other models; `already_unloaded` skips it.
         """

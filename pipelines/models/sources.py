@@ -1,7 +1,7 @@
 """Sources of weights: a model hub or its mirror, the local hub cache, or a folder.
 
-A source says which files there are and what their bytes must be; `pipelines.models.download` believes nothing else. Only an explicit
-`models pull` comes here, never a run. `huggingface_hub` is imported when a hub or its cache is asked.
+A source says which files there are and what their bytes must be; `pipelines.models.download` believes nothing else.
+Only an explicit `models pull` comes here, never a run. `huggingface_hub` is imported when a hub or its cache is asked.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """One file of a repository. Large files have a `sha256`, small ones a `git` checksum (SHA-1 of the git blob), files of a plain
-    folder none. `size` is in bytes."""
+    """One file of a repository. Large files have a `sha256`, small ones a `git` checksum (SHA-1 of the git blob), files
+    of a plain folder none. `size` is in bytes."""
 
     name: str
     size: int
@@ -81,8 +81,8 @@ class WeightSource(Protocol):
 
 @dataclass(frozen=True)
 class Hub:
-    """A model hub at `endpoint` (default: HF_ENDPOINT, else the public hub). The account's token is sent only to the endpoint of the
-    environment, never to a mirror that a command names."""
+    """A model hub at `endpoint` (default: HF_ENDPOINT, else the public hub). The account's token is sent only to the
+    endpoint of the environment, never to a mirror that a command names."""
 
     endpoint: str = ""
 

@@ -1,10 +1,11 @@
 """The weight store: downloaded model weights, their lock files and their verification.
 
-Each download has a lock file with the commit and the SHA-256 of every file. Reading a lock reads no weights, so planning stays fast. A
-family calls `verified_folder` before it loads; that function returns only files that match the lock.
+Each download has a lock file with the commit and the SHA-256 of every file. Reading a lock reads no weights, so
+planning stays fast. A family calls `verified_folder` before it loads; that function returns only files that match the
+lock.
 
-Layout below the home folder: `locks/<lock>.json`, `snapshots/<lock>/<commit>/` (identical files of several models are hard links),
-`partial/` for interrupted downloads, `envs/<digest>/` for isolated environments.
+Layout below the home folder: `locks/<lock>.json`, `snapshots/<lock>/<commit>/` (identical files of several models are
+hard links), `partial/` for interrupted downloads, `envs/<digest>/` for isolated environments.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ SAFE_SUFFIXES = (".safetensors", ".json", ".txt", ".model", ".jinja", ".tiktoken
 """Suffixes of model files that cannot contain code. Other files are not downloaded, locked or loaded, except `PICKLE_SUFFIXES`."""
 
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth")
-"""Suffixes of files that can contain pickled code. They are downloaded, locked and loaded only if a pattern in models.yaml names the
-suffix. Their families read them without running code: as raw numbers, or by `torch.load(weights_only=True)`."""
+"""Suffixes of files that can contain pickled code. They are downloaded, locked and loaded only if a pattern in
+models.yaml names the suffix. Their families read them without running code: as raw numbers, or by
+`torch.load(weights_only=True)`."""
 
 
 WEIGHT_SUFFIXES = (".safetensors", ".onnx", *PICKLE_SUFFIXES)
@@ -138,7 +140,8 @@ class WeightStore:
     ) -> Weights:
         """Write the lock of the loadable files in `folder` that match the patterns of `weights`.
 
-        `known_digests` (name → SHA-256) saves hashing files that were just verified. Raises MissingDependency if no file matches.
+        `known_digests` (name → SHA-256) saves hashing files that were just verified. Raises MissingDependency if no
+        file matches.
         """
         folder = folder.absolute()
         names = sorted(select_files(list_file_names(folder), weights.files))
@@ -158,8 +161,8 @@ class WeightStore:
 def verified_folder(spec: ModelSpec, role: str = "model") -> Path:
     """Return the folder of the verified weights of a model, for `Family.load`.
 
-    Files that changed since their last verification are hashed again. Raises MissingDependency if the weights are not downloaded,
-    CorruptWeights if a file does not match its lock.
+    Files that changed since their last verification are hashed again. Raises MissingDependency if the weights are not
+    downloaded, CorruptWeights if a file does not match its lock.
     """
     weights = spec.weights.get(role)
     if weights is None:
@@ -201,8 +204,8 @@ def pull_command(spec: ModelSpec) -> str:
 def find_corruption(lock: Lock, folder: Path, lock_file: Path, *, rehash_all: bool = False) -> str | None:
     """Return what is wrong with the locked files in `folder`, or None if they are intact.
 
-    Hashes only files that changed since their last verification, or all of them with `rehash_all`. Stores the new fingerprints of
-    intact files in `lock_file`.
+    Hashes only files that changed since their last verification, or all of them with `rehash_all`. Stores the new
+    fingerprints of intact files in `lock_file`.
     """
     noted: dict[str, FileFingerprint] = {}
     for name, seen in lock.files.items():
@@ -232,7 +235,8 @@ def lock_name(weights: Weights) -> str:
 
 
 def select_files(names: Iterable[str], patterns: Collection[str] = ()) -> set[str]:
-    """Return the files that are loaded: those with an allowed suffix that match a pattern (`*` stays in one folder, `**` does not).
+    """Return the files that are loaded: those with an allowed suffix that match a pattern (`*` stays in one folder,
+    `**` does not).
 
     Without patterns, return what diffusers and transformers load, without second copies in another precision or format.
     """

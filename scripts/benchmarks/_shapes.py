@@ -1,5 +1,5 @@
-"""Models of their real sizes with random weights: what they cost is what the real ones cost, what they make is noise. Text encoders
-of clips are thin, as words are encoded once, in a step of their own."""
+"""Models of their real sizes with random weights: what they cost is what the real ones cost, what they make is noise.
+Text encoders of clips are thin, as words are encoded once, in a step of their own."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""One case of `scripts/bench gpu` made one way: by diffusers alone, or by the engine under some options and within some memory. Run as a
-program (`scripts/bench gpu --serve`), it takes ways as lines of JSON and answers each with a line of what it measured."""
+"""One case of `scripts/bench gpu` made one way: by diffusers alone, or by the engine under some options and within some
+memory. Run as a program (`scripts/bench gpu --serve`), it takes ways as lines of JSON and answers each with a line of
+what it measured."""
 
 from __future__ import annotations
 

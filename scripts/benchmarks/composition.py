@@ -1,10 +1,12 @@
-"""Composing a film, three ways in one run: an idiomatic MoviePy 2 script, this engine's families, and the limit (raw x264 of ready frames).
+"""Composing a film, three ways in one run: an idiomatic MoviePy 2 script, this engine's families, and the limit (raw
+x264 of ready frames).
 
-Six scenes of five seconds, 1280×720 at 24 frames a second, half-second crossfades, a voice in every scene, music ducked under it. Each way runs
-in processes of its own; CPU is user + system of all of them, memory the largest sum over them. The engine's steps are run as its users'
-are: a plan, a store, two worker processes; their start is part of every figure unless said otherwise. Ratios count; seconds belong to
-the machine. The pictures are of full HD, and the camera comes nearer in each scene, which is what MoviePy's users write by a size that
-changes with time; `--pictures` and `--moves` choose others, for all ways alike.
+Six scenes of five seconds, 1280×720 at 24 frames a second, half-second crossfades, a voice in every scene, music ducked
+under it. Each way runs in processes of its own; CPU is user + system of all of them, memory the largest sum over them.
+The engine's steps are run as its users' are: a plan, a store, two worker processes; their start is part of every figure
+unless said otherwise. Ratios count; seconds belong to the machine. The pictures are of full HD, and the camera comes
+nearer in each scene, which is what MoviePy's users write by a size that changes with time; `--pictures` and `--moves`
+choose others, for all ways alike.
 """
 
 from __future__ import annotations

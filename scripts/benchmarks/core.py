@@ -1,4 +1,5 @@
-"""What the engine itself costs: a step that does nothing, a recall, a run of which everything is recalled, a worker's start.
+"""What the engine itself costs: a step that does nothing, a recall, a run of which everything is recalled, a worker's
+start.
 
 The steps write one small file each, so what is measured is keys, locks, folders, messages, and files made durable.
 """

@@ -1,7 +1,9 @@
-"""Detail at the same size: how near a softened picture comes to what it was, by the network and by the mend without one.
+"""Detail at the same size: how near a softened picture comes to what it was, by the network and by the mend without
+one.
 
-The middle of each picture is softened (Gaussian, 1.3 pixels), made a little noisy (3 of 255) and given to both; PSNR against the picture
-as it was. CPU is user + system of one thread. Decibels hold anywhere; seconds belong to the machine.
+The middle of each picture is softened (Gaussian, 1.3 pixels), made a little noisy (3 of 255) and given to both; PSNR
+against the picture as it was. CPU is user + system of one thread. Decibels hold anywhere; seconds belong to the
+machine.
 """
 
 from __future__ import annotations

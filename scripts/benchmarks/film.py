@@ -1,4 +1,5 @@
-"""A whole draft film: seconds of work per second of film, the share of each kind of step, a recalled run, memory by scenes.
+"""A whole draft film: seconds of work per second of film, the share of each kind of step, a recalled run, memory by
+scenes.
 
 scripts/bench film                    everything but the long one
 scripts/bench film --scenes 10 100    peak memory of the process tree for both numbers of scenes, and their ratio
@@ -115,7 +116,8 @@ from engine.story.model import Audio, Character, Element, Scene, SceneCharacter,
 from pipelines.models.catalog import load
 
 scenes = tuple(
-    Scene(prompt=f"Mara walks along the shore, day {{n}}", characters=(SceneCharacter(name="Mara"),), location=f"Shore {{n % 3}}",
+    Scene(prompt=f"Mara walks along the shore, day {{n}}", characters=(SceneCharacter(name="Mara"),), location=f"Shore
+    {{n % 3}}",
           narration=f"Day {{n}} at the shore.", seconds=2.0)
     for n in range({scenes})
 )

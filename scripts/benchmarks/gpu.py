@@ -1,16 +1,21 @@
-"""Models of their real sizes on this machine's GPU, with random weights: seconds for a picture or a clip by diffusers alone, by the
-engine, and by the engine with each speed option; load seconds; peak memory; and which rungs are taken when the memory is cut.
+"""Models of their real sizes on this machine's GPU, with random weights: seconds for a picture or a clip by diffusers
+alone, by the engine, and by the engine with each speed option; load seconds; peak memory; and which rungs are taken
+when the memory is cut.
 
-Every line is printed when it is known, what matters most first; a way that fails says why and the next one is taken on. `--minutes` shares
-the time among the cases, `--json` keeps all figures. Weights of a case are deleted when it is done, unless `--folder` says where to keep
-them. `--tiny` shows the same tables on a processor with tiny models, to see that it runs.
+Every line is printed when it is known, what matters most first; a way that fails says why and the next one is taken on.
+`--minutes` shares the time among the cases, `--json` keeps all figures. Weights of a case are deleted when it is done,
+unless `--folder` says where to keep them. `--tiny` shows the same tables on a processor with tiny models, to see that
+it runs.
 
-A GPU machine without this project's packages and without an index needs, beside PyTorch, transformers, accelerate, numpy, OpenCV, Pillow,
-PyYAML and safetensors, some wheels, which are carried in one folder (`--python-version` is that machine's):
+A GPU machine without this project's packages and without an index needs, beside PyTorch, transformers, accelerate,
+numpy, OpenCV, Pillow, PyYAML and safetensors, some wheels, which are carried in one folder (`--python-version` is that
+machine's):
 
-    pip download --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 --platform manylinux_2_24_x86_64 \\
+    pip download --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 --platform
+    manylinux_2_24_x86_64 \\
         --platform manylinux2014_x86_64 --no-deps -d wheels diffusers==0.42.1 av torchao importlib-metadata ftfy wcwidth
-    pip download --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 \\
+    pip download --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 --platform
+    manylinux2014_x86_64 \\
         -d wheels pydantic
 
 There, in one call:

@@ -1,9 +1,10 @@
 """In-between frames: how near they come to the frame that the camera saw, beside plain blending, and what they cost.
 
-A camera pans over a scenery of shapes; of every three frames the middle one is hidden, made again from its neighbours and compared
-(PSNR of all planes, frame by frame, without what only one neighbour shows). Then the same pan at 16 frames a second, as models make
-clips, is shown at 24: each frame against the one that a camera at 24 sees, beside repeating the nearest. CPU is user + system of one thread, for whole frames as a
-bridge makes them. Decibels hold anywhere; seconds belong to the machine.
+A camera pans over a scenery of shapes; of every three frames the middle one is hidden, made again from its neighbours
+and compared (PSNR of all planes, frame by frame, without what only one neighbour shows). Then the same pan at 16 frames
+a second, as models make clips, is shown at 24: each frame against the one that a camera at 24 sees, beside repeating
+the nearest. CPU is user + system of one thread, for whole frames as a bridge makes them. Decibels hold anywhere;
+seconds belong to the machine.
 """
 
 from __future__ import annotations

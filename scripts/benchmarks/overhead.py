@@ -1,6 +1,7 @@
-"""What the engine adds to the models: a story of portraits, scenes and clips through the whole engine, beside a bare script that calls the
-same pipelines with the same words, sizes and pictures, in the same order. Tiny models of the real classes, on the processor: what the models
-do is the same, so the rest is the engine. Both include the start of their processes, the imports of the libraries and the loading of the models.
+"""What the engine adds to the models: a story of portraits, scenes and clips through the whole engine, beside a bare
+script that calls the same pipelines with the same words, sizes and pictures, in the same order. Tiny models of the real
+classes, on the processor: what the models do is the same, so the rest is the engine. Both include the start of their
+processes, the imports of the libraries and the loading of the models.
 """
 
 from __future__ import annotations

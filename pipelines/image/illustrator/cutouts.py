@@ -60,8 +60,8 @@ def crop_face(image: Image) -> Image:
 
 
 def _cut_out_subject(image: Image) -> tuple[Image, bool] | None:
-    """The subject without its background (RGBA, in the picture's own frame) and whether it is cut off by the lower border; none
-    where the picture is neither transparent around it nor stands on one even colour."""
+    """The subject without its background (RGBA, in the picture's own frame) and whether it is cut off by the lower
+    border; none where the picture is neither transparent around it nor stands on one even colour."""
     import cv2
     import numpy as np
     from PIL import Image as Pillow

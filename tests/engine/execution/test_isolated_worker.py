@@ -349,8 +349,8 @@ def filmed(home: Path, models: Path, shelf: Path, **changes: Any) -> tuple[bytes
 
 @pytest.fixture(params=["a stand-in", "chatterbox-tts"])
 def chatterbox_shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Tiny weights for Chatterbox, and the interpreter of its own that models.yaml asks for. In that all is lent which can be imported
-    here, and, as chatterbox-tts and this torch exclude each other, that or what stands for it."""
+    """Tiny weights for Chatterbox, and the interpreter of its own that models.yaml asks for. In that all is lent which
+    can be imported here, and, as chatterbox-tts and this torch exclude each other, that or what stands for it."""
     pytest.importorskip("torch", reason="Chatterbox is run by torch")
     lent = [path for path in sys.path if path]
     begin = "pass"

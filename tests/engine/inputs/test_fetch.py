@@ -1,4 +1,5 @@
-"""The door: 127.0.0.2 plays the public web (the operator admits it by address), everything else on the machine is the inside.
+"""The door: 127.0.0.2 plays the public web (the operator admits it by address), everything else on the machine is the
+inside.
 
 An audit hook sees every connection that the process attempts, to wherever: none may go to a denied address.
 """

@@ -8,10 +8,10 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-PAGE_HTML = """<html><head><title>The Beekeeper of Elm Street</title><meta name="description" content="A woman keeps bees on a roof.">
-</head><body><article><h1>The Beekeeper of Elm Street</h1><p>Every morning Oda climbs to the roof of the library, where forty
-thousand bees live in three blue hives.</p><p>She sells the honey on Saturdays and gives half of the money to the school.</p>
-</article></body></html>"""
+PAGE_HTML = """<html><head><title>The Beekeeper of Elm Street</title><meta name="description" content="A woman keeps
+bees on a roof."> </head><body><article><h1>The Beekeeper of Elm Street</h1><p>Every morning Oda climbs to the roof of
+the library, where forty thousand bees live in three blue hives.</p><p>She sells the honey on Saturdays and gives half
+of the money to the school.</p> </article></body></html>"""
 
 
 def make_image(

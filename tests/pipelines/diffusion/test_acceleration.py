@@ -1,5 +1,6 @@
-"""What makes a model faster does what it says, on tiny models of every family: it leaves out work, makes the picture all the same, the
-same one every time, and keeps nothing from one run to the next. What a family or a machine cannot do is said in the words of models.yaml.
+"""What makes a model faster does what it says, on tiny models of every family: it leaves out work, makes the picture
+all the same, the same one every time, and keeps nothing from one run to the next. What a family or a machine cannot do
+is said in the words of models.yaml.
 """
 
 import functools

@@ -1,5 +1,5 @@
-"""Pulling weights from a hub that does what hubs do: it breaks off, sends other bytes, is gated, is gone. Nothing of it is ever
-taken for whole, and nothing that has arrived is asked for twice."""
+"""Pulling weights from a hub that does what hubs do: it breaks off, sends other bytes, is gated, is gone. Nothing of it
+is ever taken for whole, and nothing that has arrived is asked for twice."""
 
 from __future__ import annotations
 

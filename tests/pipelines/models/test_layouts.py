@@ -1,5 +1,6 @@
-"""What models.yaml pulls of repositories that hold more than one form of a model: every part that is loaded, and none of it twice.
-The names are those of the repositories as their owners published them; shards of one file stand for all of its shards."""
+"""What models.yaml pulls of repositories that hold more than one form of a model: every part that is loaded, and none
+of it twice. The names are those of the repositories as their owners published them; shards of one file stand for all of
+its shards."""
 
 from __future__ import annotations
 

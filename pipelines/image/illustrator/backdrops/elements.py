@@ -13,8 +13,8 @@ from pipelines.image.illustrator.language.setting import Setting
 
 @dataclass(slots=True)
 class Backdrop:
-    """The layers of one backdrop, far to near, with shared measures in pixels. The drawn area from `left` to `right` and down to
-    `bottom` exceeds the frame by the margin of the camera."""
+    """The layers of one backdrop, far to near, with shared measures in pixels. The drawn area from `left` to `right`
+    and down to `bottom` exceeds the frame by the margin of the camera."""
 
     setting: Setting
     lighting: Lighting

@@ -30,8 +30,8 @@ SWIMMERS = {
 def draw_swimmer(
     canvas: Canvas, appearance: Appearance, height: float, fin_angles: tuple[float, float], mood: str
 ) -> tuple[float, Point, Point]:
-    """Draws it `height` high; `lift`: how far near and far fin are raised, in degrees. Gives its top, the tip of its near
-    fin, and the middle of its face."""
+    """Draws it `height` high; `lift`: how far near and far fin are raised, in degrees. Gives its top, the tip of its
+    near fin, and the middle of its face."""
     kind = SWIMMERS[appearance.species]
     skin = darken(appearance.skin, 0.18) if "wet" in appearance.conditions else appearance.skin
     dark = darken(skin, 0.22)

@@ -102,8 +102,8 @@ _MAX_TEXT_LENGTH = 40_000
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A concept found in a text. `place` counts words (letters in Chinese and Japanese), `clause` the parts between
-    punctuation, `after` is true where the language puts a colour behind its noun. What words deny ("no hat") stands in the
-    group `without`."""
+    punctuation, `after` is true where the language puts a colour behind its noun. What words deny ("no hat") stands in
+    the group `without`."""
 
     group: str
     name: str

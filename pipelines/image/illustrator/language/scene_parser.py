@@ -15,9 +15,9 @@ _MAX_WORD_DISTANCE = 8
 
 @dataclass(frozen=True, slots=True)
 class PropMention:
-    """A thing that the words name. `held`: in somebody's hands; `near`: said right behind a name, so that what fits a hand
-    is in it; `laid`: on the ground or a table; `colour`: its name, or
-    nothing; `owner`: whose clause it is (index in the cast, -1: nobody's); `all`: everybody has one."""
+    """A thing that the words name. `held`: in somebody's hands; `near`: said right behind a name, so that what fits a
+    hand is in it; `laid`: on the ground or a table; `colour`: its name, or nothing; `owner`: whose clause it is (index
+    in the cast, -1: nobody's); `all`: everybody has one."""
 
     kind: str
     colour: str
@@ -128,8 +128,8 @@ _GROUP_DESCRIPTIONS = {"teacher": ("a teacher of forty with brown hair, glasses 
 
 
 def background_animals(scene_text: str, setting_kind: str) -> Iterator[tuple[str, str]]:
-    """The animals that the words name, with the colour that stands before each (or nothing). By the sea the birds are in
-    the air already, and ghosts are a manner of speaking."""
+    """The animals that the words name, with the colour that stands before each (or nothing). By the sea the birds are
+    in the air already, and ghosts are a manner of speaking."""
     hits = load_lexicon().find_concepts(scene_text)
     for hit in hits:
         if (
