@@ -358,7 +358,7 @@ def chatterbox_shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         if reason := tiny_chatterbox.skip_reason():
             pytest.skip(reason)
         build = tiny_chatterbox.build
-        begin = "from tests.fixtures.tiny.chatterbox import small; made_small = small(); made_small.__enter__()"
+        begin = "from tests.fixtures.tiny.chatterbox import small_sizes; sizes = small_sizes(); sizes.__enter__()"
     else:
         lent.insert(0, str(Path(standin.__file__).parents[1]))
 
