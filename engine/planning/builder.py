@@ -30,7 +30,7 @@ from engine.planning.step_ids import (
 from engine.story.field_path import FieldPath
 from engine.story.model import Brief, InputFile, StoryBase, user_texts
 from pipelines.base import Kind, MissingDependency, ModelSpec, Params
-from pipelines.models.catalog import Catalog, CatalogError, CatalogErrorCode
+from pipelines.models.catalog import Catalog, CatalogError
 from pipelines.step_params import (
     AnimateParams,
     CheckImageParams,
@@ -226,15 +226,8 @@ class PlanBuilder:
         return PlanResult(plan, self.profile, tuple(self.warnings))
 
 
-_PLANNING_ERROR_CODES = {
-    CatalogErrorCode.UNKNOWN_PROFILE: PlanningErrorCode.UNKNOWN_PROFILE,
-    CatalogErrorCode.UNKNOWN_MODEL: PlanningErrorCode.UNKNOWN_MODEL,
-    CatalogErrorCode.NO_SUITABLE_MODEL: PlanningErrorCode.NO_SUITABLE_MODEL,
-}
-
-
 def _planning_error(field_path: str, error: CatalogError) -> PlanningError:
     """Return the error of the catalog as an error of a field of the request."""
     return PlanningError(
-        field_path, str(error), _PLANNING_ERROR_CODES[error.code], value=error.value, redacted=error.redacted
+        field_path, str(error), PlanningErrorCode(error.code), value=error.value, redacted=error.redacted
     )
